@@ -1,0 +1,1 @@
+"""Distil large multilingual language models into tiny, fast students."""

@@ -1,0 +1,72 @@
+"""Writing files and directories whole or not at all: temporary name beside the target, then rename."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from typing import Any, Iterator
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a temporary path in the target's folder; on success it is renamed to `path`.
+
+    The temporary name keeps the target's suffixes, which some writers dispatch on.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    try:
+        yield part
+        _sync(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a temporary directory; on success it takes the place of `path`."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = pathlib.Path(tempfile.mkdtemp(prefix=f".part-{path.name}-", dir=path.parent))
+    try:
+        yield part
+        os.chmod(part, 0o755)
+        for file in part.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        if path.exists():
+            old = path.with_name(f".old-{os.getpid()}-{path.name}")
+            os.replace(path, old)
+            os.replace(part, path)
+            shutil.rmtree(old)
+        else:
+            os.replace(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def remove_leftovers(folder: str | os.PathLike) -> None:
+    """Deletes what writers that were killed left in `folder`."""
+    for pattern in (".part-*", ".old-*"):
+        for leftover in pathlib.Path(folder).glob(pattern):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    with atomic_file(path) as part:
+        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
+def _sync(path: pathlib.Path) -> None:
+    with open(path, "rb") as handle:
+        os.fsync(handle.fileno())

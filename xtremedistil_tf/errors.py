@@ -1,0 +1,41 @@
+"""One exception type per kind of user mistake.
+
+Every message says what was found, where, what was expected and how to fix it.
+The command line prints it as one line and exits with status 2.
+"""
+
+from __future__ import annotations
+
+
+class XtremeDistilError(Exception):
+    """Base of all errors that a user can cause and a user can mend."""
+
+
+class ConfigError(XtremeDistilError):
+    """A flag or configuration value is missing, malformed or contradicts another."""
+
+
+class DataError(XtremeDistilError):
+    """An input file is missing, unreadable or does not hold what was expected."""
+
+
+class ModelLoadError(XtremeDistilError):
+    """A teacher, tokenizer or model directory cannot be found or read."""
+
+
+class MissingExtraError(XtremeDistilError):
+    """An optional dependency is needed and not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str):
+        super().__init__(
+            f"{purpose} needs the package `{package}`, which is not installed. "
+            f"Install it with: pip install 'xtremedistil-tf[{extra}]'"
+        )
+
+
+class TransferStoreError(XtremeDistilError):
+    """A transfer store is damaged or does not fit the run that wants to read it."""
+
+
+class NonFiniteLossError(XtremeDistilError):
+    """Training met a NaN or infinite loss."""
