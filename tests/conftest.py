@@ -1,0 +1,83 @@
+"""Small real parts for tests: a random BERT teacher with its tokenizer, and a task it can learn."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import random
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import pytest
+
+NAMES = ["anna", "boris", "chen", "dora", "emil", "fatima", "göran", "hana"]
+PLACES = ["paris", "oslo", "москва", "lima", "北京", "cairo", "wien", "quito"]
+FILLERS = ["met", "in", "saw", "the", "old", "house", "near", "yesterday", "and", "left", ".", ","]
+LABELS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+
+
+def sentence(rng: random.Random) -> tuple[list[str], list[str]]:
+    words, tags = [], []
+    for _ in range(rng.randint(2, 5)):
+        kind = rng.random()
+        if kind < 0.3:
+            words += [rng.choice(NAMES), rng.choice(NAMES)]
+            tags += ["B-PER", "I-PER"]
+        elif kind < 0.55:
+            words.append(rng.choice(PLACES))
+            tags.append("B-LOC")
+        for _ in range(rng.randint(1, 3)):
+            words.append(rng.choice(FILLERS))
+            tags.append("O")
+    return words, tags
+
+
+def write_tsv(path: pathlib.Path, rng: random.Random, count: int) -> None:
+    rows = [sentence(rng) for _ in range(count)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{' '.join(w)}\t{' '.join(t)}\n" for w, t in rows), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def tiny_task(tmp_path_factory) -> pathlib.Path:
+    """A task in two languages, with transfer text beside it (`unlabeled.txt`)."""
+    root = tmp_path_factory.mktemp("task")
+    rng = random.Random(7)
+    for language in ("xx", "yy"):
+        for split, count in (("train", 60), ("dev", 20), ("test", 20)):
+            write_tsv(root / language / f"{split}.tsv", rng, count)
+    text = "".join(" ".join(sentence(rng)[0]) + "\n" for _ in range(300))
+    (root / "unlabeled.txt").write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer(tmp_path_factory):
+    """A cased WordPiece tokenizer whose words fall into several pieces."""
+    from transformers import BertTokenizerFast
+
+    letters = sorted({c for word in NAMES + PLACES + FILLERS for c in word})
+    pieces = letters + ["##" + c for c in letters] + ["an", "##na", "par", "##is", "the", "met", "мос", "##ква"]
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(pieces)]
+    folder = tmp_path_factory.mktemp("tokenizer")
+    (folder / "vocab.txt").write_text("\n".join(vocab), encoding="utf-8")
+    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=False)
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def tiny_teacher_dir(tmp_path_factory, tiny_tokenizer) -> pathlib.Path:
+    """A random 2-layer BERT as a Hugging Face directory."""
+    import tf_keras
+    from transformers import BertConfig, TFBertModel
+
+    tf_keras.utils.set_random_seed(3)
+    folder = tmp_path_factory.mktemp("teacher")
+    config = BertConfig(vocab_size=len(tiny_tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+                        intermediate_size=64, max_position_embeddings=64)
+    model = TFBertModel(config)
+    model.build_in_name_scope() if hasattr(model, "build_in_name_scope") else model(model.dummy_inputs)
+    model.save_pretrained(folder, safe_serialization=True)
+    tiny_tokenizer.save_pretrained(folder)
+    return folder

@@ -1,0 +1,1 @@
+"""Unpadded features, length-bucketed batch plans and the tf.data pipelines over them."""

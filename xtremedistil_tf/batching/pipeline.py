@@ -1,0 +1,56 @@
+"""From lists of indices to a tf.data pipeline of padded batches."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from xtremedistil_tf.batching.plan import BatchPlan
+from xtremedistil_tf.batching.ragged import FeatureSource, pad_batch
+
+
+def batch_spec(source: FeatureSource) -> dict[str, tf.TensorSpec]:
+    """The element spec of batches from `source`: every column [batch, time, ...] with both unknown, so
+    that a tf.function is traced once for all lengths."""
+    spec = {name: tf.TensorSpec((None, None) + tuple(shape), tf.as_dtype(dtype))
+            for name, (dtype, shape) in source.columns.items()}
+    spec["attention_mask"] = tf.TensorSpec((None, None), tf.int32)
+    return spec
+
+
+def padded_batches(source: FeatureSource, batches: Sequence[np.ndarray], pad_id: int) -> tf.data.Dataset:
+    """A dataset of padded batches in the given order, read ahead while the consumer computes."""
+    return stream(lambda: (pad_batch(source, indices, pad_id) for indices in batches), batch_spec(source))
+
+
+def stream(generate: Callable[[], Iterable[Any]], spec: Mapping | tuple, ahead: int = 4) -> tf.data.Dataset:
+    """A prefetching dataset over a Python generator of ready batches.
+
+    Autotuning is off: in TensorFlow 2.21 destroying an autotuned iterator waits for a timer that
+    doubles up to minutes, and a single prefetching source has nothing to tune.
+    """
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=spec).prefetch(ahead)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.deterministic = True
+    options.threading.private_threadpool_size = 2
+    return dataset.with_options(options)
+
+
+@dataclasses.dataclass(frozen=True)
+class ShuffledBatches:
+    """Training batches of a source; any epoch can be entered at any batch."""
+
+    source: FeatureSource
+    plan: BatchPlan
+    pad_id: int
+
+    @property
+    def batches_per_epoch(self) -> int:
+        return self.plan.batches_per_epoch
+
+    def epoch(self, number: int, first_batch: int) -> tf.data.Dataset:
+        return padded_batches(self.source, self.plan.epoch(number)[first_batch:], self.pad_id)

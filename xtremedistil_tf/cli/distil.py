@@ -1,0 +1,32 @@
+"""Distil a pre-trained teacher into a tiny student, end to end.
+
+Fine-tunes the teacher on the task, runs it once over unlabeled text, trains the student through the
+stages of the chosen strategy, measures both and exports the student. Every step is kept in --model_dir:
+the same command goes on where an interrupted one stopped.
+
+  python run_xtreme_distil.py --flagfile=flags/quickstart.cfg
+  python run_xtreme_distil.py --task=my_task --transfer_file=unlabeled.txt --model_dir=out --seq_len=32
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
+from xtremedistil_tf.config import DistillationConfig
+
+
+def job(argv: list[str]) -> None:
+    config = parse_flags(DistillationConfig, argv, __doc__)
+    prepare_tensorflow()
+    import tf_keras
+
+    from xtremedistil_tf.pipeline import Pipeline
+
+    tf_keras.utils.set_random_seed(config.seed)
+    Pipeline(config, shlex.join(argv)).run()
+
+
+def main() -> None:
+    run_command(job)

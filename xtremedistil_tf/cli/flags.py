@@ -1,0 +1,73 @@
+"""absl flags made from a configuration class. Nothing is registered globally, nothing heavy imported."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import textwrap
+from typing import Any, Sequence, TypeVar
+
+from absl import flags
+
+from xtremedistil_tf.config import field_type
+from xtremedistil_tf.errors import ConfigError
+
+_DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float,
+           bool: flags.DEFINE_boolean}
+Config = TypeVar("Config")
+
+
+def parse_flags(config_class: type[Config], argv: Sequence[str], description: str) -> Config:
+    """Reads `argv` (with the program's name first) and returns a validated configuration.
+
+    `--flagfile=FILE` reads further flags from a file. `--help` prints the flags by group and exits 0.
+
+    Raises:
+        ConfigError: unknown flag, malformed or missing value, words that are no flags.
+    """
+    values = flags.FlagValues()
+    for field in dataclasses.fields(config_class):
+        _DEFINE[field_type(config_class, field.name)](field.name, field.default, field.metadata["help"],
+                                                      flag_values=values)
+    flags.DEFINE_string("flagfile", "", "File with one flag per line.", flag_values=values)
+    if any(word in ("--help", "-help", "-h", "--helpfull") for word in argv[1:]):
+        print(help_text(config_class, description))
+        sys.exit(0)
+    try:
+        words = values(list(argv))[1:]
+    except (flags.Error, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{error} (see --help)") from error
+    if words:
+        raise ConfigError(f"unexpected words on the command line: {' '.join(words)}. Expected --name=value flags.")
+    config = config_class(**{f.name: values[f.name].value for f in dataclasses.fields(config_class)})
+    config.validate()
+    return config
+
+
+def help_text(config_class: type, description: str) -> str:
+    """The program's description and its flags, by group, with types, choices and defaults."""
+    lines = [description.strip(), "", "Flags (booleans: --name, --noname); --flagfile=FILE reads flags from a "
+             "file, one a line:"]
+    group = None
+    for field in sorted(dataclasses.fields(config_class), key=_group_order(config_class)):
+        if field.metadata["group"] != group:
+            group = field.metadata["group"]
+            lines += ["", f"{group}"]
+        lines += [f"  --{field.name}  ({_kind(config_class, field)}; default {_shown(field.default)})",
+                  *textwrap.wrap(field.metadata["help"], 92, initial_indent="      ", subsequent_indent="      ")]
+    return "\n".join(lines)
+
+
+def _group_order(config_class: type):
+    order: dict[str, int] = {}
+    for field in dataclasses.fields(config_class):
+        order.setdefault(field.metadata["group"], len(order))
+    return lambda field: order[field.metadata["group"]]
+
+
+def _kind(config_class: type, field: dataclasses.Field) -> str:
+    return "|".join(field.metadata["choices"] or ()) or field_type(config_class, field.name).__name__
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str) and not value else str(value)

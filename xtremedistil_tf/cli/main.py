@@ -1,0 +1,74 @@
+"""What every command does around its job: quiet TensorFlow, readable logs, errors as one line."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from typing import Callable, Iterator
+
+from xtremedistil_tf.errors import XtremeDistilError
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+def run_command(job: Callable[[list[str]], None]) -> None:
+    """Runs a command's job on `sys.argv` and exits: 0 done, 2 a mistake that the user can mend."""
+    try:
+        job(sys.argv)
+    except XtremeDistilError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_USER_ERROR)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def prepare_tensorflow(deterministic: bool = True) -> None:
+    """Imports TensorFlow without its start-up chatter and sets up logging to stderr."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    with _silenced_stderr():
+        import tensorflow as tf
+        if deterministic:
+            tf.config.experimental.enable_op_determinism()
+        tf.config.list_logical_devices()
+    _quiet_libraries()
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LineFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    ours = logging.getLogger("xtremedistil_tf")
+    ours.setLevel(logging.INFO)
+    ours.propagate = False
+    ours.addHandler(handler)
+
+
+def _quiet_libraries() -> None:
+    from absl import flags
+    from absl import logging as absl_logging
+
+    flags.FLAGS.mark_as_parsed()  # absl complains on stderr until somebody has parsed its global flags
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+class _LineFormatter(logging.Formatter):
+    """`12:34:56 message`, warnings marked."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        return line if record.levelno <= logging.INFO else line.replace(" ", f" {record.levelname}: ", 1)
+
+
+@contextlib.contextmanager
+def _silenced_stderr() -> Iterator[None]:
+    """TensorFlow's C++ start-up lines go straight to file descriptor 2 and obey no log level."""
+    sys.stderr.flush()
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept), os.close(null)

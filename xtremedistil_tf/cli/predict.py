@@ -1,0 +1,27 @@
+"""Tag text with a distilled student, or measure it.
+
+One line out per line in, in input order: `words<TAB>tags`, separated by spaces, every word tagged however
+long the sentence. Needs nothing but --model_dir.
+
+  python run_xtreme_distil_predict.py --model_dir=out --do_predict --pred_file=text.txt
+  echo "Ada Lovelace was born in London ." | python run_xtreme_distil_predict.py --model_dir=out --do_predict
+  python run_xtreme_distil_predict.py --model_dir=out --do_eval --pred_file=test.tsv
+"""
+
+from __future__ import annotations
+
+from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
+from xtremedistil_tf.config import PredictionConfig
+
+
+def job(argv: list[str]) -> None:
+    config = parse_flags(PredictionConfig, argv, __doc__)
+    prepare_tensorflow(deterministic=False)
+    from xtremedistil_tf.prediction import run
+
+    run(config)
+
+
+def main() -> None:
+    run_command(job)

@@ -1,0 +1,100 @@
+"""Unlabelled text for the transfer set: one sentence a line, from files or folders."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+from typing import Iterator
+
+from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.corpus.faults import Faults
+from xtremedistil_tf.corpus.lines import open_lines
+from xtremedistil_tf.corpus.listing import listing
+from xtremedistil_tf.corpus.tagged import FORMATS, stem_and_suffix
+from xtremedistil_tf.corpus.tags import strip_language
+from xtremedistil_tf.errors import DataError
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+# Names of files that look like codes; all three are codes of languages of a few thousand speakers.
+_NOT_LANGUAGES = frozenset({"all", "dev", "raw"})
+
+
+def text_files(path: str | os.PathLike) -> list[pathlib.Path]:
+    """The files that `read_text` reads, in its order.
+
+    Args:
+        path: a file, a folder (its `*.txt`, `*.txt.gz` and `*.txt.xz`, sorted by name), or several of
+            them separated by commas.
+
+    Raises:
+        DataError: something named does not exist, a folder has no text file, or it has one both plain
+            and compressed.
+    """
+    whole = pathlib.Path(path)
+    names = [str(whole)] if whole.exists() else [n.strip() for n in os.fspath(path).split(",") if n.strip()]
+    if not names:
+        raise DataError("No transfer text named, expected a file, a folder, or several separated by commas.")
+    files: list[pathlib.Path] = []
+    for name in map(pathlib.Path, names):
+        if name.is_dir():
+            files += _folder_files(name)
+        elif name.exists():
+            files.append(name)
+        else:
+            raise DataError(f"{name}: no such file or folder; {listing(name.parent)}.")
+    return files
+
+
+def read_text(path: str | os.PathLike) -> Iterator[Example]:
+    """Streams unlabelled sentences from what `text_files(path)` names.
+
+    Plain text is one sentence a line, words separated by white space, blank lines skipped. Of tagged
+    files (`.tsv`, `.conll`, `.jsonl`) only the words are taken; a `.tsv` may have no tags at all. The
+    language is what the file says, else the name before the first dot if it looks like a language
+    code (`de.txt.xz`), else None.
+
+    Raises:
+        DataError: see `text_files` and `open_lines`; a file holds no sentence; at the end of a tagged
+            file, faulty lines.
+    """
+    for file in text_files(path):
+        empty = True
+        for example in _read_file(file):
+            empty = False
+            yield example
+        if empty:
+            raise DataError(f"{file}: empty, expected one sentence a line.")
+
+
+def _read_file(file: pathlib.Path) -> Iterator[Example]:
+    language, source = _file_language(file), str(file)
+    layout = FORMATS.get(stem_and_suffix(file)[1])
+    if layout is None:
+        for number, text in open_lines(file):
+            if words := tuple(text.split()):
+                yield Example(words, None, language, source, number)
+        return
+    faults = Faults(file)
+    for example in layout.read(file, faults, False):
+        prefix, _ = strip_language(example.tags or ())
+        yield Example(example.words, None, example.language or prefix or language, source, example.line)
+    faults.raise_if_any()
+
+
+def _folder_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    files = sorted(file for file in folder.iterdir()
+                   if file.is_file() and not file.name.startswith(".") and stem_and_suffix(file)[1] == ".txt")
+    if not files:
+        raise DataError(f"{folder}: no text file, expected *.txt, *.txt.gz or *.txt.xz with one sentence "
+                        f"a line; {listing(folder)}.")
+    for file, following in zip(files, files[1:]):
+        if stem_and_suffix(file) == stem_and_suffix(following):
+            raise DataError(f"{folder}: {file.name} and {following.name} would both be read, expected one "
+                            "of them. Move the other away.")
+    return files
+
+
+def _file_language(file: pathlib.Path) -> str | None:
+    name = file.name.split(".")[0]
+    return name if _LANGUAGE.fullmatch(name) and name not in _NOT_LANGUAGES else None

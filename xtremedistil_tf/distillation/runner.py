@@ -1,0 +1,226 @@
+"""Executing the phases of a strategy, each kept on disk under a fingerprint of all that decides it."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import pathlib
+from typing import Any, Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from xtremedistil_tf.atomic import remove_leftovers
+from xtremedistil_tf.batching.pipeline import ShuffledBatches
+from xtremedistil_tf.batching.plan import BatchPlan
+from xtremedistil_tf.distillation import schedule
+from xtremedistil_tf.distillation.data import JointBatches, Split, joint_validation_batches, validation_batches
+from xtremedistil_tf.distillation.stages import (JointStage, JointWeights, LabelStage, LogitStage,
+                                                 RepresentationStage)
+from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, train_phase
+from xtremedistil_tf.training.optimizers import RowAdam, cosine_schedule
+from xtremedistil_tf.training.stage import Stage
+from xtremedistil_tf.training.state import load_state, save_state
+
+log = logging.getLogger(__name__)
+
+_VALIDATION_BATCH = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class PhaseSettings:
+    """What, beside the data, decides the outcome of a phase; part of its fingerprint."""
+
+    phase: str
+    stage: str
+    unfrozen: tuple[str, ...]
+    epochs: int
+    batch_size: int
+    labelled_batch_size: int
+    patience: int
+    learning_rate: float
+    final_learning_rate: float
+    representation_loss: str
+    weights: tuple[float, float, float]
+    policy: str
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class DistillationData:
+    """Sources of the phases; `transfer` may be None for strategies that need no teacher.
+
+    Attributes:
+        labelled: labelled training sentences (`train`) and the dev set (`valid`).
+        transfer: transfer set with teacher outputs.
+        transfer_text: the same without hidden states, for stages that do not read them.
+        pad_id: id of the padding piece.
+    """
+
+    labelled: Split
+    transfer: Split | None
+    transfer_text: Split | None
+    pad_id: int
+
+
+@dataclasses.dataclass(frozen=True)
+class PhaseRecord:
+    """A finished phase, as the report shows it; `scores` are those of its best weights on the dev set."""
+
+    name: str
+    stage: str
+    unfrozen: tuple[str, ...]
+    history: list[dict[str, Any]]
+    best_epoch: int
+    seconds: float
+    scores: dict[str, float]
+    reused: bool
+
+
+class Runner:
+    """Trains a student through phases.
+
+    Args:
+        student: built student; its weights are the starting point.
+        data: what to train on.
+        settings_of: phase -> its settings.
+        folder: where phases are kept, as `<phase>-<fingerprint>/`.
+        start: fingerprint of the starting weights and of the data.
+        checkpoint_minutes: minutes between checkpoints inside a phase.
+        on_epoch: receives (phase name, epoch record).
+        score: measures the student on the dev set after each phase, for the record only.
+    """
+
+    def __init__(self, student, data: DistillationData, settings_of: Callable[[schedule.Phase], PhaseSettings],
+                 folder: pathlib.Path, start: str, checkpoint_minutes: float,
+                 on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda phase, record: None,
+                 score: Callable[[], dict[str, float]] = dict):
+        self._student, self._data, self._settings_of = student, data, settings_of
+        self._folder, self._fingerprint = folder, start
+        self._checkpoint_minutes = checkpoint_minutes
+        self._on_epoch, self._score = on_epoch, score
+
+    def run(self, phases: list[schedule.Phase]) -> list[PhaseRecord]:
+        """Runs the phases in order; those already on disk are loaded, an interrupted one goes on."""
+        return [self._run_phase(phase) for phase in phases]
+
+    def _run_phase(self, phase: schedule.Phase) -> PhaseRecord:
+        settings = self._settings_of(phase)
+        values = dataclasses.asdict(settings)
+        self._fingerprint = fingerprint([self._fingerprint, values])
+        folder = self._folder / f"{phase.name}-{self._fingerprint[:8]}"
+        self._student.unfreeze(phase.unfrozen)
+        stage = self._stage(phase, settings)
+        result_file = folder / "result.npz"
+        if result_file.exists():
+            record = self._load(result_file, stage, phase)
+            if record:
+                return record
+        self._explain_change(phase, values)
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
+        result = self._train(phase, settings, stage, folder / "progress.npz")
+        record = PhaseRecord(phase.name, phase.stage, phase.unfrozen, result.history, result.best_epoch,
+                             result.seconds, self._score(), reused=False)
+        save_state(result_file, {f"variable_{i}": v.numpy() for i, v in enumerate(stage.trainable_variables)},
+                   {"settings": values, "record": dataclasses.asdict(record)})
+        (folder / "progress.npz").unlink(missing_ok=True)
+        log.info("phase %s: best epoch %d, %.0f s, dev %s", phase.name, record.best_epoch, record.seconds,
+                     ", ".join(f"{k} {v:.4f}" for k, v in record.scores.items()))
+        return record
+
+    def _load(self, file: pathlib.Path, stage: Stage, phase: schedule.Phase) -> PhaseRecord | None:
+        try:
+            arrays, facts = load_state(file)
+        except (OSError, ValueError) as error:
+            log.warning("%s cannot be read (%s): the phase is trained again", file, error)
+            return None
+        for i, variable in enumerate(stage.trainable_variables):
+            variable.assign(arrays[f"variable_{i}"])
+        log.info("phase %s: already trained, loaded", phase.name)
+        record = facts["record"] | {"reused": True, "unfrozen": tuple(facts["record"]["unfrozen"])}
+        return PhaseRecord(**record)
+
+    def _explain_change(self, phase: schedule.Phase, values: Mapping[str, Any]) -> None:
+        """Says which setting made an earlier result of this phase useless."""
+        for folder in sorted(self._folder.glob(f"{phase.name}-*")):
+            if folder.name.endswith(self._fingerprint[:8]) or not (folder / "result.npz").exists():
+                continue
+            before = load_state(folder / "result.npz")[1]["settings"]
+            changed = [f"{key} {before.get(key)} -> {value}" for key, value in values.items()
+                       if before.get(key) != (list(value) if isinstance(value, tuple) else value)]
+            why = ", ".join(changed) or "an earlier phase, the teacher or the data changed"
+            log.warning("phase %s was trained with other settings (%s): it is trained again; the earlier "
+                            "result stays in %s", phase.name, why, folder)
+
+    def _stage(self, phase: schedule.Phase, settings: PhaseSettings) -> Stage:
+        if phase.stage == schedule.REPRESENTATION:
+            return RepresentationStage(self._student, settings.representation_loss)
+        if phase.stage == schedule.LOGITS:
+            return LogitStage(self._student)
+        if phase.stage == schedule.LABELS:
+            return LabelStage(self._student)
+        label, representation, logit = settings.weights
+        weights = JointWeights(label, representation if phase.with_representation else 0.0, logit)
+        return JointStage(self._student, weights, settings.representation_loss)
+
+    def _train(self, phase: schedule.Phase, settings: PhaseSettings, stage: Stage,
+               checkpoint: pathlib.Path) -> PhaseResult:
+        data, validation = self._batches(phase, settings)
+        steps = data.batches_per_epoch * settings.epochs
+        optimizer = RowAdam(cosine_schedule(settings.learning_rate, steps, settings.final_learning_rate))
+        stage.compile(optimizer=optimizer)
+        loop = LoopSettings(phase.name, settings.epochs, settings.patience, seed=settings.seed,
+                            checkpoint_minutes=self._checkpoint_minutes)
+        return train_phase(stage, data, held_out_loss(stage, validation), loop, checkpoint,
+                           lambda record: self._on_epoch(phase.name, record))
+
+    def _batches(self, phase: schedule.Phase, settings: PhaseSettings):
+        pad_id = self._data.pad_id
+        if phase.data == schedule.LABELLED:
+            split = self._data.labelled
+            return (_shuffled(split, settings.labelled_batch_size, settings.seed, pad_id),
+                    validation_batches(split, _VALIDATION_BATCH, pad_id))
+        needs_hidden = phase.stage == schedule.REPRESENTATION or phase.with_representation
+        split = self._data.transfer if needs_hidden else self._data.transfer_text
+        transfer = _shuffled(split, settings.batch_size, settings.seed, pad_id)
+        if phase.data == schedule.TRANSFER:
+            return transfer, validation_batches(split, _VALIDATION_BATCH, pad_id)
+        labelled = _shuffled(self._data.labelled, settings.labelled_batch_size, settings.seed, pad_id)
+        return (JointBatches(transfer, labelled),
+                joint_validation_batches(split, self._data.labelled, _VALIDATION_BATCH, pad_id))
+
+
+def _shuffled(split: Split, batch_size: int, seed: int, pad_id: int) -> ShuffledBatches:
+    return ShuffledBatches(split.source, BatchPlan(split.source.lengths, split.train, batch_size, seed), pad_id)
+
+
+def held_out_loss(stage: Stage, batches: tf.data.Dataset) -> Callable[[], dict[str, float]]:
+    """A function that measures the stage's losses over validation batches, each token counting once."""
+
+    @tf.function(reduce_retracing=True)
+    def step(batch):
+        return stage.test_step(batch), stage.weight_of(batch)
+
+    def measure() -> dict[str, float]:
+        sums: dict[str, float] = {}
+        weights = 0.0
+        for batch in batches:
+            losses, weight = step(batch)
+            weights += float(weight)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value) * float(weight)
+        return {name: value / weights if weights else np.nan for name, value in sums.items()}
+
+    return measure
+
+
+def needs_hidden_states(phases: list[schedule.Phase]) -> bool:
+    """Whether any phase reads the store's hidden states."""
+    return any(p.stage == schedule.REPRESENTATION or p.with_representation for p in phases)
+
+
+def needs_teacher(phases: list[schedule.Phase]) -> bool:
+    """Whether any phase reads the transfer store."""
+    return any(p.data != schedule.LABELLED for p in phases)

@@ -1,0 +1,1 @@
+"""Measuring teachers and students: scores per language, retention, size and latency."""

@@ -1,0 +1,28 @@
+"""Progress of long work: items done, rate, time left."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+_LOG_SECONDS = 20
+
+
+class _LoggedBar(tqdm):
+    """Where no terminal shows a bar: a line in the log every 20 seconds."""
+
+    def display(self, msg=None, pos=None):
+        if 0 < self.n < self.total:
+            log.info("%s", msg or self)
+
+
+def progress_bar(total: int, label: str, unit: str, initial: int = 0) -> tqdm:
+    """A bar on a terminal, lines in a log file: a context manager with `update(n)`."""
+    if sys.stderr.isatty():
+        return tqdm(total=total, desc=label, unit=unit, initial=initial, leave=False, dynamic_ncols=True)
+    return _LoggedBar(total=total, desc=label, unit=unit, initial=initial, leave=False, ascii=True, ncols=100,
+                      mininterval=_LOG_SECONDS, maxinterval=_LOG_SECONDS)

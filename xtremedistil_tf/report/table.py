@@ -1,0 +1,50 @@
+"""The table at the end of a run."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+_MODELS = (("teacher", "teacher"), ("student", "student"), ("direct_baseline", "labels alone"))
+
+
+def results_table(metrics: Mapping[str, Any]) -> str:
+    """Teacher, student and (where trained) the student without teacher, as text in fixed columns."""
+    shown = [(key, title) for key, title in _MODELS if key in metrics]
+    rows = [["", *[title for _, title in shown], "retention"]]
+    rows.append(_row("entity F1", shown, lambda m: _percent(m["f1"]), metrics, metrics["retention"]["f1"]))
+    if "per_language" in metrics["teacher"]:
+        rows.append(_row("mean over languages", shown,
+                         lambda m: f"{_percent(m['mean_f1'])} ±{_percent(m['std_f1'])}", metrics,
+                         metrics["retention"]["mean_f1"]))
+        for language in metrics["teacher"]["per_language"]:
+            rows.append(_row(f"  {language}", shown, lambda m: _percent(m["per_language"][language]["f1"]),
+                             metrics, metrics["retention"]["per_language"][language]))
+    for kind in metrics["teacher"]["per_type"]:
+        rows.append(_row(f"  {kind}", shown, lambda m: _percent(m["per_type"].get(kind, {}).get("f1")), metrics))
+    rows.append(_row("parameters (M)", shown, lambda m: f"{m['parameters'] / 1e6:.1f}", metrics,
+                     times=metrics["retention"]["compression"]))
+    rows.append(_row("  without unseen pieces", shown, lambda m: f"{m['parameters_seen_pieces'] / 1e6:.1f}", metrics,
+                     times=metrics["retention"]["compression_seen_pieces"]))
+    rows.append(_row("float32 MB", shown, lambda m: f"{m['bytes'] / 1e6:.1f}", metrics))
+    for size in ("batch_1", "batch_32"):
+        rows.append(_row(f"latency {size.replace('_', ' ')} (ms)", shown,
+                         lambda m: f"{m['latency'][size]['median_ms']:.1f}", metrics,
+                         times=metrics["retention"][f"speedup_{size}"]))
+    title = f"{metrics['split']} set, {metrics['sentences']} sentences, strategy {metrics['strategy']}"
+    return title + "\n" + _columns(rows)
+
+
+def _row(name: str, shown, value, metrics: Mapping[str, Any], kept: float | None = None,
+         times: float | None = None) -> list[str]:
+    last = f"{_percent(kept)} %" if kept is not None else f"{times:.1f}x" if times is not None else ""
+    return [name, *[value(metrics[key]) for key, _ in shown], last]
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
+def _columns(rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join([row[0].ljust(widths[0]), *[cell.rjust(w) for cell, w in zip(row[1:], widths[1:])]])
+                     .rstrip() for row in rows)

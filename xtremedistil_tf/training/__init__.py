@@ -1,0 +1,1 @@
+"""What fine-tuning a teacher and distilling a student share: optimizers, the training loop, its checkpoints."""

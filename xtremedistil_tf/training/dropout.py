@@ -1,0 +1,45 @@
+"""Dropout whose masks are a function of the step number, so that an interrupted run can be continued exactly."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras
+
+
+class _StepSeeded:
+    """Stands in for a Keras layer's random generator; the mask depends on (stream, step) only."""
+
+    def __init__(self, step: tf.Variable, stream: int):
+        self._step, self._stream = step, stream
+
+    def dropout(self, inputs, rate, noise_shape=None):
+        seed = tf.stack([tf.constant(self._stream, tf.int32), tf.cast(self._step, tf.int32)])
+        return tf.nn.experimental.stateless_dropout(inputs, rate=rate, seed=seed, noise_shape=noise_shape)
+
+
+def seed_dropout_by_step(model: tf_keras.Model, step: tf.Variable, seed: int) -> None:
+    """Makes every dropout of a built model draw its masks from (seed, layer, step).
+
+    Keras's own generators keep their state inside op kernels, which no checkpoint holds.
+
+    Args:
+        model: built model; nested layers are found.
+        step: integer variable that the training loop moves and checkpoints (an optimizer's
+            `iterations`).
+        seed: seed of the run and phase.
+    """
+    layers = [layer for layer in model._flatten_layers() if _is_dropout(layer)]
+    for number, layer in enumerate(layers):
+        stream = (seed * 100_003 + number) % (2**31 - 1)
+        generator = _StepSeeded(step, stream)
+        if isinstance(layer, tf_keras.layers.Dropout):
+            layer._random_generator = generator
+        else:
+            rate = layer.drop_prob
+            layer.xdropout = lambda inputs, _g=generator, _r=rate: _g.dropout(inputs, _r)
+
+
+def _is_dropout(layer) -> bool:
+    # DeBERTa has a dropout of its own ("stable dropout"), seeded by nobody.
+    return isinstance(layer, tf_keras.layers.Dropout) or (
+        hasattr(layer, "xdropout") and hasattr(layer, "drop_prob"))

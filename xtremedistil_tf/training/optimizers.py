@@ -1,0 +1,73 @@
+"""Adam for models that are mostly embedding table, and the learning-rate schedules."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras
+
+
+class RowAdam(tf_keras.optimizers.AdamW):
+    """Adam (decoupled weight decay optional) whose sparse updates touch only the rows of the batch.
+
+    Keras decays the moments of *every* row at every step, which for a multilingual vocabulary (250,000
+    rows) costs more than the student's own forward and backward pass. Here a row's moments move when the
+    row occurs in the batch ("lazy" Adam); dense variables are updated exactly as in Keras.
+
+    Args:
+        learning_rate: float or schedule.
+        weight_decay: decoupled decay per step, None for plain Adam. It never applies to embedding
+            tables, biases and layer normalisation.
+        clip_norm: global norm to which gradients are clipped, None for no clipping.
+    """
+
+    def __init__(self, learning_rate, weight_decay: float | None = None, clip_norm: float | None = None,
+                 epsilon: float = 1e-7, **kwargs):
+        super().__init__(learning_rate=learning_rate, weight_decay=weight_decay or 0.0, epsilon=epsilon,
+                         global_clipnorm=clip_norm, jit_compile=False, **kwargs)
+        self._decays = bool(weight_decay)
+        if not self._decays:
+            self.weight_decay = None
+
+    def exclude_undecayed(self, variables) -> None:
+        """Exempts embedding tables, biases and layer normalisation from weight decay."""
+        if self._decays:
+            self.exclude_from_weight_decay(
+                var_list=[v for v in variables if v.shape.rank < 2 or "embedding" in v.name.lower()])
+
+    def update_step(self, gradient, variable):
+        if not isinstance(gradient, tf.IndexedSlices):
+            return super().update_step(gradient, variable)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        rate = tf.cast(self.learning_rate, variable.dtype)
+        correction = (tf.sqrt(1 - tf.pow(tf.cast(self.beta_2, variable.dtype), step))
+                      / (1 - tf.pow(tf.cast(self.beta_1, variable.dtype), step)))
+        slot = self._index_dict[self._var_key(variable)]
+        momentum, velocity = self._momentums[slot], self._velocities[slot]
+        rows, values = gradient.indices, gradient.values
+        new_momentum = self.beta_1 * tf.gather(momentum, rows) + (1 - self.beta_1) * values
+        new_velocity = self.beta_2 * tf.gather(velocity, rows) + (1 - self.beta_2) * tf.square(values)
+        momentum.scatter_update(tf.IndexedSlices(new_momentum, rows))
+        velocity.scatter_update(tf.IndexedSlices(new_velocity, rows))
+        change = rate * correction * new_momentum / (tf.sqrt(new_velocity) + self.epsilon)
+        variable.scatter_sub(tf.IndexedSlices(change, rows))
+
+
+def cosine_schedule(initial: float, steps: int, final: float = 1e-8) -> tf_keras.optimizers.schedules.LearningRateSchedule:
+    """Cosine from `initial` to `final` over `steps` (XtremeDistil: 1e-3 to 1e-8)."""
+    return tf_keras.optimizers.schedules.CosineDecay(initial, max(1, steps), alpha=final / initial)
+
+
+class WarmupLinearDecay(tf_keras.optimizers.schedules.LearningRateSchedule):
+    """Linear from 0 to `peak` over `warmup_steps`, then linear to 0 at `steps` (the BERT fine-tuning recipe)."""
+
+    def __init__(self, peak: float, steps: int, warmup_steps: int):
+        self.peak, self.steps, self.warmup_steps = peak, max(1, steps), warmup_steps
+
+    def __call__(self, step):
+        step = tf.cast(step, tf.float32)
+        rising = (step + 1) / max(1, self.warmup_steps)
+        falling = (self.steps - step) / max(1, self.steps - self.warmup_steps)
+        return self.peak * tf.clip_by_value(tf.minimum(rising, falling), 0.0, 1.0)
+
+    def get_config(self):
+        return {"peak": self.peak, "steps": self.steps, "warmup_steps": self.warmup_steps}

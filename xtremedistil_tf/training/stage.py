@@ -1,0 +1,50 @@
+"""The inner step of training, common to all stages and to the teacher."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras
+
+
+class Stage(tf_keras.Model):
+    """A model and a loss: subclasses say what the losses of a batch are.
+
+    Trains what is unfrozen in the model, and nothing else. Works with `compile` and `fit` like any
+    Keras model, and step by step in `training.loop`.
+
+    Args:
+        model: built model.
+        name: shown by Keras.
+    """
+
+    def __init__(self, model, name: str):
+        super().__init__(name=name)
+        self.model = model
+
+    def call(self, inputs, training=False):
+        return self.model(inputs, training=training)
+
+    def losses_of(self, batch, training: bool) -> dict[str, tf.Tensor]:
+        """float32 scalars; `loss` is what is minimised."""
+        raise NotImplementedError
+
+    def weight_of(self, batch) -> tf.Tensor:
+        """float32 scalar, how many tokens the losses of a batch are means over."""
+        return tf.reduce_sum(batch["word_starts"])
+
+    def train_step(self, batch):
+        scales = isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
+        with tf.GradientTape() as tape:
+            losses = self.losses_of(batch, training=True)
+            loss = losses["loss"]
+            if scales:
+                loss = self.optimizer.get_scaled_loss(loss)
+        variables = self.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        if scales:
+            gradients = self.optimizer.get_unscaled_gradients(gradients)
+        self.optimizer.apply_gradients(zip(gradients, variables))
+        return losses
+
+    def test_step(self, batch):
+        return self.losses_of(batch, training=False)

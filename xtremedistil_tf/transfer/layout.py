@@ -1,0 +1,96 @@
+"""The format of a transfer store, so that any program can write or read one.
+
+    <store>/manifest.json          what the store is; `complete` is set last
+    <store>/shard-00000/
+        offsets.npy                int64 [sentences + 1]
+        input_ids.npy              int32 [pieces]
+        word_starts.npy            float32 [pieces], 1 at the first piece of each word
+        teacher_logits.npy         float32 [pieces, labels]
+        teacher_hidden.npy         float16 [pieces, width], where the stages need it
+
+Sentence i of a shard is rows offsets[i] to offsets[i + 1] of every other array, special tokens included,
+no padding. Arrays are NumPy's .npy, C order. `manifest.json` has the keys of `Manifest`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any, Mapping
+
+import numpy as np
+
+from xtremedistil_tf.atomic import read_json, write_json
+from xtremedistil_tf.errors import TransferStoreError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+OFFSETS = "offsets"
+TEXT_COLUMNS = {"input_ids": "int32", "word_starts": "float32"}
+LOGITS, HIDDEN = "teacher_logits", "teacher_hidden"
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """Attributes:
+        fingerprint: over `identity`.
+        identity: everything the content depends on: teacher, tokenizer, text, seq_len, layer.
+        columns: name -> {"dtype": ..., "shape": [per piece]}.
+        sentences: number of sentences, over all shards.
+        shard_sentences: sentences of every shard but the last.
+        truncated: sentences that were cut at seq_len, filled in at the end.
+        complete: whether every shard is written.
+    """
+
+    fingerprint: str
+    identity: Mapping[str, Any]
+    columns: Mapping[str, Mapping[str, Any]]
+    sentences: int
+    shard_sentences: int
+    truncated: int = 0
+    complete: bool = False
+    format: int = FORMAT
+
+    @property
+    def num_shards(self) -> int:
+        return -(-self.sentences // self.shard_sentences)
+
+    def sentences_of(self, shard: int) -> int:
+        return min(self.shard_sentences, self.sentences - shard * self.shard_sentences)
+
+    def save(self, store: pathlib.Path) -> None:
+        write_json(store / MANIFEST, dataclasses.asdict(self))
+
+    @classmethod
+    def load(cls, store: pathlib.Path) -> Manifest:
+        """Raises TransferStoreError where there is no readable manifest of this format."""
+        path = store / MANIFEST
+        try:
+            values = read_json(path)
+            if values.get("format") != FORMAT:
+                raise TransferStoreError(f"{path}: format {values.get('format')}, expected {FORMAT}. "
+                                         "It was written by another version: delete the folder to write it anew.")
+            return cls(**values)
+        except (OSError, ValueError, TypeError) as error:
+            raise TransferStoreError(f"{path}: not a readable manifest ({error}). Delete {store} to write "
+                                     "the store anew.") from error
+
+
+def shard_path(store: pathlib.Path, shard: int) -> pathlib.Path:
+    return store / f"shard-{shard:05d}"
+
+
+def shard_is_whole(store: pathlib.Path, manifest: Manifest, shard: int) -> bool:
+    """Whether every array of a shard is there and as long as its offsets say."""
+    folder = shard_path(store, shard)
+    try:
+        offsets = np.load(folder / f"{OFFSETS}.npy")
+        if len(offsets) != manifest.sentences_of(shard) + 1:
+            return False
+        for name, column in manifest.columns.items():
+            array = np.load(folder / f"{name}.npy", mmap_mode="r")
+            if array.shape != (offsets[-1], *column["shape"]) or array.dtype != np.dtype(column["dtype"]):
+                return False
+    except (OSError, ValueError, EOFError):
+        return False
+    return True
