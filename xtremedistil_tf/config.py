@@ -39,11 +39,12 @@ class DistillationConfig:
     languages: str = _field("Data", "", "Language folders of the task to use, separated by commas; empty: all.")
     max_train_per_language: int = _field("Data", 0, "Labelled sentences per language (per task without "
                                          "languages) to train on, 0 for all.", minimum=0)
-    max_eval_per_language: int = _field("Data", 0, "Dev and test sentences per language to measure on, 0 for "
-                                        "all.", minimum=0)
+    max_dev_per_language: int = _field("Data", 0, "Dev sentences per language, 0 for all.", minimum=0)
+    max_test_per_language: int = _field("Data", 0, "Test sentences per language, 0 for all.", minimum=0)
     transfer_surplus: bool = _field("Data", False, "Add the training sentences beyond "
                                     "--max_train_per_language to the transfer set, without their labels.")
-    max_transfer: int = _field("Data", 0, "Transfer sentences to use, 0 for all.", minimum=0)
+    max_transfer: int = _field("Data", 0, "Transfer sentences to use, spread evenly over the "
+                               "transfer text, 0 for all.", minimum=0)
     seq_len: int = _field("Data", 128, "Most word pieces of a training sentence, special tokens included.",
                           minimum=4)
     do_NER: bool = _field("Data", False, "The task is token tagging (the only one so far, and the default).")

@@ -9,7 +9,6 @@ import time
 from typing import Any, Callable, Sequence
 
 import numpy as np
-import tensorflow as tf
 import tf_keras
 
 from xtremedistil_tf.atomic import atomic_file, read_json, write_json
@@ -25,7 +24,7 @@ from xtremedistil_tf.evaluation.comparison import compare, measure_student, meas
 from xtremedistil_tf.evaluation.tagging import entity_scores
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
-from stub_html import write_report
+from xtremedistil_tf.report.html import write_report
 from xtremedistil_tf.report.table import results_table
 from xtremedistil_tf.report.tensorboard import EpochLog
 from xtremedistil_tf.students.bilstm import BILSTM, EMBEDDING, HEAD, PROJECTION, BiLSTMShape
@@ -40,7 +39,7 @@ from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.word_embeddings import reduce_embeddings
 from xtremedistil_tf.teachers.workshop import FineTuned, make_teacher, tokenizer_of
 from xtremedistil_tf.training.precision import precision
-from xtremedistil_tf.transfer.layout import HIDDEN, LOGITS
+from xtremedistil_tf.transfer.layout import LOGITS
 from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.text import TransferText
 from xtremedistil_tf.transfer.writer import StoreSpec, write_store
@@ -94,9 +93,9 @@ class Pipeline:
     def _read_data(self) -> None:
         c = self.config
         chosen = [name.strip() for name in c.languages.split(",") if name.strip()] or None
-        limit = c.max_eval_per_language or None
         self.corpus = load_task(c.task, languages=chosen, max_train=c.max_train_per_language or None,
-                                max_dev=limit, max_test=limit)
+                                max_dev=c.max_dev_per_language or None,
+                                max_test=c.max_test_per_language or None)
         log.info("task %s: %d train, %d dev, %d test sentences, labels %s%s", c.task, len(self.corpus.train),
                      len(self.corpus.dev), len(self.corpus.test), " ".join(self.corpus.labels),
                      f", languages {' '.join(self.corpus.languages)}" if self.corpus.languages else "")

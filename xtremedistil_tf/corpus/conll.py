@@ -7,8 +7,9 @@ from typing import Iterator
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults, words_problem
+from xtremedistil_tf.corpus.languages import split_language
 from xtremedistil_tf.corpus.lines import open_lines
-from xtremedistil_tf.corpus.tags import is_iob2, split_language
+from xtremedistil_tf.corpus.tags import is_iob2
 
 _Row = tuple[int, "list[str]"]
 

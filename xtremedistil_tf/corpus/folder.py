@@ -11,7 +11,7 @@ from typing import Iterable, Sequence
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.labels import infer_labels, read_labels
 from xtremedistil_tf.corpus.lines import COMPRESSED
-from xtremedistil_tf.corpus.listing import listing
+from xtremedistil_tf.corpus.listing import entries, listing
 from xtremedistil_tf.corpus.tagged import FORMATS, read_tagged, stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
 
@@ -68,33 +68,34 @@ def load_task(folder: str | os.PathLike, languages: Sequence[str] | None = None,
     """
     limits = {"train": max_train, "dev": max_dev, "test": max_test}
     _check_limits(limits)
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        what = "is a file, expected a task folder" if folder.exists() else "no such task folder"
-        raise DataError(f"{folder}: {what}; {listing(folder.parent)}.")
-    places = _language_folders(folder)
-    wanted = set(languages or ())
-    if not _split_files(folder):
-        _check_languages(folder, wanted, places)
-    chosen = [(None, folder)] + [(name, path) for name, path in places.items()
-                                 if not wanted or name in wanted]
-    label_files = [path / _LABELS for _, path in chosen if (path / _LABELS).is_file()]
+    folder, wanted = pathlib.Path(folder), set(languages or ())
+    named = _language_folders(folder)
+    places = [(None, folder)] + [(name, named[name]) for name in named if not wanted or name in wanted]
+    label_files = [path / _LABELS for _, path in places if (path / _LABELS).is_file()]
     labels = _unite(map(read_labels, label_files)) if label_files else None
-    splits, files = _read_splits(chosen, labels)
-    found = {example.language for examples in splits.values() for example in examples}
-    _check_languages(folder, wanted, {*places, *(found - {None})})
+    splits, files = _read_splits(places, labels)
     if wanted:
+        _check_languages(folder, wanted, splits, named)
         splits = {name: [e for e in examples if e.language in wanted] for name, examples in splits.items()}
     for split in ("train", "dev"):
         if not splits[split]:
             raise _missing(folder, split, wanted)
     labels = labels or infer_labels(e for examples in splits.values() for e in examples)
-    kept, rest = {}, {}
-    for name, examples in splits.items():
-        kept[name], rest[name] = _first(examples, limits[name])
-    known = {e.language for examples in kept.values() for e in examples} - {None}
-    return TaskCorpus(kept["train"], kept["dev"], kept["test"], labels, sorted(known),
-                      label_files + files, rest["train"])
+    parts = {name: _first(examples, limits[name]) for name, examples in splits.items()}
+    (train, surplus), (dev, _), (test, _) = (parts[name] for name in _SPLITS)
+    known = {e.language for e in (*train, *dev, *test) if e.language}
+    return TaskCorpus(train, dev, test, labels, sorted(known), label_files + files, surplus)
+
+
+def _language_folders(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    """{language: folder} inside the task folder."""
+    if not os.path.isdir(folder):
+        what = "is a file, expected a task folder" if os.path.exists(folder) else "no such task folder"
+        raise DataError(f"{folder}: {what}; {listing(folder.parent)}.")
+    named = {path.name: path for path in entries(folder) if path.is_dir() and _split_files(path)}
+    if not named and not _split_files(folder):
+        raise _missing(folder, "train", set())
+    return named
 
 
 def _check_limits(limits: dict[str, int | None]) -> None:
@@ -103,23 +104,19 @@ def _check_limits(limits: dict[str, int | None]) -> None:
             raise ConfigError(f"max_{name} is {limit}, expected at least 1, or nothing for no limit.")
 
 
-def _check_languages(folder: pathlib.Path, wanted: set[str], available: Iterable[str]) -> None:
-    unknown = sorted(wanted.difference(available))
-    if unknown:
-        there = f"it has: {', '.join(sorted(available))}" if available else \
+def _check_languages(folder: pathlib.Path, wanted: set[str], splits: dict[str, list[Example]],
+                     named: Iterable[str]) -> None:
+    there = {*named, *(e.language for examples in splits.values() for e in examples if e.language)}
+    if unknown := sorted(wanted - there):
+        what = f"it has: {', '.join(sorted(there))}" if there else \
             "its sentences have no language; put each language into a subfolder named by its code"
-        raise DataError(f"{folder}: no data for language {', '.join(unknown)}; {there}.")
-
-
-def _language_folders(folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    subfolders = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    return {path.name: path for path in subfolders if _split_files(path)}
+        raise DataError(f"{folder}: no data for language {', '.join(unknown)}; {what}.")
 
 
 def _split_files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """{split: file} of one folder."""
     files: dict[str, pathlib.Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in entries(folder):
         stem, suffix = stem_and_suffix(path)
         split = next((split for split, names in _SPLITS.items() if stem in names), None)
         if split is None or suffix not in FORMATS or not path.is_file():

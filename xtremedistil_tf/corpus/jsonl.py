@@ -27,7 +27,7 @@ def read_jsonl(path: str | os.PathLike, faults: Faults, tagged: bool = True) -> 
     Args:
         path: the file.
         faults: receives the lines that do not have the layout; they are not yielded.
-        tagged: False: tags are not needed and not looked at unless they are a list of strings.
+        tagged: False: tags are not needed and not looked at.
 
     Raises:
         DataError: see `open_lines`.

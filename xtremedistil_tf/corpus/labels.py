@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Iterable
 
 from xtremedistil_tf.corpus.example import Example
@@ -66,7 +67,7 @@ def infer_labels(examples: Iterable[Example]) -> list[str]:
 def _problem(columns: list[str], index: str, label: str, known: dict[int, str]) -> str | None:
     if len(columns) > 2:
         return f"{len(columns)} columns, expected a label, or an index, a tab and a label"
-    if not (index.isascii() and index.isdigit()):
+    if not re.fullmatch("[0-9]{1,6}", index):
         return f"index {index!r}, expected a whole number from 0 and after the tab the label"
     if int(index) in known:
         return f"label {label!r} has the same index as {known[int(index)]!r}, expected each index once"

@@ -6,7 +6,8 @@ import re
 import sys
 from typing import Sequence
 
-LANGUAGE_PREFIX = re.compile(r"([a-z]{2,3}(?:-[A-Za-z0-9]{1,8})*):(?=.)")
+from xtremedistil_tf.corpus.languages import split_language
+
 _IOB2 = re.compile(r"O|[BI]-\S+")
 _MAX_LABELS = 20
 
@@ -14,12 +15,6 @@ _MAX_LABELS = 20
 def is_iob2(tag: str) -> bool:
     """Whether `tag` is `O`, `B-type` or `I-type`."""
     return _IOB2.fullmatch(tag) is not None
-
-
-def split_language(text: str) -> tuple[str | None, str]:
-    """("de", "B-LOC") of "de:B-LOC"; (None, text) where there is no language prefix."""
-    match = LANGUAGE_PREFIX.match(text)
-    return (match[1], text[match.end():]) if match else (None, text)
 
 
 def strip_language(tags: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:

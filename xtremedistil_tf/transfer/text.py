@@ -17,31 +17,25 @@ class TransferText:
     Args:
         files: what `read_text` takes; empty for none.
         surplus: further sentences; their tags are not read.
-        most: sentences to use, 0 for all.
+        most: sentences to use, spread evenly over the whole (files come by language), 0 for all.
 
     Raises:
         DataError: there is no sentence at all.
     """
 
     def __init__(self, files: str, surplus: Sequence[Example] = (), most: int = 0):
-        self._files, self._surplus, self._most = files, surplus, most
-        self.sentences, self.fingerprint = self._survey()
+        self._files, self._surplus = files, surplus
+        self._total = sum(1 for _ in self._all())
+        self.sentences = min(most or self._total, self._total)
+        self.fingerprint = examples_fingerprint(Example(words) for words in self.words())
         if not self.sentences:
             raise DataError(f"--transfer_file={files}: no sentences. Expected unlabeled text, one sentence a line.")
 
     def words(self) -> Iterator[tuple[str, ...]]:
         """The words of every sentence."""
-        stream = itertools.chain(read_text(self._files) if self._files else (), self._surplus)
-        for example in itertools.islice(stream, self._most or None):
-            yield example.words
+        for index, example in enumerate(self._all()):
+            if (index + 1) * self.sentences // self._total > index * self.sentences // self._total:
+                yield example.words
 
-    def _survey(self) -> tuple[int, str]:
-        count = 0
-
-        def counted():
-            nonlocal count
-            for count, words in enumerate(self.words(), 1):
-                yield Example(words)
-
-        digest = examples_fingerprint(counted())
-        return count, digest
+    def _all(self) -> Iterator[Example]:
+        return itertools.chain(read_text(self._files) if self._files else (), self._surplus)

@@ -1,0 +1,89 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xtremedistil_tf.corpus.conll import read_conll
+from xtremedistil_tf.corpus.faults import Faults
+from xtremedistil_tf.errors import DataError
+
+
+def read(folder, text, tagged=True):
+    path = folder / "train.conll"
+    path.write_text(text, encoding="utf-8", newline="")
+    faults = Faults(path)
+    examples = list(read_conll(path, faults, tagged))
+    faults.raise_if_any()
+    return [(" ".join(e.words), " ".join(e.tags or ()), e.language, e.line) for e in examples]
+
+
+def test_sentences_docstart_and_columns(tmp_path):
+    text = ("-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\r\n\n \n"
+            "-DOCSTART- -X- -X- O\nPeter NNP B-NP B-PER\n-DOCSTART- -X- -X- O\nja UH O O")
+    assert read(tmp_path, text) == [("EU rejects", "B-ORG O", None, 3), ("Peter", "B-PER", None, 8),
+                                    ("ja", "O", None, 10)]
+
+
+def test_tabs_and_spaces_may_mix(tmp_path):
+    assert read(tmp_path, "a\tO\nb  B-X \n")[0][:2] == ("a b", "O B-X")
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("# O\na O\n", "# a"),
+    ("a O\n# O\n", "a #"),
+    ("a O\n# 0\n", "a #"),
+    ("#\tO\na\tO\n", "# a"),
+    ("# text = vitamin O\na O\n", "a"),
+    ("# newdoc\na O\n", "a"),
+    ("# newdoc id = O\n# sent_id = 1\n#a O\n", "#a"),
+    ("-DOCSTART- -X- -X- O\n\n# NN B-NP O\n", "#"),
+    ("a x y O\n\n# x y O\n", "#"),
+    ("a x y O\n\n# text O\nb x y O\n", "b"),
+    ("# de:O\na de:O\n", "# a"),
+])
+def test_comments_and_the_token_hash(tmp_path, text, words):
+    assert read(tmp_path, text)[-1][0] == words
+
+
+@pytest.mark.parametrize(("line", "found"), [
+    ("b", "token 'b' without a tag"),
+    ("New York B-LOC", "3 columns, expected 2 as in line 2"),
+    ("New York\tB-LOC", "holds white space"),
+    ("1\u00a0000 O", "holds white space"),
+    ("\tO", "is empty"),
+])
+def test_faults_name_line_and_finding(tmp_path, line, found):
+    with pytest.raises(DataError) as error:
+        read(tmp_path, f"\na O\n{line}\nc O\n")
+    assert "train.conll:3: " in str(error.value) and found in str(error.value)
+
+
+def test_wikiann_tokens_lose_a_prefix_that_all_have(tmp_path):
+    assert read(tmp_path, "en:Rhode\tB-LOC\nen::\tO\n\nen:x\tO\n") == [("Rhode :", "B-LOC O", "en", 1),
+                                                                      ("x", "O", "en", 4)]
+
+
+@pytest.mark.parametrize("text", ["en:a O\nb O\n", "en:a O\nde:b O\n", "en:a O\n\nen: O\n", "at:x O\n"])
+def test_tokens_keep_a_prefix_that_not_all_have(tmp_path, text):
+    sentences = read(tmp_path, text)
+    assert sentences[0][0].split()[0] == text.split()[0] and sentences[0][2] is None
+
+
+def test_as_text_tags_may_be_absent(tmp_path):
+    assert read(tmp_path, "# id 3\na\nb\n\n#c\nd O\n", tagged=False) == [("a b", "", None, 2),
+                                                                        ("#c d", "", None, 5)]
+
+
+TOKEN = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=6)
+ROW = st.tuples(TOKEN.filter(lambda t: not t.startswith(("-DOCSTART-", "\ufeff"))),
+                st.sampled_from(["O", "B-LOC", "I-LOC"]))
+
+
+@given(sentences=st.lists(st.lists(ROW, min_size=1, max_size=5), min_size=1, max_size=4),
+       separator=st.sampled_from(["\t", " "]))
+def test_what_is_written_is_read(tmp_path_factory, sentences, separator):
+    # A token of two letters first, so that no prefix is common to all tokens.
+    sentences = [[("ab", "O")]] + sentences
+    text = "\n\n".join("\n".join(word + separator + tag for word, tag in rows) for rows in sentences)
+    found = read(tmp_path_factory.mktemp("conll"), text)
+    assert [(words.split(" "), tags.split(" ")) for words, tags, _, _ in found] == [
+        ([word for word, _ in rows], [tag for _, tag in rows]) for rows in sentences]

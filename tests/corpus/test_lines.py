@@ -1,0 +1,106 @@
+import gzip
+import lzma
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xtremedistil_tf.corpus.lines import MAX_LINE_CHARS, open_lines
+from xtremedistil_tf.errors import DataError
+
+PACKERS = {"": lambda data: data, ".gz": gzip.compress, ".xz": lzma.compress}
+
+
+def write(folder, data: bytes, suffix=""):
+    path = folder / f"file.txt{suffix}"
+    path.write_bytes(PACKERS[suffix](data))
+    return path
+
+
+def fails(path) -> str:
+    with pytest.raises(DataError) as error:
+        list(open_lines(path))
+    return str(error.value)
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_compressed_and_plain_files_give_the_same_lines(tmp_path, suffix):
+    path = write(tmp_path, "\ufeffÄ b\r\n\nc\u2028d\x0be\x85f\rg\n\ufeffx".encode(), suffix)
+    assert list(open_lines(path)) == [(1, "Ä b"), (2, ""), (3, "c\u2028d\x0be\x85f\rg"), (4, "\ufeffx")]
+
+
+@settings(max_examples=200)
+@given(text=st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=80))
+def test_any_text_splits_as_its_bytes_do(tmp_path_factory, text):
+    path = write(tmp_path_factory.mktemp("lines"), text.encode())
+    parts = text.encode().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    if len(text.encode()) == 0 or text.endswith("\n"):
+        parts.pop()
+    expected = [part.removesuffix(b"\r").decode() for part in parts]
+    if text == "\ufeff":
+        expected = [""]
+    assert [line for _, line in open_lines(path)] == expected
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_an_empty_file_has_no_lines(tmp_path, suffix):
+    assert list(open_lines(write(tmp_path, b"", suffix))) == []
+
+
+def test_a_missing_file_is_named_with_what_lies_beside_it(tmp_path):
+    (tmp_path / "train.csv").touch()
+    message = fails(tmp_path / "train.tsv")
+    assert str(tmp_path / "train.tsv") in message and f"{tmp_path} holds: train.csv" in message
+    assert f"no folder {tmp_path / 'no'}" in fails(tmp_path / "no" / "train.tsv")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    assert "is a folder" in fails(tmp_path)
+
+
+def test_invalid_utf8_is_located(tmp_path):
+    message = fails(write(tmp_path, b"fine\nM\xc3\xbcller M\xfcller\n"))
+    assert "file.txt:2:" in message and "0xfc at offset 9" in message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_utf16_is_recognised(tmp_path, encoding):
+    message = fails(write(tmp_path, "Text\n".encode(encoding)))
+    assert "file.txt:1:" in message and "iconv" in message
+
+
+def test_nul_is_located(tmp_path):
+    message = fails(write(tmp_path, b"fine\nab\0c\n"))
+    assert "file.txt:2: NUL byte at offset 2" in message
+
+
+@pytest.mark.parametrize("char", ["x", "語", "😀"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_the_longest_line_is_counted_in_characters(tmp_path, char, end):
+    longest = char * MAX_LINE_CHARS
+    assert list(open_lines(write(tmp_path, f"\ufeff{longest}{end}".encode()))) == [(1, longest)]
+    too_long = write(tmp_path, f"a\n{longest}{char}{end}".encode())
+    assert "file.txt:2: line longer than 100,000" in fails(too_long)
+
+
+def test_a_huge_line_is_refused_without_being_read_whole(tmp_path):
+    path = write(tmp_path, b"x" * 50_000_000, ".gz")
+    tracemalloc.start()
+    message = fails(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "file.txt.gz:1: line longer" in message
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz"])
+def test_damaged_compression_is_named(tmp_path, suffix):
+    whole = PACKERS[suffix](b"".join(b"line %d\n" % (i * i) for i in range(2000)))
+    path = tmp_path / f"file.txt{suffix}"
+    path.write_bytes(whole[:-20])
+    assert f"damaged or truncated {suffix} file after line" in fails(path)
+    path.write_bytes(b"not compressed\n")
+    assert f"damaged or truncated {suffix} file after line 0" in fails(path)
+    path.write_bytes(whole[:-12] + bytes([whole[-12] ^ 255]) + whole[-11:])
+    assert f"damaged or truncated {suffix}" in fails(path)

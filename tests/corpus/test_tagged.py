@@ -1,0 +1,121 @@
+import gzip
+import json
+import lzma
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xtremedistil_tf.corpus.tagged import read_tagged, stem_and_suffix
+from xtremedistil_tf.errors import DataError
+
+SENTENCES = [(("Anna", "in", "Rom"), ("B-PER", "O", "B-LOC")), (("#", "ja"), ("O", "O"))]
+
+
+def as_tsv(sentences):
+    return "".join(f"{' '.join(words)}\t{' '.join(tags)}\n" for words, tags in sentences)
+
+
+def as_conll(sentences):
+    return "\n".join("".join(f"{w}\t{t}\n" for w, t in zip(*pair)) for pair in sentences)
+
+
+def as_jsonl(sentences):
+    return "".join(json.dumps({"tokens": words, "tags": tags}) + "\n" for words, tags in sentences)
+
+
+WRITERS = {".tsv": as_tsv, ".conll": as_conll, ".jsonl": as_jsonl}
+
+
+def put(folder, name, text):
+    path = folder / name
+    pack = {".gz": gzip.compress, ".xz": lzma.compress}.get(path.suffix, bytes)
+    path.write_bytes(pack(text.encode()))
+    return path
+
+
+def fails(path, **options) -> str:
+    with pytest.raises(DataError) as error:
+        read_tagged(path, **options)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("packing", ["", ".gz", ".xz"])
+def test_all_formats_read_the_same(tmp_path, suffix, packing):
+    path = put(tmp_path, f"train{suffix}{packing}", WRITERS[suffix](SENTENCES))
+    examples = read_tagged(path)
+    assert [(e.words, e.tags) for e in examples] == SENTENCES
+    assert {(e.source, e.language) for e in examples} == {(str(path), None)}
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_language_of_prefixed_tags(tmp_path, suffix):
+    prefixed = [(words, [f"{code}:{tag}" for tag in tags])
+                for (words, tags), code in zip(SENTENCES, ["ru", "zh-Hant"])]
+    path = put(tmp_path, f"train{suffix}", WRITERS[suffix](prefixed))
+    examples = read_tagged(path, ["O", "B-PER", "B-LOC"])
+    assert [(e.words, e.tags) for e in examples] == SENTENCES
+    assert [e.language for e in examples] == ["ru", "zh-Hant"]
+    assert {e.language for e in read_tagged(path, language="xx")} == {"xx"}
+
+
+@pytest.mark.parametrize("labels", [None, ("O", "B-LOC")])
+def test_faults_of_the_whole_file_in_one_error(tmp_path, labels):
+    lines = ["a\tO", "a b\tO", "a\tLOC", "a\tO\tO", "b O"] + ["a\t?"] * 20
+    message = fails(put(tmp_path, "train.tsv", "\n".join(lines)), labels=labels)
+    assert "train.tsv: 24 faults, the first 10 of them" in message
+    places = [line.split(": ")[0].rsplit(":")[-1] for line in message.splitlines()[1:-1]]
+    assert places == [str(n) for n in range(2, 12)]
+    assert ("unknown label 'LOC', expected one of O, B-LOC" if labels else "malformed tag 'LOC'") in message
+
+
+def test_conll_faults_name_the_line_of_the_tag(tmp_path):
+    message = fails(put(tmp_path, "train.conll", "# c\na O\nb X\nc Y\n\nd Z\n"))
+    assert [f"train.conll:{n}: malformed tag" in message for n in (3, 4, 6)] == [True] * 3
+    assert "3 faults" in message
+
+
+def test_tsv_counts_a_line_once(tmp_path):
+    message = fails(put(tmp_path, "train.tsv", "a b\tX Y\n"))
+    assert "train.tsv:1: malformed tag 'X'" in message and "'Y'" not in message
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+def test_empty_files(tmp_path, suffix, text):
+    assert f"train{suffix}: empty, expected " in fails(put(tmp_path, f"train{suffix}", text))
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train", "train.conllu.gz", "train.xz"])
+def test_unknown_kinds_of_file(tmp_path, name):
+    assert ".tsv, .conll, .jsonl" in fails(put(tmp_path, name, "a\tO\n"))
+
+
+def test_stem_and_suffix():
+    assert stem_and_suffix("x/train.tsv.xz") == stem_and_suffix("train.tsv") == ("train", ".tsv")
+    assert stem_and_suffix("x/train") == ("train", "")
+
+
+WORD = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=5)
+PAIR = st.tuples(WORD, st.sampled_from(["O", "B-LOC", "I-x:y", "B-Ä"]))
+
+
+@given(st.lists(st.lists(PAIR, min_size=1, max_size=6), min_size=1, max_size=5),
+       st.sampled_from([".tsv", ".jsonl"]))
+def test_what_is_written_is_read(tmp_path_factory, pairs, suffix):
+    sentences = [(("a", *(w for w, _ in rows)), ("O", *(t for _, t in rows))) for rows in pairs]
+    path = put(tmp_path_factory.mktemp("tagged"), f"train{suffix}", WRITERS[suffix](sentences))
+    assert [(e.words, e.tags) for e in read_tagged(path)] == sentences
+
+
+@given(st.binary(max_size=200), st.sampled_from(sorted(WRITERS)), st.sampled_from(["", ".gz", ".xz"]))
+def test_any_bytes_are_read_or_refused_politely(tmp_path_factory, data, suffix, packing):
+    path = tmp_path_factory.mktemp("bytes") / f"train{suffix}{packing}"
+    path.write_bytes(data)
+    try:
+        examples = read_tagged(path)
+    except DataError as error:
+        assert str(path) in str(error)
+    else:
+        assert all(len(e.words) == len(e.tags) > 0 for e in examples)

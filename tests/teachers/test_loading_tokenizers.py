@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import transformers
+from hypothesis import given, strategies as st
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.teachers.loading import load_tokenizer
+
+WORDS = ["new", "york", "yorks", "naïve", "日本", "x-y", "🙂", "e\u0301t"]
+
+
+def word_piece():
+    characters = "newyorksaïv日本xet-"
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "new", "york", "##s", *characters]
+    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(vocab)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return tokenizer
+
+
+def byte_bpe():
+    vocab = ["<s>", "<pad>", "</s>", "<unk>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "ne", "Ġne"]
+    model = models.BPE({piece: i for i, piece in enumerate(vocab)}, [("n", "e"), ("Ġ", "ne")])
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    return tokenizer
+
+
+def unigram(begin, end, pad, unk):
+    pieces = [(begin, 0.0), (pad, 0.0), (end, 0.0), (unk, 0.0), ("▁", -5.0), ("▁new", -2.0), ("york", -3.0),
+              *((c, -6.0) for c in "newyorksaïv日本x")]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=3))
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="always")])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{begin} $A {end}", special_tokens=[(begin, 0), (end, 2)])
+    return tokenizer
+
+
+BERT_TOKENS = dict(pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+                   mask_token="[MASK]")
+CASES = {
+    "BertTokenizerFast": (word_piece, {}),
+    "ElectraTokenizerFast": (word_piece, {}),
+    "DistilBertTokenizerFast": (word_piece, {}),
+    "MPNetTokenizerFast": (word_piece, BERT_TOKENS),
+    "RobertaTokenizerFast": (byte_bpe, {}),
+    "XLMRobertaTokenizerFast": (lambda: unigram("<s>", "</s>", "<pad>", "<unk>"), {}),
+    "DebertaV2TokenizerFast": (lambda: unigram("[CLS]", "[SEP]", "[PAD]", "[UNK]"), {}),
+    "PreTrainedTokenizerFast": (byte_bpe, dict(pad_token="<pad>")),
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    made = {}
+    for name, (make, tokens) in CASES.items():
+        made[name] = str(tmp_path_factory.mktemp(name))
+        getattr(transformers, name)(tokenizer_object=make(), **tokens).save_pretrained(made[name])
+    return made
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_words_are_encoded_like_a_sentence_of_them(folders, name):
+    tokenizer = load_tokenizer(folders[name])
+    assert type(tokenizer).__name__ == name
+    expected = tokenizer(" ".join(WORDS))
+    found = tokenizer(WORDS, is_split_into_words=True)
+    assert found.input_ids == expected.input_ids
+    assert len(found.input_ids) > len(WORDS)
+    assert set(found.word_ids()) - {None} == set(range(len(WORDS)))
+
+
+@pytest.mark.parametrize("name", ["RobertaTokenizerFast", "PreTrainedTokenizerFast"])
+def test_byte_level_words_begin_with_a_space(folders, name):
+    tokenizer = load_tokenizer(folders[name])
+    assert tokenizer(["new", "x"], is_split_into_words=True).tokens()[1:-1] == ["Ġne", "w", "Ġ", "x"]
+
+
+@given(words=st.lists(st.text("newyorkzß-日🙂", min_size=1, max_size=5), min_size=1, max_size=5))
+def test_byte_level_pieces_are_the_words_bytes(folders, words):
+    tokenizer = load_tokenizer(folders["RobertaTokenizerFast"])
+    pieces = tokenizer(words, is_split_into_words=True).input_ids[1:-1]
+    assert tokenizer.decode(pieces, clean_up_tokenization_spaces=False) == "".join(" " + w for w in words)
+
+
+def test_a_slow_tokenizer_is_refused(tmp_path):
+    (tmp_path / "vocab.json").write_text(json.dumps({"<unk>": 0, "a</w>": 1}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CTRLTokenizer"}))
+    with pytest.raises(ModelLoadError, match="CTRLTokenizer, which has no fast version"):
+        load_tokenizer(str(tmp_path))
+
+
+def test_a_damaged_tokenizer_is_refused(folders, tmp_path):
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    (tmp_path / "tokenizer.json").write_text('{"version"')
+    with pytest.raises(ModelLoadError, match="Cannot load the tokenizer .*files are whole"):
+        load_tokenizer(str(tmp_path))
+
+
+def test_an_unknown_hub_name():
+    with pytest.raises(ModelLoadError, match="the tokenizer of 'no-one/no-model'.*HF_HUB_OFFLINE"):
+        load_tokenizer("no-one/no-model")

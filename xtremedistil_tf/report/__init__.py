@@ -1,0 +1,1 @@
+"""The report of a run: the table in the terminal, the HTML page, the TensorBoard logs."""

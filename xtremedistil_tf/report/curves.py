@@ -1,0 +1,129 @@
+"""The report's sections on training: the score after each phase, and the curves inside each."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from xtremedistil_tf.report.charts import Reference, Series, line_chart, step_chart
+from xtremedistil_tf.report.values import count, dig, duration, finite, name_of, percent, plain, records, text
+
+_LEGEND = ('<p><span class="key train">training</span><span class="key valid">held out</span>'
+           '<span class="key best">best epoch, whose weights are kept</span></p>')
+
+
+def scores_after_phases(metrics: Mapping[str, Any]) -> str:
+    """Section with the dev F1 after each phase; empty without phases."""
+    phases = records(metrics.get("phases"))
+    if not phases:
+        return ""
+    names = [name_of(phase) for phase in phases]
+    values = [_hundred(dig(phase, "scores", "f1")) for phase in phases]
+    found = [("teacher", "teacher", _hundred(_best_of(metrics.get("teacher_history"), "val_f1")[1])),
+             ("labels alone", "baseline", _last_score(metrics.get("baseline_phases")))]
+    references = [Reference(name, css, value) for name, css, value in found if value is not None]
+    hint = ('<p class="quiet">Representation phases do not train the head, so F1 after one is that of an '
+            "untrained head.</p>" if any(phase.get("stage") == "representation" for phase in phases) else "")
+    chart = step_chart("dev F1 after each phase", names, values, references)
+    legend = '<span class="key student">student</span>' + "".join(
+        f'<span class="key {one.css}">{one.name} {one.value:.1f}</span>' for one in references)
+    return (f'<section><h2>Dev F1 after each phase</h2><figure class="wide" id="steps">{chart}'
+            f"<figcaption>{legend}</figcaption></figure>{hint}</section>")
+
+
+def learning_curves(metrics: Mapping[str, Any]) -> str:
+    """Section with a chart for each phase of student and baseline and two for the teacher, or empty."""
+    groups = [("Teacher", _teacher_charts(records(metrics.get("teacher_history")))),
+              ("Student", _phase_charts(metrics.get("phases"))),
+              ("Labels alone", _phase_charts(metrics.get("baseline_phases")))]
+    shown = [f'<h3>{title}</h3><div class="charts">{charts}</div>' for title, charts in groups if charts]
+    return f"<section><h2>Learning curves</h2>{_LEGEND}{''.join(shown)}</section>" if shown else ""
+
+
+def _teacher_charts(history: Sequence[Mapping[str, Any]]) -> str:
+    if not history:
+        return ""
+    best, highest = _best_of(history, "val_f1")
+    highest = _hundred(highest)
+    epochs = _epochs(history)
+    losses = line_chart("teacher, loss by epoch", epochs, _losses(history), best)
+    scores = line_chart("teacher, dev F1 by epoch", epochs,
+                        [Series("dev F1", "valid", [_hundred(dig(r, "val_f1")) for r in history])], best)
+    facts = _join(f"best epoch {count(best)} of {len(history)}", _seconds_of(history))
+    return (_figure("Teacher, loss", losses, facts, _numbers(history))
+            + _figure("Teacher, dev F1", scores, f"best dev F1 {plain(highest, '.2f')}"))
+
+
+def _phase_charts(phases: Any) -> str:
+    return "".join(_phase_chart(phase) for phase in records(phases))
+
+
+def _phase_chart(phase: Mapping[str, Any]) -> str:
+    history, name = records(phase.get("history")), name_of(phase)
+    best = finite(phase.get("best_epoch"))
+    chart = line_chart(f"{name}, loss by epoch", _epochs(history), _losses(history), best)
+    unfrozen = phase.get("unfrozen")
+    groups = ", ".join(map(str, unfrozen)) if isinstance(unfrozen, (list, tuple)) else unfrozen
+    facts = _join(f"stage {text(phase.get('stage'))}", f"unfrozen: {text(groups)}",
+                  f"best epoch {count(best)} of {len(history)}",
+                  f"dev F1 {percent(dig(phase, 'scores', 'f1'))}", duration(phase.get("seconds")),
+                  "loaded from an earlier run" if phase.get("reused") is True else "")
+    return _figure(name, chart, facts, _numbers(history))
+
+
+def _figure(name: str, chart: str, facts: str, more: str = "") -> str:
+    return (f'<figure data-chart="{text(name)}">{chart}<figcaption><strong>{text(name)}</strong>{facts}'
+            f"</figcaption>{more}</figure>")
+
+
+def _numbers(history: Sequence[Mapping[str, Any]]) -> str:
+    """All that was recorded by epoch, for those who want to know the parts of a joint loss."""
+    columns = [c for c in dict.fromkeys(key for record in history for key in record) if c != "epoch"]
+    if not columns:
+        return ""
+    head = "".join(f'<th scope="col">{text(column).replace("_", " ")}</th>' for column in columns)
+    rows = "".join(f'<tr><th scope="row">{plain(epoch, "g")}</th>'
+                   + "".join(f"<td>{plain(record.get(c))}</td>" for c in columns) + "</tr>"
+                   for epoch, record in zip(_epochs(history), history))
+    return ('<details><summary>Numbers</summary><div class="scroll"><table>'
+            f'<thead><tr><th scope="col">epoch</th>{head}</tr></thead>'
+            f"<tbody>{rows}</tbody></table></div></details>")
+
+
+def _losses(history: Sequence[Mapping[str, Any]]) -> list[Series]:
+    series = [Series("training loss", "train", [finite(record.get("loss")) for record in history]),
+              Series("held-out loss", "valid", [finite(record.get("val_loss")) for record in history])]
+    return [one for one in series if any(value is not None for value in one.values)]
+
+
+def _epochs(history: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The recorded epochs, or 1, 2, ... where they are not a rising sequence of numbers."""
+    found = [finite(record.get("epoch")) for record in history]
+    rising = None not in found and all(a < b for a, b in zip(found, found[1:]))
+    return found if rising else [float(i + 1) for i in range(len(history))]
+
+
+def _best_of(history: Any, key: str) -> tuple[float | None, float | None]:
+    """First epoch with the highest value, and that value."""
+    history = records(history)
+    scored = [(epoch, value) for epoch, record in zip(_epochs(history), history)
+              if (value := finite(record.get(key))) is not None]
+    return max(scored, key=lambda pair: pair[1], default=(None, None))
+
+
+def _last_score(phases: Any) -> float | None:
+    phases = records(phases)
+    return _hundred(dig(phases[-1], "scores", "f1")) if phases else None
+
+
+def _seconds_of(history: Sequence[Mapping[str, Any]]) -> str:
+    """`seconds` counts from the start of the phase, so the last is the whole."""
+    return duration(history[-1].get("seconds"))
+
+
+def _hundred(share: Any) -> float | None:
+    share = finite(share)
+    return None if share is None else 100 * share
+
+
+def _join(*facts: str) -> str:
+    return " · ".join(fact for fact in facts if fact)

@@ -1,0 +1,96 @@
+"""From values of a run's metrics, any of which may be missing, to safe text for the report."""
+
+from __future__ import annotations
+
+import html
+import math
+import numbers
+import re
+from typing import Any, Mapping
+
+MISSING = "–"
+# What XML forbids even when escaped, and lone surrogates, which UTF-8 cannot encode.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def text(value: Any) -> str:
+    """Any value as escaped text, safe between tags and inside quoted attributes."""
+    return MISSING if value is None else html.escape(_UNPRINTABLE.sub("\ufffd", str(value)), quote=True)
+
+
+def finite(value: Any) -> float | None:
+    """The value as a float; None for all that is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def dig(mapping: Any, *keys: Any) -> Any:
+    """`mapping[key1][key2]...`, None as soon as a key or a level is missing."""
+    for key in keys:
+        if not isinstance(mapping, Mapping):
+            return None
+        mapping = mapping.get(key)
+    return mapping
+
+
+def records(values: Any) -> list[Mapping[str, Any]]:
+    """The mappings of a list; none where there is no list."""
+    values = values if isinstance(values, (list, tuple)) else []
+    return [value for value in values if isinstance(value, Mapping)]
+
+
+def name_of(phase: Mapping[str, Any]) -> str:
+    """Name of a phase's record."""
+    return str(phase.get("name") or MISSING)
+
+
+def percent(value: Any, decimals: int = 2) -> str:
+    """A share in [0, 1] as a number of per cent, without the sign."""
+    value = finite(value)
+    return MISSING if value is None else f"{100 * value:.{decimals}f}"
+
+
+def with_unit(shown: str, unit: str) -> str:
+    """A formatted number with its unit; no unit where there is no number."""
+    return shown if shown == MISSING else f"{shown}{unit}"
+
+
+def times(value: Any) -> str:
+    """A ratio, such as 5.6×."""
+    return with_unit(plain(value, ".1f"), "×")
+
+
+def plain(value: Any, form: str = ".4g") -> str:
+    """A number in a format of Python's."""
+    value = finite(value)
+    return MISSING if value is None else format(value, form)
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands set apart."""
+    return plain(value, ",.0f")
+
+
+def large(value: Any) -> str:
+    """A count in millions or thousands, such as 117.5 M."""
+    value = finite(value)
+    if value is None:
+        return MISSING
+    for size, unit in ((1e6, " M"), (1e3, " k")):
+        if abs(value) >= size:
+            return f"{value / size:.1f}{unit}"
+    return f"{value:.0f}"
+
+
+def duration(seconds: Any) -> str:
+    """Seconds in the two largest units that say something."""
+    seconds = finite(seconds)
+    if seconds is None:
+        return MISSING
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
