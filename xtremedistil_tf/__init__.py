@@ -1,1 +1,45 @@
-"""Distil large multilingual language models into tiny, fast students."""
+"""Distil large multilingual language models into tiny, fast students.
+
+    import xtremedistil_tf as xd
+
+    xd.Pipeline(xd.DistillationConfig(task="data/sample", ...)).run()
+    saved = xd.load_student("out/quickstart")
+    tags = xd.StudentTagger(saved.student, saved.tokenizer, saved.labels).tag([["Ada", "lives", "in", "Oslo"]])
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Resolved on first use: importing the package must not import TensorFlow.
+_HOMES = {
+    "BiLSTMShape": "students.bilstm",
+    "BiLSTMStudent": "students.bilstm",
+    "DistillationConfig": "config",
+    "Example": "corpus",
+    "JointStage": "distillation.stages",
+    "LabelStage": "distillation.stages",
+    "LogitStage": "distillation.stages",
+    "Pipeline": "pipeline",
+    "RepresentationStage": "distillation.stages",
+    "StudentTagger": "students.prediction",
+    "TransferStore": "transfer.reader",
+    "entity_scores": "evaluation.tagging",
+    "export_saved_model": "export.saved_model",
+    "load_student": "students.model_directory",
+    "load_task": "corpus",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'xtremedistil_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"xtremedistil_tf.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,77 @@
+"""Batch plans, padding and the pipelines over them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xtremedistil_tf.batching.pipeline import ShuffledBatches, padded_batches
+from xtremedistil_tf.batching.plan import BatchPlan
+from xtremedistil_tf.batching.ragged import RaggedFeatures, pad_batch
+
+
+@pytest.fixture
+def source():
+    rng = np.random.default_rng(0)
+    rows = [{"input_ids": np.full(n, n), "word_starts": np.ones(n)} for n in rng.integers(1, 30, 500)]
+    return RaggedFeatures.from_rows(rows, {"input_ids": np.int32, "word_starts": np.float32})
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 5), st.integers(0, 3))
+def test_an_epoch_is_a_permutation_and_a_function_of_seed_and_number(count, batch_size, seed, epoch):
+    lengths = np.random.default_rng(1).integers(1, 50, 400).astype(np.int32)
+    indices = np.arange(count) + 50
+    plan = BatchPlan(lengths, indices, batch_size, seed)
+    batches = plan.epoch(epoch)
+    assert sorted(np.concatenate(batches).tolist()) == indices.tolist()
+    assert len(batches) == plan.batches_per_epoch
+    assert max(map(len, batches)) <= batch_size
+    assert all(np.array_equal(a, b) for a, b in zip(batches, BatchPlan(lengths, indices, batch_size, seed).epoch(epoch)))
+
+
+def test_epochs_and_seeds_differ():
+    lengths = np.full(300, 5, np.int32)
+    orders = {tuple(np.concatenate(BatchPlan(lengths, np.arange(300), 8, seed).epoch(e)))
+              for seed in (0, 1) for e in (0, 1)}
+    assert len(orders) == 4
+
+
+def test_batches_are_of_similar_length(source):
+    plan = BatchPlan(source.lengths, np.arange(500), 16)
+    spread = [np.ptp(source.lengths[batch]) for batch in plan.epoch(0)]
+    assert np.mean(spread) < 4  # at random it is about 27
+
+
+def test_inference_goes_from_long_to_short(source):
+    lengths = source.lengths[np.concatenate(BatchPlan(source.lengths, np.arange(500), 16).sorted_by_length())]
+    assert np.all(np.diff(lengths) <= 0)
+
+
+def test_padding(source):
+    indices = np.array([3, 77, 400])
+    batch = pad_batch(source, indices, pad_id=9, multiple=8)
+    assert batch["input_ids"].shape[1] % 8 == 0
+    for row, index in enumerate(indices):
+        length = source.lengths[index]
+        assert batch["attention_mask"][row].sum() == length
+        assert np.all(batch["input_ids"][row, :length] == length)
+        assert np.all(batch["input_ids"][row, length:] == 9)
+        assert np.all(batch["word_starts"][row, length:] == 0)
+
+
+def test_pipeline_yields_the_plans_batches_in_order(source):
+    plan = BatchPlan(source.lengths, np.arange(500), 32).epoch(2)
+    got = list(padded_batches(source, plan, 0))
+    assert len(got) == len(plan)
+    for indices, batch in zip(plan, got):
+        assert np.array_equal(batch["input_ids"].numpy(), pad_batch(source, indices, 0)["input_ids"])
+
+
+def test_an_epoch_can_be_entered_anywhere(source):
+    batches = ShuffledBatches(source, BatchPlan(source.lengths, np.arange(500), 32), 0)
+    whole, rest = list(batches.epoch(1, 0)), list(batches.epoch(1, 10))
+    assert len(rest) == len(whole) - 10
+    assert all(np.array_equal(a["input_ids"], b["input_ids"]) for a, b in zip(whole[10:], rest))

@@ -1,0 +1,77 @@
+"""Word alignment against the tokenizer's own word ids, and windows that cover every word."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xtremedistil_tf.tokenization.windows import cut_windows
+from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, encode_words
+
+WORDS = st.lists(st.text(min_size=1, max_size=12).filter(lambda w: w.split() == [w]), max_size=20)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_tokenizer):
+    return tiny_tokenizer
+
+
+def test_alignment_equals_the_tokenizers_own(tokenizer):
+    @settings(max_examples=200, deadline=None)
+    @given(WORDS)
+    def check(words):
+        (encoded,) = encode_words(tokenizer, [words])
+        own = tokenizer([words], is_split_into_words=True)
+        kept = [i for i, word in enumerate(own.word_ids(0)) if word is not None]
+        assert encoded.ids.tolist() == [own["input_ids"][0][i] for i in kept]
+        assert encoded.word_ids.tolist() == [own.word_ids(0)[i] for i in kept]
+        assert encoded.num_words == len(words)
+
+    check()
+
+
+def test_special_tokens_wrap_as_the_tokenizer_does(tokenizer):
+    special = SpecialTokens.of(tokenizer)
+    (encoded,) = encode_words(tokenizer, [["paris", "anna"]])
+    assert special.wrap(encoded.ids).tolist() == tokenizer([["paris", "anna"]], is_split_into_words=True)["input_ids"][0]
+    assert special.wrap(np.array([1, 2]), fill=0).tolist() == [0, 1, 2, 0]
+
+
+def test_many_sentences_come_in_order(tokenizer):
+    sentences = [["anna"] * (i % 7) for i in range(3000)]
+    assert [e.num_words for e in encode_words(tokenizer, iter(sentences))] == [len(s) for s in sentences]
+
+
+def test_control_characters_only_make_a_word_without_pieces(tokenizer):
+    (encoded,) = encode_words(tokenizer, [["anna", "\u200d", "paris"]])
+    assert set(encoded.word_ids.tolist()) == {0, 2}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.integers(1, 9), max_size=60), st.integers(1, 20))
+def test_every_word_is_answered_once_and_inside_its_window(pieces_per_word, room):
+    word_ids = np.repeat(np.arange(len(pieces_per_word)), pieces_per_word).astype(np.int32)
+    encoded = EncodedWords(np.arange(len(word_ids), dtype=np.int32), word_ids, len(pieces_per_word))
+    windows = cut_windows(encoded, room)
+    answered = np.concatenate([window.answers for window in windows])
+    assert sorted(answered.tolist()) == np.flatnonzero(encoded.word_starts).tolist()
+    for window in windows:
+        assert window.stop - window.start <= room
+        assert np.all((window.answers >= window.start) & (window.answers < window.stop))
+
+
+def test_words_far_from_the_ends_have_context_on_both_sides():
+    encoded = EncodedWords(np.arange(100, dtype=np.int32), np.arange(100, dtype=np.int32), 100)
+    for window in cut_windows(encoded, 20):
+        for answer in window.answers:
+            left = np.inf if window.start == 0 else answer - window.start
+            right = np.inf if window.stop == 100 else window.stop - 1 - answer
+            assert min(left, right) >= 4
+
+
+def test_no_limit_is_one_window():
+    encoded = EncodedWords(np.arange(100, dtype=np.int32), np.arange(100, dtype=np.int32), 100)
+    (window,) = cut_windows(encoded, None)
+    assert (window.start, window.stop, len(window.answers)) == (0, 100, 100)

@@ -1,0 +1,115 @@
+"""The training loop: best weights, patience, resume from any checkpoint, non-finite losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from xtremedistil_tf.errors import NonFiniteLossError
+from xtremedistil_tf.training.loop import LoopSettings, train_phase
+from xtremedistil_tf.training.optimizers import RowAdam
+from xtremedistil_tf.training.stage import Stage
+from xtremedistil_tf.training.state import load_state, save_state
+
+
+class Regression(Stage):
+    def losses_of(self, batch, training):
+        return {"loss": tf.reduce_mean(tf.square(self(batch["x"], training=training) - batch["y"]))}
+
+
+class Data:
+    """Five batches; may break off after some of them, as a killed process does."""
+
+    batches_per_epoch = 5
+
+    def __init__(self, break_after=None, poison=None):
+        self.left, self.poison = break_after, poison
+
+    def epoch(self, number, first_batch):
+        for i in range(first_batch, 5):
+            if self.left is not None:
+                self.left -= 1
+                if self.left < 0:
+                    raise KeyboardInterrupt
+            rng = np.random.default_rng([number, i])
+            x = rng.normal(size=(8, 4)).astype(np.float32)
+            y = x.sum(1, keepdims=True) * (np.nan if (number, i) == self.poison else 1)
+            yield {"x": tf.constant(x), "y": tf.constant(y.astype(np.float32))}
+
+
+def make_stage():
+    tf_keras.utils.set_random_seed(0)
+    network = tf_keras.Sequential([tf_keras.layers.Dense(16, activation="tanh"), tf_keras.layers.Dropout(0.3),
+                                   tf_keras.layers.Dense(1)])
+    network.build((None, 4))
+    stage = Regression(network, "regression")
+    stage.compile(optimizer=RowAdam(1e-2))
+    return stage
+
+
+def held_out(stage):
+    batch = next(Data().epoch(99, 0))
+    return lambda: {"loss": float(stage.test_step(batch)["loss"])}
+
+
+def settings(**changes):
+    return LoopSettings(**{"name": "phase", "epochs": 4, "patience": 9, "checkpoint_minutes": 0.0} | changes)
+
+
+def test_resumed_training_equals_uninterrupted_training(tmp_path):
+    whole = make_stage()
+    expected = train_phase(whole, Data(), held_out(whole), settings(), tmp_path / "whole.npz")
+    for break_after in (1, 4, 5, 6, 12):
+        checkpoint = tmp_path / f"{break_after}.npz"
+        broken = make_stage()
+        with pytest.raises(KeyboardInterrupt):
+            train_phase(broken, Data(break_after), held_out(broken), settings(), checkpoint)
+        resumed = make_stage()
+        data = Data()
+        result = train_phase(resumed, data, held_out(resumed), settings(), checkpoint)
+        for a, b in zip(whole.get_weights(), resumed.get_weights()):
+            np.testing.assert_array_equal(a, b)
+        drop = ("seconds",)
+        assert [{k: v for k, v in r.items() if k not in drop} for r in result.history] == \
+               [{k: v for k, v in r.items() if k not in drop} for r in expected.history]
+
+
+def test_best_weights_are_restored_and_patience_ends_the_phase(tmp_path):
+    stage = make_stage()
+    values, weights = iter([5.0, 3.0, 4.0, 4.5, 1.0]), []
+
+    def validate():
+        weights.append(stage.get_weights())
+        return {"loss": next(values)}
+
+    result = train_phase(stage, Data(), validate, settings(epochs=9, patience=2), tmp_path / "c.npz")
+    assert (result.best_epoch, result.best, len(result.history)) == (2, 3.0, 4)
+    for a, b in zip(stage.get_weights(), weights[1]):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_non_finite_loss_names_phase_epoch_and_batch(tmp_path):
+    stage = make_stage()
+    with pytest.raises(NonFiniteLossError, match=r"phase: loss is nan in epoch 2, batch 3.*c\.npz"):
+        train_phase(stage, Data(poison=(1, 2)), held_out(stage), settings(), tmp_path / "c.npz")
+    assert load_state(tmp_path / "c.npz")[1]["epoch"] == 1
+
+
+def test_a_damaged_checkpoint_starts_the_phase_again(tmp_path, caplog):
+    checkpoint = tmp_path / "c.npz"
+    save_state(checkpoint, {"a": np.ones(1000)}, {"epoch": 1})
+    checkpoint.write_bytes(checkpoint.read_bytes()[:500])
+    stage = make_stage()
+    result = train_phase(stage, Data(), held_out(stage), settings(epochs=1), checkpoint)
+    assert len(result.history) == 1
+    assert "cannot be read" in caplog.text
+
+
+def test_stages_work_with_compile_and_fit():
+    stage = make_stage()
+    data = tf.data.Dataset.from_generator(lambda: Data().epoch(0, 0), output_signature={
+        "x": tf.TensorSpec((None, 4)), "y": tf.TensorSpec((None, 1))})
+    history = stage.fit(data, epochs=3, verbose=0).history["loss"]
+    assert history[-1] < history[0]
