@@ -28,7 +28,7 @@ from xtremedistil_tf.errors import ModelLoadError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-# Marks around the literal special tokens of a text. To str.split() they are whitespace: words never hold them.
+# Marks around the literal special tokens of a text. To str.split() they are whitespace: no word holds them.
 _OPEN, _CLOSE, _SPACE = "\x1e", "\x1f", " "
 # Stands in a rule's output for the character that the rule is applied to.
 _ITSELF = "\x00"
@@ -98,8 +98,8 @@ class InGraphWordPiece(tf.Module):
         reason = _unsupported(tokenizer)
         if reason:
             raise ModelLoadError(
-                f"The raw-string signature is available for WordPiece vocabularies; this tokenizer is {reason}; "
-                "use the token-id signature.")
+                f"The raw-string signature is available for WordPiece vocabularies; this tokenizer is "
+                f"{reason}; use the token-id signature.")
         backend = json.loads(tokenizer.backend_tokenizer.to_str())
         normalizer = {key: value for key, value in backend["normalizer"].items() if key != "type"}
         model = backend["model"]

@@ -34,12 +34,14 @@ class Stage(tf_keras.Model):
 
     def train_step(self, batch):
         scales = isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
-        with tf.GradientTape() as tape:
+        variables = self.trainable_variables
+        # Keras's `trainable` is unknown to the tape: left to itself it would record frozen layers too.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
             losses = self.losses_of(batch, training=True)
             loss = losses["loss"]
             if scales:
                 loss = self.optimizer.get_scaled_loss(loss)
-        variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
         if scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)

@@ -1,0 +1,95 @@
+"""Flags made from the configuration: parsing, help, errors as one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from xtremedistil_tf.cli.flags import help_text, parse_flags
+from xtremedistil_tf.config import DistillationConfig, PredictionConfig
+from xtremedistil_tf.errors import ConfigError
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+REQUIRED = ["--task=t", "--model_dir=m", "--transfer_file=f"]
+
+
+def parse(*words):
+    return parse_flags(DistillationConfig, ["run_xtreme_distil.py", *REQUIRED, *words], "")
+
+
+def test_defaults_of_the_original():
+    config = parse()
+    assert (config.student_distil_batch_size, config.student_ft_batch_size, config.teacher_batch_size) == (128, 32, 128)
+    assert (config.ft_epochs, config.distil_epochs, config.patience) == (100, 500, 5)
+    assert (config.distil_chunk_size, config.pt_teacher_checkpoint) == (100000, "bert-base-multilingual-cased")
+    assert config.strategy == "D4.2" and config.learning_rate == 1e-3
+
+
+def test_the_originals_way_of_writing_flags():
+    config = parse_flags(DistillationConfig, ["x", "--task", "t", "--model_dir", "m", "--seq_len", "32",
+                                              "--transfer_file", "f", "--do_NER", "--pt_teacher", "TFBertModel"], "")
+    assert (config.task, config.seq_len, config.do_NER, config.pt_teacher) == ("t", 32, True, "TFBertModel")
+
+
+def test_later_flags_win_over_the_flag_file(tmp_path):
+    file = tmp_path / "f.cfg"
+    file.write_text("# comment\n--seq_len=16\n--lstm_units=7\n")
+    config = parse(f"--flagfile={file}", "--seq_len=64")
+    assert (config.seq_len, config.lstm_units) == (64, 7)
+
+
+@pytest.mark.parametrize("word, message", [
+    ("--sed=3", "sed.*seed"),
+    ("--seq_len=long", "seq_len"),
+    ("--seq_len=0", "--seq_len=0: expected at least 4"),
+    ("--strategy=D9", "--strategy=D9: expected one of D0S"),
+    ("--dropout=1.5", "--dropout=1.5: expected at most 0.99"),
+    ("--final_learning_rate=1", "expected the schedule to fall"),
+    ("stray", "unexpected words on the command line: stray"),
+    ("--flagfile=/no/such/file", "/no/such/file"),
+])
+def test_mistakes_are_named(word, message):
+    with pytest.raises(ConfigError, match=message):
+        parse(word)
+
+
+@pytest.mark.parametrize("missing", ["task", "model_dir", "transfer_file"])
+def test_required_flags(missing):
+    words = [w for w in REQUIRED if not w.startswith(f"--{missing}")]
+    with pytest.raises(ConfigError, match=f"--{missing} is required"):
+        parse_flags(DistillationConfig, ["x", *words], "")
+
+
+def test_every_flag_is_in_the_help_with_its_group():
+    for config_class in (DistillationConfig, PredictionConfig):
+        text = help_text(config_class, "What it does.")
+        for field in dataclasses.fields(config_class):
+            assert f"--{field.name} " in text
+            assert f"\n{field.metadata['group']}\n" in text
+
+
+@pytest.mark.parametrize("script", ["run_xtreme_distil.py", "run_xtreme_distil_predict.py"])
+def test_help_imports_nothing_heavy(script):
+    code = ("import runpy, sys\nsys.argv = [sys.argv[1], '--help']\n"
+            "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+            "except SystemExit as stop:\n    assert not stop.code\n"
+            "heavy = {'tensorflow', 'transformers', 'numpy', 'tf_keras'} & set(sys.modules)\nassert not heavy, heavy")
+    run = subprocess.run([sys.executable, "-c", code, script], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "--model_dir" in run.stdout
+
+
+def test_a_mistake_is_one_line_and_status_2():
+    run = subprocess.run([sys.executable, "run_xtreme_distil.py", "--task=x"], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert run.stderr.startswith("error: --model_dir is required") and run.stderr.count("\n") == 1
+
+
+def test_flag_files_of_the_project_parse():
+    for file in sorted((ROOT / "flags").glob("*.cfg")):
+        argv = ["x", "--task=t", "--model_dir=m", "--transfer_file=f", f"--flagfile={file}"]
+        parse_flags(DistillationConfig, argv, "")

@@ -1,0 +1,105 @@
+"""Stages: their losses, and that what is frozen does not move."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from xtremedistil_tf.distillation.stages import (JointStage, JointWeights, LabelStage, LogitStage,
+                                                 RepresentationStage)
+from xtremedistil_tf.students.bilstm import BiLSTMShape
+from xtremedistil_tf.students.model_directory import new_student
+from xtremedistil_tf.training.losses import label_loss, logit_loss, representation_kl, representation_mse
+from xtremedistil_tf.training.optimizers import RowAdam
+
+GROUPS = ("head", "projection", "bilstm", "embedding")
+
+
+@pytest.fixture
+def student():
+    tf_keras.utils.set_random_seed(2)
+    return new_student(BiLSTMShape(30, 4, 5, 6, 3, dropout=0.0))
+
+
+@pytest.fixture
+def batch():
+    rng = np.random.default_rng(0)
+    return {"input_ids": tf.constant(rng.integers(1, 30, (4, 7)), tf.int32),
+            "attention_mask": tf.constant(np.arange(7) < rng.integers(2, 8, (4, 1)), tf.int32),
+            "word_starts": tf.constant(rng.random((4, 7)) < 0.5, tf.float32),
+            "labels": tf.constant(rng.integers(0, 3, (4, 7)), tf.int32),
+            "teacher_logits": tf.constant(rng.normal(size=(4, 7, 3)), tf.float32),
+            "teacher_hidden": tf.constant(rng.normal(size=(4, 7, 6)), tf.float16)}
+
+
+def stages(student):
+    return {"representation": RepresentationStage(student), "mse": RepresentationStage(student, "mse"),
+            "logits": LogitStage(student), "labels": LabelStage(student)}
+
+
+def test_losses_are_the_formulas_on_the_right_tokens(student, batch):
+    outputs = student(batch)
+    mask = tf.cast(batch["attention_mask"], tf.float32)
+    expected = {"representation": representation_kl(batch["teacher_hidden"], outputs["representation"], mask),
+                "mse": representation_mse(batch["teacher_hidden"], outputs["representation"], mask),
+                "logits": logit_loss(batch["teacher_logits"], outputs["logits"], batch["word_starts"]),
+                "labels": label_loss(batch["labels"], outputs["logits"], batch["word_starts"])}
+    for name, stage in stages(student).items():
+        assert float(stage.test_step(batch)["loss"]) == pytest.approx(float(expected[name]), rel=1e-5)
+
+
+def test_joint_loss_is_the_weighted_sum(student, batch):
+    stage = JointStage(student, JointWeights(label=2.0, representation=10.0, logit=0.5))
+    losses = {k: float(v) for k, v in stage.test_step({"labelled": batch, "transfer": batch}).items()}
+    single = {name: float(s.test_step(batch)["loss"]) for name, s in stages(student).items()}
+    assert losses["loss"] == pytest.approx(
+        2 * single["labels"] + 10 * single["representation"] + 0.5 * single["logits"], rel=1e-5)
+    assert "representation_loss" not in JointStage(student, JointWeights()).test_step(
+        {"labelled": batch, "transfer": batch})
+
+
+@pytest.mark.parametrize("stage_name, unfrozen", [
+    ("representation", GROUPS[1:]), ("logits", GROUPS[:1]), ("logits", GROUPS[:2]), ("logits", GROUPS[:3]),
+    ("logits", GROUPS), ("labels", GROUPS[:1]), ("labels", GROUPS)])
+def test_only_unfrozen_groups_move(student, batch, stage_name, unfrozen):
+    student.unfreeze(unfrozen)
+    stage = stages(student)[stage_name]
+    stage.compile(optimizer=RowAdam(1e-2))
+    before = {name: layers[0].get_weights() for name, layers in student.layer_groups.items()}
+    for _ in range(3):
+        stage.train_step(batch)
+    for name, layers in student.layer_groups.items():
+        moved = any(not np.array_equal(a, b) for a, b in zip(before[name], layers[0].get_weights()))
+        assert moved == (name in unfrozen), name
+
+
+def test_a_frozen_group_costs_no_backward_time(student, batch):
+    """An LSTM is one call in the graph of a step, and another for its gradient; frozen, only the first."""
+    def lstm_calls(unfrozen):
+        student.unfreeze(unfrozen)
+        stage = LogitStage(student)
+        stage.compile(optimizer=RowAdam(1e-2))
+        stage.optimizer.build(stage.trainable_variables)
+        graph = tf.function(stage.train_step).get_concrete_function(batch).graph.as_graph_def()
+        return sum(node.op in ("PartitionedCall", "StatefulPartitionedCall") for node in graph.node)
+
+    assert lstm_calls(GROUPS[:1]) == lstm_calls(GROUPS[:2]) == 2
+    assert lstm_calls(GROUPS[:3]) == 4
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_keeps_losses_and_weights_in_float32(batch, policy):
+    from xtremedistil_tf.training.precision import precision
+
+    with precision(policy):
+        student = new_student(BiLSTMShape(30, 4, 5, 6, 3))
+        stage = LabelStage(student)
+        stage.compile(optimizer=RowAdam(1e-2))
+        first = float(stage.train_step(batch)["loss"])
+        for _ in range(30):
+            losses = stage.train_step(batch)
+    assert losses["loss"].dtype == tf.float32
+    assert float(losses["loss"]) < first
+    assert {w.dtype.name for w in student.get_weights()} == {"float32"}

@@ -1,0 +1,53 @@
+"""Entity scores against counts made by hand."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+from xtremedistil_tf.evaluation.comparison import compare
+from xtremedistil_tf.evaluation.tagging import entity_scores
+
+GOLD = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-LOC"], ["B-PER", "O"], ["O", "O"]]
+PREDICTED = [["B-PER", "I-PER", "O", "O"], ["O", "B-LOC"], ["B-LOC", "O"], ["I-PER", "O"]]
+
+
+def test_overall_and_per_type():
+    scores = entity_scores(GOLD, PREDICTED)
+    # gold 4 entities, predicted 3 (a lone I- is none), 2 right
+    assert scores["precision"] == pytest.approx(2 / 3) and scores["recall"] == pytest.approx(2 / 4)
+    assert scores["f1"] == pytest.approx(4 / 7) and scores["support"] == 4
+    assert scores["per_type"]["PER"]["f1"] == pytest.approx(2 / 3)
+    assert scores["per_type"]["LOC"]["f1"] == pytest.approx(2 / 4)
+    assert "per_language" not in scores
+
+
+def test_per_language_mean_and_deviation():
+    scores = entity_scores(GOLD, PREDICTED, ["de", "de", "en", None])
+    f1 = {language: row["f1"] for language, row in scores["per_language"].items()}
+    assert f1 == {"de": pytest.approx(4 / 5), "en": 0.0}
+    assert scores["mean_f1"] == pytest.approx(0.4)
+    assert scores["std_f1"] == pytest.approx(statistics.pstdev([0.8, 0.0]))
+    assert scores["per_language"]["de"]["sentences"] == 2
+
+
+def test_sentences_are_not_joined():
+    assert entity_scores([["B-PER"], ["I-PER"]], [["B-PER"], ["I-PER"]])["support"] == 1
+
+
+def test_no_entities_at_all():
+    assert entity_scores([["O"]], [["O"]])["f1"] == 1.0
+    assert entity_scores([["O"]], [["B-PER"]])["f1"] == 0.0
+
+
+def test_retention_and_ratios():
+    def model(f1, de, parameters, ms):
+        return {"f1": f1, "mean_f1": de, "per_language": {"de": {"f1": de}}, "parameters": parameters,
+                "parameters_seen_pieces": parameters // 2,
+                "latency": {"batch_1": {"median_ms": ms}, "batch_32": {"median_ms": ms}}}
+
+    kept = compare(model(0.8, 0.7, 10, 1.0), model(0.9, 0.0, 350, 51.0))
+    assert kept["f1"] == pytest.approx(0.8 / 0.9)
+    assert kept["per_language"]["de"] is None and kept["mean_f1"] is None
+    assert kept["compression"] == 35 and kept["speedup_batch_32"] == 51
