@@ -28,7 +28,7 @@ def run_command(job: Callable[[list[str]], None]) -> None:
 
 def prepare_tensorflow(deterministic: bool = True) -> None:
     """Imports TensorFlow without its start-up chatter and sets up logging to stderr."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     with _silenced_stderr():
         import tensorflow as tf

@@ -1,0 +1,159 @@
+"""The main job as a user runs it: end to end, killed and resumed, changed settings, prediction."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def command(task, teacher, out, *more):
+    return [sys.executable, "run_xtreme_distil.py", f"--task={task}", f"--transfer_file={task}/unlabeled.txt",
+            f"--model_dir={out}", f"--pt_teacher_checkpoint={teacher}", "--seq_len=24", "--teacher_epochs=2",
+            "--teacher_learning_rate=1e-3", "--distil_epochs=2", "--ft_epochs=2", "--embedding_size=16",
+            "--lstm_units=12", "--student_distil_batch_size=32", "--strategy=D4.1", "--checkpoint_minutes=0", *more]
+
+
+def run(*words, **kwargs):
+    return subprocess.run([str(w) for w in words], cwd=ROOT, capture_output=True, text=True, **kwargs)
+
+
+def weights(model_dir):
+    found = {}
+    with h5py.File(model_dir / "xtremedistil.weights.h5") as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, tiny_task, tiny_teacher_dir):
+    """A finished run: its folder and what it printed."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    done = run(*command(tiny_task, tiny_teacher_dir, out))
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_the_model_directory_is_whole(finished):
+    out, done = finished
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert {"teacher", "student", "retention"} <= set(metrics)
+    for model in ("teacher", "student"):
+        assert set(metrics[model]["per_language"]) == {"xx", "yy"}
+        assert metrics[model]["parameters"] > 0 and metrics[model]["latency"]["batch_32"]["median_ms"] > 0
+    assert metrics["split"] == "test" and metrics["sentences"] == 40
+    assert [p["name"] for p in metrics["phases"]] == ["1-representation", "2-logits", "3-labels"]
+    for name in ("xtremedistil-config.json", "xtremedistil.weights.h5", "tokenizer.json", "report.html",
+                 "export/saved_model/saved_model.pb"):
+        assert (out / name).exists(), name
+    assert list((out / "logs").rglob("events.out*"))
+    assert "retention" in done.stdout
+    assert not list(out.rglob(".part-*")) and not list(out.rglob("progress.npz"))
+    assert "Traceback" not in done.stderr
+
+
+def test_the_log_names_phases_and_nothing_of_tensorflows(finished):
+    lines = finished[1].stderr.splitlines()
+    assert any("teacher epoch 2/2" in line for line in lines)
+    assert any("3-labels epoch 1/2" in line for line in lines)
+    assert not [line for line in lines if not line[:2].isdigit()], finished[1].stderr
+
+
+def test_a_second_run_does_nothing_again(finished, tiny_task, tiny_teacher_dir):
+    out = finished[0]
+    before = weights(out)
+    again = run(*command(tiny_task, tiny_teacher_dir, out))
+    assert again.returncode == 0, again.stderr
+    assert "epoch 1/2" not in again.stderr and "the teacher is not run" in again.stderr
+    after = weights(out)
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_killed_at_random_points_it_ends_with_the_same_student(finished, tmp_path, tiny_task, tiny_teacher_dir):
+    out = tmp_path / "out"
+    rng = random.Random(os.environ.get("XTREMEDISTIL_KILL_SEED", 0))
+    for sign in ("teacher epoch 1/2", "already fine-tuned|teacher epoch 2/2", "1-representation epoch 1/2",
+                 "2-logits epoch 1/2", "3-labels epoch 1/2"):
+        words = [str(w) for w in command(tiny_task, tiny_teacher_dir, out)]
+        process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        for line in process.stderr:
+            if any(part in line for part in sign.split("|")):
+                break
+        time.sleep(rng.random())
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    done = run(*command(tiny_task, tiny_teacher_dir, out))
+    assert done.returncode == 0, done.stderr
+    expected, got = weights(finished[0]), weights(out)
+    assert expected.keys() == got.keys()
+    for name in expected:
+        np.testing.assert_array_equal(expected[name], got[name], err_msg=name)
+
+
+def test_a_changed_setting_is_said_and_only_what_it_touches_is_done_again(finished, tiny_task, tiny_teacher_dir):
+    changed = run(*command(tiny_task, tiny_teacher_dir, finished[0], "--ft_epochs=1"))
+    assert changed.returncode == 0, changed.stderr
+    assert "phase 3-labels was trained with other settings (epochs 2 -> 1)" in changed.stderr
+    for kept in ("1-representation", "2-logits"):
+        assert f"phase {kept}: already trained" in changed.stderr
+    assert "teacher epoch" not in changed.stderr
+
+
+@pytest.mark.parametrize("damage, message", [
+    (lambda t: (t / "xx" / "train.tsv").write_bytes(b"anna met\tO\n"), r"train.tsv:1"),
+    (lambda t: [p.unlink() for p in t.glob("*/dev.tsv")], "no dev sentences"),
+    (lambda t: (t / "unlabeled.txt").unlink(), "unlabeled.txt: no such file"),
+    (lambda t: (t / "yy" / "dev.tsv").write_bytes(b"a\xff b\tO O\n"), r"dev.tsv:1"),
+])
+def test_bad_input_is_one_clear_error(tiny_task, tiny_teacher_dir, tmp_path, damage, message):
+    import shutil
+    task = tmp_path / "task"
+    shutil.copytree(tiny_task, task)
+    damage(task)
+    done = run(*command(task, tiny_teacher_dir, tmp_path / "out"))
+    assert done.returncode == 2
+    assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def predict(out, *more, **kwargs):
+    return run(sys.executable, "run_xtreme_distil_predict.py", f"--model_dir={out}", *more, **kwargs)
+
+
+def test_prediction_keeps_lines_words_and_order(finished, tmp_path):
+    out = finished[0]
+    lines = ["anna met boris", "", "paris " * 300, "  oslo   . ", "москва"]
+    (tmp_path / "in.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    done = predict(out, "--do_predict", f"--pred_file={tmp_path}/in.txt", f"--output_file={tmp_path}/out.txt")
+    assert done.returncode == 0, done.stderr
+    got = (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    assert len(got) == len(lines)
+    for line, answer in zip(lines, got):
+        words, _, tags = answer.partition("\t")
+        assert words.split() == line.split() and len(tags.split()) == len(line.split())
+    piped = predict(out, "--do_predict", input="\n".join(lines) + "\n")
+    assert piped.returncode == 0, piped.stderr
+    assert piped.stdout.split("\n")[:-1] == got
+
+
+def test_evaluation_gives_the_runs_own_figure(finished, tiny_task):
+    out = finished[0]
+    done = predict(out, "--do_eval", f"--task={tiny_task}")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert f"entity F1 {100 * metrics['student']['f1']:.2f}" in done.stdout
+
+
+def test_prediction_without_a_model_is_an_error(tmp_path):
+    done = predict(tmp_path, "--do_predict", input="x\n")
+    assert done.returncode == 2 and "xtremedistil-config.json: not found" in done.stderr
