@@ -33,7 +33,7 @@ from xtremedistil_tf.students.prediction import StudentTagger
 from xtremedistil_tf.tasks.tagging import training_features
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
-from xtremedistil_tf.teachers.loading import find_word_embeddings
+from xtremedistil_tf.teachers.loading import check_teacher_class, find_word_embeddings
 from xtremedistil_tf.teachers.model import Teacher
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.word_embeddings import reduce_embeddings
@@ -100,6 +100,7 @@ class Pipeline:
                      len(self.corpus.dev), len(self.corpus.test), " ".join(self.corpus.labels),
                      f", languages {' '.join(self.corpus.languages)}" if self.corpus.languages else "")
         self.checkpoint = resolve_checkpoint(c.pt_teacher_checkpoint)
+        check_teacher_class(c.pt_teacher, self.checkpoint)
         self.tokenizer = tokenizer_of(self.checkpoint)
         self.train_features = self._encode(self.corpus.train, "train")
         self.dev_features = self._encode(self.corpus.dev, "dev")

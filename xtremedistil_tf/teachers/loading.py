@@ -6,7 +6,7 @@ import importlib.util
 import re
 from typing import Any, Sequence
 
-from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.teachers.messages import explained, quiet_transformers
 from xtremedistil_tf.teachers.safetensors_archive import iterable_safetensors
 
@@ -67,6 +67,29 @@ def load_token_classifier(checkpoint: str, labels: Sequence[str], seed: int):
         model(model.dummy_inputs, training=False)
     _check_encoder(model, info, loaded, checkpoint)
     return model
+
+
+def check_teacher_class(name: str, checkpoint: str) -> None:
+    """Refuses a class name (`TFBertModel`, ...) that contradicts the checkpoint's own config.
+
+    Raises:
+        ConfigError: transformers has no TensorFlow class of that name, or the checkpoint is of another.
+    """
+    from transformers import TF_MODEL_MAPPING, AutoConfig
+
+    if name == "TFAutoModel":
+        return
+    known = {found.__name__: config for config, classes in TF_MODEL_MAPPING.items()
+             for found in (classes if isinstance(classes, (tuple, list)) else (classes,))}
+    if name not in known:
+        raise ConfigError(f"--pt_teacher={name}: transformers has no TensorFlow model class of that name. "
+                          f"Expected TFAutoModel or one of {', '.join(sorted(known))}.")
+    with quiet_transformers(), explained(checkpoint, "the config"):
+        own = type(AutoConfig.from_pretrained(checkpoint))
+    if own is not known[name]:
+        expected = next((found for found, config in known.items() if config is own), "TFAutoModel")
+        raise ConfigError(f"--pt_teacher={name}, but {checkpoint!r} is a {own.model_type} model. "
+                          f"Expected --pt_teacher={expected}, or leave the flag out.")
 
 
 def find_word_embeddings(model):
