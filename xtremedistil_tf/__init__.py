@@ -26,7 +26,7 @@ _HOMES = {
     "RepresentationStage": "distillation.stages",
     "StudentTagger": "students.prediction",
     "TransferStore": "transfer.reader",
-    "entity_scores": "evaluation.tagging",
+    "entity_scores": "tasks.entity_scores",
     "export_saved_model": "export.saved_model",
     "load_student": "students.model_directory",
     "load_task": "corpus",

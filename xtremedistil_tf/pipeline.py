@@ -21,7 +21,7 @@ from xtremedistil_tf.distillation.runner import (DistillationData, PhaseRecord, 
                                                  needs_hidden_states, needs_teacher)
 from xtremedistil_tf.distillation.schedule import Phase, phases_of
 from xtremedistil_tf.evaluation.comparison import compare, measure_student, measure_teacher
-from xtremedistil_tf.evaluation.tagging import entity_scores
+from xtremedistil_tf.tasks.entity_scores import entity_scores
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
 from xtremedistil_tf.report.html import write_report
@@ -265,6 +265,8 @@ class Pipeline:
             metrics["baseline_phases"] = [dataclasses.asdict(r) for r in baseline[1]]
         return metrics | {
             "phases": phases, "teacher_history": self.fine_tuned.history, "embedding_energy": self.energy,
+            "cpu_seconds": {"teacher fine-tuning": round(self.fine_tuned.cpu_seconds, 1),
+                            **{r.name: round(r.cpu_seconds, 1) for r in records}},
             "seconds": {"teacher fine-tuning": round(self.fine_tuned.seconds, 1),
                         **{r.name: round(r.seconds, 1) for r in records},
                         "evaluation": round(time.monotonic() - began, 1)},

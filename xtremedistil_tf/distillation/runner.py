@@ -74,6 +74,7 @@ class PhaseRecord:
     history: list[dict[str, Any]]
     best_epoch: int
     seconds: float
+    cpu_seconds: float
     scores: dict[str, float]
     reused: bool
 
@@ -122,7 +123,7 @@ class Runner:
         remove_leftovers(folder)
         result = self._train(phase, settings, stage, folder / "progress.npz")
         record = PhaseRecord(phase.name, phase.stage, phase.unfrozen, result.history, result.best_epoch,
-                             result.seconds, self._score(), reused=False)
+                             result.seconds, result.cpu_seconds, self._score(), reused=False)
         save_state(result_file, {f"variable_{i}": v.numpy() for i, v in enumerate(stage.trainable_variables)},
                    {"settings": values, "record": dataclasses.asdict(record)})
         (folder / "progress.npz").unlink(missing_ok=True)

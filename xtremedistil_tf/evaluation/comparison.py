@@ -6,7 +6,7 @@ from typing import Any, Mapping, Sequence
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.evaluation.latency import latency, model_size
-from xtremedistil_tf.evaluation.tagging import entity_scores
+from xtremedistil_tf.tasks.entity_scores import entity_scores
 from xtremedistil_tf.students.prediction import StudentTagger
 from xtremedistil_tf.tasks.tagging import decode, prediction_features
 from xtremedistil_tf.teachers.loading import find_word_embeddings

@@ -11,7 +11,7 @@ import numpy as np
 from xtremedistil_tf.batching.pipeline import ShuffledBatches
 from xtremedistil_tf.batching.plan import BatchPlan
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.evaluation.tagging import entity_scores
+from xtremedistil_tf.tasks.entity_scores import entity_scores
 from xtremedistil_tf.tasks.tagging import decode, prediction_features, training_features
 from xtremedistil_tf.teachers.loading import load_token_classifier
 from xtremedistil_tf.teachers.model import Teacher, TeacherStage

@@ -29,13 +29,14 @@ class FineTuned:
         path: Hugging Face directory.
         fingerprint: of its weights, tokenizer and config.
         history: epochs of its fine-tuning; empty for a teacher that was given.
-        seconds: time that took.
+        seconds, cpu_seconds: wall and CPU time that took.
     """
 
     path: pathlib.Path
     fingerprint: str
     history: list[dict[str, Any]]
     seconds: float
+    cpu_seconds: float
 
     def load(self, labels: Sequence[str]) -> Teacher:
         """The teacher in float32, whatever precision it was trained in."""
@@ -73,12 +74,14 @@ def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer, train: Sequence
             teacher.classifier.save_pretrained(part, safe_serialization=True)
             tokenizer.save_pretrained(part)
             write_json(part / _RECORD, {"identity": identity, "history": result.history,
-                                        "best_epoch": result.best_epoch, "seconds": result.seconds})
+                                        "best_epoch": result.best_epoch, "seconds": result.seconds,
+                                        "cpu_seconds": result.cpu_seconds})
         state_file.unlink(missing_ok=True)
     else:
         log.info("teacher %s: already fine-tuned", path)
     record = read_json(path / _RECORD)
-    return FineTuned(path, checkpoint_fingerprint(str(path)), record["history"], record["seconds"])
+    return FineTuned(path, checkpoint_fingerprint(str(path)), record["history"], record["seconds"],
+                     record.get("cpu_seconds", 0.0))
 
 
 def _given(root: pathlib.Path, labels: Sequence[str]) -> FineTuned:
@@ -90,7 +93,8 @@ def _given(root: pathlib.Path, labels: Sequence[str]) -> FineTuned:
                              "this order, or another folder, in which one will be fine-tuned.")
     log.info("teacher %s: given, used as it is", root)
     record = read_json(root / _RECORD) if (root / _RECORD).exists() else {"history": [], "seconds": 0.0}
-    return FineTuned(root, checkpoint_fingerprint(str(root)), record["history"], record["seconds"])
+    return FineTuned(root, checkpoint_fingerprint(str(root)), record["history"], record["seconds"],
+                     record.get("cpu_seconds", 0.0))
 
 
 def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, Any]) -> None:

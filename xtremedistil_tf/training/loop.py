@@ -63,6 +63,7 @@ class _Position:
     best_epoch: int = -1
     best: float = math.nan
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     sums: dict[str, float] = dataclasses.field(default_factory=dict)
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
@@ -73,16 +74,17 @@ class PhaseResult:
 
     Attributes:
         history: a dict per epoch: `epoch`, training metrics, validation metrics as `val_*`,
-            `learning_rate`, `seconds`.
+            `learning_rate`, `seconds` since the phase began.
         best_epoch: the epoch (from 1) whose weights the model has now.
         best: its value of the monitored metric.
-        seconds: training time over all runs that contributed.
+        seconds, cpu_seconds: wall and CPU time of training and validation, over all runs that contributed.
     """
 
     history: list[dict[str, Any]]
     best_epoch: int
     best: float
     seconds: float
+    cpu_seconds: float
 
 
 def train_phase(stage, data: TrainingData, validate: Callable[[], Mapping[str, float]],
@@ -128,7 +130,7 @@ class _Loop:
         for variable, value in zip(self.variables, self.best):
             variable.assign(value)
         p = self.position
-        return PhaseResult(p.history, p.best_epoch + 1, p.best, p.seconds)
+        return PhaseResult(p.history, p.best_epoch + 1, p.best, p.seconds, p.cpu_seconds)
 
     def _finished(self) -> bool:
         p = self.position
@@ -138,17 +140,16 @@ class _Loop:
     def _train_epoch(self, step) -> None:
         p, total = self.position, self.data.batches_per_epoch
         label = f"{self.settings.name} {p.epoch + 1}/{self.settings.epochs}"
-        began = time.monotonic()
+        self._start_clock()
         with progress_bar(total, label, "batch", initial=p.batch) as bar:
             for batch in self.data.epoch(p.epoch, p.batch):
                 self._add({k: float(v) for k, v in step(batch).items()})
                 p.batch += 1
                 bar.update()
                 if p.batch < total and self._checkpoint_is_due():
-                    now = time.monotonic()
-                    p.seconds, began = p.seconds + now - began, now
+                    self._read_clock()
                     self._save()
-        p.seconds += time.monotonic() - began
+        self._read_clock()
 
     def _add(self, metrics: dict[str, float]) -> None:
         p = self.position
@@ -163,14 +164,14 @@ class _Loop:
 
     def _close_epoch(self) -> None:
         p, s = self.position, self.settings
-        began = time.monotonic()
+        self._start_clock()
         metrics = self.validate()
         value = float(metrics[s.monitor])
         better = p.best_epoch < 0 or (value > p.best if s.higher_is_better else value < p.best)
         if better:
             p.best, p.best_epoch = value, p.epoch
             self.best = [v.numpy() for v in self.variables]
-        p.seconds += time.monotonic() - began
+        self._read_clock()
         record = {"epoch": p.epoch + 1, **{k: v / max(1, p.batch) for k, v in p.sums.items()},
                   **{f"val_{k}": float(v) for k, v in metrics.items()},
                   "learning_rate": _learning_rate(self.stage.optimizer), "seconds": round(p.seconds, 3)}
@@ -181,6 +182,14 @@ class _Loop:
         self.on_epoch(record)
         if not self._finished() and self._checkpoint_is_due():
             self._save()
+
+    def _start_clock(self) -> None:
+        self.clock = time.monotonic(), time.process_time()
+
+    def _read_clock(self) -> None:
+        before, self.clock = self.clock, (time.monotonic(), time.process_time())
+        self.position.seconds += self.clock[0] - before[0]
+        self.position.cpu_seconds += self.clock[1] - before[1]
 
     def _checkpoint_is_due(self) -> bool:
         return time.monotonic() - self.saved >= 60 * self.settings.checkpoint_minutes

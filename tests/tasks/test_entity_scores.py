@@ -6,8 +6,7 @@ import statistics
 
 import pytest
 
-from xtremedistil_tf.evaluation.comparison import compare
-from xtremedistil_tf.evaluation.tagging import entity_scores
+from xtremedistil_tf.tasks.entity_scores import entity_scores
 
 GOLD = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-LOC"], ["B-PER", "O"], ["O", "O"]]
 PREDICTED = [["B-PER", "I-PER", "O", "O"], ["O", "B-LOC"], ["B-LOC", "O"], ["I-PER", "O"]]
@@ -39,15 +38,3 @@ def test_sentences_are_not_joined():
 def test_no_entities_at_all():
     assert entity_scores([["O"]], [["O"]])["f1"] == 1.0
     assert entity_scores([["O"]], [["B-PER"]])["f1"] == 0.0
-
-
-def test_retention_and_ratios():
-    def model(f1, de, parameters, ms):
-        return {"f1": f1, "mean_f1": de, "per_language": {"de": {"f1": de}}, "parameters": parameters,
-                "parameters_seen_pieces": parameters // 2,
-                "latency": {"batch_1": {"median_ms": ms}, "batch_32": {"median_ms": ms}}}
-
-    kept = compare(model(0.8, 0.7, 10, 1.0), model(0.9, 0.0, 350, 51.0))
-    assert kept["f1"] == pytest.approx(0.8 / 0.9)
-    assert kept["per_language"]["de"] is None and kept["mean_f1"] is None
-    assert kept["compression"] == 35 and kept["speedup_batch_32"] == 51

@@ -1,0 +1,99 @@
+"""Turns the metrics of finished runs into a page of benchmarks/results.
+
+  python benchmarks/summarise.py --title="..." --out=benchmarks/results/NAME.md MODEL_DIR [MODEL_DIR ...]
+
+Writes NAME.md and, beside it, NAME.json with the metrics that the tables come from. Paths of this machine
+are replaced by the names of the flags that they were given to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import platform
+import re
+
+from absl import app, flags
+
+_TITLE = flags.DEFINE_string("title", None, "Title of the page.", required=True)
+_OUT = flags.DEFINE_string("out", None, "The Markdown file to write.", required=True)
+_MODELS = (("teacher", "teacher"), ("student", "student"), ("direct_baseline", "labels alone"))
+
+
+def _percent(value):
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
+def _table(header, rows):
+    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+
+
+def _quality(metrics):
+    shown = [(key, name) for key, name in _MODELS if key in metrics]
+    kept = metrics["retention"]
+    rows = [["all sentences", *[_percent(metrics[k]["f1"]) for k, _ in shown], _percent(kept["f1"])]]
+    if "per_language" in metrics["teacher"]:
+        rows.append(["mean (standard deviation) over languages",
+                     *[f"{_percent(metrics[k]['mean_f1'])} ({_percent(metrics[k]['std_f1'])})" for k, _ in shown],
+                     _percent(kept["mean_f1"])])
+        rows += [[language, *[_percent(metrics[k]["per_language"][language]["f1"]) for k, _ in shown],
+                  _percent(kept["per_language"][language])] for language in metrics["teacher"]["per_language"]]
+    return _table(["entity F1", *[name for _, name in shown], "retention %"], rows)
+
+
+def _size(metrics):
+    kept = metrics["retention"]
+    rows = [["parameters, M", *[f"{metrics[k]['parameters'] / 1e6:.2f}" for k in ("teacher", "student")],
+             f"{kept['compression']:.1f}x"],
+            ["without pieces never seen, M", *[f"{metrics[k]['parameters_seen_pieces'] / 1e6:.2f}"
+                                                for k in ("teacher", "student")],
+             f"{kept['compression_seen_pieces']:.1f}x"],
+            ["float32 MB", *[f"{metrics[k]['bytes'] / 1e6:.1f}" for k in ("teacher", "student")], ""]]
+    for size in ("batch_1", "batch_32"):
+        rows.append([f"latency {size.replace('_', ' ')}, median ms",
+                     *[f"{metrics[k]['latency'][size]['median_ms']:.1f}" for k in ("teacher", "student")],
+                     f"{kept['speedup_' + size]:.1f}x"])
+    return _table(["", "teacher", "student", "ratio"], rows)
+
+
+def _phases(metrics):
+    cpu = metrics.get("cpu_seconds", {})
+    rows = [["teacher fine-tuning", len(metrics["teacher_history"]), metrics["seconds"]["teacher fine-tuning"],
+             cpu.get("teacher fine-tuning", "-"), "-"]]
+    rows += [[p["name"], len(p["history"]), f"{p['seconds']:.1f}", cpu.get(p["name"], "-"),
+              _percent(p["scores"].get("f1"))] for p in metrics["phases"]]
+    rows += [[f"labels alone: {p['name']}", len(p["history"]), f"{p['seconds']:.1f}", "-",
+              _percent(p["scores"].get("f1"))] for p in metrics.get("baseline_phases", [])]
+    return _table(["phase", "epochs", "wall s", "CPU s", "dev F1 after it"], rows)
+
+
+def _command(metrics):
+    data = os.environ.get("XTREMEDISTIL_DATA", "\0")
+    command = metrics["command"].replace(data, "$XTREMEDISTIL_DATA")
+    return re.sub(r"(--(?:\w*_dir|pt_teacher_checkpoint))=/\S+?/?([^/\s]+)(?=\s|$)", r"\1=\2", command)
+
+
+def main(argv):
+    runs = [json.loads((pathlib.Path(folder) / "metrics.json").read_text(encoding="utf-8")) for folder in argv[1:]]
+    versions = ", ".join(f"{k} {v}" for k, v in runs[0]["versions"].items())
+    parts = [f"# {_TITLE.value}", f"{platform.machine()}, {os.cpu_count()} cores. {versions}."]
+    for metrics in runs:
+        c = metrics["config"]
+        parts += [f"## E={c['embedding_size']}, H={c['lstm_units']}, {metrics['strategy']}",
+                  f"```sh\npython {_command(metrics)}\n```",
+                  f"{metrics['sentences']} {metrics['split']} sentences; {metrics['seen_pieces']} pieces occur in "
+                  f"training and transfer text"
+                  + (f"; the SVD keeps {100 * metrics['embedding_energy']:.1f} % of the teacher's embedding energy."
+                     if metrics["embedding_energy"] else "."),
+                  _quality(metrics), _size(metrics), _phases(metrics)]
+    out = pathlib.Path(_OUT.value)
+    out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    kept = [{key: value for key, value in m.items() if key not in ("config", "command")} | {"command": _command(m)}
+            for m in runs]
+    out.with_suffix(".json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    app.run(main)
