@@ -27,7 +27,7 @@ from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
 from xtremedistil_tf.report.html import write_report
 from xtremedistil_tf.report.table import results_table
 from xtremedistil_tf.report.tensorboard import EpochLog
-from xtremedistil_tf.students.bilstm import BILSTM, EMBEDDING, HEAD, PROJECTION, BiLSTMShape
+from xtremedistil_tf.students.bilstm import BILSTM, EMBEDDING, HEAD, PROJECTION, BiLSTMShape, BiLSTMStudent
 from xtremedistil_tf.students.model_directory import new_student, save_student, versions
 from xtremedistil_tf.students.prediction import StudentTagger
 from xtremedistil_tf.tasks.tagging import training_features
@@ -48,6 +48,15 @@ log = logging.getLogger(__name__)
 
 GROUPS = (HEAD, PROJECTION, BILSTM, EMBEDDING)
 BASELINE = "D0S"
+
+
+@dataclasses.dataclass(frozen=True)
+class Distilled:
+    """A student in float32 after its phases, their records, and the fingerprint of its weights."""
+
+    student: BiLSTMStudent
+    records: list[PhaseRecord]
+    fingerprint: str
 
 
 class Pipeline:
@@ -73,16 +82,40 @@ class Pipeline:
         self._make_teacher()
         store = self._write_store() if needs_teacher(self.phases) else None
         data = self._distillation_data(store)
-        student, records = self._distil(data, self.phases, "checkpoints")
+        student = self._distil(data, self.phases, "checkpoints")
         baseline = self._distil(data, phases_of(BASELINE, GROUPS), "baseline") if self._wants_baseline else None
-        metrics = self._measure(student, records, baseline, store)
-        metrics["seconds"]["this run"] = round(time.monotonic() - began, 1)
-        save_student(self.dir, student, self.tokenizer, self.corpus.labels, self.config.to_json())
-        export_saved_model(self.dir / "export" / "saved_model", student, self.tokenizer, self.corpus.labels)
-        write_json(self.dir / "metrics.json", metrics)
-        write_report(self.dir / "report.html", metrics)
+        identity = self._identity(student, baseline)
+        metrics = self._finished(identity)
+        if metrics is None:
+            metrics = self._measure(student, baseline, store)
+            metrics["fingerprint"] = identity
+            metrics["seconds"]["this run"] = round(time.monotonic() - began, 1)
+            self._write(student, metrics)
         print(results_table(metrics))
         return metrics
+
+    def _identity(self, student: Distilled, baseline: Distilled | None) -> str:
+        test = examples_fingerprint(self.corpus.test)
+        return fingerprint([student.fingerprint, baseline and baseline.fingerprint, test, versions()])
+
+    def _finished(self, identity: str) -> dict[str, Any] | None:
+        """The metrics of an earlier run that ended with these very students."""
+        file = self.dir / "metrics.json"
+        if not file.exists():
+            return None
+        metrics = read_json(file)
+        if metrics.get("fingerprint") != identity:
+            return None
+        log.info("%s: everything is done already; nothing was measured or written again", self.dir)
+        return metrics
+
+    def _write(self, student: Distilled, metrics: dict[str, Any]) -> None:
+        """Writes what a user takes away; `metrics.json` is last, for it marks the run as finished."""
+        labels = self.corpus.labels
+        save_student(self.dir, student.student, self.tokenizer, labels, self.config.to_json())
+        export_saved_model(self.dir / "export" / "saved_model", student.student, self.tokenizer, labels)
+        write_report(self.dir / "report.html", metrics)
+        write_json(self.dir / "metrics.json", metrics)
 
     @property
     def _wants_baseline(self) -> bool:
@@ -208,8 +241,8 @@ class Pipeline:
             student.set_word_embeddings(table)
         return student
 
-    def _distil(self, data: DistillationData, phases: list[Phase], folder: str):
-        """Trains a student through phases and returns it in float32, with the records."""
+    def _distil(self, data: DistillationData, phases: list[Phase], folder: str) -> Distilled:
+        """Trains a student through phases."""
         table = self._initial_embeddings()
         with precision(self.config.opt_policy):
             student = self._fresh_student(table)
@@ -222,7 +255,7 @@ class Pipeline:
             records = runner.run(phases)
         exact = new_student(self.shape)
         exact.set_weights(student.get_weights())
-        return exact, records
+        return Distilled(exact, records, runner.fingerprint)
 
     def _dev_scores(self, student) -> Callable[[], dict[str, float]]:
         tagger = StudentTagger(student, self.tokenizer, self.corpus.labels)
@@ -245,7 +278,7 @@ class Pipeline:
 
     # Measuring
 
-    def _measure(self, student, records: list[PhaseRecord], baseline, store) -> dict[str, Any]:
+    def _measure(self, distilled: Distilled, baseline: Distilled | None, store) -> dict[str, Any]:
         """The only place that reads the test set."""
         split = "test" if self.corpus.test else "dev"
         examples = self.corpus.test or self.corpus.dev
@@ -255,20 +288,20 @@ class Pipeline:
         began = time.monotonic()
         metrics["teacher"] = measure_teacher(self.teacher, self.tokenizer, self.corpus.labels, examples,
                                              self.config.seq_len, seen)
-        metrics["student"] = measure_student(student, self.tokenizer, self.corpus.labels, examples,
+        metrics["student"] = measure_student(distilled.student, self.tokenizer, self.corpus.labels, examples,
                                              self.config.seq_len, seen)
         metrics["retention"] = compare(metrics["student"], metrics["teacher"])
-        phases = [dataclasses.asdict(r) for r in records]
+        phases = [dataclasses.asdict(r) for r in distilled.records]
         if baseline:
-            metrics["direct_baseline"] = measure_student(baseline[0], self.tokenizer, self.corpus.labels, examples,
+            metrics["direct_baseline"] = measure_student(baseline.student, self.tokenizer, self.corpus.labels, examples,
                                                          self.config.seq_len, seen)
-            metrics["baseline_phases"] = [dataclasses.asdict(r) for r in baseline[1]]
+            metrics["baseline_phases"] = [dataclasses.asdict(r) for r in baseline.records]
         return metrics | {
             "phases": phases, "teacher_history": self.fine_tuned.history, "embedding_energy": self.energy,
             "cpu_seconds": {"teacher fine-tuning": round(self.fine_tuned.cpu_seconds, 1),
-                            **{r.name: round(r.cpu_seconds, 1) for r in records}},
+                            **{r.name: round(r.cpu_seconds, 1) for r in distilled.records}},
             "seconds": {"teacher fine-tuning": round(self.fine_tuned.seconds, 1),
-                        **{r.name: round(r.seconds, 1) for r in records},
+                        **{r.name: round(r.seconds, 1) for r in distilled.records},
                         "evaluation": round(time.monotonic() - began, 1)},
             "config": self.config.to_json(), "command": self.command, "versions": versions()}
 

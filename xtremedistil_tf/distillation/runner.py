@@ -102,6 +102,11 @@ class Runner:
         self._checkpoint_minutes = checkpoint_minutes
         self._on_epoch, self._score = on_epoch, score
 
+    @property
+    def fingerprint(self) -> str:
+        """Of the student's weights after the phases run so far."""
+        return self._fingerprint
+
     def run(self, phases: list[schedule.Phase]) -> list[PhaseRecord]:
         """Runs the phases in order; those already on disk are loaded, an interrupted one goes on."""
         return [self._run_phase(phase) for phase in phases]
