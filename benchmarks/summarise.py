@@ -90,8 +90,8 @@ def main(argv):
                   _quality(metrics), _size(metrics), _phases(metrics)]
     out = pathlib.Path(_OUT.value)
     out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    kept = [{key: value for key, value in m.items() if key not in ("config", "command")} | {"command": _command(m)}
-            for m in runs]
+    kept = [{key: value for key, value in m.items() if key not in ("config", "command", "task")}
+            | {"command": _command(m)} for m in runs]
     out.with_suffix(".json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
