@@ -21,7 +21,6 @@ from xtremedistil_tf.distillation.runner import (DistillationData, PhaseRecord, 
                                                  needs_hidden_states, needs_teacher)
 from xtremedistil_tf.distillation.schedule import Phase, phases_of
 from xtremedistil_tf.evaluation.comparison import compare, measure_student, measure_teacher
-from xtremedistil_tf.tasks.entity_scores import entity_scores
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
 from xtremedistil_tf.report.html import write_report
@@ -30,6 +29,7 @@ from xtremedistil_tf.report.tensorboard import EpochLog
 from xtremedistil_tf.students.bilstm import BILSTM, EMBEDDING, HEAD, PROJECTION, BiLSTMShape, BiLSTMStudent
 from xtremedistil_tf.students.model_directory import new_student, save_student, versions
 from xtremedistil_tf.students.prediction import StudentTagger
+from xtremedistil_tf.tasks.entity_scores import entity_scores
 from xtremedistil_tf.tasks.tagging import training_features
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe

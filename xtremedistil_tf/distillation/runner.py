@@ -188,8 +188,7 @@ class Runner:
             split = self._data.labelled
             return (_shuffled(split, settings.labelled_batch_size, settings.seed, pad_id),
                     validation_batches(split, _VALIDATION_BATCH, pad_id))
-        needs_hidden = phase.stage == schedule.REPRESENTATION or phase.with_representation
-        split = self._data.transfer if needs_hidden else self._data.transfer_text
+        split = self._data.transfer if needs_hidden_states([phase]) else self._data.transfer_text
         transfer = _shuffled(split, settings.batch_size, settings.seed, pad_id)
         if phase.data == schedule.TRANSFER:
             return transfer, validation_batches(split, _VALIDATION_BATCH, pad_id)

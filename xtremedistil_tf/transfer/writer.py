@@ -16,8 +16,8 @@ from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.tasks.tagging import text_features
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
-from xtremedistil_tf.transfer.layout import (HIDDEN, LOGITS, OFFSETS, TEXT_COLUMNS, Manifest, shard_is_whole,
-                                             shard_path)
+from xtremedistil_tf.transfer.layout import (HIDDEN, LOGITS, MANIFEST, OFFSETS, TEXT_COLUMNS, Manifest,
+                                             shard_is_whole, shard_path)
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def write_store(root: pathlib.Path, spec: StoreSpec, sentences: Callable[[], Ite
     store.mkdir(parents=True, exist_ok=True)
     remove_leftovers(store)
     missing = [s for s in range(manifest.num_shards) if not shard_is_whole(store, manifest, s)]
-    if missing or not (store / "manifest.json").exists():
+    if missing or not (store / MANIFEST).exists():
         truncated = _write_shards(store, manifest, spec.seq_len, sentences, tokenizer, predictor, missing)
         dataclasses.replace(manifest, complete=True, truncated=truncated).save(store)
     else:
