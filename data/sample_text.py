@@ -51,7 +51,7 @@ class Filler:
             DataError: the patterns cannot give so many different sentences.
         """
         sections = {"train": ["train"], "dev": ["train"], "test": ["test"],
-                    "unlabeled": ["train", "unlabeled"]}[self._split]
+                    "unlabeled": ["train", "test", "unlabeled"]}[self._split]
         patterns = [p for section in sections for p in self._language.patterns[section]]
         found: list[Sentence] = []
         for _ in range(_ATTEMPTS):
