@@ -16,6 +16,8 @@ import re
 
 from absl import app, flags
 
+from xtremedistil_tf.tasks.score_names import score_name
+
 _TITLE = flags.DEFINE_string("title", None, "Title of the page.", required=True)
 _OUT = flags.DEFINE_string("out", None, "The Markdown file to write.", required=True)
 _MODELS = (("teacher", "teacher"), ("student", "student"), ("direct_baseline", "labels alone"))
@@ -30,17 +32,22 @@ def _table(header, rows):
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
 
 
+def _main(metrics):
+    return metrics.get("main_score", "f1")
+
+
 def _quality(metrics):
     shown = [(key, name) for key, name in _MODELS if key in metrics]
-    kept = metrics["retention"]
-    rows = [["all sentences", *[_percent(metrics[k]["f1"]) for k, _ in shown], _percent(kept["f1"])]]
+    kept, main = metrics["retention"], _main(metrics)
+    rows = [["all", *[_percent(metrics[k][main]) for k, _ in shown], _percent(kept[main])]]
     if "per_language" in metrics["teacher"]:
         rows.append(["mean (standard deviation) over languages",
-                     *[f"{_percent(metrics[k]['mean_f1'])} ({_percent(metrics[k]['std_f1'])})" for k, _ in shown],
-                     _percent(kept["mean_f1"])])
-        rows += [[language, *[_percent(metrics[k]["per_language"][language]["f1"]) for k, _ in shown],
+                     *[f"{_percent(metrics[k][f'mean_{main}'])} ({_percent(metrics[k][f'std_{main}'])})"
+                       for k, _ in shown], _percent(kept[f"mean_{main}"])])
+        rows += [[language, *[_percent(metrics[k]["per_language"][language][main]) for k, _ in shown],
                   _percent(kept["per_language"][language])] for language in metrics["teacher"]["per_language"]]
-    return _table(["entity F1", *[name for _, name in shown], "retention %"], rows)
+    title = score_name(main, metrics.get("kind", "tagging"))
+    return _table([title, *[name for _, name in shown], "retention %"], rows)
 
 
 def _size(metrics):
@@ -59,14 +66,24 @@ def _size(metrics):
 
 
 def _phases(metrics):
-    cpu = metrics.get("cpu_seconds", {})
+    cpu, main = metrics.get("cpu_seconds", {}), _main(metrics)
     rows = [["teacher fine-tuning", len(metrics["teacher_history"]), metrics["seconds"]["teacher fine-tuning"],
              cpu.get("teacher fine-tuning", "-"), "-"]]
-    rows += [[p["name"], len(p["history"]), f"{p['seconds']:.1f}", cpu.get(p["name"], "-"),
-              _percent(p["scores"].get("f1"))] for p in metrics["phases"]]
-    rows += [[f"labels alone: {p['name']}", len(p["history"]), f"{p['seconds']:.1f}", "-",
-              _percent(p["scores"].get("f1"))] for p in metrics.get("baseline_phases", [])]
-    return _table(["phase", "epochs", "wall s", "CPU s", "dev F1 after it"], rows)
+    if "transfer store" in metrics["seconds"]:
+        rows.append(["transfer store", "", metrics["seconds"]["transfer store"], "-", "-"])
+    for prefix, key in (("", "phases"), ("labels alone: ", "baseline_phases")):
+        for phase in metrics.get(key, []):
+            name = prefix + phase["name"]
+            spent = phase.get("cpu_seconds")
+            rows.append([name, len(phase["history"]), f"{phase['seconds']:.1f}",
+                         "-" if spent is None else f"{spent:.1f}", _percent(phase["scores"].get(main))])
+    return _table(["phase", "epochs", "wall s", "CPU s", f"dev {main} after it"], rows)
+
+
+def _student(config):
+    if config.get("student_type", "bilstm") == "bilstm":
+        return f"BiLSTM, E={config['embedding_size']}, H={config['lstm_units']}"
+    return f"transformer, {config['num_hidden_layers']} x {config['hidden_size']}"
 
 
 def _command(metrics):
@@ -81,9 +98,9 @@ def main(argv):
     parts = [f"# {_TITLE.value}", f"{platform.machine()}, {os.cpu_count()} cores. {versions}."]
     for metrics in runs:
         c = metrics["config"]
-        parts += [f"## E={c['embedding_size']}, H={c['lstm_units']}, {metrics['strategy']}",
+        parts += [f"## {_student(c)}, {metrics['strategy']}",
                   f"```sh\npython {_command(metrics)}\n```",
-                  f"{metrics['sentences']} {metrics['split']} sentences; {metrics['seen_pieces']} pieces occur in "
+                  f"{metrics['sentences']} {metrics['split']} examples; {metrics['seen_pieces']} pieces occur in "
                   f"training and transfer text"
                   + (f"; the SVD keeps {100 * metrics['embedding_energy']:.1f} % of the teacher's embedding energy."
                      if metrics["embedding_energy"] else "."),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 from typing import Any, Iterable
 
 _CHUNK = 1 << 20
+_LABELS = frozenset({"tags", "label", "answers"})
 
 
 def fingerprint(value: Any) -> str:
@@ -25,10 +27,30 @@ def file_fingerprint(path: str | os.PathLike) -> str:
     return digest.hexdigest()
 
 
+class ExamplesDigest:
+    """Fingerprint of a stream of examples; where they were read does not count.
+
+    Args:
+        with_labels: whether tags, labels and answers count.
+    """
+
+    def __init__(self, with_labels: bool = True):
+        self._digest = hashlib.blake2b(digest_size=8)
+        self._skipped = {"source", "line"} | (set() if with_labels else _LABELS)
+
+    def add(self, example: Any) -> None:
+        fields = [getattr(example, field.name) for field in dataclasses.fields(example)
+                  if field.name not in self._skipped]
+        self._digest.update(repr((type(example).__name__, fields)).encode("utf-8", "surrogatepass") + b"\n")
+
+    def hex(self) -> str:
+        """16 hex digits."""
+        return self._digest.hexdigest()
+
+
 def examples_fingerprint(examples: Iterable[Any]) -> str:
-    """16 hex digits over words, tags and languages of examples; where they were read does not count."""
-    digest = hashlib.blake2b(digest_size=8)
+    """16 hex digits over examples with their labels."""
+    digest = ExamplesDigest()
     for example in examples:
-        fields = (" ".join(example.words), " ".join(example.tags or ()), example.language or "")
-        digest.update("\t".join(fields).encode() + b"\n")
-    return digest.hexdigest()
+        digest.add(example)
+    return digest.hex()

@@ -1,3 +1,5 @@
+import pathlib
+
 import pytest
 
 from xtremedistil_tf.corpus.folder import load_task
@@ -41,14 +43,14 @@ def test_one_folder(tmp_path):
     assert (words(task.train), words(task.dev), task.test) == (["a0", "a1"], ["d"], [])
     assert task.labels == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
     assert (task.languages, task.surplus) == ([], [])
-    assert {p.name for p in task.files} == {"train.tsv", "valid.conll"}
+    assert {pathlib.Path(e.source).name for e in task.train + task.dev} == {"train.tsv", "valid.conll"}
 
 
 def test_language_folders(multilingual):
     task = load_task(str(multilingual))
     assert task.languages == ["de", "nl"]
     assert [e.language for e in task.train] == ["de"] * 5 + ["nl"] * 5
-    assert (len(task.dev), len(task.test), len(task.files)) == (6, 8, 6)
+    assert (len(task.dev), len(task.test)) == (6, 8)
 
 
 def test_root_and_language_folders_together(multilingual):
@@ -57,14 +59,13 @@ def test_root_and_language_folders_together(multilingual):
     assert task.languages == ["de", "nl", "ru"]
     assert [e.language for e in task.train[:2]] == ["ru", None]
     assert task.labels == ["O", "B-LOC", "I-LOC"]
-    assert multilingual / "labels.tsv" in task.files
     chosen = load_task(multilingual, ["ru", "de"])
     assert words(chosen.train) == ["x"] + [f"de-train{i}" for i in range(5)]
 
 
 def test_choice_of_languages(multilingual):
     task = load_task(multilingual, languages=["nl"])
-    assert task.languages == ["nl"] and all(path.parent.name == "nl" for path in task.files)
+    assert task.languages == ["nl"] and all(pathlib.Path(e.source).parent.name == "nl" for e in task.train)
     assert load_task(multilingual, []).languages == ["de", "nl"]
 
 

@@ -1,13 +1,14 @@
-"""One sentence of a corpus."""
+"""One example of a corpus: a pre-split sentence, a text or a pair of texts, or a question with its context."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Union
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pre-split sentence.
+    """One pre-split sentence, for tagging.
 
     Attributes:
         words: none is empty, none holds white space.
@@ -21,3 +22,59 @@ class Example:
     language: str | None = None
     source: str = ""
     line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TextExample:
+    """A text, or a pair of texts, for classification and regression.
+
+    Attributes:
+        text: the (first) text.
+        pair: the second text, None where the task has one text only.
+        label: name of the class, or the target of a regression; None where not labelled.
+        language, source, line: as in `Example`.
+    """
+
+    text: str
+    pair: str | None = None
+    label: Union[str, float, None] = None
+    language: str | None = None
+    source: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it stands in its context.
+
+    Attributes:
+        text: the answer.
+        start: offset of its first character in the context, in Unicode characters.
+    """
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionExample:
+    """A question about a text, for extractive question answering.
+
+    Attributes:
+        id: unique in its file.
+        question, context: texts.
+        answers: the right answers; empty where the context holds none, None where not labelled.
+        language, source: as in `Example`.
+        line: number of the question in its file, from 1.
+    """
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[Answer, ...] | None = None
+    language: str | None = None
+    source: str = ""
+    line: int = 0
+
+
+AnyExample = Union[Example, TextExample, QuestionExample]

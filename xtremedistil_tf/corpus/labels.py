@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Iterable
+from typing import Callable, Iterable
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults
@@ -25,6 +25,27 @@ def read_labels(path: str | os.PathLike) -> list[str]:
         DataError: the file cannot be read, holds no label, or has faulty lines: a label that is not
             `O`, `B-type` or `I-type`, or a label or index that occurs twice.
     """
+    labels = [label for label in _indexed(path, _tag_problem) if label not in _NOT_LABELS]
+    if not labels:
+        raise DataError(f"{path}: empty, expected one label a line, such as O, B-LOC, I-LOC. Delete the "
+                        "file to have the labels inferred from the tags.")
+    return labels
+
+
+def read_class_names(path: str | os.PathLike) -> list[str]:
+    """Reads the names of classes: one a line, or `index<TAB>name` lines, put in the order of the index.
+
+    Raises:
+        DataError: the file cannot be read, names fewer than two classes, or has faulty lines.
+    """
+    names = _indexed(path, lambda name: None)
+    if len(names) < 2:
+        raise DataError(f"{path}: {len(names)} classes, expected at least two, one a line. Delete the file to have "
+                        "them inferred from the labels.")
+    return names
+
+
+def _indexed(path: str | os.PathLike, problem_of: Callable[[str], str | None]) -> list[str]:
     faults = Faults(path)
     by_index: dict[int, str] = {}
     for number, text in open_lines(path):
@@ -32,16 +53,18 @@ def read_labels(path: str | os.PathLike) -> list[str]:
             continue
         columns = [column.strip() for column in text.split("\t")]
         index, label = columns if len(columns) == 2 else (str(len(by_index)), columns[0])
-        if problem := _problem(columns, index, label, by_index):
+        if problem := _problem(columns, index, label, by_index) or problem_of(label):
             faults.add(number, problem)
             continue
         by_index[int(index)] = label
     faults.raise_if_any()
-    labels = [label for _, label in sorted(by_index.items()) if label not in _NOT_LABELS]
-    if not labels:
-        raise DataError(f"{path}: empty, expected one label a line, such as O, B-LOC, I-LOC. Delete the "
-                        "file to have the labels inferred from the tags.")
-    return labels
+    return [label for _, label in sorted(by_index.items())]
+
+
+def _tag_problem(label: str) -> str | None:
+    if label in _NOT_LABELS or is_iob2(label):
+        return None
+    return f"label {label!r}, expected O, B-type or I-type"
 
 
 def infer_labels(examples: Iterable[Example]) -> list[str]:
@@ -73,6 +96,4 @@ def _problem(columns: list[str], index: str, label: str, known: dict[int, str]) 
         return f"label {label!r} has the same index as {known[int(index)]!r}, expected each index once"
     if label in known.values():
         return f"label {label!r} for the second time, expected each label once"
-    if label not in _NOT_LABELS and not is_iob2(label):
-        return f"label {label!r}, expected O, B-type or I-type"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pathlib
 import re
 
 _CODE = r"[a-z]{2,3}(?:-[A-Za-z0-9]{1,8})*"
@@ -22,3 +23,9 @@ def split_language(text: str) -> tuple[str | None, str]:
     """("de", "B-LOC") of "de:B-LOC"; (None, text) where there is no language prefix."""
     match = _PREFIX.match(text)
     return (match[1], text[match.end():]) if match else (None, text)
+
+
+def file_language(file: pathlib.Path) -> str | None:
+    """The language that a file's name says, such as `de` of "de.txt.xz"; None if it says none."""
+    name = file.name.split(".")[0]
+    return name if is_language(name) else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import lzma
 import os
 import pathlib
 import zlib
-from typing import BinaryIO, Iterator
+from typing import BinaryIO, Callable, Iterator
 
 from xtremedistil_tf.corpus.listing import listing
 from xtremedistil_tf.errors import DataError
@@ -17,6 +18,7 @@ COMPRESSED = (".gz", ".xz")
 
 # A character takes at most 4 bytes; 3 more for a byte order mark and 2 for the line end.
 _MAX_LINE_BYTES = 4 * MAX_LINE_CHARS + 5
+_NEWLINE, _NUL = b"\n", b"\0"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _TO_UTF8 = "convert it with: iconv -f UTF-16 -t UTF-8"
 
@@ -34,13 +36,20 @@ def open_lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
     """
     path = pathlib.Path(path)
     number = 0
-    try:
+    with _explained(path, lambda: f" after line {number}"):
         with _open(path) as handle:
             while raw := handle.readline(_MAX_LINE_BYTES):
                 number += 1
                 yield number, _decode(raw, path, number)
+
+
+@contextlib.contextmanager
+def _explained(path: pathlib.Path, place: Callable[[], str] = str) -> Iterator[None]:
+    """Turns what reading raises into DataErrors."""
+    try:
+        yield
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: damaged or truncated {path.suffix} file after line {number} ({error}). "
+        raise DataError(f"{path}: damaged or truncated {path.suffix} file{place()} ({error}). "
                         "Copy or download it again.") from error
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; {listing(path.parent)}.") from error
@@ -48,6 +57,26 @@ def open_lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path}: is a folder, expected a file; {listing(path)}.") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+
+
+def read_whole(path: str | os.PathLike) -> str:
+    """All of a UTF-8 file as one text, whatever the length of its lines; otherwise as `open_lines`."""
+    path = pathlib.Path(path)
+    with _explained(path):
+        with _open(path) as handle:
+            raw = handle.read()
+
+    def place(offset: int) -> str:
+        return f"{path}:{raw.count(_NEWLINE, 0, offset) + 1}"
+
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{place(error.start)}: byte 0x{raw[error.start]:02x} is not valid UTF-8 ({error.reason}). "
+                        "Save the file as UTF-8.") from error
+    if "\0" in text:
+        raise DataError(f"{place(raw.find(_NUL))}: NUL byte, expected UTF-8 text. If the file is UTF-16, {_TO_UTF8}.")
+    return text
 
 
 def _open(path: pathlib.Path) -> BinaryIO:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from dataclasses import dataclass
 from typing import Callable, Iterator, Sequence
 
@@ -12,6 +11,7 @@ from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults
 from xtremedistil_tf.corpus.jsonl import read_jsonl
 from xtremedistil_tf.corpus.lines import COMPRESSED
+from xtremedistil_tf.corpus.names import stem_and_suffix
 from xtremedistil_tf.corpus.tags import TagRules
 from xtremedistil_tf.corpus.tsv import read_tsv
 from xtremedistil_tf.errors import DataError
@@ -37,13 +37,6 @@ FORMATS = {
     ".conll": Format(read_conll, "one `token tag` a line and a blank line after each sentence", True),
     ".jsonl": Format(read_jsonl, 'lines such as {"tokens": ["Paris"], "tags": ["B-LOC"]}'),
 }
-
-
-def stem_and_suffix(path: str | os.PathLike) -> tuple[str, str]:
-    """("train", ".tsv") of "folder/train.tsv.xz": the suffix of a compression does not count."""
-    path = pathlib.Path(path)
-    inner = pathlib.PurePath(path.stem) if path.suffix in COMPRESSED else path
-    return inner.stem, inner.suffix
 
 
 def read_tagged(path: str | os.PathLike, labels: Sequence[str] | None = None,

@@ -8,10 +8,11 @@ from typing import Iterator
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults
-from xtremedistil_tf.corpus.languages import is_language
+from xtremedistil_tf.corpus.languages import file_language
 from xtremedistil_tf.corpus.lines import open_lines
 from xtremedistil_tf.corpus.listing import entries, listing
-from xtremedistil_tf.corpus.tagged import FORMATS, stem_and_suffix
+from xtremedistil_tf.corpus.names import stem_and_suffix
+from xtremedistil_tf.corpus.tagged import FORMATS
 from xtremedistil_tf.corpus.tags import strip_language
 from xtremedistil_tf.errors import DataError
 
@@ -65,7 +66,7 @@ def read_text(path: str | os.PathLike) -> Iterator[Example]:
 
 
 def _read_file(file: pathlib.Path) -> Iterator[Example]:
-    language, source = _file_language(file), str(file)
+    language, source = file_language(file), str(file)
     layout = FORMATS.get(stem_and_suffix(file)[1])
     if layout is None:
         for number, text in open_lines(file):
@@ -89,8 +90,3 @@ def _folder_files(folder: pathlib.Path) -> list[pathlib.Path]:
             raise DataError(f"{folder}: {file.name} and {following.name} would both be read, expected one "
                             "of them. Move the other away.")
     return files
-
-
-def _file_language(file: pathlib.Path) -> str | None:
-    name = file.name.split(".")[0]
-    return name if is_language(name) else None

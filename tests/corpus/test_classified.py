@@ -1,0 +1,117 @@
+"""Texts and pairs with labels, from TSV and JSON lines."""
+
+from __future__ import annotations
+
+import json
+import lzma
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xtremedistil_tf.corpus import TextExample, load_task, read_classified, read_unlabeled
+from xtremedistil_tf.corpus.classified import read_texts
+from xtremedistil_tf.errors import DataError
+
+# Whatever a line of text can hold; "\x1c" and the like do not end lines here.
+TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\t\n\r")).filter(
+    lambda text: text.strip() and not text.startswith("\ufeff"))
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+    return write
+
+
+@given(st.lists(st.tuples(TEXT, TEXT, st.sampled_from(["yes", "no"])), min_size=1, max_size=5))
+def test_round_trip_of_pairs(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("rows")
+    (folder / "a.tsv").write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8", newline="")
+    lines = (json.dumps({"premise": a, "hypothesis": b, "label": c, "language": "de"}) for a, b, c in rows)
+    (folder / "a.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    for name, language in (("a.tsv", None), ("a.jsonl", "de")):
+        read = read_classified(folder / name, pairs=True)
+        assert [(e.text, e.pair, e.label) for e in read] == rows
+        assert {e.language for e in read} == {language}
+
+
+def test_labels_are_names_or_their_indices(write):
+    path = write("t.tsv", "good\t1\nbad\tneg\n\"quoted\"\t0\n")
+    read = read_classified(path, labels=["neg", "pos"])
+    assert read == [TextExample("good", None, "pos", None, str(path), 1), TextExample("bad", None, "neg", None, str(path), 2),
+                    TextExample('"quoted"', None, "neg", None, str(path), 3)]
+
+
+def test_scores_are_numbers(write):
+    path = write("t.tsv", "a\tb\t3.80\nc\td\t-1e2\n")
+    assert [e.label for e in read_classified(path, pairs=True, regression=True)] == [3.8, -100.0]
+
+
+@pytest.mark.parametrize("content, pairs, options, message", [
+    ("a b\n", False, {}, r"t.tsv:1: 1 columns, expected `text<TAB>label` lines"),
+    ("a\tb\tc\n", False, {}, r"t.tsv:1: 3 columns"),
+    ("a\t1\n", True, {}, r"t.tsv:1: 2 columns, expected `text<TAB>text<TAB>label` lines"),
+    ("x\t0\n \t0\n", False, {}, r"t.tsv:2: empty text"),
+    ("x\t\n", False, {}, r"t.tsv:1: empty label"),
+    ("x\t2\n", False, {"labels": ["a", "b"]}, r"t.tsv:1: unknown label '2', expected one of a, b, or an index below 2"),
+    ("x\tnan\n", False, {"regression": True}, r"t.tsv:1: score 'nan', expected a finite number"),
+    ("\n\n", False, {}, r"t.tsv: empty, expected `text<TAB>label` lines"),
+    (b"ok\t0\n\xff\t0\n", False, {}, r"t.tsv:2: byte 0xff"),
+])
+def test_faults_name_file_line_value_and_remedy(write, content, pairs, options, message):
+    with pytest.raises(DataError, match=message):
+        read_classified(write("t.tsv", content), pairs, **options)
+
+
+@pytest.mark.parametrize("line, message", [
+    ("[1]", "expected an object"), ("{", "not JSON"), ('{"text": 3, "label": "a"}', "expected a string"),
+    ('{"text": "x"}', "no key label"), ('{"label": "x"}', "no key text"), (r'{"text": "\ud800", "label": "a"}', "surrogate"),
+    ('{"text": "x", "label": [1]}', "expected a text or a number"),
+])
+def test_faults_of_json_lines(write, line, message):
+    with pytest.raises(DataError, match=r"t.jsonl:1: .*" + message):
+        read_classified(write("t.jsonl", line))
+
+
+def test_many_faults_are_counted(write):
+    with pytest.raises(DataError, match="25 faults, the first 10 of them"):
+        read_classified(write("t.tsv", "no tab\n" * 25))
+
+
+def test_unlabelled_texts(write):
+    write("text/de.txt", "eins zwei\n\ndrei\n")
+    write("text/fr.txt.xz", lzma.compress("un\n".encode()))
+    texts = list(read_unlabeled(str(write("text/x.md", "").parent), "classification"))
+    assert [(e.text, e.language) for e in texts] == [("eins zwei", "de"), ("drei", "de"), ("un", "fr")]
+    labelled = write("t.tsv", "a\tb\t1\nc\td\n")
+    assert [(e.text, e.pair, e.label) for e in read_texts(labelled, pairs=True)] == [("a", "b", None), ("c", "d", None)]
+    with pytest.raises(DataError, match="p.txt:1: 0 tabs, expected `text<TAB>text` lines"):
+        list(read_texts(write("p.txt", "alone\n"), pairs=True))
+
+
+def test_task_folders(write):
+    for language in ("de", "fr"):
+        for split, count in (("train", 5), ("dev", 2)):
+            write(f"task/{language}/{split}.tsv", "".join(f"{language} {i}\t{i % 3}\n" for i in range(count)))
+    write("task/de/labels.tsv", "1\tneutral\n0\tbad\n2\tgood\n")
+    task = load_task(write("task/x", "").parent, kind="classification", max_train=3)
+    assert task.labels == ["bad", "neutral", "good"] and task.languages == ["de", "fr"]
+    assert [e.label for e in task.train] == ["bad", "neutral", "good"] * 2 and len(task.surplus) == 4
+    assert task.test == []
+
+
+def test_classes_are_inferred_in_the_order_of_numbers(write):
+    write("task/train.tsv", "".join(f"x{i}\t{i}\n" for i in (10, 9, 2)))
+    write("task/dev.tsv", "y\t2\n")
+    assert load_task(write("task/x", "").parent, kind="classification").labels == ["2", "9", "10"]
+
+
+def test_a_missing_dev_file_names_the_remedy(write):
+    write("task/train.tsv", "x\t1\n")
+    with pytest.raises(DataError, match="no dev sentences, expected dev.tsv or dev.jsonl"):
+        load_task(write("task/x", "").parent, kind="classification")

@@ -1,0 +1,77 @@
+"""Data sets in the formats of the Hugging Face hub, from local folders."""
+
+from __future__ import annotations
+
+import pytest
+
+from xtremedistil_tf.corpus import Answer, load_hub
+from xtremedistil_tf.errors import DataError
+
+datasets = pytest.importorskip("datasets")
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def saved(features=None, **splits):
+        made = {name: datasets.Dataset.from_dict(rows, datasets.Features(features) if features else None)
+                for name, rows in splits.items()}
+        datasets.DatasetDict(made).save_to_disk(str(tmp_path / "set"))
+        return str(tmp_path / "set")
+    return saved
+
+
+def test_classification_of_pairs_with_class_labels(saved):
+    features = {"sentence1": datasets.Value("string"), "sentence2": datasets.Value("string"),
+                "label": datasets.ClassLabel(names=["not_equivalent", "equivalent"]), "idx": datasets.Value("int32")}
+    rows = {"sentence1": ["a", "b"], "sentence2": ["c", "d"], "label": [1, 0], "idx": [0, 1]}
+    hidden = dict(rows, label=[-1, -1])
+    task = load_hub(saved(features, train=rows, validation=rows, test=hidden), "classification", pairs=True)
+    assert task.labels == ["not_equivalent", "equivalent"] and task.test == []
+    assert [(e.text, e.pair, e.label) for e in task.train] == [("a", "c", "equivalent"), ("b", "d", "not_equivalent")]
+
+
+def test_tagging(saved):
+    tags = datasets.Sequence(datasets.ClassLabel(names=["O", "B-LOC", "I-LOC"]))
+    features = {"tokens": datasets.Sequence(datasets.Value("string")), "ner_tags": tags}
+    rows = {"tokens": [["in", "Oslo"], []], "ner_tags": [[0, 1], []]}
+    task = load_hub(saved(features, train=rows, validation=rows, test=rows), "tagging")
+    assert task.labels == ["O", "B-LOC", "I-LOC"]
+    assert [(e.words, e.tags) for e in task.test] == [(("in", "Oslo"), ("O", "B-LOC"))]
+
+
+def test_regression_and_questions(saved):
+    rows = {"text": ["a"], "score": [2.5]}
+    assert load_hub(saved(train=rows, dev=rows), "regression").train[0].label == 2.5
+    rows = {"id": ["7"], "question": ["Where?"], "context": ["In Oslo."],
+            "answers": [{"text": ["Oslo"], "answer_start": [3]}]}
+    task = load_hub(saved(train=rows, validation=rows), "question_answering")
+    assert task.train[0].answers == (Answer("Oslo", 3),) and task.labels == ["start", "end"]
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+def test_folders_of_files(tmp_path, form):
+    data = datasets.Dataset.from_dict({"text": ["x", "y", "z"], "label": ["no", "yes", "no"]})
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for split in ("train", "validation"):
+        getattr(data, f"to_{form}")(str(folder / f"{split}.{form}"))
+    task = load_hub(str(folder), "classification", max_train=2)
+    assert task.labels == ["no", "yes"] and len(task.train) == 2 and len(task.surplus) == 1
+
+
+def test_what_is_missing_is_said(saved, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    rows = {"text": ["a"], "label": [1]}
+    with pytest.raises(DataError, match="no split validation or dev"):
+        load_hub(saved(train=rows), "classification")
+    with pytest.raises(DataError, match="no column tokens or words among text, label"):
+        load_hub(saved(train=rows, validation=rows), "tagging")
+    with pytest.raises(DataError, match="1 text columns among text, label, expected 2"):
+        load_hub(saved(train=rows, validation=rows), "classification", pairs=True)
+    with pytest.raises(DataError, match="hf:no/such-set: cannot be loaded"):
+        load_hub("no/such-set", "classification")

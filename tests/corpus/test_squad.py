@@ -1,0 +1,77 @@
+"""SQuAD's JSON, versions 1.1 and 2.0."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from xtremedistil_tf.corpus import Answer, load_task, read_squad, read_unlabeled
+from xtremedistil_tf.errors import DataError
+
+CONTEXT = "Ada lived in London. London is big."
+
+
+def squad(*questions, context=CONTEXT):
+    return {"version": "v2.0", "data": [{"title": "t", "paragraphs": [{"context": context, "qas": list(questions)}]}]}
+
+
+def question(number, *answers, **more):
+    return {"id": f"q{number}", "question": "Where?", "answers": [
+        {"text": text, "answer_start": start} for text, start in answers], **more}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content, name="train.json"):
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return path
+    return write
+
+
+def test_answers_and_their_places(write):
+    path = write(squad(question(1, ("London", 13), ("Ada", 0)), question(2, is_impossible=True), question(3),
+                       {"id": "q4", "question": "Unlabelled?"}))
+    read = read_squad(path, "en")
+    assert [e.answers for e in read] == [(Answer("London", 13), Answer("Ada", 0)), (), (), None]
+    assert [(e.id, e.line, e.language, e.context) for e in read][1] == ("q2", 2, "en", CONTEXT)
+
+
+@pytest.mark.parametrize("start, expected", [(13, 13), (12, 13), (14, 13), (20, 21), (17, 13), (30, 21), (-5, 13)])
+def test_an_answer_that_is_off_is_taken_from_the_nearest_place(write, start, expected):
+    assert read_squad(write(squad(question(1, ("London", start)))))[0].answers == (Answer("London", expected),)
+
+
+@pytest.mark.parametrize("content, message", [
+    ("{", "not JSON"), ({"data": 3}, "is missing or of another type"), ({"data": []}, "no questions"),
+    (squad(question(1, ("Paris", 3))), "train.json:1: answer 'Paris' does not stand in its context"),
+    (squad(question(1), question(1)), "train.json:2: question id 'q1' for the second time"),
+    (squad(question(1), context=" "), "empty context"),
+    (squad({"id": 1, "question": "?", "answers": [{"text": "x"}]}), "expected an object with text and answer_start"),
+])
+def test_faults(write, content, message):
+    with pytest.raises(DataError, match=message):
+        read_squad(write(content))
+
+
+def test_text_that_is_no_utf_8(tmp_path):
+    (tmp_path / "a.json").write_bytes(b'{\n"data": "\xff"}')
+    with pytest.raises(DataError, match="a.json:2: byte 0xff"):
+        read_squad(tmp_path / "a.json")
+    (tmp_path / "b.json").write_bytes(b'{\n\n"data": "\0"}')
+    with pytest.raises(DataError, match="b.json:3: NUL byte"):
+        read_squad(tmp_path / "b.json")
+
+
+def test_task_folders_and_transfer_sets(tmp_path, write):
+    write(squad(question(1, ("Ada", 0))), "train-v2.0.json")
+    write(squad(question(2, ("Ada", 0))), "dev-v1.1.json")
+    packed = gzip.compress(json.dumps(squad(question(3, ("Ada", 0)))).encode())
+    (tmp_path / "test.json.gz").write_bytes(packed)
+    task = load_task(tmp_path, kind="question_answering")
+    assert [[e.id for e in split] for split in (task.train, task.dev, task.test)] == [["q1"], ["q2"], ["q3"]]
+    assert task.labels == ["start", "end"]
+    free = list(read_unlabeled(str(tmp_path / "test.json.gz"), "question_answering"))
+    assert [(e.id, e.answers) for e in free] == [("q3", None)]

@@ -1,0 +1,96 @@
+"""Questions about texts in the JSON of SQuAD 1.1 and 2.0."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Iterator
+
+from xtremedistil_tf.corpus.example import Answer, QuestionExample
+from xtremedistil_tf.corpus.faults import Faults, quoted
+from xtremedistil_tf.corpus.lines import read_whole
+from xtremedistil_tf.errors import DataError
+
+FORMATS = (".json",)
+EXPECTED = 'SQuAD\'s JSON: {"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}'
+
+
+def read_squad(path: str | os.PathLike, language: str | None = None) -> list[QuestionExample]:
+    """Reads a SQuAD file, also compressed. `line` of an example is the number of its question in the file.
+
+    An answer that does not stand at its `answer_start` is taken from its nearest occurrence in the context
+    (some translated sets are a few characters off). A question without the key `answers` is unlabelled; one
+    with an empty list, or with `is_impossible`, has no answer in its context.
+
+    Raises:
+        DataError: the file cannot be read or is no such JSON, or questions are faulty: one error for the whole
+            file that names the first ten (by number) and how many there are.
+    """
+    text = read_whole(path)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error}), expected {EXPECTED}.") from error
+    faults, examples, ids = Faults(path), [], set()
+    for number, (context, question) in enumerate(_questions(content, path), 1):
+        example, problem = _example(context, question, language, os.fspath(path), number)
+        if not problem and example.id in ids:
+            problem = f"question id {quoted(example.id)} for the second time, expected each once"
+        if problem:
+            faults.add(number, problem)
+            continue
+        ids.add(example.id)
+        examples.append(example)
+    faults.raise_if_any()
+    if not examples:
+        raise DataError(f"{path}: no questions, expected {EXPECTED}.")
+    return examples
+
+
+def _questions(content: Any, path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    try:
+        for article in content["data"]:
+            for paragraph in article["paragraphs"]:
+                for question in paragraph["qas"]:
+                    yield paragraph["context"], question
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: {error!r} is missing or of another type, expected {EXPECTED}.") from error
+
+
+def _example(context: Any, question: Any, language: str | None, source: str,
+             number: int) -> tuple[QuestionExample | None, str | None]:
+    if not isinstance(question, dict) or not isinstance(question.get("question"), str):
+        return None, f"{quoted(question)}, expected an object with question and id"
+    if not isinstance(context, str) or not context.strip():
+        return None, "empty context, expected a text"
+    answers = question.get("answers")
+    if question.get("is_impossible"):
+        answers = []
+    if answers is not None:
+        answers, problem = _answers(answers, context)
+        if problem:
+            return None, problem
+    return QuestionExample(str(question.get("id", number)), question["question"], context, answers, language, source,
+                           number), None
+
+
+def _answers(answers: Any, context: str) -> tuple[tuple[Answer, ...] | None, str | None]:
+    found = []
+    for answer in answers if isinstance(answers, list) else [answers]:
+        if not (isinstance(answer, dict) and isinstance(answer.get("text"), str)
+                and isinstance(answer.get("answer_start"), int)):
+            return None, f"answer {quoted(answer)}, expected an object with text and answer_start"
+        start = _nearest(context, answer["text"], answer["answer_start"])
+        if start < 0 or not answer["text"]:
+            return None, f"answer {quoted(answer['text'])} does not stand in its context"
+        found.append(Answer(answer["text"], start))
+    return tuple(found), None
+
+
+def _nearest(context: str, text: str, start: int) -> int:
+    """Where the text stands nearest to `start`; -1 if nowhere."""
+    if start >= 0 and context.startswith(text, start):
+        return start
+    before, after = context.rfind(text, 0, max(0, start) + len(text)), context.find(text, max(0, start))
+    candidates = [place for place in (before, after) if place >= 0]
+    return min(candidates, key=lambda place: abs(place - start), default=-1)
