@@ -7,6 +7,7 @@ import statistics
 import pytest
 
 from xtremedistil_tf.tasks.entity_scores import entity_scores
+from xtremedistil_tf.tasks.languages import with_languages
 
 GOLD = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-LOC"], ["B-PER", "O"], ["O", "O"]]
 PREDICTED = [["B-PER", "I-PER", "O", "O"], ["O", "B-LOC"], ["B-LOC", "O"], ["I-PER", "O"]]
@@ -23,7 +24,7 @@ def test_overall_and_per_type():
 
 
 def test_per_language_mean_and_deviation():
-    scores = entity_scores(GOLD, PREDICTED, ["de", "de", "en", None])
+    scores = with_languages(entity_scores, "f1", GOLD, PREDICTED, ["de", "de", "en", None])
     f1 = {language: row["f1"] for language, row in scores["per_language"].items()}
     assert f1 == {"de": pytest.approx(4 / 5), "en": 0.0}
     assert scores["mean_f1"] == pytest.approx(0.4)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from xtremedistil_tf.corpus import Example
-from xtremedistil_tf.tasks.tagging import decode, prediction_features, training_features
+from xtremedistil_tf.tasks.tagging import TaggingTask
 
 LABELS = ["O", "B-LOC", "B-PER", "I-PER"]
+TASK = TaggingTask(LABELS)
 
 
 def test_training_features(tiny_tokenizer):
     example = Example(("anna", "chen", "in", "paris"), ("B-PER", "I-PER", "O", "B-LOC"))
-    encoded = training_features(tiny_tokenizer, [example], LABELS, seq_len=32)
+    encoded = TASK.training_features(tiny_tokenizer, [example], seq_len=32)
     row = encoded.features.read(0)
     own = tiny_tokenizer([list(example.words)], is_split_into_words=True)
     assert row["input_ids"].tolist() == own["input_ids"][0]
@@ -27,7 +28,7 @@ def test_training_features(tiny_tokenizer):
 
 def test_long_sentences_are_cut_and_counted(tiny_tokenizer):
     long = Example(("anna",) * 50, ("B-PER",) * 50)
-    encoded = training_features(tiny_tokenizer, [long, Example(("in",), ("O",))], LABELS, seq_len=12)
+    encoded = TASK.training_features(tiny_tokenizer, [long, Example(("in",), ("O",))], seq_len=12)
     assert encoded.truncated == 1
     assert encoded.features.lengths.max() == 12
     assert encoded.features.read(0)["input_ids"][-1] == tiny_tokenizer.sep_token_id
@@ -36,13 +37,13 @@ def test_long_sentences_are_cut_and_counted(tiny_tokenizer):
 def test_decoding_reads_the_first_piece_of_every_word(tiny_tokenizer):
     sentences = [["paris", "\u200d", "anna"], [], ["anna"] * 40]
     for max_length in (None, 10):
-        features = prediction_features(tiny_tokenizer, sentences, max_length)
+        features = TASK.prediction_features(tiny_tokenizer, [Example(tuple(s)) for s in sentences], max_length)
         logits = []
         for row in range(len(features.features)):
             ids = features.features.read(row)["input_ids"]
             # The label is a function of the piece, so that decoding can be checked by the first piece alone.
             logits.append(np.eye(4, dtype=np.float32)[ids % 4])
-        tags = decode(features, logits, LABELS)
+        tags = TASK.decode(features, logits)
         assert [len(t) for t in tags] == [3, 0, 40]
         first = [LABELS[tiny_tokenizer(w, add_special_tokens=False)["input_ids"][0] % 4] for w in ("paris", "anna")]
         assert tags[0] == [first[0], "O", first[1]]

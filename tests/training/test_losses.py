@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from xtremedistil_tf.training.losses import label_loss, logit_loss, representation_kl, representation_mse
+from xtremedistil_tf.training.losses import (label_loss, logit_loss, representation_kl, representation_mse,
+                                             span_loss, squared_error)
 
 
 @pytest.fixture
@@ -62,3 +63,24 @@ def test_half_precision_inputs_are_computed_in_float32(arrays):
     value = representation_kl(teacher.astype(np.float16), states.astype(np.float16), weights)
     assert value.dtype == "float32"
     assert float(value) == pytest.approx(float(representation_kl(teacher, states, weights)), rel=1e-2)
+
+
+def test_squared_error(arrays):
+    targets, values = arrays[0][:, 0, 0], arrays[1][:, 0, 0]
+    assert float(squared_error(targets, values, np.ones(3, np.float32))) == pytest.approx(
+        np.mean((targets - values) ** 2), rel=1e-5)
+
+
+def test_span_loss(arrays):
+    logits, mask = arrays[0][..., :2], np.array([[1, 0, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1], [1, 0, 0, 0, 0, 0]])
+    starts, ends = np.array([2, 1, 0], np.int32), np.array([3, 4, 0], np.int32)
+    expected = []
+    for row in range(3):
+        kept = np.flatnonzero(mask[row])
+        for output, positions in enumerate((starts, ends)):
+            among = log_softmax(logits[row, kept, output].astype(np.float64))
+            expected.append(-among[list(kept).index(positions[row])])
+    mask = mask.astype(np.float32)
+    assert float(span_loss(starts, ends, logits, mask)) == pytest.approx(np.mean(expected), rel=1e-5)
+    half = span_loss(starts, ends, logits.astype(np.float16), mask)
+    assert half.dtype == "float32" and float(half) == pytest.approx(np.mean(expected), rel=1e-2)

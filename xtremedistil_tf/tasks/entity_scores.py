@@ -1,43 +1,23 @@
-"""Entity-level scores of taggers, overall, per type and per language."""
+"""Entity-level scores of taggers, overall and per type."""
 
 from __future__ import annotations
 
-import statistics
 import warnings
 from typing import Any, Sequence
 
 Tags = Sequence[Sequence[str]]
 
 
-def entity_scores(gold: Tags, predicted: Tags, languages: Sequence[str | None] | None = None) -> dict[str, Any]:
+def entity_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
     """Entity precision, recall and F1 by seqeval (strict IOB2: an `I-` without its `B-` is no entity).
 
     Args:
         gold, predicted: one tag per word and sentence.
-        languages: language of each sentence; None where unknown.
 
     Returns:
-        `f1`, `precision`, `recall` (micro-averaged over all sentences), `support` (gold entities),
-        `per_type` {type: {f1, precision, recall, support}}, and where languages are known
-        `per_language` {language: {f1, precision, recall, support, sentences}}, `mean_f1` and `std_f1`
-        over the languages (population standard deviation, as the paper's tables have it). All in [0, 1].
+        `f1`, `precision`, `recall` (micro-averaged over all sentences), `support` (gold entities) and
+        `per_type` {type: {f1, precision, recall, support}}. All in [0, 1].
     """
-    scores = _scores(gold, predicted)
-    known = sorted({language for language in languages or [] if language})
-    if known:
-        per_language = {}
-        for language in known:
-            rows = [i for i, other in enumerate(languages) if other == language]
-            part = _scores([gold[i] for i in rows], [predicted[i] for i in rows])
-            del part["per_type"]
-            per_language[language] = part | {"sentences": len(rows)}
-        values = [part["f1"] for part in per_language.values()]
-        scores |= {"per_language": per_language, "mean_f1": statistics.fmean(values),
-                   "std_f1": statistics.pstdev(values)}
-    return scores
-
-
-def _scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
     from seqeval.metrics import classification_report
     from seqeval.scheme import IOB2
 

@@ -9,9 +9,10 @@ def label_loss(labels: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -> tf.T
     """Cross-entropy with the gold labels.
 
     Args:
-        labels: int32 [batch, time].
-        logits: [batch, time, labels].
-        weights: float32 [batch, time], 1 at the first piece of a word, else 0.
+        labels: int32 [batch, time] or [batch].
+        logits: [batch, time, labels] or [batch, labels].
+        weights: float32 of the shape of `labels`: 1 where there is an answer (for taggers the first
+            piece of a word), else 0.
 
     Returns:
         float32 scalar.
@@ -24,8 +25,8 @@ def logit_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor)
     """Half the squared distance of the logits, summed over the classes (XtremeDistil, L_LL).
 
     Args:
-        teacher_logits, logits: [batch, time, labels].
-        weights: float32 [batch, time].
+        teacher_logits, logits: [batch, time, labels] or [batch, labels].
+        weights: float32, of that shape without the last axis.
     """
     difference = tf.cast(logits, tf.float32) - tf.cast(teacher_logits, tf.float32)
     return _mean(0.5 * tf.reduce_sum(tf.square(difference), -1), weights)
@@ -54,8 +55,65 @@ def representation_mse(teacher_states: tf.Tensor, states: tf.Tensor, weights: tf
     return _mean(tf.reduce_mean(tf.square(difference), -1), weights)
 
 
+def total(weights: tf.Tensor) -> tf.Tensor:
+    """The sum of weights, float32: how many answers a mean is over."""
+    return tf.reduce_sum(tf.cast(weights, tf.float32))
+
+
 REPRESENTATION_LOSSES = {"kl": representation_kl, "mse": representation_mse}
 
 
 def _mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     return tf.math.divide_no_nan(tf.reduce_sum(values * weights), tf.reduce_sum(weights))
+
+
+def squared_error(targets: tf.Tensor, values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Mean squared error of a regression.
+
+    Args:
+        targets, values: [batch].
+        weights: float32 [batch].
+    """
+    return _mean(tf.square(tf.cast(values, tf.float32) - tf.cast(targets, tf.float32)), weights)
+
+
+def span_loss(starts: tf.Tensor, ends: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of the first and the last piece of an answer, the mean of both (BERT, SQuAD).
+
+    Args:
+        starts, ends: int32 [batch], positions; they are inside the mask.
+        logits: [batch, time, 2].
+        mask: float32 [batch, time], 1 at positions that can be an answer; the softmax is over these.
+    """
+    logits = tf.where(mask[..., None] > 0, tf.cast(logits, tf.float32), -1e9)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        tf.stack([starts, ends], -1), tf.transpose(logits, [0, 2, 1]))
+    return tf.reduce_mean(losses)
+
+
+def attention_mse(teacher: tf.Tensor, student: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Mean squared difference of attention probabilities, over heads and over the pieces attended to.
+
+    Args:
+        teacher, student: [batch, time, heads, time], 0 where the last axis is padding.
+        weights: float32 [batch, time], 1 at every token that is no padding.
+    """
+    difference = tf.cast(student, tf.float32) - tf.cast(teacher, tf.float32)
+    per_token = tf.reduce_sum(tf.reduce_mean(tf.square(difference), -2), -1)
+    return _mean(per_token / tf.reduce_sum(weights, -1, keepdims=True), weights)
+
+
+def distribution_kl(teacher: tf.Tensor, student: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """KL(teacher || student) of the distributions that each token has over the pieces (MiniLM).
+
+    Args:
+        teacher, student: [batch, time, ..., time], attention or relations; the mean is over the axes between.
+        weights: float32 [batch, time], 1 at every token that is no padding.
+    """
+    teacher, student = tf.cast(teacher, tf.float32), tf.cast(student, tf.float32)
+    divergence = tf.reduce_sum(tf.math.xlogy(teacher, teacher) - teacher * tf.math.log(student + 1e-12), -1)
+    per_token = tf.reduce_mean(divergence, tf.range(2, tf.rank(divergence)))
+    return _mean(per_token, weights)
+
+
+ATTENTION_LOSSES = {"mse": attention_mse, "kl": distribution_kl}

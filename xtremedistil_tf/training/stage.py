@@ -5,6 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.tasks.task import Task
+
 
 class Stage(tf_keras.Model):
     """A model and a loss: subclasses say what the losses of a batch are.
@@ -14,12 +16,13 @@ class Stage(tf_keras.Model):
 
     Args:
         model: built model.
+        task: knows the losses of its answers.
         name: shown by Keras.
     """
 
-    def __init__(self, model, name: str):
+    def __init__(self, model, task: Task, name: str):
         super().__init__(name=name)
-        self.model = model
+        self.model, self.task = model, task
 
     def call(self, inputs, training=False):
         return self.model(inputs, training=training)
@@ -29,8 +32,8 @@ class Stage(tf_keras.Model):
         raise NotImplementedError
 
     def weight_of(self, batch) -> tf.Tensor:
-        """float32 scalar, how many tokens the losses of a batch are means over."""
-        return tf.reduce_sum(batch["word_starts"])
+        """float32 scalar, how many answers the losses of a batch are means over."""
+        return self.task.weight_of(batch)
 
     def train_step(self, batch):
         scales = isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer)

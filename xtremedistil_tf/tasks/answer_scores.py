@@ -1,0 +1,64 @@
+"""Scores of extractive question answering, by the rules that SQuAD publishes."""
+
+from __future__ import annotations
+
+import collections
+import re
+import statistics
+import string
+from typing import Any, Sequence
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def answer_scores(gold: Sequence[Sequence[str]], predicted: Sequence[str]) -> dict[str, Any]:
+    """Exact match and F1 as SQuAD's evaluation program counts them (that of version 2.0).
+
+    Answers are compared in lower case, without ASCII punctuation, English articles and superfluous white
+    space. The same is done in every language, also where `a` or `the` are no articles, because XQuAD and
+    other data sets in SQuAD's form are measured so. F1 is that of the white-space words two answers share.
+
+    Args:
+        gold: the right answers of each question, the best of which counts; none: the context has no
+            answer, and the prediction is right if and only if it is empty.
+        predicted: the answer to each question, empty for "no answer".
+
+    Returns:
+        `exact_match`, `f1` (means, in [0, 1]) and `support` (number of questions). Where some questions have
+        no answer also `no_answer_exact`, `no_answer_f1`, `no_answer_support` of those, and
+        `has_answer_exact`, `has_answer_f1`, `has_answer_support` of the others, if there are any.
+    """
+    each = [(bool(answers), *_best(answers, prediction)) for answers, prediction in zip(gold, predicted)]
+    exact, f1 = _means(each)
+    scores = {"exact_match": exact, "f1": f1, "support": len(each)}
+    if any(not answered for answered, _, _ in each):
+        for name, wanted in (("no_answer", False), ("has_answer", True)):
+            if part := [row for row in each if row[0] == wanted]:
+                exact, f1 = _means(part)
+                scores |= {f"{name}_exact": exact, f"{name}_f1": f1, f"{name}_support": len(part)}
+    return scores
+
+
+def normalized(answer: str) -> str:
+    """The answer as it is compared."""
+    return " ".join(_ARTICLES.sub(" ", answer.lower().translate(_PUNCTUATION)).split())
+
+
+def _means(rows: Sequence[tuple[bool, bool, float]]) -> tuple[float, float]:
+    return statistics.fmean(row[1] for row in rows), statistics.fmean(row[2] for row in rows)
+
+
+def _best(answers: Sequence[str], prediction: str) -> tuple[bool, float]:
+    """Exact match and F1 with the best of the right answers."""
+    found = normalized(prediction)
+    # As in the published program, an answer of articles and punctuation only is none.
+    right = [text for text in map(normalized, answers) if text] or [""]
+    return found in right, max(_f1(text.split(), found.split()) for text in right)
+
+
+def _f1(gold: list[str], predicted: list[str]) -> float:
+    if not gold or not predicted:
+        return float(gold == predicted)
+    common = (collections.Counter(gold) & collections.Counter(predicted)).total()
+    return 2 * common / (len(gold) + len(predicted))

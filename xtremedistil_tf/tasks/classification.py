@@ -1,0 +1,83 @@
+"""Classification of single texts and of pairs of texts."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, Sequence
+
+import numpy as np
+
+from xtremedistil_tf.batching.ragged import Column
+from xtremedistil_tf.corpus.example import TextExample
+from xtremedistil_tf.corpus.faults import quoted
+from xtremedistil_tf.tasks.checks import check_main_score
+from xtremedistil_tf.tasks.class_scores import MAIN_SCORES, class_scores
+from xtremedistil_tf.tasks.languages import with_languages
+from xtremedistil_tf.tasks.task import TaskFeatures
+from xtremedistil_tf.tasks.text_task import TextTask, ones
+from xtremedistil_tf.training.losses import label_loss
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClassPrediction:
+    """Attributes:
+        label: the most probable class.
+        probabilities: float32 [classes], in the order of the task's labels.
+    """
+
+    label: str
+    probabilities: np.ndarray
+
+
+class ClassificationTask(TextTask):
+    """One class for a text or a pair of texts.
+
+    Args:
+        labels: names of the classes. Of two, the second is the positive one.
+        main_score: `accuracy`, `macro_f1`, `matthews` (CoLA) or, with two classes, `f1` of the positive
+            class (MRPC, QQP).
+
+    Raises:
+        ConfigError: there is no such score.
+    """
+
+    kind = "classification"
+
+    def __init__(self, labels: Sequence[str], main_score: str = "accuracy"):
+        super().__init__(labels)
+        possible = [name for name in MAIN_SCORES if name != "f1" or len(self.labels) == 2]
+        self.main_score = check_main_score(main_score, possible)
+        self._index = {label: i for i, label in enumerate(self.labels)}
+
+    @property
+    def label_columns(self) -> dict[str, Column]:
+        return {"labels": Column(np.int32, per_piece=False)}
+
+    def label_problem(self, label: Any) -> str | None:
+        if label in self._index:
+            return None
+        found = "no label" if label is None else f"label {quoted(label)}"
+        return f"{found}, expected one of {quoted(', '.join(self.labels))}"
+
+    def target(self, label: str) -> int:
+        return self._index[label]
+
+    def decode(self, features: TaskFeatures, row_logits: Sequence[np.ndarray]) -> list[ClassPrediction]:
+        """The most probable class of each example, the first of equal ones."""
+        return [ClassPrediction(self.labels[np.argmax(logits)], _softmax(logits)) for logits in row_logits]
+
+    def scores(self, examples: Sequence[TextExample],
+               predictions: Sequence[ClassPrediction]) -> dict[str, Any]:
+        """See `class_scores`."""
+        return with_languages(functools.partial(class_scores, labels=self.labels), self.main_score,
+                              [e.label for e in examples], [p.label for p in predictions],
+                              [e.language for e in examples])
+
+    def label_loss(self, batch, logits):
+        return label_loss(batch["labels"], logits, ones(batch))
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(np.asarray(logits, np.float32) - np.max(logits))
+    return powers / powers.sum()

@@ -1,0 +1,203 @@
+"""Extractive question answering: the answer to a question as a part of its context, or none."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
+from xtremedistil_tf.corpus.example import QuestionExample
+from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.tasks.answer_scores import answer_scores
+from xtremedistil_tf.tasks.checks import check_examples, check_main_score
+from xtremedistil_tf.tasks.languages import with_languages
+from xtremedistil_tf.tasks.spans import best_span, pieces_of_answer
+from xtremedistil_tf.tasks.task import Task, TaskFeatures
+from xtremedistil_tf.tokenization.question_windows import EncodedQuestion, QuestionWindow, encode_questions
+from xtremedistil_tf.training.losses import logit_loss, span_loss, total
+
+
+@dataclasses.dataclass(frozen=True)
+class AnswerPrediction:
+    """Attributes:
+        text: the answer as it stands in the context, empty for "no answer".
+        start, end: offsets of its first character and of the one after its last; 0 for "no answer".
+        score: start logit + end logit of the best answer, also where "no answer" was preferred.
+        no_answer_score: start logit + end logit of "no answer", in the window where they are lowest.
+    """
+
+    text: str
+    start: int
+    end: int
+    score: float
+    no_answer_score: float
+
+
+@dataclasses.dataclass(frozen=True)
+class QuestionFeatures:
+    """Features for prediction.
+
+    Attributes:
+        features: columns `input_ids` and `token_type_ids`, one row per window.
+        windows: for each row, (index of the question, window).
+        contexts, offsets: of each question the context and the offsets of its pieces.
+    """
+
+    features: RaggedFeatures
+    windows: list[tuple[int, QuestionWindow]]
+    contexts: list[str]
+    offsets: list[np.ndarray]
+
+
+class QuestionAnsweringTask(Task):
+    """The first and the last piece of the answer, chosen among the pieces of the context.
+
+    Columns: `input_ids`, `token_type_ids`, `answer_mask` (1.0 at the pieces of the context and at the
+    position that stands for "no answer") and, where labelled, `start_positions` and `end_positions` (one
+    value a row).
+
+    Args:
+        labels: names of the two outputs.
+        version_2: whether "no answer" may be the answer (SQuAD 2.0).
+        null_threshold: how far the score of "no answer" must exceed that of the best answer to be preferred.
+        max_answer_pieces: most pieces of a predicted answer.
+        main_score: `f1` or `exact_match`.
+
+    Raises:
+        ConfigError: not two outputs, or no such score.
+    """
+
+    kind = "question_answering"
+    names_outputs = False
+    auto_class = "QuestionAnswering"
+    per_piece = True
+
+    def __init__(self, labels: Sequence[str] = ("start", "end"), version_2: bool = False,
+                 null_threshold: float = 0.0, max_answer_pieces: int = 30, main_score: str = "f1"):
+        super().__init__(labels)
+        self.main_score = check_main_score(main_score, ("f1", "exact_match"))
+        if len(self.labels) != 2:
+            raise ConfigError(f"Question answering has two outputs, start and end; found {len(self.labels)} "
+                              "labels. Leave the labels out.")
+        self.version_2, self.null_threshold = version_2, null_threshold
+        self.max_answer_pieces = max_answer_pieces
+
+    @property
+    def text_columns(self) -> dict[str, Column]:
+        return {"input_ids": Column(np.int32), "token_type_ids": Column(np.int32),
+                "answer_mask": Column(np.float32)}
+
+    @property
+    def label_columns(self) -> dict[str, Column]:
+        return {name: Column(np.int32, per_piece=False) for name in ("start_positions", "end_positions")}
+
+    def training_features(self, tokenizer, examples: Sequence[QuestionExample], seq_len: int) -> TaskFeatures:
+        """One row per window; where a window does not hold the whole answer, "no answer" is right (as in
+        BERT's recipe for SQuAD). Of several right answers the first is taught. Only questions can be cut.
+
+        Raises:
+            DataError: an example is not labelled.
+        """
+        check_examples(examples, lambda example: "no answers, expected labelled questions"
+                       if example.answers is None else None)
+        rows, truncated = [], 0
+        for example, encoded in zip(examples, _encode(tokenizer, examples, seq_len)):
+            first, last = pieces_of_answer(encoded.offsets, example.answers)
+            for window in encoded.windows:
+                inside = window.start <= first and last < window.stop
+                shift = window.context_at - window.start
+                start, end = (first + shift, last + shift) if inside else (window.no_answer_at,) * 2
+                rows.append(_row(window) | {"start_positions": start, "end_positions": end})
+            truncated += encoded.question_truncated
+        return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns | self.label_columns), truncated)
+
+    def text_features(self, tokenizer, examples: Iterable[QuestionExample], seq_len: int) -> TaskFeatures:
+        """One row per question: its first window."""
+        rows, truncated = [], 0
+        for encoded in _encode(tokenizer, examples, seq_len):
+            rows.append(_row(encoded.windows[0]))
+            truncated += encoded.question_truncated or len(encoded.windows) > 1
+        return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns), truncated)
+
+    def prediction_features(self, tokenizer, examples: Iterable[QuestionExample],
+                            max_length: int | None) -> QuestionFeatures:
+        """One row per window; longer questions than half of `max_length` are cut."""
+        examples = list(examples)
+        columns = {name: self.text_columns[name] for name in ("input_ids", "token_type_ids")}
+        rows, windows, offsets = [], [], []
+        for number, encoded in enumerate(_encode(tokenizer, examples, max_length)):
+            offsets.append(encoded.offsets)
+            for window in encoded.windows:
+                rows.append({"input_ids": window.ids, "token_type_ids": window.token_type_ids})
+                windows.append((number, window))
+        return QuestionFeatures(RaggedFeatures.from_rows(rows, columns), windows,
+                                [example.context for example in examples], offsets)
+
+    def decode(self, features: QuestionFeatures, row_logits: Sequence[np.ndarray]) -> list[AnswerPrediction]:
+        """The best answer of at most `max_answer_pieces` over all windows of each question.
+
+        With `version_2`, "no answer" where its score is higher by more than `null_threshold`. Without, the
+        answer is empty only where the context holds nothing visible to the tokenizer.
+        """
+        answers = [AnswerPrediction("", 0, 0, -np.inf, np.inf) for _ in features.contexts]
+        for (number, window), logits in zip(features.windows, row_logits):
+            best = answers[number]
+            no_answer = min(best.no_answer_score, float(logits[window.no_answer_at].sum()))
+            found = self._best_answer(features.contexts[number], features.offsets[number], window, logits)
+            if found is None or found[2] <= best.score:
+                found = best.start, best.end, best.score
+            text = features.contexts[number][found[0]: found[1]]
+            answers[number] = AnswerPrediction(text, *found, no_answer)
+        return [self._or_none(answer) for answer in answers]
+
+    def _best_answer(self, context: str, offsets: np.ndarray, window: QuestionWindow,
+                     logits: np.ndarray) -> tuple[int, int, float] | None:
+        """First character, the one after the last, and score of the best answer in a window."""
+        offsets = offsets[window.start: window.stop]
+        # Some tokenizers have pieces for white space: an answer neither begins nor ends with one.
+        visible = np.array([bool(context[begin:end].strip()) for begin, end in offsets], bool)
+        scores = np.where(visible[:, None], logits[window.context_at:][: len(offsets)], -np.inf)
+        span = best_span(scores[:, 0], scores[:, 1], self.max_answer_pieces)
+        if span is None:
+            return None
+        begin, end = int(offsets[span.first, 0]), int(offsets[span.last, 1])
+        text = context[begin:end]
+        return begin + len(text) - len(text.lstrip()), begin + len(text.rstrip()), span.score
+
+    def _or_none(self, answer: AnswerPrediction) -> AnswerPrediction:
+        if not answer.text:
+            return dataclasses.replace(answer, score=answer.no_answer_score)
+        if self.version_2 and answer.no_answer_score - answer.score > self.null_threshold:
+            return dataclasses.replace(answer, text="", start=0, end=0)
+        return answer
+
+    def scores(self, examples: Sequence[QuestionExample],
+               predictions: Sequence[AnswerPrediction]) -> dict[str, Any]:
+        """See `answer_scores`."""
+        return with_languages(answer_scores, self.main_score, [[a.text for a in e.answers] for e in examples],
+                              [p.text for p in predictions], [e.language for e in examples])
+
+    def label_loss(self, batch, logits):
+        return span_loss(batch["start_positions"], batch["end_positions"], logits, batch["answer_mask"])
+
+    def logit_loss(self, batch, logits):
+        return logit_loss(batch["teacher_logits"], logits, batch["answer_mask"])
+
+    def weight_of(self, batch):
+        """Number of positions that can be an answer."""
+        return total(batch["answer_mask"])
+
+
+def _encode(tokenizer, examples: Iterable[QuestionExample],
+            max_length: int | None) -> Iterator[EncodedQuestion]:
+    texts = [(example.question, example.context) for example in examples]
+    return encode_questions(tokenizer, (q for q, _ in texts), (c for _, c in texts), max_length)
+
+
+def _row(window: QuestionWindow) -> dict[str, np.ndarray]:
+    mask = np.zeros(len(window.ids), np.float32)
+    mask[window.no_answer_at] = 1
+    mask[window.context_at: window.context_at + window.stop - window.start] = 1
+    return {"input_ids": window.ids, "token_type_ids": window.token_type_ids, "answer_mask": mask}

@@ -1,0 +1,67 @@
+"""A number for a text or a pair of texts, such as the similarity of two sentences."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any, Sequence
+
+import numpy as np
+
+from xtremedistil_tf.batching.ragged import Column
+from xtremedistil_tf.corpus.example import TextExample
+from xtremedistil_tf.corpus.faults import quoted
+from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.tasks.checks import check_main_score
+from xtremedistil_tf.tasks.languages import with_languages
+from xtremedistil_tf.tasks.regression_scores import regression_scores
+from xtremedistil_tf.tasks.task import TaskFeatures
+from xtremedistil_tf.tasks.text_task import TextTask, ones
+from xtremedistil_tf.training.losses import squared_error
+
+
+class RegressionTask(TextTask):
+    """One number for a text or a pair of texts; the targets are used as they are, without scaling.
+
+    Args:
+        labels: name of the number.
+        main_score: `pearson` or `spearman`.
+
+    Raises:
+        ConfigError: more or less than one name, or no such score.
+    """
+
+    kind = "regression"
+    names_outputs = False
+
+    def __init__(self, labels: Sequence[str] = ("score",), main_score: str = "pearson"):
+        super().__init__(labels)
+        self.main_score = check_main_score(main_score, ("pearson", "spearman"))
+        if len(self.labels) != 1:
+            raise ConfigError(f"A regression has one output, found {len(self.labels)} labels: "
+                              f"{quoted(', '.join(self.labels))}. "
+                              "For classes use --task_kind=classification.")
+
+    @property
+    def label_columns(self) -> dict[str, Column]:
+        return {"labels": Column(np.float32, per_piece=False)}
+
+    def label_problem(self, label: Any) -> str | None:
+        if isinstance(label, numbers.Real) and math.isfinite(label):
+            return None
+        return f"{'no target' if label is None else f'target {quoted(label)}'}, expected a finite number"
+
+    def target(self, label: float) -> float:
+        return float(label)
+
+    def decode(self, features: TaskFeatures, row_logits: Sequence[np.ndarray]) -> list[float]:
+        """The number of each example."""
+        return [float(logits[0]) for logits in row_logits]
+
+    def scores(self, examples: Sequence[TextExample], predictions: Sequence[float]) -> dict[str, Any]:
+        """See `regression_scores`."""
+        return with_languages(regression_scores, self.main_score, [e.label for e in examples], predictions,
+                              [e.language for e in examples])
+
+    def label_loss(self, batch, logits):
+        return squared_error(batch["labels"], logits[..., 0], ones(batch))
