@@ -7,16 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xtremedistil_tf.batching.inference import in_order, run_over
 from xtremedistil_tf.batching.pipeline import ShuffledBatches, padded_batches
 from xtremedistil_tf.batching.plan import BatchPlan
-from xtremedistil_tf.batching.ragged import RaggedFeatures, pad_batch
+from xtremedistil_tf.batching.ragged import Column, RaggedFeatures, pad_batch
 
 
 @pytest.fixture
 def source():
     rng = np.random.default_rng(0)
-    rows = [{"input_ids": np.full(n, n), "word_starts": np.ones(n)} for n in rng.integers(1, 30, 500)]
-    return RaggedFeatures.from_rows(rows, {"input_ids": np.int32, "word_starts": np.float32})
+    rows = [{"input_ids": np.full(n, n), "word_starts": np.ones(n), "labels": n, "teacher_logits": [n, -n]}
+            for n in rng.integers(1, 30, 500)]
+    return RaggedFeatures.from_rows(rows, {
+        "input_ids": Column(np.int32), "word_starts": Column(np.float32), "labels": Column(np.int32, (), False),
+        "teacher_logits": Column(np.float32, (2,), False)})
 
 
 @settings(max_examples=50, deadline=None)
@@ -60,6 +64,7 @@ def test_padding(source):
         assert np.all(batch["input_ids"][row, :length] == length)
         assert np.all(batch["input_ids"][row, length:] == 9)
         assert np.all(batch["word_starts"][row, length:] == 0)
+        assert batch["labels"][row] == length and batch["teacher_logits"][row].tolist() == [length, -length]
 
 
 def test_pipeline_yields_the_plans_batches_in_order(source):
@@ -67,7 +72,28 @@ def test_pipeline_yields_the_plans_batches_in_order(source):
     got = list(padded_batches(source, plan, 0))
     assert len(got) == len(plan)
     for indices, batch in zip(plan, got):
-        assert np.array_equal(batch["input_ids"].numpy(), pad_batch(source, indices, 0)["input_ids"])
+        expected = pad_batch(source, indices, 0)
+        assert {name: values.shape for name, values in batch.items()} == {n: v.shape for n, v in expected.items()}
+        assert all(np.array_equal(values, expected[name]) for name, values in batch.items())
+
+
+def test_running_over_a_source_gives_rows_back_without_padding_and_in_order(source):
+    def forward(batch):
+        return {"pieces": batch["input_ids"] * 2, "whole": batch["teacher_logits"]}
+
+    answers = list(run_over(forward, source, 32, 0, {"pieces": True, "whole": False}))
+    assert sorted(index for index, _ in answers) == list(range(500))
+    for index, outputs in answers:
+        length = source.lengths[index]
+        assert outputs["pieces"].tolist() == [2 * length] * length
+        assert outputs["whole"].tolist() == [length, -length]
+    assert [len(row) for row in in_order(iter(answers), "pieces", 500)] == source.lengths.tolist()
+
+
+def test_features_are_joined(source):
+    both = RaggedFeatures.concatenate(source, source)
+    assert len(both) == 1000
+    assert all(np.array_equal(both.read(507)[name], source.read(7)[name]) for name in source.data)
 
 
 def test_an_epoch_can_be_entered_anywhere(source):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from xtremedistil_tf.evaluation.comparison import compare
 from xtremedistil_tf.evaluation.latency import latency, model_size
 from xtremedistil_tf.students.bilstm import BiLSTMShape
-from xtremedistil_tf.students.model_directory import new_student
+from xtremedistil_tf.students.registry import new_student
 
 
 def test_retention_and_ratios():
@@ -18,7 +18,7 @@ def test_retention_and_ratios():
                 "parameters_seen_pieces": parameters // 2,
                 "latency": {"batch_1": {"median_ms": ms}, "batch_32": {"median_ms": ms}}}
 
-    kept = compare(model(0.8, 0.7, 10, 1.0), model(0.9, 0.0, 350, 51.0))
+    kept = compare(model(0.8, 0.7, 10, 1.0), model(0.9, 0.0, 350, 51.0), "f1")
     assert kept["f1"] == pytest.approx(0.8 / 0.9)
     assert kept["per_language"]["de"] is None and kept["mean_f1"] is None
     assert kept["compression"] == 35 and kept["speedup_batch_32"] == 51

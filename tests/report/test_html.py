@@ -95,8 +95,8 @@ def test_headline_figures(tmp_path):
     figures = {words(d.find("dt")): [words(dd) for dd in d.findall("dd")]
                for d in page(tmp_path, full()).find(".//dl").findall("div")}
     assert {name: value for name, (value, _) in figures.items()} == {
-        "Student F1": "88.17", "Retention": "96.7 %", "Compression": "5.6×", "Speed-up": "7.3×"}
-    assert "91.23" in figures["Student F1"][1] and "83.17" in figures["Student F1"][1]
+        "Student, entity F1": "88.17", "Retention": "96.7 %", "Compression": "5.6×", "Speed-up": "7.3×"}
+    assert "91.23" in figures["Student, entity F1"][1] and "83.17" in figures["Student, entity F1"][1]
     assert "8.1×" in figures["Compression"][1] and "6.5×" in figures["Speed-up"][1]
 
 
@@ -105,8 +105,8 @@ def test_comparison_of_the_models(tmp_path):
     heads = [words(cell) for cell in table.find("thead")[0]]
     assert heads == ["", "teacher", "student", "labels alone", "vs teacher"]
     found = rows(table)
-    assert found["Entity F1"] == ["91.23", "88.17", "79.01", "96.65 %"]
-    assert found["Mean F1 over languages"] == ["86.23 ± 5.50", "83.17 ± 5.50", "74.01 ± 5.50", "96.44 %"]
+    assert found["entity F1"] == ["91.23", "88.17", "79.01", "96.65 %"]
+    assert found["mean over languages"] == ["86.23 ± 5.50", "83.17 ± 5.50", "74.01 ± 5.50", "96.44 %"]
     assert found["Parameters"] == ["117.5 M"] * 3 + ["5.6×"]
     assert found["Size in float32"] == ["470.0 MB"] * 3 + [""]
     assert found["Latency, 32 sentences"] == ["222.0 ms min 209.1"] * 3 + ["7.3×"]
@@ -136,7 +136,7 @@ def test_every_phase_has_its_curves(tmp_path):
         caption = words(figure.find("figcaption"))
         assert "head, projection" in caption
         assert f"best epoch {record['best_epoch']} of {len(record['history'])}" in caption
-        assert f"dev F1 {100 * record['scores']['f1']:.2f}" in caption
+        assert f"dev entity F1 {100 * record['scores']['f1']:.2f}" in caption
         assert len(figure.find(".//details//tbody")) == len(record["history"])
 
 
@@ -166,13 +166,13 @@ def test_curves_lie_inside_the_chart_and_keep_the_order_of_the_values(tmp_path):
 
 def test_teacher_curves_mark_the_first_of_equal_best_epochs(tmp_path):
     found = charts(page(tmp_path, full()))
-    assert len(points(found["Teacher, loss"], "train")) == len(points(found["Teacher, dev F1"], "valid")) == 4
+    assert len(points(found["Teacher, loss"], "train")) == len(points(found["Teacher, dev entity F1"], "valid")) == 4
     assert "best epoch 2 of 4" in words(found["Teacher, loss"].find("figcaption"))
-    assert "best dev F1 93.00" in words(found["Teacher, dev F1"].find("figcaption"))
+    assert "best dev entity F1 93.00" in words(found["Teacher, dev entity F1"].find("figcaption"))
 
 
 def test_steps_show_the_score_after_each_phase_beside_teacher_and_baseline(tmp_path):
-    figure = section(page(tmp_path, full()), "Dev F1 after each phase").find("figure")
+    figure = section(page(tmp_path, full()), "Dev entity F1 after each phase").find("figure")
     texts = {css: [t.text for t in figure.iter("text") if t.get("class") == css]
              for css in ("value", "label")}
     assert texts["value"] == ["0.4", "55.0", "87.0"]
@@ -277,8 +277,8 @@ def test_without_languages_baseline_and_phases(tmp_path):
     root = page(tmp_path, metrics)
     assert titles(root) == ["Teacher and student", "Entity types", "Time", "Command"]
     found = rows(section(root, "Teacher and student").find(".//table"))
-    assert found["Entity F1"] == ["90.00", "90.00", "96.65 %"]
-    assert "Mean F1 over languages" not in found
+    assert found["entity F1"] == ["90.00", "90.00", "96.65 %"]
+    assert "mean over languages" not in found
     assert charts(root) == {}
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.batching.ragged import pad_batch
-from xtremedistil_tf.corpus import Example
+from xtremedistil_tf.corpus import Example, read_text
 from xtremedistil_tf.errors import DataError, TransferStoreError
-from xtremedistil_tf.teachers.loading import load_token_classifier
+from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.teachers.loading import load_classifier
 from xtremedistil_tf.teachers.model import Teacher
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.transfer import writer
@@ -19,21 +20,21 @@ from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.text import TransferText
 from xtremedistil_tf.transfer.writer import StoreSpec, write_store
 
-LABELS = ["O", "B-LOC", "B-PER"]
+TASK = TaggingTask(["O", "B-LOC", "B-PER"])
 
 
 @pytest.fixture(scope="module")
 def teacher(tiny_teacher_dir):
-    return Teacher(load_token_classifier(str(tiny_teacher_dir), LABELS, seed=1))
+    return Teacher(load_classifier(str(tiny_teacher_dir), TASK, seed=1), TASK)
 
 
 @pytest.fixture
 def sentences(tiny_task):
-    return [e.words for e in _text(tiny_task)]
+    return list(text_of(tiny_task / "unlabeled.txt"))
 
 
-def _text(tiny_task):
-    return [Example(words) for words in TransferText(str(tiny_task / "unlabeled.txt")).words()]
+def text_of(path, surplus=(), most=0):
+    return TransferText(lambda: read_text(path), str(path), surplus, most)
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,7 @@ def small_shards(monkeypatch):
 
 
 def spec(sentences, **identity):
-    return StoreSpec({"teacher": "t", **identity}, len(sentences), 24, len(LABELS), 32)
+    return StoreSpec({"teacher": "t", **identity}, TASK, len(sentences), 24, 1, 32)
 
 
 def write(root, sentences, tokenizer, teacher, calls=None, **identity):
@@ -58,13 +59,13 @@ def test_the_store_holds_what_hugging_faces_model_answers(tmp_path, sentences, t
     store = TransferStore(write(tmp_path, sentences, tiny_tokenizer, teacher))
     assert len(store) == len(sentences) == 300
     for index in (0, 49, 50, 151, 299):
-        own = tiny_tokenizer([list(sentences[index])], is_split_into_words=True, truncation=True, max_length=24,
+        own = tiny_tokenizer([list(sentences[index].words)], is_split_into_words=True, truncation=True, max_length=24,
                              return_tensors="tf")
         answer = teacher.classifier(own, output_hidden_states=True)
         row = store.read(index)
         assert row["input_ids"].tolist() == own["input_ids"][0].numpy().tolist()
         np.testing.assert_allclose(row["teacher_logits"], answer.logits[0], atol=1e-5)
-        np.testing.assert_allclose(row["teacher_hidden"], answer.hidden_states[1][0], atol=2e-3)
+        np.testing.assert_allclose(row["teacher_hidden"][:, 0], answer.hidden_states[1][0], atol=2e-3)
         assert row["teacher_hidden"].dtype == np.float16
         firsts = [w is not None and w != v for v, w in zip([None, *own.word_ids(0)], own.word_ids(0))]
         assert row["word_starts"].astype(bool).tolist() == firsts
@@ -126,7 +127,7 @@ def test_another_format_is_refused(tmp_path, sentences, tiny_tokenizer, teacher)
     path = write(tmp_path, sentences, tiny_tokenizer, teacher)
     manifest = json.loads((path / "manifest.json").read_text())
     (path / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
-    with pytest.raises(TransferStoreError, match="format 99, expected 1"):
+    with pytest.raises(TransferStoreError, match="format 99, expected 2"):
         TransferStore(path)
 
 
@@ -142,15 +143,15 @@ def test_columns_can_be_left_out_and_missing_ones_are_named(tmp_path, sentences,
 def test_transfer_text_is_sampled_evenly_and_streams_the_same_twice(tmp_path):
     (tmp_path / "a.txt").write_text("".join(f"w{i}\n" for i in range(100)))
     surplus = [Example((f"s{i}",), ("O",)) for i in range(100)]
-    text = TransferText(str(tmp_path / "a.txt"), surplus, most=20)
-    words = [w for (w,) in text.words()]
-    assert text.sentences == len(words) == 20 and words == [w for (w,) in text.words()]
+    text = text_of(tmp_path / "a.txt", surplus, most=20)
+    words = [e.words[0] for e in text]
+    assert text.sentences == len(words) == 20 and words == [e.words[0] for e in text]
     assert sum(w.startswith("w") for w in words) == 10
-    assert TransferText(str(tmp_path / "a.txt"), surplus).sentences == 200
-    assert text.fingerprint != TransferText(str(tmp_path / "a.txt"), surplus, most=21).fingerprint
+    assert text_of(tmp_path / "a.txt", surplus).sentences == 200
+    assert text.fingerprint != text_of(tmp_path / "a.txt", surplus, most=21).fingerprint
 
 
 def test_no_text_at_all_is_an_error(tmp_path):
     (tmp_path / "a.txt").write_text("\n \n")
     with pytest.raises(DataError, match="a.txt"):
-        TransferText(str(tmp_path / "a.txt"))
+        text_of(tmp_path / "a.txt")

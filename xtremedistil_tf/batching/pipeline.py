@@ -13,10 +13,10 @@ from xtremedistil_tf.batching.ragged import FeatureSource, pad_batch
 
 
 def batch_spec(source: FeatureSource) -> dict[str, tf.TensorSpec]:
-    """The element spec of batches from `source`: every column [batch, time, ...] with both unknown, so
-    that a tf.function is traced once for all lengths."""
-    spec = {name: tf.TensorSpec((None, None) + tuple(shape), tf.as_dtype(dtype))
-            for name, (dtype, shape) in source.columns.items()}
+    """The element spec of batches from `source`: every column [batch, time, ...] or [batch, ...], batch and
+    time unknown, so that a tf.function is traced once for all lengths."""
+    spec = {name: tf.TensorSpec((None,) * (1 + column.per_piece) + column.shape, tf.as_dtype(column.dtype))
+            for name, column in source.columns.items()}
     spec["attention_mask"] = tf.TensorSpec((None, None), tf.int32)
     return spec
 

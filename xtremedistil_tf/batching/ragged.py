@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Mapping, Protocol, Sequence
+from typing import Any, Mapping, Protocol, Sequence
 
 import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """What a column holds.
+
+    Attributes:
+        dtype: NumPy dtype.
+        shape: of one value.
+        per_piece: whether every piece has a value, or every example one.
+    """
+
+    dtype: np.dtype
+    shape: tuple[int, ...] = ()
+    per_piece: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dtype", np.dtype(self.dtype))
 
 
 class FeatureSource(Protocol):
@@ -16,33 +34,42 @@ class FeatureSource(Protocol):
         """int32 [examples], number of pieces of each example, special tokens included."""
 
     @property
-    def columns(self) -> Mapping[str, tuple[np.dtype, tuple[int, ...]]]:
-        """Name of each column -> (dtype, shape per piece)."""
+    def columns(self) -> Mapping[str, Column]:
+        """The columns by name."""
 
     def read(self, index: int) -> dict[str, np.ndarray]:
-        """Every column of one example, each [pieces, ...]."""
+        """Every column of one example: [pieces, ...], or [...] where it has one value an example."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RaggedFeatures:
-    """Features in memory: every column is one flat array, cut by `offsets`.
+    """Features in memory: every column is one flat array, those per piece cut by `offsets`.
 
     Attributes:
-        data: name -> [total pieces, ...].
+        data: name -> [total pieces, ...] or [examples, ...].
         offsets: int64 [examples + 1].
+        columns: name -> what it holds.
     """
 
     data: Mapping[str, np.ndarray]
     offsets: np.ndarray
+    columns: Mapping[str, Column]
 
     @classmethod
-    def from_rows(cls, rows: Sequence[Mapping[str, np.ndarray]],
-                  columns: Mapping[str, np.dtype]) -> RaggedFeatures:
+    def from_rows(cls, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> RaggedFeatures:
+        """Joins rows; the first column must be one per piece and gives the lengths."""
         lengths = [len(row[next(iter(columns))]) for row in rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        data = {name: np.concatenate([row[name] for row in rows]).astype(dtype) if rows
-                else np.zeros(0, dtype) for name, dtype in columns.items()}
-        return cls(data, offsets)
+        join = {True: np.concatenate, False: np.stack}
+        data = {name: join[column.per_piece]([np.asarray(row[name]) for row in rows]).astype(column.dtype)
+                if rows else np.zeros((0, *column.shape), column.dtype) for name, column in columns.items()}
+        return cls(data, offsets, dict(columns))
+
+    @classmethod
+    def concatenate(cls, first: RaggedFeatures, second: RaggedFeatures) -> RaggedFeatures:
+        """The examples of both, which have the same columns."""
+        data = {name: np.concatenate([first.data[name], second.data[name]]) for name in first.data}
+        return cls(data, np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]]), first.columns)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -51,29 +78,29 @@ class RaggedFeatures:
     def lengths(self) -> np.ndarray:
         return np.diff(self.offsets).astype(np.int32)
 
-    @property
-    def columns(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
-        return {name: (array.dtype, array.shape[1:]) for name, array in self.data.items()}
-
     def read(self, index: int) -> dict[str, np.ndarray]:
-        begin, end = self.offsets[index], self.offsets[index + 1]
-        return {name: array[begin:end] for name, array in self.data.items()}
+        pieces = slice(self.offsets[index], self.offsets[index + 1])
+        return {name: values[pieces] if self.columns[name].per_piece else values[index]
+                for name, values in self.data.items()}
 
 
 def pad_batch(source: FeatureSource, indices: np.ndarray, pad_id: int,
               multiple: int = 4) -> dict[str, np.ndarray]:
     """Reads the examples and pads them to the longest, rounded up to `multiple` pieces.
 
-    Returns every column as [batch, time, ...], zero where there is no piece (`input_ids`: `pad_id`),
-    and `attention_mask` int32 [batch, time].
+    Returns every column as [batch, time, ...] (or [batch, ...] where it has one value an example), zero
+    where there is no piece (`input_ids`: `pad_id`), and `attention_mask` int32 [batch, time].
     """
     lengths = source.lengths[indices]
     time = max(1, -(-int(lengths.max(initial=1)) // multiple) * multiple)
-    batch = {name: np.zeros((len(indices), time) + shape, dtype)
-             for name, (dtype, shape) in source.columns.items()}
+    batch = {name: np.zeros((len(indices), *([time] * column.per_piece), *column.shape), column.dtype)
+             for name, column in source.columns.items()}
     batch["input_ids"].fill(pad_id)
     for row, index in enumerate(indices):
         for name, values in source.read(int(index)).items():
-            batch[name][row, : len(values)] = values
+            if source.columns[name].per_piece:
+                batch[name][row, : len(values)] = values
+            else:
+                batch[name][row] = values
     batch["attention_mask"] = (np.arange(time) < lengths[:, None]).astype(np.int32)
     return batch

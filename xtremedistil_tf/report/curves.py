@@ -5,59 +5,62 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from xtremedistil_tf.report.charts import Reference, Series, line_chart, step_chart
-from xtremedistil_tf.report.values import count, dig, duration, finite, name_of, percent, plain, records, text
+from xtremedistil_tf.report.values import (count, dig, duration, finite, main_score, name_of, percent, plain,
+                                           records, score_title, text)
 
 _LEGEND = ('<p><span class="key train">training</span><span class="key valid">held out</span>'
            '<span class="key best">best epoch, whose weights are kept</span></p>')
 
 
 def scores_after_phases(metrics: Mapping[str, Any]) -> str:
-    """Section with the dev F1 after each phase; empty without phases."""
+    """Section with the main dev score after each phase; empty without phases."""
     phases = records(metrics.get("phases"))
     if not phases:
         return ""
+    main, title = main_score(metrics), f"dev {score_title(metrics)}"
     names = [name_of(phase) for phase in phases]
-    values = [_hundred(dig(phase, "scores", "f1")) for phase in phases]
-    found = [("teacher", "teacher", _hundred(_best_of(metrics.get("teacher_history"), "val_f1")[1])),
-             ("labels alone", "baseline", _last_score(metrics.get("baseline_phases")))]
+    values = [_hundred(dig(phase, "scores", main)) for phase in phases]
+    found = [("teacher", "teacher", _hundred(_best_of(metrics.get("teacher_history"), f"val_{main}")[1])),
+             ("labels alone", "baseline", _last_score(metrics.get("baseline_phases"), main))]
     references = [Reference(name, css, value) for name, css, value in found if value is not None]
-    hint = ('<p class="quiet">Representation phases do not train the head, so F1 after one is that of an '
+    hint = ('<p class="quiet">Representation phases do not train the head, so the score after one is that of an '
             "untrained head.</p>" if any(phase.get("stage") == "representation" for phase in phases) else "")
-    chart = step_chart("dev F1 after each phase", names, values, references)
+    chart = step_chart(f"{title} after each phase", names, values, references)
     legend = '<span class="key student">student</span>' + "".join(
         f'<span class="key {one.css}">{one.name} {one.value:.1f}</span>' for one in references)
-    return (f'<section><h2>Dev F1 after each phase</h2><figure class="wide" id="steps">{chart}'
+    return (f'<section><h2>{title[0].upper()}{title[1:]} after each phase</h2><figure class="wide" id="steps">{chart}'
             f"<figcaption>{legend}</figcaption></figure>{hint}</section>")
 
 
 def learning_curves(metrics: Mapping[str, Any]) -> str:
     """Section with a chart for each phase of student and baseline and two for the teacher, or empty."""
-    groups = [("Teacher", _teacher_charts(records(metrics.get("teacher_history")))),
-              ("Student", _phase_charts(metrics.get("phases"))),
-              ("Labels alone", _phase_charts(metrics.get("baseline_phases")))]
+    groups = [("Teacher", _teacher_charts(metrics, records(metrics.get("teacher_history")))),
+              ("Student", _phase_charts(metrics, metrics.get("phases"))),
+              ("Labels alone", _phase_charts(metrics, metrics.get("baseline_phases")))]
     shown = [f'<h3>{title}</h3><div class="charts">{charts}</div>' for title, charts in groups if charts]
     return f"<section><h2>Learning curves</h2>{_LEGEND}{''.join(shown)}</section>" if shown else ""
 
 
-def _teacher_charts(history: Sequence[Mapping[str, Any]]) -> str:
+def _teacher_charts(metrics: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
     if not history:
         return ""
-    best, highest = _best_of(history, "val_f1")
+    key, title = f"val_{main_score(metrics)}", f"dev {score_title(metrics)}"
+    best, highest = _best_of(history, key)
     highest = _hundred(highest)
     epochs = _epochs(history)
     losses = line_chart("teacher, loss by epoch", epochs, _losses(history), best)
-    scores = line_chart("teacher, dev F1 by epoch", epochs,
-                        [Series("dev F1", "valid", [_hundred(dig(r, "val_f1")) for r in history])], best)
+    scores = line_chart(f"teacher, {title} by epoch", epochs,
+                        [Series(title, "valid", [_hundred(dig(r, key)) for r in history])], best)
     facts = _join(f"best epoch {count(best)} of {len(history)}", _seconds_of(history))
     return (_figure("Teacher, loss", losses, facts, _numbers(history))
-            + _figure("Teacher, dev F1", scores, f"best dev F1 {plain(highest, '.2f')}"))
+            + _figure(f"Teacher, {title}", scores, f"best {title} {plain(highest, '.2f')}"))
 
 
-def _phase_charts(phases: Any) -> str:
-    return "".join(_phase_chart(phase) for phase in records(phases))
+def _phase_charts(metrics: Mapping[str, Any], phases: Any) -> str:
+    return "".join(_phase_chart(metrics, phase) for phase in records(phases))
 
 
-def _phase_chart(phase: Mapping[str, Any]) -> str:
+def _phase_chart(metrics: Mapping[str, Any], phase: Mapping[str, Any]) -> str:
     history, name = records(phase.get("history")), name_of(phase)
     best = finite(phase.get("best_epoch"))
     chart = line_chart(f"{name}, loss by epoch", _epochs(history), _losses(history), best)
@@ -65,7 +68,7 @@ def _phase_chart(phase: Mapping[str, Any]) -> str:
     groups = ", ".join(map(str, unfrozen)) if isinstance(unfrozen, (list, tuple)) else unfrozen
     facts = _join(f"stage {text(phase.get('stage'))}", f"unfrozen: {text(groups)}",
                   f"best epoch {count(best)} of {len(history)}",
-                  f"dev F1 {percent(dig(phase, 'scores', 'f1'))}", duration(phase.get("seconds")),
+                  f"dev {score_title(metrics)} {percent(dig(phase, 'scores', main_score(metrics)))}", duration(phase.get("seconds")),
                   "loaded from an earlier run" if phase.get("reused") is True else "")
     return _figure(name, chart, facts, _numbers(history))
 
@@ -110,9 +113,9 @@ def _best_of(history: Any, key: str) -> tuple[float | None, float | None]:
     return max(scored, key=lambda pair: pair[1], default=(None, None))
 
 
-def _last_score(phases: Any) -> float | None:
+def _last_score(phases: Any, main: str) -> float | None:
     phases = records(phases)
-    return _hundred(dig(phases[-1], "scores", "f1")) if phases else None
+    return _hundred(dig(phases[-1], "scores", main)) if phases else None
 
 
 def _seconds_of(history: Sequence[Mapping[str, Any]]) -> str:

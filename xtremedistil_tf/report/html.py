@@ -8,12 +8,14 @@ from typing import Any, Mapping
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.report.curves import learning_curves, scores_after_phases
 from xtremedistil_tf.report.style import STYLE
-from xtremedistil_tf.report.values import (MISSING, count, dig, duration, finite, large, name_of, percent,
-                                           plain, records, text, times, with_unit)
+from xtremedistil_tf.report.values import (MISSING, count, dig, duration, finite, large, main_score, name_of,
+                                           percent, plain, records, score_title, text, times, with_unit)
 
 _MODELS = (("teacher", "teacher", "teacher"), ("student", "student", "student"),
            ("direct_baseline", "labels alone", "baseline"))
 _TOTAL = "this run"
+# Beside the main score, in this order.
+_SCORES = ("f1", "precision", "recall", "exact_match", "accuracy", "macro_f1", "matthews", "pearson", "spearman")
 
 
 def write_report(path: str | os.PathLike, metrics: Mapping[str, Any]) -> None:
@@ -55,13 +57,14 @@ def _head(metrics: Mapping[str, Any]) -> str:
 
 def _figures(metrics: Mapping[str, Any]) -> str:
     kept, student = metrics.get("retention"), metrics.get("student")
-    quality = f"teacher {percent(dig(metrics, 'teacher', 'f1'))}"
-    retained = "of the teacher’s F1"
+    main, title = main_score(metrics), score_title(metrics)
+    quality = f"teacher {percent(dig(metrics, 'teacher', main))}"
+    retained = f"of the teacher’s {title}"
     if dig(student, "per_language"):
-        quality += f"; mean over languages {percent(dig(student, 'mean_f1'))}"
-        retained += f"; {with_unit(percent(dig(kept, 'mean_f1'), 1), ' %')} of its mean over languages"
-    rows = [("Student F1", percent(dig(student, "f1")), quality),
-            ("Retention", with_unit(percent(dig(kept, "f1"), 1), " %"), retained),
+        quality += f"; mean over languages {percent(dig(student, f'mean_{main}'))}"
+        retained += f"; {with_unit(percent(dig(kept, f'mean_{main}'), 1), ' %')} of its mean over languages"
+    rows = [(f"Student, {title}", percent(dig(student, main)), quality),
+            ("Retention", with_unit(percent(dig(kept, main), 1), " %"), retained),
             ("Compression", times(dig(kept, "compression")),
              f"fewer parameters; {times(dig(kept, 'compression_seen_pieces'))} without unseen pieces"),
             ("Speed-up", times(dig(kept, "speedup_batch_32")),
@@ -79,13 +82,14 @@ def _comparison(metrics: Mapping[str, Any], models) -> str:
     def row(name: str, value, last: str = "") -> list[str]:
         return [name, *[value(metrics[key]) for key, _, _ in models], last]
 
-    rows = [row("Entity F1", lambda m: percent(m.get("f1")), with_unit(percent(dig(kept, "f1")), " %")),
-            row("Precision", lambda m: percent(m.get("precision"))),
-            row("Recall", lambda m: percent(m.get("recall")))]
+    main = main_score(metrics)
+    scored = [key for key in _SCORES if any(key in metrics[model] for model, _, _ in models) and key != main]
+    rows = [row(score_title(metrics, key), lambda m, key=key: percent(m.get(key)),
+                with_unit(percent(dig(kept, key)), " %") if key == main else "") for key in (main, *scored)]
     if any(dig(metrics, key, "per_language") for key, _, _ in models):
-        rows.append(row("Mean F1 over languages",
-                        lambda m: f"{percent(m.get('mean_f1'))} <small>± {percent(m.get('std_f1'))}</small>",
-                        with_unit(percent(dig(kept, "mean_f1")), " %")))
+        rows.append(row("mean over languages",
+                        lambda m: f"{percent(m.get(f'mean_{main}'))} <small>± {percent(m.get(f'std_{main}'))}</small>",
+                        with_unit(percent(dig(kept, f"mean_{main}")), " %")))
     rows += [row("Parameters", lambda m: large(m.get("parameters")), times(dig(kept, "compression"))),
              row("Parameters without unseen pieces", lambda m: large(m.get("parameters_seen_pieces")),
                  times(dig(kept, "compression_seen_pieces"))),
@@ -98,8 +102,10 @@ def _comparison(metrics: Mapping[str, Any], models) -> str:
 
 
 def _notes(metrics: Mapping[str, Any]) -> str:
-    notes = [f"Entity scores in per cent over {count(dig(metrics, 'student', 'support'))} entities; "
-             "an entity counts only if its type and all its words are right."]
+    notes = ["Scores in per cent."]
+    if metrics.get("kind", "tagging") == "tagging":
+        notes = [f"Entity scores in per cent over {count(dig(metrics, 'student', 'support'))} entities; "
+                 "an entity counts only if its type and all its words are right."]
     if "direct_baseline" in metrics:
         notes.append("“Labels alone” is the same student trained on the labelled data, without the teacher.")
     notes.append("Unseen pieces are those of the vocabulary beyond the "
@@ -129,13 +135,13 @@ def _languages(metrics: Mapping[str, Any], models) -> str:
         return ""
     rows = []
     for name in names:
-        scores = [dig(metrics, key, "per_language", name, "f1") for key, _, _ in models]
+        scores = [dig(metrics, key, "per_language", name, main_score(metrics)) for key, _, _ in models]
         bars = "".join(_bar(score, css) for score, (_, _, css) in zip(scores, models))
         retained = percent(dig(metrics, "retention", "per_language", name), 1)
         sentences = _first(metrics, models, "per_language", name, "sentences")
         rows.append([text(name), bars, *[percent(score, 1) for score in scores], with_unit(retained, " %"),
                      count(sentences)])
-    heads = ["", '<span class="quiet">F1, 0 to 100</span>',
+    heads = ["", '<span class="quiet">' + score_title(metrics) + ', 0 to 100</span>',
              *_titles(models), "retention", "sentences"]
     return f"<section><h2>Languages</h2>{_table([heads], rows, bars=True)}</section>"
 
@@ -145,15 +151,17 @@ def _types(metrics: Mapping[str, Any], models) -> str:
     if not names:
         return ""
     columns = [("f1", "F1"), ("precision", "P"), ("recall", "R")]
+    tagging = metrics.get("kind", "tagging") == "tagging"
     groups = ["", "", *_titles(models)]
-    heads = ["", "entities", *[head for _ in models for _, head in columns]]
+    heads = ["", "entities" if tagging else "examples", *[head for _ in models for _, head in columns]]
     rows = []
     for name in names:
         support = _first(metrics, models, "per_type", name, "support")
         rows.append([text(name), count(support), *[percent(dig(metrics, key, "per_type", name, column), 1)
                                                    for key, _, _ in models for column, _ in columns]])
     spans = (1, 1) + (len(columns),) * len(models)
-    return f"<section><h2>Entity types</h2>{_table([groups, heads], rows, spans)}</section>"
+    title = "Entity types" if tagging else "Classes"
+    return f"<section><h2>{title}</h2>{_table([groups, heads], rows, spans)}</section>"
 
 
 def _times(metrics: Mapping[str, Any]) -> str:

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
+from xtremedistil_tf.tasks.score_names import score_name
+
 _MODELS = (("teacher", "teacher"), ("student", "student"), ("direct_baseline", "labels alone"))
 
 
 def results_table(metrics: Mapping[str, Any]) -> str:
     """Teacher, student and (where trained) the student without teacher, as text in fixed columns."""
     shown = [(key, title) for key, title in _MODELS if key in metrics]
+    main, kept = metrics["main_score"], metrics["retention"]
     rows = [["", *[title for _, title in shown], "retention"]]
-    rows.append(_row("entity F1", shown, lambda m: _percent(m["f1"]), metrics, metrics["retention"]["f1"]))
+    rows.append(_row(score_name(main, metrics["kind"]), shown, lambda m: _percent(m[main]), metrics, kept[main]))
     if "per_language" in metrics["teacher"]:
         rows.append(_row("mean over languages", shown,
-                         lambda m: f"{_percent(m['mean_f1'])} ±{_percent(m['std_f1'])}", metrics,
-                         metrics["retention"]["mean_f1"]))
+                         lambda m: f"{_percent(m[f'mean_{main}'])} ±{_percent(m[f'std_{main}'])}", metrics,
+                         kept[f"mean_{main}"]))
         for language in metrics["teacher"]["per_language"]:
-            rows.append(_row(f"  {language}", shown, lambda m: _percent(m["per_language"][language]["f1"]),
-                             metrics, metrics["retention"]["per_language"][language]))
-    for kind in metrics["teacher"]["per_type"]:
+            rows.append(_row(f"  {language}", shown, lambda m: _percent(m["per_language"][language][main]),
+                             metrics, kept["per_language"][language]))
+    for kind in metrics["teacher"].get("per_type", {}):
         rows.append(_row(f"  {kind}", shown, lambda m: _percent(m["per_type"].get(kind, {}).get("f1")), metrics))
     rows.append(_row("parameters (M)", shown, lambda m: f"{m['parameters'] / 1e6:.1f}", metrics,
-                     times=metrics["retention"]["compression"]))
-    rows.append(_row("  without unseen pieces", shown, lambda m: f"{m['parameters_seen_pieces'] / 1e6:.1f}", metrics,
-                     times=metrics["retention"]["compression_seen_pieces"]))
+                     times=kept["compression"]))
+    rows.append(_row("  without unseen pieces", shown, lambda m: f"{m['parameters_seen_pieces'] / 1e6:.1f}",
+                     metrics, times=kept["compression_seen_pieces"]))
     rows.append(_row("float32 MB", shown, lambda m: f"{m['bytes'] / 1e6:.1f}", metrics))
     for size in ("batch_1", "batch_32"):
         rows.append(_row(f"latency {size.replace('_', ' ')} (ms)", shown,
-                         lambda m: f"{m['latency'][size]['median_ms']:.1f}", metrics,
-                         times=metrics["retention"][f"speedup_{size}"]))
-    title = f"{metrics['split']} set, {metrics['sentences']} sentences, strategy {metrics['strategy']}"
+                         lambda m: f"{m['latency'][size]['median_ms']:.1f}", metrics, times=kept[f"speedup_{size}"]))
+    title = f"{metrics['split']} set, {metrics['sentences']} examples, strategy {metrics['strategy']}"
     return title + "\n" + _columns(rows)
 
 

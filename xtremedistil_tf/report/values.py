@@ -8,6 +8,8 @@ import numbers
 import re
 from typing import Any, Mapping
 
+from xtremedistil_tf.tasks.score_names import score_name
+
 MISSING = "–"
 # What XML forbids even when escaped, and lone surrogates, which UTF-8 cannot encode.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -32,6 +34,16 @@ def dig(mapping: Any, *keys: Any) -> Any:
             return None
         mapping = mapping.get(key)
     return mapping
+
+
+def main_score(metrics: Mapping[str, Any]) -> str:
+    """Key of the score that the run is about."""
+    return str(metrics.get("main_score") or "f1")
+
+
+def score_title(metrics: Mapping[str, Any], key: str | None = None) -> str:
+    """Safe name of a score, by default of the main one."""
+    return text(score_name(key or main_score(metrics), str(metrics.get("kind") or "tagging")))
 
 
 def records(values: Any) -> list[Mapping[str, Any]]:

@@ -2,14 +2,19 @@
 
     <store>/manifest.json          what the store is; `complete` is set last
     <store>/shard-00000/
-        offsets.npy                int64 [sentences + 1]
+        offsets.npy                int64 [examples + 1]
         input_ids.npy              int32 [pieces]
-        word_starts.npy            float32 [pieces], 1 at the first piece of each word
-        teacher_logits.npy         float32 [pieces, labels]
-        teacher_hidden.npy         float16 [pieces, width], where the stages need it
+        teacher_logits.npy         float32 [pieces, outputs], or [examples, outputs] where the task is
+                                   answered once for the whole input
+        teacher_hidden.npy         float16 [pieces, layers, width], where the stages need it
+        and the other columns of the task's text:
+        word_starts.npy            tagging: float32 [pieces], 1 at the first piece of each word
+        token_type_ids.npy         classification, regression, question answering: int32 [pieces]
+        answer_mask.npy            question answering: float32 [pieces], 1 where an answer may lie
 
-Sentence i of a shard is rows offsets[i] to offsets[i + 1] of every other array, special tokens included,
-no padding. Arrays are NumPy's .npy, C order. `manifest.json` has the keys of `Manifest`.
+Example i of a shard is rows offsets[i] to offsets[i + 1] of every array per piece, special tokens
+included, no padding, and row i of the others. Arrays are NumPy's .npy, C order. `manifest.json` has the
+keys of `Manifest`.
 """
 
 from __future__ import annotations
@@ -21,12 +26,12 @@ from typing import Any, Mapping
 import numpy as np
 
 from xtremedistil_tf.atomic import read_json, write_json
+from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.errors import TransferStoreError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 OFFSETS = "offsets"
-TEXT_COLUMNS = {"input_ids": "int32", "word_starts": "float32"}
 LOGITS, HIDDEN = "teacher_logits", "teacher_hidden"
 
 
@@ -35,9 +40,9 @@ class Manifest:
     """Attributes:
         fingerprint: over `identity`.
         identity: everything the content depends on: teacher, tokenizer, text, seq_len, layer.
-        columns: name -> {"dtype": ..., "shape": [per piece]}.
-        sentences: number of sentences, over all shards.
-        shard_sentences: sentences of every shard but the last.
+        columns: name -> {"dtype": ..., "shape": [of one value], "per_piece": true or false}.
+        sentences: number of examples, over all shards.
+        shard_sentences: examples of every shard but the last.
         truncated: sentences that were cut at seq_len, filled in at the end.
         complete: whether every shard is written.
     """
@@ -50,6 +55,11 @@ class Manifest:
     truncated: int = 0
     complete: bool = False
     format: int = FORMAT
+
+    def column(self, name: str) -> Column:
+        """What a column holds."""
+        facts = self.columns[name]
+        return Column(np.dtype(facts["dtype"]), tuple(facts["shape"]), facts["per_piece"])
 
     @property
     def num_shards(self) -> int:
@@ -76,6 +86,11 @@ class Manifest:
                                      "the store anew.") from error
 
 
+def column_facts(column: Column) -> dict[str, Any]:
+    """A column as a manifest has it."""
+    return {"dtype": column.dtype.name, "shape": list(column.shape), "per_piece": column.per_piece}
+
+
 def shard_path(store: pathlib.Path, shard: int) -> pathlib.Path:
     return store / f"shard-{shard:05d}"
 
@@ -87,9 +102,11 @@ def shard_is_whole(store: pathlib.Path, manifest: Manifest, shard: int) -> bool:
         offsets = np.load(folder / f"{OFFSETS}.npy")
         if len(offsets) != manifest.sentences_of(shard) + 1:
             return False
-        for name, column in manifest.columns.items():
+        for name in manifest.columns:
+            column = manifest.column(name)
             array = np.load(folder / f"{name}.npy", mmap_mode="r")
-            if array.shape != (offsets[-1], *column["shape"]) or array.dtype != np.dtype(column["dtype"]):
+            rows = offsets[-1] if column.per_piece else len(offsets) - 1
+            if array.shape != (rows, *column.shape) or array.dtype != column.dtype:
                 return False
     except (OSError, ValueError, EOFError):
         return False

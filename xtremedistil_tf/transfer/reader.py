@@ -7,6 +7,7 @@ from typing import Sequence
 
 import numpy as np
 
+from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer.layout import OFFSETS, Manifest, shard_is_whole, shard_path
 
@@ -34,8 +35,7 @@ class TransferStore:
         for name in names:
             if name not in self.manifest.columns:
                 raise TransferStoreError(f"{path}: no column {name}; it holds {', '.join(self.manifest.columns)}.")
-        self._columns = {name: (np.dtype(self.manifest.columns[name]["dtype"]),
-                                tuple(self.manifest.columns[name]["shape"])) for name in names}
+        self._columns = {name: self.manifest.column(name) for name in names}
         self._offsets = [self._load_offsets(shard) for shard in range(self.manifest.num_shards)]
         self._lengths = np.concatenate([np.diff(o) for o in self._offsets]).astype(np.int32)
         self._headers: dict[pathlib.Path, int] = {}
@@ -54,21 +54,22 @@ class TransferStore:
         return self._lengths
 
     @property
-    def columns(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
+    def columns(self) -> dict[str, Column]:
         return self._columns
 
     def read(self, index: int) -> dict[str, np.ndarray]:
         shard, row = divmod(index, self.manifest.shard_sentences)
-        begin, end = self._offsets[shard][row: row + 2]
+        pieces = self._offsets[shard][row: row + 2]
         folder = shard_path(self.path, shard)
-        return {name: self._slice(folder / f"{name}.npy", dtype, shape, begin, end)
-                for name, (dtype, shape) in self._columns.items()}
+        return {name: self._slice(folder / f"{name}.npy", column, *pieces) if column.per_piece
+                else self._slice(folder / f"{name}.npy", column, row, row + 1)[0]
+                for name, column in self._columns.items()}
 
-    def _slice(self, path: pathlib.Path, dtype: np.dtype, shape: tuple[int, ...], begin: int, end: int):
-        per_piece = int(np.prod(shape, dtype=np.int64))
-        values = np.fromfile(path, dtype, count=int(end - begin) * per_piece,
-                             offset=self._header(path) + int(begin) * per_piece * dtype.itemsize)
-        return values.reshape((end - begin,) + shape)
+    def _slice(self, path: pathlib.Path, column: Column, begin: int, end: int) -> np.ndarray:
+        values = int(np.prod(column.shape, dtype=np.int64))
+        offset = self._header(path) + int(begin) * values * column.dtype.itemsize
+        return np.fromfile(path, column.dtype, count=int(end - begin) * values,
+                           offset=offset).reshape((end - begin, *column.shape))
 
     def _header(self, path: pathlib.Path) -> int:
         if path not in self._headers:

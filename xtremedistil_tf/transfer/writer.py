@@ -6,17 +6,18 @@ import dataclasses
 import itertools
 import logging
 import pathlib
-from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from xtremedistil_tf.atomic import atomic_directory, remove_leftovers
-from xtremedistil_tf.batching.ragged import RaggedFeatures
+from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
+from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
-from xtremedistil_tf.tasks.tagging import text_features
+from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
-from xtremedistil_tf.transfer.layout import (HIDDEN, LOGITS, MANIFEST, OFFSETS, TEXT_COLUMNS, Manifest,
+from xtremedistil_tf.transfer.layout import (HIDDEN, LOGITS, MANIFEST, OFFSETS, Manifest, column_facts,
                                              shard_is_whole, shard_path)
 
 log = logging.getLogger(__name__)
@@ -30,41 +31,44 @@ class StoreSpec:
 
     Attributes:
         identity: everything the content depends on, JSON-able; its fingerprint is the store's.
-        sentences: number of transfer sentences.
-        seq_len: most pieces of a sentence, special tokens included.
-        num_labels: width of the logits.
-        hidden_width: width of the hidden states, 0 to keep none.
+        task: what the teacher answers.
+        sentences: number of transfer examples.
+        seq_len: most pieces of an example, special tokens included.
+        layers: number of hidden layers to keep.
+        hidden_width: width of the hidden states.
         hidden_dtype: float16 or float32.
     """
 
     identity: Mapping[str, Any]
+    task: Task
     sentences: int
     seq_len: int
-    num_labels: int
+    layers: int
     hidden_width: int
     hidden_dtype: str = "float16"
 
     def manifest(self) -> Manifest:
-        columns = {name: {"dtype": dtype, "shape": []} for name, dtype in TEXT_COLUMNS.items()}
-        columns[LOGITS] = {"dtype": "float32", "shape": [self.num_labels]}
-        if self.hidden_width:
-            columns[HIDDEN] = {"dtype": self.hidden_dtype, "shape": [self.hidden_width]}
+        kept = dict(self.task.text_columns)
+        kept[LOGITS] = Column(np.float32, (self.task.num_outputs,), self.task.per_piece)
+        if self.layers:
+            kept[HIDDEN] = Column(np.dtype(self.hidden_dtype), (self.layers, self.hidden_width))
+        columns = {name: column_facts(column) for name, column in kept.items()}
         shard = max(1, min(8192, _PIECES_PER_SHARD // self.seq_len))
-        identity = dict(self.identity) | {"columns": columns, "seq_len": self.seq_len}
+        identity = dict(self.identity) | {"task": self.task.kind, "columns": columns, "seq_len": self.seq_len}
         return Manifest(fingerprint(identity), identity, columns, self.sentences, shard)
 
 
-def write_store(root: pathlib.Path, spec: StoreSpec, sentences: Callable[[], Iterable[Sequence[str]]],
+def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iterable[AnyExample]],
                 tokenizer, predictor: Callable[[], TeacherPredictor]) -> pathlib.Path:
     """Writes the store below `root` and returns its folder; what is already there is kept.
 
     Args:
         root: folder of stores; this one is `root/<fingerprint>`.
         spec: what to hold.
-        sentences: makes an iterator over the transfer set as words, the same every time.
+        examples: makes an iterator over the transfer set, the same every time.
         tokenizer: fast tokenizer.
-        predictor: makes the teacher's predictor, which gives logits and, where `spec.hidden_width`, one
-            hidden layer; not called when nothing is missing.
+        predictor: makes the teacher's predictor, which gives logits and `spec.layers` hidden layers; not
+            called when nothing is missing.
     """
     manifest = spec.manifest()
     store = root / manifest.fingerprint
@@ -72,7 +76,7 @@ def write_store(root: pathlib.Path, spec: StoreSpec, sentences: Callable[[], Ite
     remove_leftovers(store)
     missing = [s for s in range(manifest.num_shards) if not shard_is_whole(store, manifest, s)]
     if missing or not (store / MANIFEST).exists():
-        truncated = _write_shards(store, manifest, spec.seq_len, sentences, tokenizer, predictor, missing)
+        truncated = _write_shards(store, manifest, spec, examples, tokenizer, predictor, missing)
         dataclasses.replace(manifest, complete=True, truncated=truncated).save(store)
     else:
         log.info("transfer store %s: complete, %d sentences, the teacher is not run", store,
@@ -80,7 +84,7 @@ def write_store(root: pathlib.Path, spec: StoreSpec, sentences: Callable[[], Ite
     return store
 
 
-def _write_shards(store, manifest, seq_len, sentences, tokenizer, predictor, missing) -> int:
+def _write_shards(store, manifest, spec, examples, tokenizer, predictor, missing) -> int:
     manifest.save(store)
     todo = sum(manifest.sentences_of(s) for s in missing)
     if todo < manifest.sentences:
@@ -90,8 +94,8 @@ def _write_shards(store, manifest, seq_len, sentences, tokenizer, predictor, mis
     truncated, wanted = 0, set(missing)
     with progress_bar(manifest.sentences, "teacher over transfer set", "sentence",
                       initial=manifest.sentences - todo) as bar:
-        for shard, words in enumerate(_chunks(sentences(), manifest)):
-            encoded = text_features(tokenizer, words, seq_len)
+        for shard, chunk in enumerate(_chunks(examples(), manifest)):
+            encoded = spec.task.text_features(tokenizer, chunk, spec.seq_len)
             truncated += encoded.truncated
             if shard in wanted:
                 with atomic_directory(shard_path(store, shard)) as part:
@@ -99,8 +103,8 @@ def _write_shards(store, manifest, seq_len, sentences, tokenizer, predictor, mis
     return truncated
 
 
-def _chunks(sentences: Iterable[Sequence[str]], manifest: Manifest) -> Iterator[list[Sequence[str]]]:
-    stream = itertools.islice(sentences, manifest.sentences)
+def _chunks(examples: Iterable[AnyExample], manifest: Manifest) -> Iterator[list[AnyExample]]:
+    stream = itertools.islice(examples, manifest.sentences)
     while chunk := list(itertools.islice(stream, manifest.shard_sentences)):
         yield chunk
 
@@ -108,13 +112,14 @@ def _chunks(sentences: Iterable[Sequence[str]], manifest: Manifest) -> Iterator[
 def _write_shard(folder: pathlib.Path, manifest: Manifest, features: RaggedFeatures,
                  predictor: TeacherPredictor, done: Callable[[int], Any]) -> None:
     offsets = features.offsets
-    outputs = {name: np.zeros((offsets[-1], *manifest.columns[name]["shape"]), manifest.columns[name]["dtype"])
-               for name in (LOGITS, HIDDEN) if name in manifest.columns}
+    columns = {name: manifest.column(name) for name in (LOGITS, HIDDEN) if name in manifest.columns}
+    outputs = {name: np.zeros((offsets[-1] if column.per_piece else len(features), *column.shape), column.dtype)
+               for name, column in columns.items()}
     for answer in predictor.predict(features):
-        rows = slice(offsets[answer.index], offsets[answer.index + 1])
-        outputs[LOGITS][rows] = answer.logits
+        pieces = slice(offsets[answer.index], offsets[answer.index + 1])
+        outputs[LOGITS][pieces if columns[LOGITS].per_piece else answer.index] = answer.logits
         if HIDDEN in outputs:
-            outputs[HIDDEN][rows] = answer.hidden[0]
+            outputs[HIDDEN][pieces] = answer.hidden
         done(1)
     np.save(folder / f"{OFFSETS}.npy", offsets)
     for name, values in (dict(features.data) | outputs).items():
