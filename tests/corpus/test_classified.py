@@ -115,3 +115,52 @@ def test_a_missing_dev_file_names_the_remedy(write):
     write("task/train.tsv", "x\t1\n")
     with pytest.raises(DataError, match="no dev sentences, expected dev.tsv or dev.jsonl"):
         load_task(write("task/x", "").parent, kind="classification")
+
+
+@pytest.mark.parametrize("line, message", [
+    (r'{"text": "x", "label": "\ud800"}', "label: lone surrogate"),
+    (r'{"text": "x\u0000", "label": "a"}', "NUL character"),
+    ('{"text": "x", "label": "a", "language": 3}', "language 3, expected a code"),
+])
+def test_json_holds_nothing_that_a_text_file_cannot(write, line, message):
+    with pytest.raises(DataError, match=r"t.jsonl:1: .*" + message):
+        read_classified(write("t.jsonl", line))
+
+
+@pytest.mark.parametrize("score", ["NaN", "-Infinity", "1" + "0" * 400, "1e999"])
+def test_scores_of_json_lines_are_finite(write, score):
+    with pytest.raises(DataError, match="t.jsonl:1: score .*expected a finite number"):
+        read_classified(write("t.jsonl", f'{{"text": "x", "label": {score}}}'), regression=True)
+
+
+def test_a_question_and_a_sentence_are_a_pair(write):
+    path = write("t.jsonl", '{"sentence": "In Oslo.", "question": "Where?", "label": "a"}')
+    assert [(e.text, e.pair) for e in read_classified(path, pairs=True)] == [("Where?", "In Oslo.")]
+
+
+def fails(folder, message):
+    with pytest.raises(DataError, match=message):
+        load_task(folder, kind="classification")
+
+
+def test_indices_of_classes_start_at_0_and_have_no_gap(write):
+    write("task/train.tsv", "x\t1\ny\t2\n")
+    write("task/dev.tsv", "x\t1\n")
+    folder = write("task/labels.tsv", "1\tbad\n2\tgood\n").parent
+    fails(folder, "labels.tsv: no class with index 0, expected the indices 0 to 1")
+
+
+def test_an_index_means_the_same_class_in_all_languages(write):
+    for language, names in (("de", "0\tbad\n1\tgood\n"), ("fr", "0\tgood\n1\tbad\n")):
+        for split in ("train", "dev"):
+            write(f"task/{language}/{split}.tsv", "x\t0\ny\t1\n")
+        write(f"task/{language}/labels.tsv", names)
+    fails(write("task/x", "").parent, "fr/labels.tsv: other classes, or another order, than in .*de/labels.tsv")
+
+
+def test_classes_are_those_of_training(write):
+    write("task/train.tsv", "x\ta\ny\tb\n")
+    write("task/dev.tsv", "x\ta\ny\tc\n")
+    fails(write("task/x", "").parent, "dev.tsv:2: class 'c' does not occur in the training examples")
+    write("task/train.tsv", "x\ta\n")
+    fails(write("task/x", "").parent, "train.tsv: only the class 'a', expected at least two")

@@ -70,3 +70,7 @@ def test_other_files_and_names_are_refused(glue, tmp_path):
     with pytest.raises(DataError, match="no dev_matched.tsv"):
         (tmp_path / "train.tsv").write_text(FILES["MNLI"]["train"])
         read_glue(tmp_path, "mnli")
+
+
+def test_blank_lines_are_skipped(glue):
+    assert len(glue("RTE", train=FILES["RTE"]["train"] + "\n \n").train) == 1

@@ -75,3 +75,78 @@ def test_what_is_missing_is_said(saved, monkeypatch):
         load_hub(saved(train=rows, validation=rows), "classification", pairs=True)
     with pytest.raises(DataError, match="hf:no/such-set: cannot be loaded"):
         load_hub("no/such-set", "classification")
+
+
+def classes(*names):
+    return {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=list(names))}
+
+
+def test_a_test_set_of_scores_without_labels_is_left_out(saved):
+    rows = {"sentence1": ["a"], "sentence2": ["b"], "label": [3.5]}
+    assert load_hub(saved(train=rows, validation=rows, test=dict(rows, label=[-1.0])), "regression",
+                    pairs=True).test == []
+    scored = {key: values * 2 for key, values in rows.items()} | {"label": [-1.0, 2.0]}
+    assert [e.label for e in load_hub(saved(train=rows, validation=rows, test=scored), "regression",
+                                      pairs=True).test] == [-1.0, 2.0]
+
+
+def test_hidden_tags_are_no_tags(saved):
+    tags = datasets.Sequence(datasets.ClassLabel(names=["O", "B-PER", "I-PER"]))
+    features = {"tokens": datasets.Sequence(datasets.Value("string")), "ner_tags": tags}
+    rows = {"tokens": [["Ada"], ["x"]], "ner_tags": [[1], [0]]}
+    hidden = dict(rows, ner_tags=[[-1], [-1]])
+    task = load_hub(saved(features, train=dict(rows, ner_tags=[[1], [-1]]), validation=rows, test=hidden), "tagging")
+    assert task.test == [] and [e.tags for e in task.train] == [("B-PER",)]
+
+
+def test_tags_have_names_of_the_known_shape(saved):
+    rows = {"tokens": [["Ada"]], "ner_tags": [[1]]}
+    with pytest.raises(DataError, match="column ner_tags holds int64, expected lists of tags"):
+        load_hub(saved(train=rows, validation=rows), "tagging")
+    features = {"tokens": datasets.Sequence(datasets.Value("string")),
+                "ner_tags": datasets.Sequence(datasets.ClassLabel(names=["NOUN", "VERB"]))}
+    with pytest.raises(DataError, match="has the class 'NOUN', expected O, B-type and I-type"):
+        load_hub(saved(features, train=rows, validation=rows), "tagging")
+
+
+def test_rows_without_text_or_label_are_counted(saved, caplog):
+    rows = {"text": ["a", "", None, "b"], "label": [0, 1, 1, -1]}
+    good = {"text": ["a"], "label": [1]}
+    task = load_hub(saved(classes("n", "p"), train=rows, validation=good), "classification")
+    assert [(e.text, e.label) for e in task.train] == [("a", "n")]
+    assert "3 of 4 rows are passed over" in caplog.text
+
+
+def test_known_names_of_text_columns_come_first(saved):
+    rows = {"guid": ["7", "8"], "text": ["a", "b"], "label": ["x", "y"]}
+    assert [e.text for e in load_hub(saved(train=rows, validation=rows), "classification").train] == ["a", "b"]
+
+
+def test_numbers_as_classes_are_in_their_order(saved):
+    rows = {"text": ["a", "b", "c"], "label": [10, 9, 2]}
+    assert load_hub(saved(train=rows, validation=rows), "classification").labels == ["2", "9", "10"]
+
+
+def test_classes_and_scores_are_not_mixed_up(saved):
+    rows = {"text": ["a"], "label": [1]}
+    with pytest.raises(DataError, match="holds the classes n, p, expected numbers"):
+        load_hub(saved(classes("n", "p"), train=rows, validation=rows), "regression")
+    rows = {"text": ["a"], "label": [1.5]}
+    with pytest.raises(DataError, match="numbers with a fraction, expected classes"):
+        load_hub(saved(train=rows, validation=rows), "classification")
+
+
+def test_answers_that_are_off_are_looked_for(saved):
+    rows = {"id": ["7", "8"], "question": ["Where?"] * 2, "context": ["In Oslo."] * 2,
+            "answers": [{"text": ["Oslo"], "answer_start": [1]}, {"text": ["Rome"], "answer_start": [3]}]}
+    task = load_hub(saved(train=rows, validation=rows), "question_answering")
+    assert [e.answers for e in task.train] == [(Answer("Oslo", 3),)]
+
+
+def test_one_split_alone_is_no_task(tmp_path):
+    data = datasets.Dataset.from_dict({"text": ["a"], "label": ["x"]})
+    data.save_to_disk(str(tmp_path / "single"))
+    data.to_json(str(tmp_path / "train.json"))
+    for name in ("single", "train.json"):
+        with pytest.raises(DataError, match="no split validation or dev .* among train"):
+            load_hub(str(tmp_path / name), "classification")

@@ -75,3 +75,39 @@ def test_task_folders_and_transfer_sets(tmp_path, write):
     assert task.labels == ["start", "end"]
     free = list(read_unlabeled(str(tmp_path / "test.json.gz"), "question_answering"))
     assert [(e.id, e.answers) for e in free] == [("q3", None)]
+
+
+@pytest.mark.parametrize("part", ["Where?", "q1", "Ada"])
+@pytest.mark.parametrize("bad, message", [(r"\ud800", "lone surrogate"), (r"\u0000", "NUL character")])
+def test_json_holds_nothing_that_a_text_file_cannot(write, part, bad, message):
+    content = json.dumps(squad(question(1)))
+    with pytest.raises(DataError, match="train.json:1: .*" + message):
+        read_squad(write(content.replace(part, part + bad)))
+
+
+def test_places_are_whole_numbers(write):
+    with pytest.raises(DataError, match="expected an object with text and answer_start"):
+        read_squad(write(squad(question(1, ("London", True)))))
+
+
+def test_moved_answers_are_counted(write, caplog):
+    read_squad(write(squad(question(1, ("London", 12), ("London", 13)), question(2, ("Ada", 5)))))
+    assert "2 answers do not stand at their answer_start" in caplog.text
+
+
+def test_answers_of_transfer_text_are_not_looked_at(write):
+    path = write(squad(question(1, ("Paris", 3)), {"id": "q2", "question": "?", "answers": 7}))
+    assert [e.answers for e in read_unlabeled(str(path), "question_answering")] == [None, None]
+
+
+def test_task_folders_need_answers(tmp_path, write):
+    write(squad(question(1)), "train.json")
+    write(squad(question(1), {"id": "q2", "question": "Unlabelled?"}), "dev.json")
+    with pytest.raises(DataError, match="dev.json:2: no answers"):
+        load_task(tmp_path, kind="question_answering")
+
+
+def test_versions_in_names_are_for_squad_only(tmp_path):
+    for name in ("train.tsv", "train-v2.tsv", "dev.tsv"):
+        (tmp_path / name).write_text(f"{name}\tO\n")
+    assert [e.words for e in load_task(tmp_path).train] == [("train.tsv",)]

@@ -9,14 +9,15 @@ import re
 from typing import Any, Callable, Iterator, Sequence
 
 from xtremedistil_tf.corpus.example import TextExample
-from xtremedistil_tf.corpus.faults import Faults, quoted
+from xtremedistil_tf.corpus.faults import Faults, encoding_problem, quoted
 from xtremedistil_tf.corpus.lines import COMPRESSED, open_lines
 from xtremedistil_tf.corpus.names import stem_and_suffix
 from xtremedistil_tf.errors import DataError
 
 FORMATS = (".tsv", ".jsonl")
-_TEXT_KEYS = ("text", "sentence", "sentence1", "premise", "question1", "question", "text_a")
-_PAIR_KEYS = ("text_pair", "sentence2", "hypothesis", "question2", "pair", "text_b")
+# Of `question` and `sentence` (QNLI) the question comes first.
+TEXT_KEYS = ("text", "question", "sentence", "sentence1", "premise", "question1", "text_a")
+PAIR_KEYS = ("text_pair", "sentence2", "sentence", "hypothesis", "question2", "pair", "text_b")
 _LABEL_KEYS = ("label", "score", "labels")
 
 
@@ -40,7 +41,7 @@ class LabelRules:
     def _number(self, value: Any) -> tuple[float | None, str | None]:
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             return None, f"score {quoted(value)}, expected a finite number such as 3.8"
@@ -49,6 +50,8 @@ class LabelRules:
     def _name(self, value: str) -> tuple[str | None, str | None]:
         if not value:
             return None, "empty label, expected the name of a class"
+        if problem := encoding_problem(value):
+            return None, f"label: {problem}"
         if self._labels is None or value in self._known:
             return value, None
         if re.fullmatch("[0-9]{1,6}", value) and int(value) < len(self._labels):
@@ -63,8 +66,8 @@ def read_classified(path: str | os.PathLike, pairs: bool = False, labels: Sequen
 
     TSV: `text<TAB>label`, or `text<TAB>text<TAB>label` for pairs; a quotation mark is a character like any
     other. JSON lines: one object a line, with the first text under `text`, `sentence`, `sentence1`, `premise`,
-    `question1`, `question` or `text_a`, the second under `text_pair`, `sentence2`, `hypothesis`, `question2`, `pair` or
-    `text_b`, the label under `label`, `score` or `labels`, and perhaps `language`.
+    `question1`, `question` or `text_a`, the second under `text_pair`, `sentence2`, `sentence` (beside `question`),
+    `hypothesis`, `question2`, `pair` or `text_b`, the label under `label`, `score` or `labels`, and perhaps `language`.
 
     Args:
         path: the file.
@@ -157,7 +160,7 @@ def _json(line: str, pairs: bool, labelled: bool) -> _Parsed:
     if not isinstance(record, dict):
         return (), None, None, f"{quoted(record)}, expected an object such as {{\"text\": \"...\", \"label\": \"...\"}}"
     found = []
-    for keys in (_TEXT_KEYS, _PAIR_KEYS)[:1 + pairs]:
+    for keys in (TEXT_KEYS, PAIR_KEYS)[:1 + pairs]:
         key = next((key for key in keys if key in record and key not in found), None)
         if key is None:
             return (), None, None, f"no key {' or '.join(keys[:3])} among {quoted(', '.join(record))}"
@@ -166,7 +169,10 @@ def _json(line: str, pairs: bool, labelled: bool) -> _Parsed:
     if labelled and label is None:
         return (), None, None, f"no key label among {quoted(', '.join(record))}"
     language = record.get("language")
-    return [record[key] for key in found], label, language if isinstance(language, str) else None, None
+    if language is not None and not (isinstance(language, str) and language.strip()
+                                     and not encoding_problem(language)):
+        return (), None, None, f"language {quoted(language)}, expected a code such as \"de\", or no such key"
+    return [record[key] for key in found], label, language, None
 
 
 def _text_problem(texts: Sequence[Any]) -> str | None:
@@ -175,8 +181,6 @@ def _text_problem(texts: Sequence[Any]) -> str | None:
             return f"text {quoted(text)}, expected a string"
         if not text.strip():
             return "empty text, expected some"
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            return f"lone surrogate {text[error.start]!r}, expected Unicode text"
+        if problem := encoding_problem(text):
+            return problem
     return None

@@ -44,6 +44,16 @@ def quoted(value: Any) -> str:
     return f"{text[:_MAX_QUOTED]}..." if cut else text
 
 
+def encoding_problem(text: str) -> str | None:
+    """What a text holds that UTF-8 files cannot, or None."""
+    # JSON can spell with \u escapes what tokenizers fail on much later.
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return f"lone surrogate {text[error.start]!r}, expected Unicode text"
+    return "NUL character, expected text" if "\0" in text else None
+
+
 def counts_problem(words: Sequence[str], tags: Sequence[str]) -> str | None:
     """What is wrong when tokens and tags do not pair up, or None."""
     if len(words) == len(tags):

@@ -54,8 +54,9 @@ def load_task(folder: str | os.PathLike, languages: Sequence[str] | None = None,
     its examples. Files of tagging may also be `.conll` or `.jsonl`, of classification and regression `.jsonl`,
     of question answering they are SQuAD's `.json` (`train-v2.0.json` too); all may be compressed (`.gz`, `.xz`);
     dev may be called `valid` or `validation`. `labels.tsv` may stand in the task folder, in language folders, or
-    nowhere: then the labels are inferred from all examples. Labels of several files are united in order
-    of first appearance; of tags, `O` is put first, and added where it is missing.
+    nowhere: then tags are inferred from all examples and classes from those of train. Tags of several files are
+    united in order of first appearance, `O` is put first, and added where it is missing; several files of classes
+    must be equal.
 
     Args:
         folder: the task folder.
@@ -82,7 +83,7 @@ def load_task(folder: str | os.PathLike, languages: Sequence[str] | None = None,
     for split in ("train", "dev"):
         if not splits[split]:
             raise _missing(folder, layout, split, wanted)
-    labels = labels or layout.infer_labels(e for examples in splits.values() for e in examples)
+    labels = labels or layout.infer_labels(splits)
     corpus = limited(TaskCorpus(*(splits[name] for name in _SPLITS), labels, []), max_train, max_dev, max_test)
     known = {e.language for name in _SPLITS for e in getattr(corpus, name) if e.language}
     return replace(corpus, languages=sorted(known))
@@ -93,7 +94,8 @@ def limited(corpus: TaskCorpus, max_train: int | None, max_dev: int | None, max_
     limits = {"train": max_train, "dev": max_dev, "test": max_test}
     _check_limits(limits)
     parts = {name: _first(getattr(corpus, name), limit) for name, limit in limits.items()}
-    return replace(corpus, **{name: kept for name, (kept, _) in parts.items()},
+    extra = {name: _first(examples, max_dev)[0] for name, examples in corpus.extra_dev.items()}
+    return replace(corpus, **{name: kept for name, (kept, _) in parts.items()}, extra_dev=extra,
                    surplus=corpus.surplus + parts["train"][1])
 
 

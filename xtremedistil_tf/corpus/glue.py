@@ -29,7 +29,9 @@ class GlueTask:
         labels: classes in GLUE's order; None for a regression.
         header: names of the columns where the files have no header line.
         values: how the files write the classes, where not by name.
-        dev, extra_dev: stems of the dev files.
+        train, dev: stems that the files may have.
+        extra_dev: further dev sets, (name, stem).
+        test: stems that a test file with labels may have.
         skips: whether damaged lines of the official files are passed over, as everybody does.
     """
 
@@ -41,6 +43,7 @@ class GlueTask:
     train: tuple[str, ...] = ("train",)
     dev: tuple[str, ...] = ("dev",)
     extra_dev: tuple[tuple[str, str], ...] = ()
+    test: tuple[str, ...] = ()
     skips: bool = False
 
 
@@ -51,7 +54,7 @@ TASKS = {
                      ("source", "label", "star", "sentence"), _BINARY),
     "sst2": GlueTask(("sentence",), "label", ("negative", "positive"), None, _BINARY),
     "mrpc": GlueTask(("#1 String", "#2 String"), "Quality", ("not_equivalent", "equivalent"), None, _BINARY,
-                     ("train", "msr_paraphrase_train"), ("dev", "msr_paraphrase_test")),
+                     ("train", "msr_paraphrase_train"), test=("msr_paraphrase_test",)),
     "qqp": GlueTask(("question1", "question2"), "is_duplicate", ("not_duplicate", "duplicate"), None, _BINARY,
                     skips=True),
     "stsb": GlueTask(("sentence1", "sentence2"), "score", None),
@@ -79,7 +82,8 @@ def glue_task(name: str) -> str:
 def read_glue(folder: str | os.PathLike, name: str, *, max_train: int | None = None, max_dev: int | None = None,
               max_test: int | None = None) -> TaskCorpus:
     """Reads `train.tsv` and `dev.tsv` of a GLUE task (of MNLI `dev_matched.tsv`, and `dev_mismatched.tsv` as the
-    extra dev set `mismatched`). The official test files have no labels, so `test` is empty.
+    extra dev set `mismatched`). The official test files have no labels, so `test` is empty, but for
+    MRPC's `msr_paraphrase_test`.
 
     Args:
         folder: holds the official files.
@@ -93,22 +97,29 @@ def read_glue(folder: str | os.PathLike, name: str, *, max_train: int | None = N
     task, folder = TASKS[glue_task(name)], pathlib.Path(folder)
     train, dev = (_read(_find(folder, stems), task) for stems in (task.train, task.dev))
     extra = {label: _read(_find(folder, (stem,)), task) for label, stem in task.extra_dev}
-    corpus = TaskCorpus(train, dev, [], list(task.labels or ("score",)), [], extra_dev=extra)
+    labelled_test = next((path for stem in task.test if (path := _file(folder, stem))), None)
+    test = _read(labelled_test, task) if labelled_test else []
+    corpus = TaskCorpus(train, dev, test, list(task.labels or ("score",)), [], extra_dev=extra)
     return limited(corpus, max_train, max_dev, max_test)
 
 
 def _find(folder: pathlib.Path, stems: Sequence[str]) -> pathlib.Path:
     for stem in stems:
-        for suffix in _SUFFIXES:
-            if (path := folder / f"{stem}{suffix}").is_file():
-                return path
+        if path := _file(folder, stem):
+            return path
     raise DataError(f"{folder}: no {stems[0]}.tsv, expected the official GLUE files there; {listing(folder)}.")
+
+
+def _file(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
+    return next((path for suffix in _SUFFIXES if (path := folder / f"{stem}{suffix}").is_file()), None)
 
 
 def _read(path: pathlib.Path, task: GlueTask) -> list[TextExample]:
     faults, skipped, examples = Faults(path), 0, []
     names, rules = task.header, LabelRules(task.values or task.labels, task.labels is None)
     for number, line in open_lines(path):
+        if not line.strip():
+            continue
         columns = line.split("\t")
         if names is None:
             names = tuple(columns)

@@ -6,14 +6,15 @@ import functools
 import os
 import re
 from dataclasses import dataclass
-from typing import Callable, Iterable, Iterator, Sequence
+from typing import Callable, Iterator, Mapping, Sequence
 
 from xtremedistil_tf.corpus import classified, squad, tagged
 from xtremedistil_tf.corpus.example import AnyExample, QuestionExample, TextExample
+from xtremedistil_tf.corpus.faults import Faults, quoted
 from xtremedistil_tf.corpus.labels import infer_labels, read_class_names, read_labels
 from xtremedistil_tf.corpus.languages import file_language
 from xtremedistil_tf.corpus.text import read_text, text_files
-from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.errors import ConfigError, DataError
 
 _SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
 
@@ -26,19 +27,21 @@ class Kind:
         formats: suffixes of its labelled files.
         read: (path, labels or None, language or None) -> labelled examples.
         read_unlabeled: path -> examples without labels.
-        labels: label files and examples of training -> labels; without files they are inferred.
-        split_name: pattern that the stem of a split's file has beside the split's names.
+        read_labels: label files -> labels.
+        infer_labels: {split: examples} -> labels, where there is no label file.
+        versioned: whether `train-v1.1` is a train file too.
     """
 
     formats: tuple[str, ...]
     read: Callable[..., list[AnyExample]]
     read_unlabeled: Callable[[str], Iterator[AnyExample]]
     read_labels: Callable[[list[os.PathLike]], list[str] | None]
-    infer_labels: Callable[[Iterable[AnyExample]], list[str]]
+    infer_labels: Callable[[Mapping[str, Sequence[AnyExample]]], list[str]]
+    versioned: bool = False
 
     def split_of(self, stem: str) -> str | None:
-        """`train` of "train", "train-v1.1" and "train_v2": which split a file's stem names."""
-        bare = re.sub(r"[-_]v?\d[\d.]*$", "", stem)
+        """The split that a file's stem names, None if it names none."""
+        bare = re.sub(r"[-_]v\d[\d.]*$", "", stem) if self.versioned else stem
         return next((split for split, names in _SPLITS.items() if bare in names), None)
 
 
@@ -53,17 +56,17 @@ def kind_named(name: str, pairs: bool = False) -> Kind:
         ConfigError: there is no such kind.
     """
     if name == "tagging":
-        return Kind(tuple(tagged.FORMATS), tagged.read_tagged, read_text, _united_tags, infer_labels)
+        return Kind(tuple(tagged.FORMATS), tagged.read_tagged, read_text, _united_tags, _inferred_tags)
     if name == "question_answering":
-        return Kind(squad.FORMATS, lambda path, labels, language: squad.read_squad(path, language), _questions,
-                    lambda files: ["start", "end"], lambda examples: ["start", "end"])
+        return Kind(squad.FORMATS, lambda path, labels, language: squad.read_squad(path, language, "required"),
+                    _questions, lambda files: ["start", "end"], lambda splits: ["start", "end"], versioned=True)
     texts = functools.partial(_texts, pairs=pairs)
     if name == "classification":
         return Kind(classified.FORMATS, lambda path, labels, language: classified.read_classified(
-            path, pairs, labels, language), texts, _united_classes, _inferred_classes)
+            path, pairs, labels, language), texts, _united_classes, inferred_classes)
     if name == "regression":
         return Kind(classified.FORMATS, lambda path, labels, language: classified.read_classified(
-            path, pairs, None, language, True), texts, lambda files: ["score"], lambda examples: ["score"])
+            path, pairs, None, language, True), texts, lambda files: ["score"], lambda splits: ["score"])
     raise ConfigError(f"kind of task {name!r}: expected tagging, classification, regression or question_answering.")
 
 
@@ -96,8 +99,7 @@ def _texts(path: str, pairs: bool) -> Iterator[TextExample]:
 
 def _questions(path: str) -> Iterator[QuestionExample]:
     for file in text_files(path):
-        for e in squad.read_squad(file, file_language(file)):
-            yield QuestionExample(e.id, e.question, e.context, None, e.language, e.source, e.line)
+        yield from squad.read_squad(file, file_language(file), "ignored")
 
 
 def _united_tags(files: list[os.PathLike]) -> list[str] | None:
@@ -105,12 +107,41 @@ def _united_tags(files: list[os.PathLike]) -> list[str] | None:
     return list(dict.fromkeys(["O"] + [label for labels in lists for label in labels])) if lists else None
 
 
+def _inferred_tags(splits: Mapping[str, Sequence[AnyExample]]) -> list[str]:
+    return infer_labels(example for examples in splits.values() for example in examples)
+
+
 def _united_classes(files: list[os.PathLike]) -> list[str] | None:
-    lists = [read_class_names(file) for file in files]
-    return list(dict.fromkeys(label for labels in lists for label in labels)) if lists else None
+    lists = {os.fspath(file): read_class_names(file) for file in files}
+    first = next(iter(lists), None)
+    for file, names in lists.items():
+        # An index must mean the same class in every language.
+        if names != lists[first]:
+            raise DataError(f"{file}: other classes, or another order, than in {first}. Expected the same in all "
+                            "label files; keep one labels.tsv, in the task folder.")
+    return lists[first] if lists else None
 
 
-def _inferred_classes(examples: Iterable[TextExample]) -> list[str]:
-    """Numbers in their order, before names in theirs."""
-    found = {example.label for example in examples}
-    return sorted(found, key=lambda label: (not label.isdecimal(), int(label) if label.isdecimal() else 0, label))
+def inferred_classes(splits: Mapping[str, Sequence[TextExample]]) -> list[str]:
+    """The classes of the training examples: numbers in their order, before names in theirs.
+
+    Raises:
+        DataError: there is one class only, or another split has a class that training has not.
+    """
+    found = {example.label for example in splits["train"]}
+    classes = sorted(found, key=lambda label: (not _is_number(label), int(label) if _is_number(label) else 0, label))
+    if len(classes) < 2:
+        source = splits["train"][0].source
+        raise DataError(f"{source}: only the class {', '.join(map(quoted, classes))}, expected at least two. "
+                        "Add examples of other classes, or name all classes in labels.tsv.")
+    faults: dict[str, Faults] = {}
+    for example in (e for examples in splits.values() for e in examples if e.label not in found):
+        faults.setdefault(example.source, Faults(example.source)).add(
+            example.line, f"class {quoted(example.label)} does not occur in the training examples")
+    for of_source in faults.values():
+        of_source.raise_if_any()
+    return classes
+
+
+def _is_number(label: str) -> bool:
+    return re.fullmatch("-?[0-9]{1,9}", label) is not None

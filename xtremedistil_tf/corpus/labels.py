@@ -38,14 +38,14 @@ def read_class_names(path: str | os.PathLike) -> list[str]:
     Raises:
         DataError: the file cannot be read, names fewer than two classes, or has faulty lines.
     """
-    names = _indexed(path, lambda name: None)
+    names = _indexed(path, lambda name: None, dense=True)
     if len(names) < 2:
         raise DataError(f"{path}: {len(names)} classes, expected at least two, one a line. Delete the file to have "
                         "them inferred from the labels.")
     return names
 
 
-def _indexed(path: str | os.PathLike, problem_of: Callable[[str], str | None]) -> list[str]:
+def _indexed(path: str | os.PathLike, problem_of: Callable[[str], str | None], dense: bool = False) -> list[str]:
     faults = Faults(path)
     by_index: dict[int, str] = {}
     for number, text in open_lines(path):
@@ -58,6 +58,11 @@ def _indexed(path: str | os.PathLike, problem_of: Callable[[str], str | None]) -
             continue
         by_index[int(index)] = label
     faults.raise_if_any()
+    missing = next((index for index in range(len(by_index)) if index not in by_index), None)
+    if dense and missing is not None:
+        # Data files may name classes by index: closing the gap would silently give them other classes.
+        raise DataError(f"{path}: no class with index {missing}, expected the indices 0 to {len(by_index) - 1}. "
+                        "Number the classes from 0 without gaps, here and in the data.")
     return [label for _, label in sorted(by_index.items())]
 
 

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from typing import Any, Iterator
 
 from xtremedistil_tf.corpus.example import Answer, QuestionExample
-from xtremedistil_tf.corpus.faults import Faults, quoted
+from xtremedistil_tf.corpus.faults import Faults, encoding_problem, quoted
 from xtremedistil_tf.corpus.lines import read_whole
 from xtremedistil_tf.errors import DataError
+
+log = logging.getLogger(__name__)
 
 FORMATS = (".json",)
 EXPECTED = 'SQuAD\'s JSON: {"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}'
 
 
-def read_squad(path: str | os.PathLike, language: str | None = None) -> list[QuestionExample]:
+def read_squad(path: str | os.PathLike, language: str | None = None,
+               labels: str = "optional") -> list[QuestionExample]:
     """Reads a SQuAD file, also compressed. `line` of an example is the number of its question in the file.
 
     An answer that does not stand at its `answer_start` is taken from its nearest occurrence in the context
     (some translated sets are a few characters off). A question without the key `answers` is unlabelled; one
     with an empty list, or with `is_impossible`, has no answer in its context.
+
+    Args:
+        path: the file.
+        language: of all examples.
+        labels: `optional`; `required`: a question without `answers` is a fault; `ignored`: `answers` is not looked
+            at and is None in the examples.
 
     Raises:
         DataError: the file cannot be read or is no such JSON, or questions are faulty: one error for the whole
@@ -31,17 +41,21 @@ def read_squad(path: str | os.PathLike, language: str | None = None) -> list[Que
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}), expected {EXPECTED}.") from error
-    faults, examples, ids = Faults(path), [], set()
+    faults, examples, ids, moved = Faults(path), [], set(), 0
     for number, (context, question) in enumerate(_questions(content, path), 1):
-        example, problem = _example(context, question, language, os.fspath(path), number)
+        example, problem = _example(context, question, language, os.fspath(path), number, labels)
         if not problem and example.id in ids:
             problem = f"question id {quoted(example.id)} for the second time, expected each once"
         if problem:
             faults.add(number, problem)
             continue
         ids.add(example.id)
+        moved += _moved(question, example)
         examples.append(example)
     faults.raise_if_any()
+    if moved:
+        log.warning("%s: %d answers do not stand at their answer_start and are taken from their nearest occurrence",
+                    path, moved)
     if not examples:
         raise DataError(f"{path}: no questions, expected {EXPECTED}.")
     return examples
@@ -53,41 +67,55 @@ def _questions(content: Any, path) -> Iterator[tuple[Any, dict[str, Any]]]:
             for paragraph in article["paragraphs"]:
                 for question in paragraph["qas"]:
                     yield paragraph["context"], question
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: {error!r} is missing or of another type, expected {EXPECTED}.") from error
+    except KeyError as error:
+        raise DataError(f"{path}: key {error} is missing, expected {EXPECTED}.") from error
+    except TypeError as error:
+        raise DataError(f"{path}: a part is missing or of another type ({error}), expected {EXPECTED}.") from error
 
 
 def _example(context: Any, question: Any, language: str | None, source: str,
-             number: int) -> tuple[QuestionExample | None, str | None]:
+             number: int, labels: str) -> tuple[QuestionExample | None, str | None]:
     if not isinstance(question, dict) or not isinstance(question.get("question"), str):
         return None, f"{quoted(question)}, expected an object with question and id"
-    if not isinstance(context, str) or not context.strip():
-        return None, "empty context, expected a text"
-    answers = question.get("answers")
-    if question.get("is_impossible"):
-        answers = []
+    name = str(question.get("id", number))
+    for what, text in (("context", context), ("question", question["question"]), ("id", name)):
+        # Some published sets do have empty questions (CMRC 2018).
+        if not isinstance(text, str) or (what != "question" and not text.strip()):
+            return None, f"empty {what}, expected a text"
+        if problem := encoding_problem(text):
+            return None, f"{what}: {problem}"
+    answers = [] if question.get("is_impossible") else question.get("answers")
+    if labels == "ignored":
+        answers = None
+    elif answers is None and labels == "required":
+        return None, "no answers, expected at least one, or an empty list where the context holds none"
     if answers is not None:
         answers, problem = _answers(answers, context)
         if problem:
             return None, problem
-    return QuestionExample(str(question.get("id", number)), question["question"], context, answers, language, source,
-                           number), None
+    return QuestionExample(name, question["question"], context, answers, language, source, number), None
+
+
+def _moved(question: dict[str, Any], example: QuestionExample) -> int:
+    given = question.get("answers")
+    given = given if isinstance(given, list) else [given]
+    return sum(was["answer_start"] != now.start for was, now in zip(given, example.answers or ()))
 
 
 def _answers(answers: Any, context: str) -> tuple[tuple[Answer, ...] | None, str | None]:
     found = []
     for answer in answers if isinstance(answers, list) else [answers]:
         if not (isinstance(answer, dict) and isinstance(answer.get("text"), str)
-                and isinstance(answer.get("answer_start"), int)):
+                and type(answer.get("answer_start")) is int):
             return None, f"answer {quoted(answer)}, expected an object with text and answer_start"
-        start = _nearest(context, answer["text"], answer["answer_start"])
-        if start < 0 or not answer["text"]:
+        start = nearest(context, answer["text"], answer["answer_start"])
+        if start < 0 or not answer["text"].strip():
             return None, f"answer {quoted(answer['text'])} does not stand in its context"
         found.append(Answer(answer["text"], start))
     return tuple(found), None
 
 
-def _nearest(context: str, text: str, start: int) -> int:
+def nearest(context: str, text: str, start: int) -> int:
     """Where the text stands nearest to `start`; -1 if nowhere."""
     if start >= 0 and context.startswith(text, start):
         return start
