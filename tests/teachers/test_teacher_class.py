@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import transformers
 
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.teachers.loading import check_teacher_class
@@ -11,6 +12,17 @@ from xtremedistil_tf.teachers.loading import check_teacher_class
 @pytest.mark.parametrize("name", ["TFAutoModel", "TFBertModel"])
 def test_agreement(name, tiny_teacher_dir):
     check_teacher_class(name, str(tiny_teacher_dir))
+
+
+@pytest.mark.parametrize("name, config", [
+    ("TFBertModel", "Bert"), ("TFElectraModel", "Electra"), ("TFRobertaModel", "Roberta"),
+    ("TFXLMRobertaModel", "XLMRoberta"), ("TFDistilBertModel", "DistilBert"), ("TFAlbertModel", "Albert"),
+    ("TFXLNetModel", "XLNet"), ("TFOpenAIGPTModel", "OpenAIGPT"), ("TFGPT2Model", "GPT2"),
+    ("TFCTRLModel", "CTRL"), ("TFXLMModel", "XLM"), ("TFFunnelBaseModel", "Funnel"), ("TFT5Model", "T5"),
+    ("TFT5EncoderModel", "T5")])
+def test_every_class(name, config, tmp_path):
+    getattr(transformers, f"{config}Config")().save_pretrained(tmp_path)
+    check_teacher_class(name, str(tmp_path))
 
 
 @pytest.mark.parametrize("name, message", [

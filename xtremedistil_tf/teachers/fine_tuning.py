@@ -1,4 +1,4 @@
-"""Fine-tuning a pre-trained teacher on the labelled data: AdamW, warm-up and decay, best dev F1 kept."""
+"""Fine-tuning a pre-trained teacher on the labelled data: AdamW, warm-up and decay, best dev score kept."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from xtremedistil_tf.batching.pipeline import ShuffledBatches
 from xtremedistil_tf.batching.plan import BatchPlan
-from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.tasks.entity_scores import entity_scores
-from xtremedistil_tf.tasks.tagging import decode, prediction_features, training_features
-from xtremedistil_tf.teachers.loading import load_token_classifier
+from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.teachers.loading import load_classifier
 from xtremedistil_tf.teachers.model import Teacher, TeacherStage
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
+from xtremedistil_tf.teachers.protocol import LoadedTeacher
 from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, train_phase
 from xtremedistil_tf.training.precision import precision
 from xtremedistil_tf.training.optimizers import RowAdam, WarmupLinearDecay
@@ -38,25 +38,25 @@ class TeacherRecipe:
     policy: str = "float32"
 
 
-def fine_tune(checkpoint: str, tokenizer, train: Sequence[Example], dev: Sequence[Example],
-              labels: Sequence[str], recipe: TeacherRecipe, state_file: pathlib.Path,
-              checkpoint_minutes: float,
-              on_epoch: Callable[[dict[str, Any]], None] = lambda record: None) -> tuple[Teacher, PhaseResult]:
-    """Fine-tunes a teacher and returns it with its best weights (dev entity F1).
+def fine_tune(checkpoint: str, tokenizer, task: Task, train: Sequence[AnyExample], dev: Sequence[AnyExample],
+              recipe: TeacherRecipe, state_file: pathlib.Path, checkpoint_minutes: float,
+              on_epoch: Callable[[dict[str, Any]], None] = lambda record: None,
+              ) -> tuple[Teacher, PhaseResult]:
+    """Fine-tunes a teacher and returns it with its best weights (by the task's main score on dev).
 
     Args:
         checkpoint: what `from_pretrained` takes.
         tokenizer: its fast tokenizer.
-        train, dev: labelled sentences.
-        labels: label names.
+        task: what it learns.
+        train, dev: labelled examples.
         recipe: settings.
         state_file: checkpoint of the training loop; if it exists, training goes on from it.
         checkpoint_minutes: minutes between checkpoints.
         on_epoch: receives each epoch's record.
     """
     with precision(recipe.policy):
-        teacher = Teacher(load_token_classifier(checkpoint, list(labels), recipe.seed))
-        features = training_features(tokenizer, train, labels, recipe.seq_len).features
+        teacher = Teacher(load_classifier(checkpoint, task, recipe.seed), task)
+        features = task.training_features(tokenizer, train, recipe.seq_len).features
         plan = BatchPlan(features.lengths, np.arange(len(features)), recipe.batch_size, recipe.seed)
         data = ShuffledBatches(features, plan, tokenizer.pad_token_id)
         steps = plan.batches_per_epoch * recipe.epochs
@@ -65,23 +65,23 @@ def fine_tune(checkpoint: str, tokenizer, train: Sequence[Example], dev: Sequenc
         optimizer.exclude_undecayed(teacher.trainable_variables)
         stage = TeacherStage(teacher)
         stage.compile(optimizer=optimizer)
-        settings = LoopSettings("teacher", recipe.epochs, recipe.patience, monitor="f1",
+        settings = LoopSettings("teacher", recipe.epochs, recipe.patience, monitor=task.main_score,
                                 higher_is_better=True, seed=recipe.seed,
                                 checkpoint_minutes=checkpoint_minutes)
-        result = train_phase(stage, data, dev_f1(teacher, tokenizer, dev, labels, recipe.seq_len), settings,
+        result = train_phase(stage, data, dev_score(teacher, tokenizer, dev, recipe.seq_len), settings,
                              state_file, on_epoch)
     return teacher, result
 
 
-def dev_f1(teacher: Teacher, tokenizer, dev: Sequence[Example], labels: Sequence[str],
-           seq_len: int) -> Callable[[], dict[str, float]]:
-    """A function that measures the teacher's current entity F1 on the dev set."""
-    features = prediction_features(tokenizer, (e.words for e in dev), seq_len)
+def dev_score(teacher: LoadedTeacher, tokenizer, dev: Sequence[AnyExample],
+              seq_len: int) -> Callable[[], dict[str, float]]:
+    """A function that measures the teacher's current main score on the dev set."""
+    task = teacher.task
+    features = task.prediction_features(tokenizer, dev, seq_len)
     predictor = TeacherPredictor(teacher, (), tokenizer.pad_token_id, 64)
-    gold = [e.tags for e in dev]
 
     def measure() -> dict[str, float]:
-        predicted = decode(features, predictor.logits(features.features), labels)
-        return {"f1": entity_scores(gold, predicted)["f1"]}
+        predicted = task.decode(features, predictor.logits(features.features))
+        return {task.main_score: task.scores(dev, predicted)[task.main_score]}
 
     return measure

@@ -4,68 +4,65 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from typing import Any, Sequence
+from typing import Any
 
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.teachers.families import Family
+from xtremedistil_tf.teachers.headed import HeadedEncoder
 from xtremedistil_tf.teachers.messages import explained, quiet_transformers
 from xtremedistil_tf.teachers.safetensors_archive import iterable_safetensors
+from xtremedistil_tf.teachers.task_config import task_config
+from xtremedistil_tf.teachers.tokenizers import load_tokenizer
+
+# Types that encode text besides those for which transformers has a TensorFlow token classifier.
+_ENCODER_CLASSES = {"t5": "TFT5EncoderModel", "mt5": "TFMT5EncoderModel"}
+_WITHOUT_TAGGER = ("gpt2", "gpt-sw3", "openai-gpt", "ctrl", "gptj", "opt", "xglm", *_ENCODER_CLASSES,
+                   "bart", "mbart", "marian", "pegasus", "blenderbot", "blenderbot-small", "led")
 
 
-def load_tokenizer(checkpoint: str):
-    """The checkpoint's fast tokenizer, ready for sentences that are already split into words.
+def load_classifier(checkpoint: str, task: Task, seed: int, needs_head: bool = False):
+    """A pre-trained encoder with a head for the task: a `TF...For<task>` of transformers, or a
+    `HeadedEncoder` where transformers has none for this family.
 
-    Args:
-        checkpoint: local directory or hub name.
-
-    Returns:
-        A `PreTrainedTokenizerFast`. Byte-level BPE tokenizers (RoBERTa and others) are loaded with
-        `add_prefix_space=True`, without which they refuse words.
-
-    Raises:
-        ModelLoadError: the tokenizer cannot be found or has no fast version.
-    """
-    from transformers import AutoTokenizer
-
-    with quiet_transformers(), explained(checkpoint, "the tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True)
-        if tokenizer.is_fast and _is_byte_level(tokenizer):
-            tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True, add_prefix_space=True)
-    if not tokenizer.is_fast:
-        raise ModelLoadError(
-            f"The tokenizer of {checkpoint!r} is a {type(tokenizer).__name__}, which has no fast version; "
-            f"a fast tokenizer is needed to know which pieces make a word. Choose a checkpoint with a "
-            f"tokenizer.json.")
-    return tokenizer
-
-
-def load_token_classifier(checkpoint: str, labels: Sequence[str], seed: int):
-    """A `TF...ForTokenClassification` whose encoder comes from the checkpoint.
-
-    The head comes from the checkpoint too if it has one with as many labels; otherwise it is new, and
+    The head comes from the checkpoint too if it has one with as many outputs; otherwise it is new, and
     the same for the same seed. Sets the seeds of Python, NumPy and TensorFlow.
 
     Args:
         checkpoint: local directory or hub name, with safetensors in PyTorch's or TensorFlow's layout,
             `tf_model.h5`, or (only with torch installed) `pytorch_model.bin`; in any float dtype.
-        labels: label names, in the order of the classes.
+        task: which head, and its outputs.
         seed: of the new head.
+        needs_head: whether the checkpoint must have the head, as a fine-tuned one has.
 
     Returns:
-        A built `TFPreTrainedModel` with float32 variables.
+        A built model with float32 variables.
 
     Raises:
         ModelLoadError: the checkpoint cannot be found or read, has no TensorFlow class, or lacks
-            weights of the encoder.
+            weights of the encoder or the head that it must have.
     """
     import tf_keras
 
     with quiet_transformers(), explained(checkpoint, "the model"):
-        config = _config(checkpoint, labels)
+        config = task_config(checkpoint, task)
+        _require_text_encoder(checkpoint, config)
+        if config.pad_token_id is None and Family.of(config).causal:  # the head looks for the last piece
+            config.pad_token_id = load_tokenizer(checkpoint).pad_token_id
         tf_keras.utils.set_random_seed(seed)
-        model, info = _from_pretrained(checkpoint, config)
+        with_head = _class_with_head(config, task)
+        model, info = _from_pretrained(checkpoint, config, with_head or _bare_class(config))
         loaded = len(model.weights) if model.built else 0
         model(model.dummy_inputs, training=False)
-    _check_encoder(model, info, loaded, checkpoint)
+        _check_encoder(model, info, loaded, checkpoint, bool(with_head))
+        whole = not info["missing_keys"] and not info["mismatched_keys"]
+        if with_head is None:
+            model = HeadedEncoder(model, task)
+            whole = model.load_head(checkpoint)
+    if needs_head and not whole:
+        raise ModelLoadError(f"{checkpoint!r} has no head for {task.kind} that {type(model).__name__} can "
+                             "take, so that its answers would be random. Fine-tune it (--refine_teacher), or "
+                             "use --teacher_backend=torch.")
     return model
 
 
@@ -75,21 +72,31 @@ def check_teacher_class(name: str, checkpoint: str) -> None:
     Raises:
         ConfigError: transformers has no TensorFlow class of that name, or the checkpoint is of another.
     """
-    from transformers import TF_MODEL_MAPPING, AutoConfig
+    from transformers import AutoConfig
 
     if name == "TFAutoModel":
         return
-    known = {found.__name__: config for config, classes in TF_MODEL_MAPPING.items()
-             for found in (classes if isinstance(classes, (tuple, list)) else (classes,))}
-    if name not in known:
+    types = _types_by_class()
+    if name not in types:
         raise ConfigError(f"--pt_teacher={name}: transformers has no TensorFlow model class of that name. "
-                          f"Expected TFAutoModel or one of {', '.join(sorted(known))}.")
+                          f"Expected TFAutoModel or one of {', '.join(sorted(types))}.")
     with quiet_transformers(), explained(checkpoint, "the config"):
-        own = type(AutoConfig.from_pretrained(checkpoint))
-    if own is not known[name]:
-        expected = next((found for found, config in known.items() if config is own), "TFAutoModel")
-        raise ConfigError(f"--pt_teacher={name}, but {checkpoint!r} is a {own.model_type} model. "
+        own = AutoConfig.from_pretrained(checkpoint).model_type
+    if own not in types[name]:
+        expected = next((found for found, kinds in types.items() if own in kinds), "TFAutoModel")
+        raise ConfigError(f"--pt_teacher={name}, but {checkpoint!r} is a {own} model. "
                           f"Expected --pt_teacher={expected}, or leave the flag out.")
+
+
+def _types_by_class() -> dict[str, set[str]]:
+    """Model types by the name of the TensorFlow class of the bare model."""
+    from transformers.models.auto.modeling_tf_auto import TF_MODEL_MAPPING_NAMES
+
+    types: dict[str, set[str]] = {}
+    for kind, names in [*TF_MODEL_MAPPING_NAMES.items(), *_ENCODER_CLASSES.items()]:
+        for name in (names,) if isinstance(names, str) else names:
+            types.setdefault(name, set()).add(kind)
+    return types
 
 
 def find_word_embeddings(model):
@@ -113,33 +120,42 @@ def find_word_embeddings(model):
         f"({type(layer).__name__}) of {type(model).__name__}. Use a teacher of another family.")
 
 
-def _is_byte_level(tokenizer) -> bool:
-    pre_tokenizer = tokenizer.backend_tokenizer.pre_tokenizer
-    return pre_tokenizer is not None and b'"ByteLevel"' in pre_tokenizer.__getstate__()
+def _require_text_encoder(checkpoint: str, config) -> None:
+    from transformers.models.auto.modeling_tf_auto import TF_MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES
 
-
-def _config(checkpoint: str, labels: Sequence[str]):
-    from transformers import TF_MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, AutoConfig
-
-    config = AutoConfig.from_pretrained(
-        checkpoint, num_labels=len(labels), id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)})
-    if type(config) not in TF_MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING:
-        families = sorted(known.model_type for known in TF_MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING)
+    if config.model_type == "transfo-xl":
+        raise ModelLoadError(f"{checkpoint!r} is a Transformer-XL: transformers gives its TensorFlow class "
+                             "random weights instead of the checkpoint's. Use a teacher of another family, "
+                             "such as XLNet.")
+    known = {*TF_MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES, *_WITHOUT_TAGGER}
+    if config.model_type not in known:
         raise ModelLoadError(
             f"{checkpoint!r} is a model of type {config.model_type!r}, for which transformers has no "
-            f"TensorFlow token classifier. Choose a checkpoint of one of these types: {', '.join(families)}.")
-    return config
+            "TensorFlow class that encodes text. Use --teacher_backend=torch, or choose a checkpoint of one "
+            f"of these types: {', '.join(sorted(known))}.")
 
 
-def _from_pretrained(checkpoint: str, config) -> tuple[Any, dict[str, list]]:
-    from transformers import TFAutoModelForTokenClassification
+def _class_with_head(config, task: Task):
+    """The auto class of transformers with a head for the task, None if it has none for this family."""
+    import transformers
 
+    auto = getattr(transformers, f"TFAutoModelFor{task.auto_class}")
+    # The heads of encoder-decoders answer from the decoder, which sees the input once more.
+    return auto if type(config) in auto._model_mapping and not config.is_encoder_decoder else None
+
+
+def _bare_class(config):
+    import transformers
+
+    return getattr(transformers, _ENCODER_CLASSES.get(config.model_type, "TFAutoModel"))
+
+
+def _from_pretrained(checkpoint: str, config, model_class) -> tuple[Any, dict[str, list]]:
     # A head with another number of labels gives way to a new one; _check_encoder refuses the rest.
     options = dict(config=config, output_loading_info=True, ignore_mismatched_sizes=True)
     with iterable_safetensors():
         try:
-            return TFAutoModelForTokenClassification.from_pretrained(checkpoint, **options)
+            return model_class.from_pretrained(checkpoint, **options)
         except OSError as error:
             if "PyTorch weights" not in str(error):
                 raise
@@ -147,13 +163,13 @@ def _from_pretrained(checkpoint: str, config) -> tuple[Any, dict[str, list]]:
             raise ModelLoadError(
                 f"{checkpoint!r} has its weights only as pytorch_model.bin, which cannot be read without "
                 f"torch. Convert them to model.safetensors, or run: pip install torch")
-        return TFAutoModelForTokenClassification.from_pretrained(checkpoint, from_pt=True, **options)
+        return model_class.from_pretrained(checkpoint, from_pt=True, **options)
 
 
-def _check_encoder(model, info: dict[str, list], loaded: int, checkpoint: str) -> None:
+def _check_encoder(model, info: dict[str, list], loaded: int, checkpoint: str, with_head: bool) -> None:
     """Raises if any variable of the encoder did not come from the file: a random teacher tells nobody."""
-    encoder = getattr(model, model.base_model_prefix)
-    heads = {layer.name for layer in model.layers if layer is not encoder}
+    encoder = getattr(model, model.base_model_prefix, None)
+    heads = {layer.name for layer in model.layers if layer is not encoder} if with_head else set()
 
     def of_encoder(key: str) -> bool:
         return re.split("[./]", key)[0] not in heads and "pooler" not in key

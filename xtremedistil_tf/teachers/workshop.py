@@ -1,4 +1,4 @@
-"""Making the run's teacher, or finding it: one fine-tuned Hugging Face directory per fingerprint."""
+"""Making the run's teachers, or finding them: one fine-tuned Hugging Face directory per fingerprint."""
 
 from __future__ import annotations
 
@@ -8,28 +8,38 @@ import pathlib
 from typing import Any, Callable, Sequence
 
 from xtremedistil_tf.atomic import atomic_directory, read_json, remove_leftovers, write_json
-from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.teachers.averaged import AveragedTeacher
+from xtremedistil_tf.teachers.backends import backend_named
 from xtremedistil_tf.teachers.checkpoints import checkpoint_fingerprint
-from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe, fine_tune
-from xtremedistil_tf.teachers.loading import load_token_classifier, load_tokenizer
-from xtremedistil_tf.teachers.model import Teacher
+from xtremedistil_tf.teachers.families import num_layers
+from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
+from xtremedistil_tf.teachers.messages import explained, quiet_transformers
+from xtremedistil_tf.teachers.protocol import LoadedTeacher
+from xtremedistil_tf.teachers.task_config import why_not_fine_tuned
+from xtremedistil_tf.teachers.tokenizers import common_tokenizer, load_tokenizer
 
 log = logging.getLogger(__name__)
 
 _RECORD = "fine-tuning.json"
+OnEpoch = Callable[[dict[str, Any]], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class FineTuned:
-    """A fine-tuned teacher on disk.
+    """A fine-tuned teacher.
 
     Attributes:
-        path: Hugging Face directory.
+        path: Hugging Face directory, or the name of one on the hub.
         fingerprint: of its weights, tokenizer and config.
         history: epochs of its fine-tuning; empty for a teacher that was given.
         seconds, cpu_seconds: wall and CPU time that took.
+        num_layers, width: of its hidden states.
+        num_heads: of its attention.
+        backend: what runs it.
     """
 
     path: pathlib.Path
@@ -37,84 +47,210 @@ class FineTuned:
     history: list[dict[str, Any]]
     seconds: float
     cpu_seconds: float
+    num_layers: int
+    width: int
+    num_heads: int
+    backend: str = "tf"
 
-    def load(self, labels: Sequence[str]) -> Teacher:
+    @classmethod
+    def at(cls, path: pathlib.Path, backend: str = "tf") -> FineTuned:
+        """The teacher in a Hugging Face directory, with the record of its fine-tuning if it has one."""
+        from transformers import AutoConfig
+
+        record = read_json(path / _RECORD) if (path / _RECORD).exists() else {}
+        with quiet_transformers(), explained(str(path), "the config"):
+            config = AutoConfig.from_pretrained(str(path))
+        return cls(path, checkpoint_fingerprint(str(path)), record.get("history", []),
+                   record.get("seconds", 0.0), record.get("cpu_seconds", 0.0), num_layers(config),
+                   config.hidden_size, getattr(config, "num_attention_heads", 0), backend)
+
+    def load(self, task: Task) -> LoadedTeacher:
         """The teacher in float32, whatever precision it was trained in."""
-        return Teacher(load_token_classifier(str(self.path), list(labels), seed=0))
+        return backend_named(self.backend).load(str(self.path), task)
 
 
-def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer, train: Sequence[Example],
-                 dev: Sequence[Example], labels: Sequence[str], data_fingerprint: str, recipe: TeacherRecipe,
-                 checkpoint_minutes: float,
-                 on_epoch: Callable[[dict[str, Any]], None] = lambda record: None) -> FineTuned:
-    """Fine-tunes the teacher below `root`, or finds it there.
+@dataclasses.dataclass(frozen=True)
+class FineTunedTeachers:
+    """One or more fine-tuned teachers, whose logits are averaged; all else comes from the first.
+
+    Attributes:
+        members: the teachers.
+    """
+
+    members: tuple[FineTuned, ...]
+
+    @property
+    def paths(self) -> list[pathlib.Path]:
+        return [member.path for member in self.members]
+
+    @property
+    def path(self) -> pathlib.Path:
+        """The first one's."""
+        return self.members[0].path
+
+    @property
+    def fingerprint(self) -> str:
+        if len(self.members) == 1:
+            return self.members[0].fingerprint
+        return fingerprint([member.fingerprint for member in self.members])
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """Epochs of all; with several teachers each record has the number of its `teacher`, from 1."""
+        if len(self.members) == 1:
+            return self.members[0].history
+        return [{"teacher": number} | record for number, member in enumerate(self.members, 1)
+                for record in member.history]
+
+    @property
+    def seconds(self) -> float:
+        return sum(member.seconds for member in self.members)
+
+    @property
+    def cpu_seconds(self) -> float:
+        return sum(member.cpu_seconds for member in self.members)
+
+    @property
+    def num_layers(self) -> int:
+        return self.members[0].num_layers
+
+    @property
+    def width(self) -> int:
+        return self.members[0].width
+
+    @property
+    def num_heads(self) -> int:
+        return self.members[0].num_heads
+
+    def load(self, task: Task) -> LoadedTeacher:
+        """The teacher, or the average of the teachers."""
+        loaded = [member.load(task) for member in self.members]
+        return loaded[0] if len(loaded) == 1 else AveragedTeacher(loaded)
+
+
+def given_teachers(roots: Sequence[pathlib.Path]) -> list[str]:
+    """Those of the folders of `--teacher_model_dir` that are Hugging Face directories themselves.
+
+    Raises:
+        ModelLoadError: several folders, and one of them is none.
+    """
+    given = [str(root) for root in roots if (root / "config.json").exists()]
+    if len(roots) > 1 and len(given) < len(roots):
+        missing = next(str(root) for root in roots if str(root) not in given)
+        raise ModelLoadError(f"--teacher_model_dir: {missing} has no config.json. With several directories "
+                             "each one is expected to hold a fine-tuned teacher.")
+    return given
+
+
+def teachers_tokenizer(checkpoints: Sequence[str], roots: Sequence[pathlib.Path] = ()):
+    """The tokenizer of the run's teachers: of those that are given, else of the pre-trained checkpoints.
+
+    Args:
+        checkpoints: resolved pre-trained checkpoints.
+        roots: folders of `--teacher_model_dir`.
+
+    Raises:
+        ConfigError: the teachers have different tokenizers.
+        ModelLoadError: a tokenizer cannot be found.
+    """
+    return common_tokenizer(given_teachers(roots) or list(checkpoints))
+
+
+def make_teachers(checkpoints: Sequence[str], roots: Sequence[pathlib.Path], tokenizer, task: Task,
+                  train: Sequence[AnyExample], dev: Sequence[AnyExample], data_fingerprint: str,
+                  recipe: TeacherRecipe, checkpoint_minutes: float, on_epoch: OnEpoch = lambda record: None,
+                  backend: str = "tf", refine: bool = False) -> FineTunedTeachers:
+    """Finds or fine-tunes every teacher; see `make_teacher`.
+
+    Args:
+        checkpoints: resolved pre-trained checkpoints, fine-tuned below the only root.
+        roots: a folder of teachers, or Hugging Face directories of fine-tuned ones, which are used instead
+            of the checkpoints.
+
+    Raises:
+        ModelLoadError: a given teacher does not fit the task.
+        ConfigError: a checkpoint would have to be fine-tuned and the backend cannot.
+    """
+    pairs = [(root, pathlib.Path(root)) for root in given_teachers(roots)]
+    pairs = pairs or [(checkpoint, roots[0]) for checkpoint in checkpoints]
+    return FineTunedTeachers(tuple(
+        make_teacher(checkpoint, root, tokenizer, task, train, dev, data_fingerprint, recipe,
+                     checkpoint_minutes, on_epoch, backend, refine) for checkpoint, root in pairs))
+
+
+def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer, task: Task, train: Sequence[AnyExample],
+                 dev: Sequence[AnyExample], data_fingerprint: str, recipe: TeacherRecipe,
+                 checkpoint_minutes: float, on_epoch: OnEpoch = lambda record: None, backend: str = "tf",
+                 refine: bool = False) -> FineTuned:
+    """Fine-tunes the teacher below `root`, or finds it there; one that answers the task is used as it is.
 
     Args:
         checkpoint: resolved pre-trained checkpoint.
-        root: folder of teachers; a Hugging Face directory in itself is used as it is.
+        root: folder of teachers; a Hugging Face directory in itself is taken instead of the checkpoint.
         tokenizer: the checkpoint's tokenizer.
-        train, dev, labels: the task.
+        task: what the teacher learns.
+        train, dev: labelled examples.
         data_fingerprint: of the labelled data.
         recipe: settings of fine-tuning.
         checkpoint_minutes: minutes between checkpoints of the fine-tuning.
         on_epoch: receives each epoch's record.
+        backend: what fine-tunes and runs it: tf, torch or onnx.
+        refine: whether to fine-tune also what answers the task already; a given directory's result is
+            kept in <root>-refined.
+
+    Raises:
+        ModelLoadError: a given teacher does not fit the task.
+        ConfigError: it would have to be fine-tuned and the backend cannot.
     """
-    if (root / "config.json").exists():
-        return _given(root, labels)
-    identity = {"checkpoint": checkpoint_fingerprint(checkpoint), "data": data_fingerprint,
-                "labels": list(labels), "recipe": dataclasses.asdict(recipe)}
+    given = (root / "config.json").exists()
+    if given:
+        checkpoint, root = str(root), root.with_name(f"{root.name}-refined")
+    problem = why_not_fine_tuned(checkpoint, task)
+    if problem and given:
+        raise ModelLoadError(f"--teacher_model_dir={checkpoint}: {problem}. Give a teacher fine-tuned for "
+                             "this task, or another folder, in which one will be fine-tuned.")
+    if not problem and not refine:
+        log.info("teacher %s: it answers the task already and is used as it is%s", checkpoint,
+                 "" if given else "; --refine_teacher fine-tunes it on your labels")
+        return FineTuned.at(pathlib.Path(checkpoint), backend)
+    fine_tune = backend_named(backend).fine_tune
+    if fine_tune is None:
+        raise ConfigError(f"--teacher_backend={backend} cannot fine-tune {checkpoint!r}"
+                          f"{f' ({problem})' if problem else ''}. Give a teacher that is fine-tuned for the "
+                          "task, or use --teacher_backend=tf or torch.")
+    identity = {"checkpoint": checkpoint_fingerprint(checkpoint), "data": data_fingerprint, "kind": task.kind,
+                "labels": task.labels, "backend": backend, "recipe": dataclasses.asdict(recipe)}
     path = root / fingerprint(identity)[:8]
     remove_leftovers(root)
-    if not (path / _RECORD).exists():
-        _explain_change(root, path, identity)
-        state_file = root / f"{path.name}-progress.npz"
-        teacher, result = fine_tune(checkpoint, tokenizer, train, dev, labels, recipe, state_file,
-                                    checkpoint_minutes, on_epoch)
-        with atomic_directory(path) as part:
-            teacher.classifier.save_pretrained(part, safe_serialization=True)
-            tokenizer.save_pretrained(part)
-            write_json(part / _RECORD, {"identity": identity, "history": result.history,
-                                        "best_epoch": result.best_epoch, "seconds": result.seconds,
-                                        "cpu_seconds": result.cpu_seconds})
-        state_file.unlink(missing_ok=True)
-    else:
+    if (path / _RECORD).exists():
         log.info("teacher %s: already fine-tuned", path)
-    record = read_json(path / _RECORD)
-    return FineTuned(path, checkpoint_fingerprint(str(path)), record["history"], record["seconds"],
-                     record.get("cpu_seconds", 0.0))
-
-
-def _given(root: pathlib.Path, labels: Sequence[str]) -> FineTuned:
-    names = read_json(root / "config.json").get("id2label", {})
-    own = [names[str(i)] for i in range(len(names)) if str(i) in names]
-    if own != list(labels):
-        raise ModelLoadError(f"--teacher_model_dir={root}: its labels are {', '.join(own) or 'not named'}; the "
-                             f"task's are {', '.join(labels)}. Give a teacher fine-tuned for these labels, in "
-                             "this order, or another folder, in which one will be fine-tuned.")
-    log.info("teacher %s: given, used as it is", root)
-    record = read_json(root / _RECORD) if (root / _RECORD).exists() else {"history": [], "seconds": 0.0}
-    return FineTuned(root, checkpoint_fingerprint(str(root)), record["history"], record["seconds"],
-                     record.get("cpu_seconds", 0.0))
+        return FineTuned.at(path, backend)
+    _explain_change(root, path, identity)
+    state_file = root / f"{path.name}-progress.npz"
+    teacher, result = fine_tune(checkpoint, tokenizer, task, train, dev, recipe, state_file,
+                                checkpoint_minutes, on_epoch)
+    with atomic_directory(path) as part:
+        teacher.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        write_json(part / _RECORD, {"identity": identity, "history": result.history,
+                                    "best_epoch": result.best_epoch, "seconds": result.seconds,
+                                    "cpu_seconds": result.cpu_seconds})
+    for left in root.glob(f"{path.name}-progress.*"):
+        left.unlink()
+    return FineTuned.at(path, backend)
 
 
 def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, Any]) -> None:
     for record in sorted(root.glob(f"*/{_RECORD}")):
         before = read_json(record)["identity"]
-        changed = [key for key in ("checkpoint", "data", "labels") if before.get(key) != identity[key]]
-        changed += [f"{key} {before['recipe'].get(key)} -> {value}" for key, value in identity["recipe"].items()
-                    if before["recipe"].get(key) != value]
+        changed = [key for key in ("checkpoint", "data", "kind", "labels", "backend")
+                   if before.get(key) != identity[key]]
+        changed += [f"{key} {before['recipe'].get(key)} -> {value}"
+                    for key, value in identity["recipe"].items() if before["recipe"].get(key) != value]
         log.warning("a teacher was fine-tuned with other settings (%s): a new one is made in %s, the "
                         "earlier stays in %s", ", ".join(changed), path, record.parent)
 
 
 def tokenizer_of(checkpoint: str):
-    """The checkpoint's fast tokenizer.
-
-    Raises:
-        ModelLoadError: it has no padding token.
-    """
-    tokenizer = load_tokenizer(checkpoint)
-    if tokenizer.pad_token_id is None:
-        raise ModelLoadError(f"the tokenizer of {checkpoint} has no padding token; expected one in its "
-                             "tokenizer_config.json.")
-    return tokenizer
+    """The checkpoint's tokenizer, see `load_tokenizer`."""
+    return load_tokenizer(checkpoint)
