@@ -41,3 +41,31 @@ def test_every_strategy_of_the_flag_has_phases():
 def test_an_unknown_strategy_is_refused():
     with pytest.raises(ConfigError, match="D9.*expected one of D0S"):
         phases_of("D9", GROUPS)
+
+
+LAYERS = ("head", "projection", *(f"layer_{i}" for i in range(12, 0, -1)), "embedding")
+
+
+def test_every_layer_of_a_deep_student_can_have_its_own_step():
+    phases = phases_of("D4.2", LAYERS)
+    assert [p.unfrozen for p in phases[1:16]] == [LAYERS[:n] for n in range(1, 16)]
+    assert sorted(p.name for p in phases) == [p.name for p in phases]
+    assert phases[3].name == "2.03-logits-layer_12"
+
+
+def test_blocks_are_unfrozen_together():
+    blocks = (("head",), ("projection",), LAYERS[2:14], ("embedding",))
+    phases = phases_of("D4.2", LAYERS, blocks)
+    assert [p.unfrozen for p in phases[1:5]] == [LAYERS[:1], LAYERS[:2], LAYERS[:14], LAYERS]
+    assert [p.name for p in phases[1:5]] == ["2.1-logits-head", "2.2-logits-projection",
+                                             "2.3-logits-layer_12-to-layer_1", "2.4-logits-embedding"]
+    assert phases[0].unfrozen == LAYERS[1:] and phases[0].layers == ()
+
+
+def test_representations_can_be_taught_one_by_one():
+    steps = (("projection", "embedding"), ("projection", "layer_2", "layer_1"), ("projection", "layer_3"))
+    phases = phases_of("D4.1", LAYERS, representation_steps=steps)
+    assert [p.stage for p in phases] == 3 * ["representation"] + ["logits", "labels"]
+    assert [(p.unfrozen, p.layers) for p in phases[:3]] == [(step, (i,)) for i, step in enumerate(steps)]
+    assert [p.name for p in phases[:2]] == ["1.1-representation", "1.2-representation"]
+    assert [p.stage for p in phases_of("D0S", LAYERS, representation_steps=steps)] == ["labels"]

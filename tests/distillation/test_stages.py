@@ -9,11 +9,14 @@ import tf_keras
 
 from xtremedistil_tf.distillation.stages import (JointStage, JointWeights, LabelStage, LogitStage,
                                                  RepresentationStage)
+from xtremedistil_tf.distillation.signals import RepresentationSignal
 from xtremedistil_tf.students.bilstm import BiLSTMShape
-from xtremedistil_tf.students.model_directory import new_student
+from xtremedistil_tf.students.registry import new_student
+from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.training.losses import label_loss, logit_loss, representation_kl, representation_mse
 from xtremedistil_tf.training.optimizers import RowAdam
 
+TASK = TaggingTask(["O", "B-A", "I-A"])
 GROUPS = ("head", "projection", "bilstm", "embedding")
 
 
@@ -31,19 +34,20 @@ def batch():
             "word_starts": tf.constant(rng.random((4, 7)) < 0.5, tf.float32),
             "labels": tf.constant(rng.integers(0, 3, (4, 7)), tf.int32),
             "teacher_logits": tf.constant(rng.normal(size=(4, 7, 3)), tf.float32),
-            "teacher_hidden": tf.constant(rng.normal(size=(4, 7, 6)), tf.float16)}
+            "teacher_hidden": tf.constant(rng.normal(size=(4, 7, 1, 6)), tf.float16)}
 
 
 def stages(student):
-    return {"representation": RepresentationStage(student), "mse": RepresentationStage(student, "mse"),
-            "logits": LogitStage(student), "labels": LabelStage(student)}
+    return {"representation": RepresentationStage(student, TASK, RepresentationSignal("kl")),
+            "mse": RepresentationStage(student, TASK, RepresentationSignal("mse")),
+            "logits": LogitStage(student, TASK), "labels": LabelStage(student, TASK)}
 
 
 def test_losses_are_the_formulas_on_the_right_tokens(student, batch):
     outputs = student(batch)
     mask = tf.cast(batch["attention_mask"], tf.float32)
-    expected = {"representation": representation_kl(batch["teacher_hidden"], outputs["representation"], mask),
-                "mse": representation_mse(batch["teacher_hidden"], outputs["representation"], mask),
+    expected = {"representation": representation_kl(batch["teacher_hidden"][:, :, 0], outputs["representations"][0], mask),
+                "mse": representation_mse(batch["teacher_hidden"][:, :, 0], outputs["representations"][0], mask),
                 "logits": logit_loss(batch["teacher_logits"], outputs["logits"], batch["word_starts"]),
                 "labels": label_loss(batch["labels"], outputs["logits"], batch["word_starts"])}
     for name, stage in stages(student).items():
@@ -51,12 +55,13 @@ def test_losses_are_the_formulas_on_the_right_tokens(student, batch):
 
 
 def test_joint_loss_is_the_weighted_sum(student, batch):
-    stage = JointStage(student, JointWeights(label=2.0, representation=10.0, logit=0.5))
+    stage = JointStage(student, TASK, JointWeights(label=2.0, representation=10.0, logit=0.5),
+                       RepresentationSignal())
     losses = {k: float(v) for k, v in stage.test_step({"labelled": batch, "transfer": batch}).items()}
     single = {name: float(s.test_step(batch)["loss"]) for name, s in stages(student).items()}
     assert losses["loss"] == pytest.approx(
         2 * single["labels"] + 10 * single["representation"] + 0.5 * single["logits"], rel=1e-5)
-    assert "representation_loss" not in JointStage(student, JointWeights()).test_step(
+    assert "representation_loss" not in JointStage(student, TASK, JointWeights(), RepresentationSignal()).test_step(
         {"labelled": batch, "transfer": batch})
 
 
@@ -79,7 +84,7 @@ def test_a_frozen_group_costs_no_backward_time(student, batch):
     """An LSTM is one call in the graph of a step, and another for its gradient; frozen, only the first."""
     def lstm_calls(unfrozen):
         student.unfreeze(unfrozen)
-        stage = LogitStage(student)
+        stage = LogitStage(student, TASK)
         stage.compile(optimizer=RowAdam(1e-2))
         stage.optimizer.build(stage.trainable_variables)
         graph = tf.function(stage.train_step).get_concrete_function(batch).graph.as_graph_def()
@@ -95,7 +100,7 @@ def test_mixed_precision_keeps_losses_and_weights_in_float32(batch, policy):
 
     with precision(policy):
         student = new_student(BiLSTMShape(30, 4, 5, 6, 3))
-        stage = LabelStage(student)
+        stage = LabelStage(student, TASK)
         stage.compile(optimizer=RowAdam(1e-2))
         first = float(stage.train_step(batch)["loss"])
         for _ in range(30):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,9 +12,12 @@ from scipy.special import erf, expit
 
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.students.bilstm import BiLSTMShape
-from xtremedistil_tf.students.model_directory import load_student, new_student, save_student
+from xtremedistil_tf.students.model_directory import load_student, save_student
+from xtremedistil_tf.students.registry import deployed, new_student
+from xtremedistil_tf.tasks.tagging import TaggingTask
 
-SHAPE = BiLSTMShape(vocab_size=50, embedding_size=6, lstm_units=5, teacher_width=8, num_labels=3)
+LABELS = ["O", "B-A", "I-A"]
+SHAPE = BiLSTMShape(vocab_size=50, embedding_size=6, lstm_units=5, teacher_width=8, num_outputs=3)
 
 
 @pytest.fixture
@@ -48,8 +53,24 @@ def test_forward_pass_is_the_papers(student):
     z = states @ kernel + bias
     z = z * 0.5 * (1 + erf(z / np.sqrt(2)))
     kernel, bias = student.head.get_weights()
-    np.testing.assert_allclose(outputs["representation"][0], z, atol=1e-5)
+    np.testing.assert_allclose(outputs["representations"][0][0], z, atol=1e-5)
     np.testing.assert_allclose(outputs["logits"][0], z @ kernel + bias, atol=1e-5)
+
+
+def test_one_answer_for_the_input_reads_the_last_states_of_both_directions():
+    tf_keras.utils.set_random_seed(1)
+    student = new_student(dataclasses.replace(SHAPE, per_piece=False))
+    ids = np.array([[7, 3, 9, 12, 5], [4, 8, 0, 0, 0]])
+    outputs = student(inputs(ids, [5, 2]))
+    weights, (kernel, bias) = student.bilstm.get_weights(), student.projection.get_weights()
+    for row, length in enumerate([5, 2]):
+        embedded = student.embedding.get_weights()[0][ids[row, :length]]
+        last = np.concatenate([lstm(embedded, *weights[:3])[-1], lstm(embedded[::-1], *weights[3:])[-1]])
+        z = last @ kernel + bias
+        z = z * 0.5 * (1 + erf(z / np.sqrt(2)))
+        head_kernel, head_bias = student.head.get_weights()
+        np.testing.assert_allclose(outputs["representations"][0][row, 0], z, atol=1e-5)
+        np.testing.assert_allclose(outputs["logits"][row], z @ head_kernel + head_bias, atol=1e-5)
 
 
 def test_padding_changes_nothing(student):
@@ -68,6 +89,19 @@ def test_groups_cover_all_weights_from_the_top_down(student):
     assert {id(v) for v in student.trainable_variables} == {id(v) for v in student.head.variables}
 
 
+def test_a_frozen_table_is_no_group():
+    student = new_student(dataclasses.replace(SHAPE, freeze_word_embedding=True))
+    assert student.groups == ("head", "projection", "bilstm") == sum(student.shape.blocks, ())
+    student.unfreeze(student.groups)
+    assert id(student.word_embeddings) not in {id(v) for v in student.trainable_variables}
+
+
+def test_the_deployed_student_answers_the_same(student):
+    ids = np.random.default_rng(0).integers(1, 50, (3, 9))
+    np.testing.assert_array_equal(deployed(student)(inputs(ids, [9, 4, 1]))["logits"],
+                                  student(inputs(ids, [9, 4, 1]))["logits"])
+
+
 def test_parameter_count_is_the_papers():
     # XtremeDistil's E=300, H=600 row is 31.8 M parameters with the pieces of its data; with all 119,547
     # pieces of mBERT the formula gives the figure below.
@@ -77,9 +111,9 @@ def test_parameter_count_is_the_papers():
 
 
 def test_model_directory_round_trip(student, tiny_tokenizer, tmp_path):
-    save_student(tmp_path, student, tiny_tokenizer, ["O", "B-A", "I-A"], {"task": "t"})
+    save_student(tmp_path, student, tiny_tokenizer, TaggingTask(LABELS), {"task": "t"})
     saved = load_student(tmp_path)
-    assert (saved.labels, saved.config) == (["O", "B-A", "I-A"], {"task": "t"})
+    assert (saved.task.labels, saved.config) == (LABELS, {"task": "t"})
     assert saved.tokenizer.get_vocab() == tiny_tokenizer.get_vocab()
     for a, b in zip(student.get_weights(), saved.student.get_weights()):
         np.testing.assert_array_equal(a, b)
@@ -92,7 +126,7 @@ def test_a_directory_that_is_none_is_named(tmp_path):
 
 
 def test_damaged_weights_are_named(student, tiny_tokenizer, tmp_path):
-    save_student(tmp_path, student, tiny_tokenizer, ["O", "B-A", "I-A"], {})
+    save_student(tmp_path, student, tiny_tokenizer, TaggingTask(LABELS), {})
     weights = tmp_path / "xtremedistil.weights.h5"
     weights.write_bytes(weights.read_bytes()[:200])
     with pytest.raises(ModelLoadError, match="the student cannot be read"):

@@ -17,7 +17,9 @@ from xtremedistil_tf.distillation import schedule
 from xtremedistil_tf.distillation.data import JointBatches, Split, joint_validation_batches, validation_batches
 from xtremedistil_tf.distillation.stages import (JointStage, JointWeights, LabelStage, LogitStage,
                                                  RepresentationStage)
+from xtremedistil_tf.distillation.signals import RepresentationSignal
 from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, train_phase
 from xtremedistil_tf.training.optimizers import RowAdam, cosine_schedule
 from xtremedistil_tf.training.stage import Stage
@@ -41,7 +43,7 @@ class PhaseSettings:
     patience: int
     learning_rate: float
     final_learning_rate: float
-    representation_loss: str
+    signal: RepresentationSignal
     weights: tuple[float, float, float]
     policy: str
     seed: int
@@ -84,6 +86,7 @@ class Runner:
 
     Args:
         student: built student; its weights are the starting point.
+        task: what it learns.
         data: what to train on.
         settings_of: phase -> its settings.
         folder: where phases are kept, as `<phase>-<fingerprint>/`.
@@ -93,11 +96,11 @@ class Runner:
         score: measures the student on the dev set after each phase, for the record only.
     """
 
-    def __init__(self, student, data: DistillationData, settings_of: Callable[[schedule.Phase], PhaseSettings],
-                 folder: pathlib.Path, start: str, checkpoint_minutes: float,
+    def __init__(self, student, task: Task, data: DistillationData,
+                 settings_of: Callable[[schedule.Phase], PhaseSettings], folder: pathlib.Path, start: str, checkpoint_minutes: float,
                  on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda phase, record: None,
                  score: Callable[[], dict[str, float]] = dict):
-        self._student, self._data, self._settings_of = student, data, settings_of
+        self._student, self._task, self._data, self._settings_of = student, task, data, settings_of
         self._folder, self._fingerprint = folder, start
         self._checkpoint_minutes = checkpoint_minutes
         self._on_epoch, self._score = on_epoch, score
@@ -153,7 +156,10 @@ class Runner:
         for folder in sorted(self._folder.glob(f"{phase.name}-*")):
             if folder.name.endswith(self._fingerprint[:8]) or not (folder / "result.npz").exists():
                 continue
-            before = load_state(folder / "result.npz")[1]["settings"]
+            try:
+                before = load_state(folder / "result.npz")[1]["settings"]
+            except (OSError, ValueError):
+                continue
             changed = [f"{key} {before.get(key)} -> {value}" for key, value in values.items()
                        if before.get(key) != (list(value) if isinstance(value, tuple) else value)]
             why = ", ".join(changed) or "an earlier phase, the teacher or the data changed"
@@ -161,15 +167,16 @@ class Runner:
                             "result stays in %s", phase.name, why, folder)
 
     def _stage(self, phase: schedule.Phase, settings: PhaseSettings) -> Stage:
+        signal = settings.signal
         if phase.stage == schedule.REPRESENTATION:
-            return RepresentationStage(self._student, settings.representation_loss)
+            return RepresentationStage(self._student, self._task, signal)
         if phase.stage == schedule.LOGITS:
-            return LogitStage(self._student)
+            return LogitStage(self._student, self._task)
         if phase.stage == schedule.LABELS:
-            return LabelStage(self._student)
+            return LabelStage(self._student, self._task)
         label, representation, logit = settings.weights
         weights = JointWeights(label, representation if phase.with_representation else 0.0, logit)
-        return JointStage(self._student, weights, settings.representation_loss)
+        return JointStage(self._student, self._task, weights, signal)
 
     def _train(self, phase: schedule.Phase, settings: PhaseSettings, stage: Stage,
                checkpoint: pathlib.Path) -> PhaseResult:

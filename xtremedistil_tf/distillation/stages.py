@@ -4,57 +4,53 @@ from __future__ import annotations
 
 import dataclasses
 
-import tensorflow as tf
-
-from xtremedistil_tf.training.losses import REPRESENTATION_LOSSES, label_loss, logit_loss
+from xtremedistil_tf.distillation.signals import RepresentationSignal, signal_mask
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.training.losses import total
 from xtremedistil_tf.training.stage import Stage
 
 
 class RepresentationStage(Stage):
     """Stage 1: the student's projected states imitate the teacher's hidden states.
 
-    Batches: `input_ids`, `attention_mask`, `teacher_hidden` [batch, time, width].
+    Batches: the task's `text_columns`, `attention_mask`, and what the signal reads.
     """
 
-    def __init__(self, student, representation_loss: str = "kl"):
-        super().__init__(student, "representation_stage")
-        self._representation_loss = REPRESENTATION_LOSSES[representation_loss]
+    def __init__(self, student, task: Task, signal: RepresentationSignal):
+        super().__init__(student, task, "representation_stage")
+        self.signal = signal
 
     def losses_of(self, batch, training):
-        outputs = self(batch, training=training)
-        mask = tf.cast(batch["attention_mask"], tf.float32)
-        return {"loss": self._representation_loss(batch["teacher_hidden"], outputs["representation"], mask)}
+        return self.signal.losses(batch, self(batch, training=training))
 
     def weight_of(self, batch):
-        return tf.reduce_sum(tf.cast(batch["attention_mask"], tf.float32))
+        return total(signal_mask(batch))
 
 
 class LogitStage(Stage):
-    """Stage 2: the student's logits imitate the teacher's, at the first piece of each word.
+    """Stage 2: the student's logits imitate the teacher's wherever the task has an answer.
 
-    Batches: `input_ids`, `attention_mask`, `word_starts`, `teacher_logits` [batch, time, labels].
+    Batches: the task's `text_columns`, `attention_mask`, `teacher_logits`.
     """
 
-    def __init__(self, student):
-        super().__init__(student, "logit_stage")
+    def __init__(self, student, task: Task):
+        super().__init__(student, task, "logit_stage")
 
     def losses_of(self, batch, training):
-        logits = self(batch, training=training)["logits"]
-        return {"loss": logit_loss(batch["teacher_logits"], logits, batch["word_starts"])}
+        return {"loss": self.task.logit_loss(batch, self(batch, training=training)["logits"])}
 
 
 class LabelStage(Stage):
-    """Stage 3: cross-entropy with the gold labels.
+    """Stage 3: the task's loss against the gold labels.
 
-    Batches: `input_ids`, `attention_mask`, `word_starts`, `labels` int32 [batch, time].
+    Batches: the task's `text_columns` and `label_columns`, and `attention_mask`.
     """
 
-    def __init__(self, student):
-        super().__init__(student, "label_stage")
+    def __init__(self, student, task: Task):
+        super().__init__(student, task, "label_stage")
 
     def losses_of(self, batch, training):
-        logits = self(batch, training=training)["logits"]
-        return {"loss": label_loss(batch["labels"], logits, batch["word_starts"])}
+        return {"loss": self.task.label_loss(batch, self(batch, training=training)["logits"])}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,25 +68,20 @@ class JointStage(Stage):
     Batches: dict with `labelled` (as for LabelStage) and `transfer` (as for the other two).
     """
 
-    def __init__(self, student, weights: JointWeights, representation_loss: str = "kl"):
-        super().__init__(student, "joint_stage")
-        self._weights = weights
-        self._representation_loss = REPRESENTATION_LOSSES[representation_loss]
+    def __init__(self, student, task: Task, weights: JointWeights, signal: RepresentationSignal):
+        super().__init__(student, task, "joint_stage")
+        self._weights, self.signal = weights, signal
 
     def losses_of(self, batch, training):
         labelled, transfer = batch["labelled"], batch["transfer"]
-        logits = self(labelled, training=training)["logits"]
-        losses = {"label_loss": label_loss(labelled["labels"], logits, labelled["word_starts"])}
+        losses = {"label_loss": self.task.label_loss(labelled, self(labelled, training=training)["logits"])}
         outputs = self(transfer, training=training)
-        losses["logit_loss"] = logit_loss(transfer["teacher_logits"], outputs["logits"],
-                                          transfer["word_starts"])
-        total = self._weights.label * losses["label_loss"] + self._weights.logit * losses["logit_loss"]
+        losses["logit_loss"] = self.task.logit_loss(transfer, outputs["logits"])
+        loss = self._weights.label * losses["label_loss"] + self._weights.logit * losses["logit_loss"]
         if self._weights.representation:
-            mask = tf.cast(transfer["attention_mask"], tf.float32)
-            losses["representation_loss"] = self._representation_loss(
-                transfer["teacher_hidden"], outputs["representation"], mask)
-            total += self._weights.representation * losses["representation_loss"]
-        return {"loss": total} | losses
+            losses["representation_loss"] = self.signal.losses(transfer, outputs)["loss"]
+            loss += self._weights.representation * losses["representation_loss"]
+        return {"loss": loss} | losses
 
     def weight_of(self, batch):
-        return tf.reduce_sum(batch["transfer"]["word_starts"])
+        return self.task.weight_of(batch["transfer"])

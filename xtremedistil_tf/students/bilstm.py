@@ -21,28 +21,51 @@ class BiLSTMShape:
         embedding_size: E.
         lstm_units: H, each direction.
         teacher_width: width of the teacher's hidden states, onto which the student is projected.
-        num_labels: classes of the head.
+        num_outputs: width of the logits.
         dropout: rate after the embeddings and after the BiLSTM.
+        per_piece: whether the head answers for every piece, or once for the whole input.
+        freeze_word_embedding: the embedding table never trains.
     """
 
     vocab_size: int
     embedding_size: int
     lstm_units: int
     teacher_width: int
-    num_labels: int
+    num_outputs: int
     dropout: float = 0.2
+    per_piece: bool = True
+    freeze_word_embedding: bool = False
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Layer groups from the top down: the order of gradual unfreezing."""
+        return (HEAD, PROJECTION, BILSTM, *([EMBEDDING] * (not self.freeze_word_embedding)))
+
+    def with_vocabulary(self, size: int, pad_token_id: int) -> BiLSTMShape:
+        """The same with another number of pieces."""
+        return dataclasses.replace(self, vocab_size=size)
+
+    @property
+    def blocks(self) -> tuple[tuple[str, ...], ...]:
+        """The groups for unfreezing in coarser steps; there are none here."""
+        return tuple((group,) for group in self.groups)
 
 
 class BiLSTMStudent(tf_keras.Model):
     """Word pieces -> embedding -> dropout -> BiLSTM -> dropout -> GELU projection -> head.
 
     The projection is shared over time steps (XtremeDistil: z_s = GELU(W_f h + b_f)). The LSTMs skip
-    padded steps, so an answer does not depend on how much padding a batch holds.
+    padded steps, so an answer does not depend on how much padding a batch holds. Where one answer is
+    wanted for the whole input, the first piece has the last states of both directions (XtremeDistil,
+    classification), so that it corresponds to the teacher's first piece.
 
     Inputs of `call`: dict with `input_ids` and `attention_mask`, int32 [batch, time], padding on the
-    right. Output: dict with `logits` float32 [batch, time, num_labels] and `representation`
-    [batch, time, teacher_width].
+    right. Output: dict with `logits` float32 [batch, time, num_outputs] or [batch, num_outputs], and
+    `representations`, a tuple of one tensor [batch, time, teacher_width].
     """
+
+    kind = "bilstm"
+    Shape = BiLSTMShape
 
     def __init__(self, shape: BiLSTMShape):
         super().__init__(name="bilstm_student")
@@ -53,23 +76,34 @@ class BiLSTMStudent(tf_keras.Model):
             tf_keras.layers.LSTM(shape.lstm_units, return_sequences=True), name=BILSTM)
         self.bilstm_dropout = tf_keras.layers.Dropout(shape.dropout)
         self.projection = tf_keras.layers.Dense(shape.teacher_width, activation="gelu", name=PROJECTION)
-        self.head = tf_keras.layers.Dense(shape.num_labels, dtype="float32", name=HEAD)
+        self.head = tf_keras.layers.Dense(shape.num_outputs, dtype="float32", name=HEAD)
 
     #: The student has no longest input: sentences are never cut into windows.
     max_length = None
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """Layer groups from the top down."""
+        return self.shape.groups
+
+    @property
     def layer_groups(self) -> dict[str, Sequence[tf_keras.layers.Layer]]:
-        """Name -> layers, from the top down: the order of gradual unfreezing."""
+        """The layers of each group."""
         return {HEAD: [self.head], PROJECTION: [self.projection], BILSTM: [self.bilstm],
                 EMBEDDING: [self.embedding]}
+
+    def get_config(self):
+        return dataclasses.asdict(self.shape)
 
     def call(self, inputs, training=False):
         mask = tf.cast(inputs["attention_mask"], tf.bool)
         states = self.embedding_dropout(self.embedding(inputs["input_ids"]), training=training)
-        states = self.bilstm_dropout(self.bilstm(states, mask=mask, training=training), training=training)
-        representation = self.projection(states)
-        return {"logits": self.head(representation), "representation": representation}
+        states = self.bilstm(states, mask=mask, training=training)
+        if not self.shape.per_piece:
+            states = _summary_first(states, mask)
+        representation = self.projection(self.bilstm_dropout(states, training=training))
+        logits = self.head(representation if self.shape.per_piece else representation[:, 0])
+        return {"logits": logits, "representations": (representation,)}
 
     def build_variables(self) -> None:
         """Makes the variables by one call on a batch of one piece."""
@@ -80,8 +114,31 @@ class BiLSTMStudent(tf_keras.Model):
         """Sets the embedding table, float32 [vocab_size, embedding_size]."""
         self.embedding.set_weights([table])
 
+    @property
+    def word_embeddings(self) -> tf.Variable:
+        """float32 [vocab_size, embedding_size]."""
+        return self.embedding.embeddings
+
     def unfreeze(self, groups: Sequence[str]) -> None:
         """Makes exactly the named groups trainable; the others get no gradient and no backward pass."""
         for name, layers in self.layer_groups.items():
             for layer in layers:
                 layer.trainable = name in groups
+
+    @property
+    def deployed_shape(self) -> BiLSTMShape:
+        """The shape without what only distillation needs: all of it, as the head reads the projection."""
+        return self.shape
+
+    def copy_deployed(self, student: BiLSTMStudent) -> None:
+        """Gives a student of `deployed_shape` this one's weights, so that it answers the same."""
+        student.set_weights(self.get_weights())
+
+
+def _summary_first(states: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Gives the first step the forward LSTM's state at the last real step; the backward one's is there."""
+    width = states.shape[-1] // 2
+    last = tf.maximum(tf.reduce_sum(tf.cast(mask, tf.int32), 1) - 1, 0)
+    forward = tf.gather(states[:, :, :width], last, batch_dims=1)
+    first = tf.concat([forward, states[:, 0, width:]], -1)
+    return tf.concat([first[:, None], states[:, 1:]], 1)

@@ -12,9 +12,13 @@ from typing import Any, Mapping
 
 from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.students.bilstm import BiLSTMShape, BiLSTMStudent
+from xtremedistil_tf.students.original_directory import is_original, load_original
+from xtremedistil_tf.students.registry import new_student, shape_from_json
+from xtremedistil_tf.tasks.registry import make_task
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 
-FORMAT = 1
+FORMAT = 2
 CONFIG_FILE = "xtremedistil-config.json"
 WEIGHTS_FILE = "xtremedistil.weights.h5"
 _VERSIONED = ("tensorflow", "tf-keras", "transformers", "tokenizers", "numpy")
@@ -27,24 +31,19 @@ class SavedStudent:
     Attributes:
         student: float32 student with its weights.
         tokenizer: fast tokenizer of transformers.
-        labels: label names, in the order of the logits.
+        task: what it answers, with its labels.
         config: the run's whole configuration as a dict.
+        weights_file: file that the weights came from.
     """
 
-    student: BiLSTMStudent
+    student: Any
     tokenizer: Any
-    labels: list[str]
+    task: Task
     config: Mapping[str, Any]
+    weights_file: pathlib.Path
 
 
-def new_student(shape: BiLSTMShape) -> BiLSTMStudent:
-    """A built student under the current precision policy, with fresh weights from the global seed."""
-    student = BiLSTMStudent(shape)
-    student.build_variables()
-    return student
-
-
-def save_student(model_dir: pathlib.Path, student: BiLSTMStudent, tokenizer, labels: list[str],
+def save_student(model_dir: pathlib.Path, student, tokenizer, task: Task,
                  config: Mapping[str, Any]) -> None:
     """Writes the model directory; the configuration is last, so a directory with it is whole."""
     model_dir.mkdir(parents=True, exist_ok=True)
@@ -55,27 +54,30 @@ def save_student(model_dir: pathlib.Path, student: BiLSTMStudent, tokenizer, lab
             if os.path.exists(file):
                 os.replace(file, model_dir / os.path.basename(file))
     write_json(model_dir / CONFIG_FILE, {
-        "format": FORMAT, "student_type": "bilstm", "student": dataclasses.asdict(student.shape),
-        "labels": labels, "config": dict(config), "versions": versions()})
+        "format": FORMAT, "student_type": student.kind, "student": dataclasses.asdict(student.shape),
+        "task": {"kind": task.kind, "labels": task.labels, "options": task.options},
+        "config": dict(config), "versions": versions()})
 
 
 def load_student(model_dir: pathlib.Path) -> SavedStudent:
-    """Reads a model directory.
+    """Reads a model directory, also one that XtremeDistilTransformers wrote.
 
     Raises:
         ModelLoadError: not a model directory, an unfinished one, or one of a newer format.
     """
-    from transformers import AutoTokenizer
-
-    facts = _read_config(pathlib.Path(model_dir))
-    student = new_student(BiLSTMShape(**facts["student"]))
+    model_dir = pathlib.Path(model_dir)
+    facts = _read_config(model_dir)
+    if is_original(facts):
+        return SavedStudent(**load_original(model_dir, facts))
+    student = new_student(shape_from_json(facts["student_type"], facts["student"]))
     try:
         student.load_weights(model_dir / WEIGHTS_FILE)
-        tokenizer = AutoTokenizer.from_pretrained(model_dir, use_fast=True)
+        tokenizer = load_tokenizer(str(model_dir))
     except (OSError, ValueError) as error:
         raise ModelLoadError(f"{model_dir}: the student cannot be read ({error}). Run the distillation command "
                              "again: it rewrites the directory from its checkpoints.") from error
-    return SavedStudent(student, tokenizer, facts["labels"], facts["config"])
+    task = make_task(facts["task"]["kind"], facts["task"]["labels"], **facts["task"]["options"])
+    return SavedStudent(student, tokenizer, task, facts["config"], model_dir / WEIGHTS_FILE)
 
 
 def _read_config(model_dir: pathlib.Path) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def _read_config(model_dir: pathlib.Path) -> dict[str, Any]:
         facts = read_json(path)
     except ValueError as error:
         raise ModelLoadError(f"{path}: not valid JSON ({error}).") from error
-    if facts.get("format") != FORMAT:
+    if facts.get("format") != FORMAT and not is_original(facts):
         raise ModelLoadError(f"{path}: format {facts.get('format')}, this version reads {FORMAT}. Upgrade "
                              "xtremedistil-tf, or distil again.")
     return facts

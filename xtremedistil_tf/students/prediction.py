@@ -1,44 +1,41 @@
-"""Tagging sentences with a student."""
+"""Answering examples with a student."""
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Iterable
 
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.batching.pipeline import padded_batches
-from xtremedistil_tf.batching.plan import BatchPlan
+from xtremedistil_tf.batching.inference import in_order, run_over
 from xtremedistil_tf.batching.ragged import FeatureSource
-from xtremedistil_tf.tasks.tagging import decode, prediction_features
+from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.tasks.task import Task
 
 
-class StudentTagger:
-    """Tags pre-split sentences of any length.
+class StudentPredictor:
+    """Answers examples of any length.
 
     Args:
         student: student model.
         tokenizer: its fast tokenizer.
-        labels: label names.
-        batch_size: most sentences in a batch.
+        task: what it answers.
+        batch_size: most inputs in a batch.
     """
 
-    def __init__(self, student, tokenizer, labels: Sequence[str], batch_size: int = 256):
-        self._student, self._tokenizer, self._labels = student, tokenizer, list(labels)
+    def __init__(self, student, tokenizer, task: Task, batch_size: int = 256):
+        self._student, self._tokenizer, self._task = student, tokenizer, task
         self._batch_size = batch_size
-        self._forward = tf.function(lambda batch: student(batch, training=False)["logits"], reduce_retracing=True)
+        self._forward = tf.function(lambda batch: {"logits": student(batch, training=False)["logits"]},
+                                    reduce_retracing=True)
 
-    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """One tag per word, for every word of every sentence."""
-        features = prediction_features(self._tokenizer, sentences, self._student.max_length)
-        return decode(features, self.logits(features.features), self._labels)
+    def predict(self, examples: Iterable[AnyExample]) -> list[Any]:
+        """One prediction of the task per example, in order."""
+        features = self._task.prediction_features(self._tokenizer, examples, self._student.max_length)
+        return self._task.decode(features, self.logits(features.features))
 
     def logits(self, source: FeatureSource) -> list[np.ndarray]:
-        """float32 [pieces, labels] of every row of a source with column `input_ids`."""
-        batches = BatchPlan(source.lengths, np.arange(len(source.lengths)), self._batch_size).sorted_by_length()
-        rows: list[np.ndarray] = [np.zeros(0)] * len(source.lengths)
-        for indices, batch in zip(batches, padded_batches(source, batches, self._tokenizer.pad_token_id)):
-            logits = self._forward(batch).numpy()
-            for row, index in enumerate(indices):
-                rows[index] = logits[row, : source.lengths[index]]
-        return rows
+        """float32 [pieces, outputs] or [outputs] of every row of a source."""
+        answers = run_over(self._forward, source, self._batch_size, self._tokenizer.pad_token_id,
+                           {"logits": self._task.per_piece})
+        return in_order(answers, "logits", len(source.lengths))

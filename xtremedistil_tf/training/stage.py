@@ -48,7 +48,8 @@ class Stage(tf_keras.Model):
         gradients = tape.gradient(loss, variables)
         if scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
-        self.optimizer.apply_gradients(zip(gradients, variables))
+        # What this loss does not reach, such as projections of lower layers, stays as it is.
+        self.optimizer.apply_gradients([(g, v) for g, v in zip(gradients, variables) if g is not None])
         return losses
 
     def test_step(self, batch):

@@ -1,0 +1,117 @@
+"""What of the teacher's inner workings a student imitates, and how far it is from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Mapping
+
+import tensorflow as tf
+
+from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.training.losses import ATTENTION_LOSSES, REPRESENTATION_LOSSES, distribution_kl
+
+
+@dataclasses.dataclass(frozen=True)
+class RepresentationSignal:
+    """Hidden states and attention maps, layer by layer, and relations of the top layer.
+
+    What batches have of the teacher and outputs of the student, for each signal of weight above 0:
+
+        hidden     teacher_hidden [batch, time, layers, width]
+                   representations: as many tensors [batch, time, width]
+        attention  teacher_attention [batch, time, layers, heads, seq_len], without the embeddings' state
+                   attentions: as many tensors [batch, heads, time, time]
+        relations  teacher_relations [batch, time, kinds, heads, seq_len]
+                   relations [batch, time, kinds, heads, time]
+
+    in the same order. Columns beyond the batch's pieces are cut off; padding never counts.
+
+    Attributes:
+        loss: of hidden states, `kl` or `mse`.
+        hidden_weight, attention_weight, relation_weight: of the three parts in the sum.
+        attention_loss: `mse` or `kl`.
+        layers: indices of the `representations` that count (with their attention maps; relations belong
+            to the last one); empty: all.
+    """
+
+    loss: str = "kl"
+    hidden_weight: float = 1.0
+    attention_weight: float = 0.0
+    relation_weight: float = 0.0
+    attention_loss: str = "mse"
+    layers: tuple[int, ...] = ()
+
+    def losses(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+        """float32 scalars: `loss`, the weighted sum of the parts, each a mean over its layers; and, where
+        there are several, `hidden_loss`, `attention_loss` and `relation_loss`."""
+        total = len(outputs["representations"])
+        chosen = self.layers or range(total)
+        # State 0 is the embedding output, which has no attention.
+        attended = [i - total + len(outputs.get("attentions", ())) for i in chosen]
+        mask = signal_mask(batch)
+        parts = {}
+        if self.hidden_weight:
+            parts["hidden_loss"] = self.hidden_weight, self._hidden(batch, outputs, mask, chosen)
+        if self.attention_weight and max(attended) >= 0:
+            parts["attention_loss"] = self.attention_weight, self._attention(
+                batch, outputs, mask, [i for i in attended if i >= 0])
+        if self.relation_weight and (not total or total - 1 in chosen):
+            teacher = _cut(batch["teacher_relations"], mask)
+            distance = distribution_kl(teacher, outputs["relations"], mask)
+            parts["relation_loss"] = self.relation_weight, distance
+        loss = tf.add_n([weight * value for weight, value in parts.values()])
+        shown = {name: value for name, (_, value) in parts.items()} if len(parts) > 1 else {}
+        return {"loss": loss} | shown
+
+    def _hidden(self, batch, outputs, mask, chosen) -> tf.Tensor:
+        distance = REPRESENTATION_LOSSES[self.loss]
+        return _average([distance(batch["teacher_hidden"][:, :, i], outputs["representations"][i], mask)
+                         for i in chosen])
+
+    def _attention(self, batch, outputs, mask, chosen) -> tf.Tensor:
+        distance = ATTENTION_LOSSES[self.attention_loss]
+        teacher = _cut(batch["teacher_attention"], mask)
+        maps = [(teacher[:, :, i], tf.transpose(outputs["attentions"][i], [0, 2, 1, 3])) for i in chosen]
+        return _average([distance(group_heads(theirs, ours.shape[2]), ours, mask) for theirs, ours in maps])
+
+
+def signal_mask(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """float32 [batch, time]: 1 at pieces for which the teacher has something to imitate."""
+    return tf.cast(batch.get("teacher_mask", batch["attention_mask"]), tf.float32)
+
+
+def group_heads(maps: tf.Tensor, heads: int) -> tf.Tensor:
+    """Averages neighbouring heads of attention maps until there are `heads`.
+
+    Args:
+        maps: [batch, time, teacher heads, time].
+        heads: of the student.
+
+    Returns:
+        float32 [batch, time, heads, time].
+
+    Raises:
+        ConfigError: see `check_attention_heads`.
+    """
+    check_attention_heads(heads, maps.shape[2])
+    batch, time, columns = tf.shape(maps)[0], tf.shape(maps)[1], tf.shape(maps)[3]
+    groups = tf.reshape(tf.cast(maps, tf.float32), [batch, time, heads, maps.shape[2] // heads, columns])
+    return tf.reduce_mean(groups, axis=3)
+
+
+def check_attention_heads(student_heads: int, teacher_heads: int) -> None:
+    """Raises ConfigError where the teacher's attention heads cannot be shared out among the student's."""
+    if teacher_heads % student_heads:
+        fitting = ", ".join(str(n) for n in range(1, teacher_heads + 1) if teacher_heads % n == 0)
+        raise ConfigError(
+            f"--distil_attention: the student has {student_heads} attention heads and the teacher "
+            f"{teacher_heads}, which is no multiple. Use --distil_relations=qkv, for which heads are free, "
+            f"or a student with one of {fitting} heads.")
+
+
+def _cut(stored: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    return stored[..., : tf.shape(mask)[1]]
+
+
+def _average(values: list[tf.Tensor]) -> tf.Tensor:
+    return tf.add_n(values) / len(values)

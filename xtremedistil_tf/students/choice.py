@@ -1,0 +1,185 @@
+"""From the configuration of a run to its student: kind, shape, and the layers of the teacher it imitates."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from xtremedistil_tf.batching.ragged import PADDED_TO
+from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.distillation.layer_map import LayerMap, layer_map, top_pair
+from xtremedistil_tf.distillation.signals import RepresentationSignal, check_attention_heads
+from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.students.bilstm import BiLSTMShape
+from xtremedistil_tf.students.encoders import new_encoder
+from xtremedistil_tf.students.pretrained import checkpoint_encoder
+from xtremedistil_tf.students.transformer import TransformerShape
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.teachers.protocol import Relations, TeacherSignals
+
+# Flags that only a transformer student has.
+_ENCODER_FLAGS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+                  "pt_student_checkpoint", "compress_word_embedding")
+_SIGNAL_FLAGS = ("distil_multi_hidden_states", "distil_attention", "distil_relations", "progressive_transfer")
+
+
+@dataclasses.dataclass(frozen=True)
+class TeacherSizes:
+    """Layers, width of the hidden states and attention heads of the teacher."""
+
+    layers: int
+    width: int
+    heads: int
+
+
+def student_kind(config: DistillationConfig) -> str:
+    """`bilstm` or `transformer`.
+
+    Raises:
+        ConfigError: a BiLSTM is asked for with flags that only a transformer has.
+    """
+    given = [name for name in _ENCODER_FLAGS + _SIGNAL_FLAGS if getattr(config, name)]
+    if config.student_type == "bilstm" and given:
+        raise ConfigError(f"--student_type=bilstm: --{given[0]} is for transformer students only. Leave one "
+                          "of them out.")
+    if config.student_type == "auto":
+        return "transformer" if given else "bilstm"
+    return config.student_type
+
+
+def learning_rate_of(config: DistillationConfig) -> float:
+    """The given learning rate, or that of the kind of student (XtremeDistil's for the BiLSTM)."""
+    return config.learning_rate or {"bilstm": 1e-3, "transformer": 1e-4}[student_kind(config)]
+
+
+def needs_no_teacher(config: DistillationConfig) -> bool:
+    """Whether a run only fine-tunes a checkpoint on labels: task-agnostic students on their target tasks."""
+    return config.strategy == "D0S" and bool(config.pt_student_checkpoint) and not config.compress_word_embedding
+
+
+def student_shape(config: DistillationConfig, tokenizer, task: Task, teacher: TeacherSizes | None,
+                  checkpoint: str = "") -> BiLSTMShape | TransformerShape:
+    """The shape of the run's student.
+
+    Args:
+        config: of the run.
+        tokenizer: the teacher's, which is the student's too.
+        task: what it answers.
+        teacher: sizes of the teacher; None where there is none.
+        checkpoint: resolved `--pt_student_checkpoint`, if any.
+
+    Raises:
+        ConfigError: flags that contradict each other, the teacher or the checkpoint.
+    """
+    if student_kind(config) == "bilstm":
+        return BiLSTMShape(len(tokenizer), config.embedding_size, config.lstm_units, teacher.width,
+                           task.num_outputs, config.dropout, task.per_piece, config.freeze_word_embedding)
+    shape = TransformerShape(_encoder(config, tokenizer, checkpoint), task.num_outputs, task.per_piece,
+                             dropout=config.transformer_dropout,
+                             freeze_word_embedding=config.freeze_word_embedding)
+    _check_length(config, shape)
+    if teacher is None:
+        return shape
+    signal = signal_of(config)
+    pairs = layer_pairs(config, shape, teacher)
+    if signal.attention_weight:
+        check_attention_heads(shape.config.num_attention_heads, teacher.heads)
+    return dataclasses.replace(
+        shape, mapped_layers=tuple(student for student, _ in pairs), attentions=bool(signal.attention_weight),
+        teacher_width=teacher.width if signal.hidden_weight else 0,
+        relations=config.distil_relations if signal.relation_weight else "",
+        relation_heads=_relation_heads(config, shape, teacher) if signal.relation_weight else 0)
+
+
+def layer_pairs(config: DistillationConfig, shape: BiLSTMShape | TransformerShape,
+                teacher: TeacherSizes) -> LayerMap:
+    """Pairs (index of the student's state, teacher's layer), in the order of the student's
+    `representations`. Attention maps are those of the pairs whose first number is not 0.
+
+    For a BiLSTM it is one pair, by default with the layer three fifths of the way up (7 of 12, XtremeDistil's
+    best).
+    """
+    if isinstance(shape, BiLSTMShape):
+        return top_pair(config.teacher_layer or max(1, round(0.6 * teacher.layers)), 1, teacher.layers)
+    if config.distil_multi_hidden_states or config.distil_attention or config.progressive_transfer:
+        return layer_map(config.layer_map, shape.num_hidden_layers, teacher.layers)
+    return top_pair(config.teacher_layer, shape.num_hidden_layers, teacher.layers)
+
+
+def teacher_signals(config: DistillationConfig, shape: BiLSTMShape | TransformerShape,
+                    pairs: LayerMap) -> TeacherSignals:
+    """What the store must keep of the teacher, in the order of the student's outputs."""
+    signal = signal_of(config)
+    hidden = tuple(teacher for _, teacher in pairs) if signal.hidden_weight else ()
+    attentions = tuple(teacher for student, teacher in pairs if student) if signal.attention_weight else ()
+    if not signal.relation_weight:
+        return TeacherSignals(hidden, attentions)
+    return TeacherSignals(hidden, attentions, Relations(shape.relations, pairs[-1][1], shape.relation_heads))
+
+
+def signal_of(config: DistillationConfig, layers: tuple[int, ...] = ()) -> RepresentationSignal:
+    """What stage 1 imitates.
+
+    Args:
+        config: of the run.
+        layers: `Phase.layers`.
+
+    Raises:
+        ConfigError: nothing is left to imitate.
+    """
+    attention = config.attention_weight if config.distil_attention else 0.0
+    relation = config.relation_weight if config.distil_relations else 0.0
+    if not (config.hidden_weight or attention or relation):
+        raise ConfigError("--hidden_weight=0 leaves nothing to imitate in the representation stage. Expected "
+                          "it above 0, or --distil_attention or --distil_relations.")
+    if config.progressive_transfer and not config.hidden_weight:
+        raise ConfigError("--progressive_transfer teaches each layer its hidden states; expected "
+                          "--hidden_weight above 0.")
+    return RepresentationSignal(config.representation_loss, config.hidden_weight, attention, relation,
+                                config.attention_loss, layers)
+
+
+def starts_from_teacher_embeddings(config: DistillationConfig) -> bool:
+    """Whether the student's table is the teacher's, reduced by SVD to `shape.embedding_size`."""
+    if config.pt_student_checkpoint:
+        return config.compress_word_embedding
+    return config.compress_word_embedding or config.embedding_init == "svd"
+
+
+def _encoder(config: DistillationConfig, tokenizer, checkpoint: str) -> dict[str, Any]:
+    c = config
+    if checkpoint:
+        encoder = checkpoint_encoder(checkpoint, tokenizer, c.num_hidden_layers, c.compress_word_embedding)
+        found = TransformerShape(encoder, 1).config
+        for name in ("hidden_size", "num_attention_heads", "intermediate_size"):
+            own = getattr(found, name, getattr(found, "hidden_dim", None))
+            if getattr(c, name) not in (0, own):
+                raise ConfigError(f"--{name}={getattr(c, name)}: "
+                                  f"--pt_student_checkpoint={c.pt_student_checkpoint} has {own}. Leave the "
+                                  "flag out.")
+        return encoder
+    width = c.hidden_size or 384
+    heads = c.num_attention_heads or max(1, width // 32)
+    embedding_size = min(c.embedding_size, width) if c.compress_word_embedding else width
+    return new_encoder(len(tokenizer), width, c.num_hidden_layers or 6, heads, c.intermediate_size,
+                       embedding_size, PADDED_TO * -(-c.seq_len // PADDED_TO), dropout=c.transformer_dropout,
+                       pad_token_id=tokenizer.pad_token_id)
+
+
+def _check_length(config: DistillationConfig, shape: TransformerShape) -> None:
+    longest = shape.config.max_position_embeddings // PADDED_TO * PADDED_TO
+    if config.seq_len > longest:
+        raise ConfigError(f"--seq_len={config.seq_len}: "
+                          f"--pt_student_checkpoint={config.pt_student_checkpoint} takes at most {longest} "
+                          f"pieces. Expected --seq_len={longest} or less.")
+
+
+def _relation_heads(config: DistillationConfig, shape: TransformerShape, teacher: TeacherSizes) -> int:
+    heads, common = config.relation_heads or teacher.heads, math.gcd(shape.hidden_size, teacher.width)
+    if common % heads:
+        fitting = ", ".join(str(n) for n in range(1, common + 1) if common % n == 0)
+        raise ConfigError(f"--relation_heads={heads} does not divide both the student's width "
+                          f"{shape.hidden_size} and the teacher's {teacher.width}. Expected one of "
+                          f"{fitting}.")
+    return heads

@@ -1,0 +1,33 @@
+"""The kinds of students by name."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from xtremedistil_tf.students.bilstm import BiLSTMStudent
+from xtremedistil_tf.students.transformer import TransformerStudent
+
+KINDS = {student.kind: student for student in (BiLSTMStudent, TransformerStudent)}
+
+
+def new_student(shape) -> Any:
+    """A built student under the current precision policy, with fresh weights from the global seed.
+
+    Args:
+        shape: the `Shape` of one of the kinds.
+    """
+    student = next(kind for kind in KINDS.values() if isinstance(shape, kind.Shape))(shape)
+    student.build_variables()
+    return student
+
+
+def deployed(student) -> Any:
+    """A student with the same answers, without what only distillation needs, under the current policy."""
+    copy = new_student(student.deployed_shape)
+    student.copy_deployed(copy)
+    return copy
+
+
+def shape_from_json(kind: str, values: Mapping[str, Any]):
+    """The shape of a saved student; KeyError for an unknown kind, TypeError for unknown values."""
+    return KINDS[kind].Shape(**values)
