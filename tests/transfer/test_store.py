@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from xtremedistil_tf.batching.ragged import pad_batch
+from xtremedistil_tf.batching.ragged import Column, pad_batch
 from xtremedistil_tf.corpus import Example, read_text
 from xtremedistil_tf.errors import DataError, TransferStoreError
 from xtremedistil_tf.tasks.tagging import TaggingTask
@@ -15,7 +15,7 @@ from xtremedistil_tf.teachers.loading import load_classifier
 from xtremedistil_tf.teachers.model import Teacher
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.transfer import writer
-from xtremedistil_tf.transfer.layout import Manifest
+from xtremedistil_tf.transfer.layout import HIDDEN, Manifest
 from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.text import TransferText
 from xtremedistil_tf.transfer.writer import StoreSpec, write_store
@@ -43,7 +43,8 @@ def small_shards(monkeypatch):
 
 
 def spec(sentences, **identity):
-    return StoreSpec({"teacher": "t", **identity}, TASK, len(sentences), 24, 1, 32)
+    return StoreSpec({"teacher": "t", **identity}, TASK, len(sentences), 24,
+                     {HIDDEN: Column(np.float16, (1, 32))})
 
 
 def write(root, sentences, tokenizer, teacher, calls=None, **identity):

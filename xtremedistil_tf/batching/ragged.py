@@ -7,6 +7,9 @@ from typing import Any, Mapping, Protocol, Sequence
 
 import numpy as np
 
+#: Batches are padded to a multiple of so many pieces, so that fewer shapes occur.
+PADDED_TO = 4
+
 
 @dataclasses.dataclass(frozen=True)
 class Column:
@@ -85,7 +88,7 @@ class RaggedFeatures:
 
 
 def pad_batch(source: FeatureSource, indices: np.ndarray, pad_id: int,
-              multiple: int = 4) -> dict[str, np.ndarray]:
+              multiple: int = PADDED_TO) -> dict[str, np.ndarray]:
     """Reads the examples and pads them to the longest, rounded up to `multiple` pieces.
 
     Returns every column as [batch, time, ...] (or [batch, ...] where it has one value an example), zero

@@ -1,80 +1,44 @@
 """WordPiece tokenization inside a TensorFlow graph, equal to Hugging Face's fast BERT tokenizer.
 
-What a character becomes (nothing, itself, a unit of its own, its lower-case letters ...) does not depend on
-its neighbours, so Hugging Face's own normalizer and pre-tokenizer are asked once about every Unicode
-character and their answers kept as a table. The graph decodes text to characters, looks them up, and hands
-the resulting units to tensorflow-text's WordPiece. No second set of Unicode tables (ICU's, RE2's) has a say.
-
-One thing does depend on neighbours: combining characters are sorted by their class before accents are
-stripped. Nearly all of them are stripped then; `_combining_ranks` serves the few that are not.
+The graph decodes text to characters, looks up what becomes of each (`character_rules`), and hands the
+resulting units to tensorflow-text's WordPiece.
 
 A program that loads a SavedModel holding this module must `import tensorflow_text` first.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
 from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.tokenization.character_rules import (CLOSE_RULE, ITSELF, KEEP_RULE, OPEN_RULE, PAGE,
+                                                          SPACE, SPACE_RULE, CharacterRules, character_rules)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-# Marks around the literal special tokens of a text. To str.split() they are whitespace: no word holds them.
-_OPEN, _CLOSE, _SPACE = "\x1e", "\x1f", " "
-# Stands in a rule's output for the character that the rule is applied to.
-_ITSELF = "\x00"
-# Parts the characters that are asked about: no character becomes it or is changed by it.
-_SEPARATOR = "\ua66e"
-_PAGE = 256
+# Marks around the literal special tokens of a text. To str.split() they are white space: no word holds them.
+_OPEN, _CLOSE = "\x1e", "\x1f"
+# In a whole text the two are control characters like this one, which the normalizer deletes.
+_DELETED = "\x1d"
 # The longest piece, in bytes, that tensorflow-text can hold.
 _LONGEST_PIECE = 256
-# Surrogates are no characters, and planes 4 to 13 have none: Hugging Face keeps them as they are.
-_ASSIGNABLE = (range(0xD800), range(0xE000, 0x40000), range(0xE0000, sys.maxunicode + 1))
-
-
-class _Rule(NamedTuple):
-    """What becomes of a character: its output, and how it takes part in sorting combining characters."""
-
-    output: str
-    kind: str = "text"
-    is_starter: bool = True
-    rank: int = 0
-
-
-_FIXED_RULES = (
-    _Rule("", kind="space"),
-    _Rule(_ITSELF),
-    _Rule(_SPACE + _ITSELF, kind="mark"),
-    _Rule(_SPACE, kind="mark"),
-)
-_SPACE_RULE, _KEEP_RULE, _OPEN_RULE, _CLOSE_RULE = range(4)
-
-
-class _CharacterRules(NamedTuple):
-    """The rules, and for every character the number of its rule, in pages; equal pages are kept once."""
-
-    rules: tuple[_Rule, ...]
-    page_of: np.ndarray  # int32 [characters / _PAGE]
-    pages: np.ndarray  # int32 [distinct pages * _PAGE]
 
 
 class InGraphWordPiece(tf.Module):
-    """Splits raw strings into whitespace words and WordPiece ids with TensorFlow operations only."""
+    """Splits raw strings into WordPiece ids with TensorFlow operations only."""
 
-    def __init__(self, rules: _CharacterRules, added_tokens: dict[str, int], vocabulary: dict[str, int],
-                 model: dict[str, Any], special_ids: tuple[int, int, int]):
+    def __init__(self, rules: CharacterRules, added_tokens: dict[str, int], vocabulary: dict[str, int],
+                 model: dict[str, Any]):
         """Use `from_tokenizer`."""
         super().__init__(name="in_graph_wordpiece")
-        self.cls_id, self.sep_id, self.pad_id = special_ids
         self._max_characters = model["max_input_chars_per_word"]
         self._unknown = _OPEN + model["unk_token"]
         self._added_pattern = "(" + "|".join(
@@ -83,6 +47,9 @@ class InGraphWordPiece(tf.Module):
         marked = {_OPEN + token: number for token, number in added_tokens.items()}
         entries = {**vocabulary, **marked, self._unknown: vocabulary[model["unk_token"]]}
         self._id_of_entry = tf.constant(list(entries.values()), tf.int32)
+        self._length_of_entry = tf.constant([len(entry) for entry in entries], tf.int32)
+        self._is_unknown = tf.constant([entry in (model["unk_token"], self._unknown) for entry in entries])
+        self._prefix_length = len(model["continuing_subword_prefix"])
         self._wordpiece = tf_text.FastWordpieceTokenizer(
             vocab=list(entries), suffix_indicator=model["continuing_subword_prefix"],
             unknown_token=model["unk_token"], token_out_type=tf.int32, no_pretokenization=True,
@@ -90,12 +57,17 @@ class InGraphWordPiece(tf.Module):
             max_bytes_per_word=4 * max(self._max_characters, *map(len, added_tokens)) + 1)
 
     @classmethod
-    def from_tokenizer(cls, tokenizer: PreTrainedTokenizerFast) -> InGraphWordPiece:
+    def from_tokenizer(cls, tokenizer: PreTrainedTokenizerFast,
+                       whole_texts: bool = False) -> InGraphWordPiece:
         """Builds the graph form of a Hugging Face fast tokenizer with a WordPiece vocabulary.
+
+        Args:
+          tokenizer: fast tokenizer of transformers.
+          whole_texts: whether `tokenize_texts` will be used.
 
         Raises ModelLoadError if the tokenizer is of another type or set up in a way that has no graph form.
         """
-        reason = _unsupported(tokenizer)
+        reason = unsupported(tokenizer, whole_texts)
         if reason:
             raise ModelLoadError(
                 f"The raw-string signature is available for WordPiece vocabularies; this tokenizer is "
@@ -103,14 +75,12 @@ class InGraphWordPiece(tf.Module):
         backend = json.loads(tokenizer.backend_tokenizer.to_str())
         normalizer = {key: value for key, value in backend["normalizer"].items() if key != "type"}
         model = backend["model"]
-        special_ids = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
-        return cls(_character_rules(**normalizer), _reachable_added(backend), _reachable_pieces(model), model,
-                   special_ids)
+        return cls(character_rules(**normalizer), _reachable_added(backend), _reachable_pieces(model), model)
 
     @staticmethod
-    def supports(tokenizer: PreTrainedTokenizerFast) -> bool:
+    def supports(tokenizer: PreTrainedTokenizerFast, whole_texts: bool = False) -> bool:
         """Whether `from_tokenizer` can build the graph form of this tokenizer."""
-        return _unsupported(tokenizer) is None
+        return unsupported(tokenizer, whole_texts) is None
 
     def tokenize(self, texts: tf.Tensor) -> dict[str, tf.RaggedTensor]:
         """Splits strings into words, as Python's `str.split()` does, and words into WordPiece ids.
@@ -125,12 +95,8 @@ class InGraphWordPiece(tf.Module):
 
         Source: equal to `tokenizer(text.split(), is_split_into_words=True, add_special_tokens=False)`.
         """
-        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-        texts = tf.strings.regex_replace(texts, f"[{_OPEN}{_CLOSE}]", _SPACE)
-        texts = tf.strings.regex_replace(texts, self._added_pattern, rf"{_OPEN}\1{_CLOSE}")
-        rows = tf.strings.unicode_decode(texts, "UTF-8")
-        rules = self._rules_of(rows.flat_values)
-        in_word = tf.not_equal(rules, _SPACE_RULE)
+        rows, rules = self._characters(_valid(texts), split_words=True)
+        in_word = tf.not_equal(rules, SPACE_RULE)
         word, row_of_word = _runs(in_word, rows.value_rowids())
         word_count = tf.size(row_of_word, tf.int64)
 
@@ -139,38 +105,58 @@ class InGraphWordPiece(tf.Module):
         is_text = tf.logical_not(tf.gather(self._is_mark, rules_in_words))
         word_of_text = tf.boolean_mask(word, is_text)
         words = _encode(tf.boolean_mask(characters, is_text), word_of_text, word_count)
-        offsets = tf.boolean_mask(tf.boolean_mask(self._offsets(rows, rules), in_word), is_text)
+        offsets = tf.boolean_mask(self._offsets(rows, rules), in_word)
+        pieces = self._pieces(characters, rules_in_words, offsets, word, word_count)["pieces"]
+        offsets = tf.boolean_mask(offsets, is_text)
 
         def by_row(values):
             return tf.RaggedTensor.from_value_rowids(values, row_of_word, nrows=rows.nrows(), validate=False)
 
         return {
             "words": by_row(words),
-            "pieces": by_row(self._pieces_of_words(characters, rules_in_words, word, word_count)),
+            "pieces": by_row(pieces),
             "starts": by_row(tf.math.segment_min(offsets, word_of_text)),
             "ends": by_row(tf.math.segment_max(offsets, word_of_text) + 1),
         }
 
-    def encode(self, pieces: tf.RaggedTensor) -> dict[str, tf.RaggedTensor]:
-        """Joins the pieces of each text to `[CLS] pieces [SEP]`, without truncation.
+    def tokenize_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+        """Splits whole strings into WordPiece ids; white space is what the tokenizer takes for it.
 
         Args:
-          pieces: int32 [batch, words, pieces], from `tokenize`.
+          texts: string [batch], UTF-8. Malformed bytes count as U+FFFD.
 
-        Returns a dict of RaggedTensors:
-          input_ids: int32 [batch, time].
-          word_starts: int32 [batch, words], where its first piece is in `input_ids`; -1 if none.
+        Returns a dict:
+          texts: string [batch], the texts with U+FFFD for malformed bytes.
+          pieces: RaggedTensor int32 [batch, pieces], without special tokens.
+          starts, ends: RaggedTensors int32 [batch, pieces], offsets in Unicode characters.
+
+        Source: equal to `tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)`, except that
+        white space that a special token takes in (`lstrip`, `rstrip`) is not counted to its piece, and that
+        a combining character which is sorted and not stripped keeps its own offset.
         """
-        joined = pieces.merge_dims(1, 2)
-        one_per_row = tf.ones([pieces.nrows(), 1], tf.int32)
-        input_ids = tf.concat([one_per_row * self.cls_id, joined, one_per_row * self.sep_id], axis=1)
-        counts = pieces.row_lengths(axis=2)
-        before_word = tf.cumsum(counts.flat_values, exclusive=True)
-        before_row = tf.gather(joined.row_starts(), counts.value_rowids())
-        position = tf.where(counts.flat_values > 0, before_word - before_row + 1, -1)
-        return {"input_ids": input_ids, "word_starts": counts.with_values(tf.cast(position, tf.int32))}
+        texts = _valid(texts)
+        rows, rules = self._characters(texts, split_words=False)
+        return {"texts": texts} | self._pieces(rows.flat_values, rules, self._offsets(rows, rules),
+                                               rows.value_rowids(), rows.nrows())
 
-    def _build_tables(self, rules: _CharacterRules) -> None:
+    def _characters(self, texts: tf.Tensor, split_words: bool) -> tuple[tf.RaggedTensor, tf.Tensor]:
+        """string [batch] -> ragged int32 [batch, characters], marks included, and int32 [n], their rules."""
+        texts = tf.strings.regex_replace(texts, f"[{_OPEN}{_CLOSE}]", SPACE if split_words else _DELETED)
+        texts = tf.strings.regex_replace(texts, self._added_pattern, rf"{_OPEN}\1{_CLOSE}")
+        rows = tf.strings.unicode_decode(texts, "UTF-8")
+        characters = rows.flat_values
+        page = tf.gather(self._page_of, characters // PAGE)
+        rules = tf.gather(self._pages, page * PAGE + characters % PAGE)
+        if split_words:
+            last = tf.size(self._is_white_space) - 1
+            is_white_space = tf.gather(self._is_white_space, tf.minimum(characters, last))
+            rules = tf.where(is_white_space, SPACE_RULE, rules)
+        opens, closes = tf.equal(characters, ord(_OPEN)), tf.equal(characters, ord(_CLOSE))
+        inside = tf.cumsum(tf.cast(opens, tf.int32) - tf.cast(closes, tf.int32)) > 0
+        rules = tf.where(inside, KEEP_RULE, rules)
+        return rows, tf.where(opens, OPEN_RULE, tf.where(closes, CLOSE_RULE, rules))
+
+    def _build_tables(self, rules: CharacterRules) -> None:
         outputs = [rule.output for rule in rules.rules]
         lengths = np.array([len(output) for output in outputs])
         self._page_of, self._pages = tf.constant(rules.page_of), tf.constant(rules.pages)
@@ -180,15 +166,8 @@ class InGraphWordPiece(tf.Module):
         self._is_mark = tf.constant([rule.kind == "mark" for rule in rules.rules])
         self._is_starter = tf.constant([rule.is_starter for rule in rules.rules])
         self._rank = tf.constant([rule.rank for rule in rules.rules], tf.int64)
-
-    def _rules_of(self, characters: tf.Tensor) -> tf.Tensor:
-        """int32 [n] characters -> int32 [n] rule numbers; the inside of a literal special token is kept."""
-        page = tf.gather(self._page_of, characters // _PAGE)
-        rules = tf.gather(self._pages, page * _PAGE + characters % _PAGE)
-        opens, closes = tf.equal(characters, ord(_OPEN)), tf.equal(characters, ord(_CLOSE))
-        inside = tf.cumsum(tf.cast(opens, tf.int32) - tf.cast(closes, tf.int32)) > 0
-        rules = tf.where(inside, _KEEP_RULE, rules)
-        return tf.where(opens, _OPEN_RULE, tf.where(closes, _CLOSE_RULE, rules))
+        white_space = [number for number in range(sys.maxunicode + 1) if chr(number).isspace()]
+        self._is_white_space = tf.constant(np.isin(np.arange(white_space[-1] + 2), white_space))
 
     def _offsets(self, rows: tf.RaggedTensor, rules: tf.Tensor) -> tf.Tensor:
         """int32 [n]: how many characters of the text stand before each one in its row; marks do not count."""
@@ -196,43 +175,58 @@ class InGraphWordPiece(tf.Module):
         before = tf.concat([[0], tf.cumsum(tf.cast(is_text, tf.int32))], 0)
         return before[:-1] - tf.gather(tf.gather(before, rows.row_starts()), rows.value_rowids())
 
-    def _pieces_of_words(self, characters, rules, word, word_count) -> tf.RaggedTensor:
-        """int32 [n] characters and rules, int64 [n] word numbers -> ragged int32 [words, pieces]."""
-        characters, rules = self._sort_combining(characters, rules, word)
-        characters, word = self._apply(characters, rules, word)
-        visible = tf.not_equal(characters, ord(_SPACE))
-        unit, word_of_unit = _runs(visible, word)
-        characters, unit_count = tf.boolean_mask(characters, visible), tf.size(word_of_unit, tf.int64)
-        strings = _encode(characters, unit, unit_count)
+    def _pieces(self, characters, rules, offsets, word, word_count) -> dict[str, tf.RaggedTensor]:
+        """int32 [n] characters, rules and offsets, int64 [n] word numbers -> ragged int32 [words, pieces]."""
+        characters, rules, offsets = self._sort_combining(characters, rules, offsets, word)
+        characters, source = self._apply(characters, rules)
+        visible = tf.not_equal(characters, ord(SPACE))
+        characters, source_of_visible = tf.boolean_mask(characters, visible), tf.boolean_mask(source, visible)
+        unit, word_of_unit = _runs(visible, tf.gather(word, source))
+        strings = _encode(characters, unit, tf.size(word_of_unit, tf.int64))
         length = tf.math.segment_sum(tf.ones_like(characters), unit)
         is_added = tf.equal(tf.strings.substr(strings, 0, 1), _OPEN)
         too_long = tf.logical_and(length > self._max_characters, tf.logical_not(is_added))
         entries = self._wordpiece.tokenize(tf.where(too_long, self._unknown, strings))
-        pieces = entries.with_values(tf.gather(self._id_of_entry, entries.flat_values))
-        by_word = tf.RaggedTensor.from_value_rowids(pieces, word_of_unit, nrows=word_count, validate=False)
-        return by_word.merge_dims(1, 2)
+        last = tf.cumsum(self._piece_lengths(entries, length))
+        first = tf.concat([[0], last], 0)[:-1]
+        offsets = tf.gather(offsets, source_of_visible)
 
-    def _sort_combining(self, characters, rules, word):
+        def by_word(values):
+            by_unit = entries.with_values(values)
+            return tf.RaggedTensor.from_value_rowids(by_unit, word_of_unit, nrows=word_count,
+                                                     validate=False).merge_dims(1, 2)
+
+        return {"pieces": by_word(tf.gather(self._id_of_entry, entries.flat_values)),
+                "starts": by_word(tf.gather(offsets, first)),
+                "ends": by_word(tf.gather(offsets, last - 1) + 1)}
+
+    def _piece_lengths(self, entries: tf.RaggedTensor, unit_length: tf.Tensor) -> tf.Tensor:
+        """int32 [pieces]: how many characters of its unit each piece stands for."""
+        numbers, units = entries.flat_values, entries.value_rowids()
+        continues = tf.range(tf.size(numbers, tf.int64)) > tf.gather(entries.row_starts(), units)
+        lengths = tf.gather(self._length_of_entry, numbers) - tf.where(continues, self._prefix_length, 0)
+        return tf.where(tf.gather(self._is_unknown, numbers), tf.gather(unit_length, units), lengths)
+
+    def _sort_combining(self, characters, rules, offsets, word):
         """Puts the combining characters after each starter in the order of their ranks (Unicode, D109)."""
         rank = tf.gather(self._rank, rules)
 
         def sort():
             starters = tf.cumsum(tf.cast(tf.gather(self._is_starter, rules), tf.int64))
             # A new word ends the sequence as a new starter does: both numbers only grow, so does their sum.
-            order = tf.argsort((starters + word) * _PAGE + rank, stable=True)
-            return tf.gather(characters, order), tf.gather(rules, order)
+            order = tf.argsort((starters + word) * PAGE + rank, stable=True)
+            return tuple(tf.gather(values, order) for values in (characters, rules, offsets))
 
-        return tf.cond(tf.reduce_any(rank > 0), sort, lambda: (characters, rules))
+        return tf.cond(tf.reduce_any(rank > 0), sort, lambda: (characters, rules, offsets))
 
-    def _apply(self, characters, rules, word):
-        """Replaces each character by its rule's output: int32 [m] characters and int64 [m] word numbers."""
+    def _apply(self, characters, rules):
+        """Replaces each character by its rule's output: int32 [m] characters and their sources."""
         lengths = tf.gather(self._output_length, rules)
         source = tf.repeat(tf.range(tf.size(rules)), lengths)
         within = tf.range(tf.size(source, tf.int64)) - tf.gather(tf.cumsum(lengths, exclusive=True), source)
         start = tf.gather(self._output_start, tf.gather(rules, source))
         output = tf.gather(self._outputs, start + within)
-        output = tf.where(tf.equal(output, ord(_ITSELF)), tf.gather(characters, source), output)
-        return output, tf.gather(word, source)
+        return tf.where(tf.equal(output, ord(ITSELF)), tf.gather(characters, source), output), source
 
 
 def _runs(visible: tf.Tensor, group: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -249,6 +243,11 @@ def _runs(visible: tf.Tensor, group: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     begins = tf.logical_and(visible, tf.logical_or(new_group, tf.logical_not(after_visible)))
     run = tf.cumsum(tf.cast(begins, tf.int64)) - 1
     return tf.boolean_mask(run, visible), tf.boolean_mask(group, begins)
+
+
+def _valid(texts: tf.Tensor) -> tf.Tensor:
+    """Replaces malformed bytes by U+FFFD."""
+    return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
 
 def _encode(characters: tf.Tensor, string: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -270,8 +269,8 @@ def _reachable_pieces(model: dict[str, Any]) -> dict[str, int]:
             if piece == model["unk_token"] or (0 < len(piece) <= longest and "\x00" not in piece)}
 
 
-def _unsupported(tokenizer: PreTrainedTokenizerFast) -> str | None:
-    """What the tokenizer is, if it has no graph form; else None."""
+def unsupported(tokenizer: PreTrainedTokenizerFast, whole_texts: bool = False) -> str | None:
+    """What the tokenizer is, if it has no graph form ("a slow one ..."); else None."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return f"a slow one ({type(tokenizer).__name__})"
@@ -289,6 +288,10 @@ def _unsupported(tokenizer: PreTrainedTokenizerFast) -> str | None:
     for token in spec["added_tokens"]:
         if token["normalized"] or token["single_word"]:
             return f"one whose added token {token['content']!r} is sought in normalized text or as a word"
+        if whole_texts and any(map(str.isspace, token["content"])):
+            return f"one whose added token {token['content']!r} holds white space"
+    if whole_texts and not spec["normalizer"]["clean_text"]:
+        return "one whose normalizer keeps control characters"
     for piece in (*_reachable_pieces(model), *(_OPEN + token for token in _reachable_added(spec))):
         if len(piece.encode()) > _LONGEST_PIECE:
             return f"one with a piece of more than {_LONGEST_PIECE} bytes ({piece[:20]!r}...)"
@@ -299,74 +302,3 @@ def _unsupported(tokenizer: PreTrainedTokenizerFast) -> str | None:
     if tokenizer("")["input_ids"] != [tokenizer.cls_token_id, tokenizer.sep_token_id]:
         return "one that does not put text between [CLS] and [SEP]"
     return None
-
-
-@functools.lru_cache(maxsize=4)
-def _character_rules(clean_text: bool, handle_chinese_chars: bool, strip_accents: bool | None,
-                     lowercase: bool) -> _CharacterRules:
-    """Asks Hugging Face's normalizer and pre-tokenizer about every Unicode character (1 to 2 s, cached)."""
-    characters = [chr(number) for block in _ASSIGNABLE for number in block if chr(number) != _SEPARATOR]
-    outputs = _outputs(characters, clean_text, handle_chinese_chars, strip_accents, lowercase)
-    sorts = lowercase if strip_accents is None else strip_accents
-    non_starters = _non_starters(characters) if sorts else set()
-    ranks = _combining_ranks([character for character in characters
-                              if character in non_starters and outputs[character]])
-    # Text is cleaned before combining characters are sorted: what cleaning deletes does not part them.
-    blank = [character for character in characters if not outputs[character]]
-    cleaned = _outputs(blank, clean_text, False, False, False)
-    transparent = non_starters.union(character for character in blank if not cleaned[character])
-    numbers = {rule: number for number, rule in enumerate(_FIXED_RULES)}
-    table = np.full(sys.maxunicode + 1, _KEEP_RULE, np.int32)
-    for character, output in outputs.items():
-        rank = ranks.get(character, 0)
-        if output != character or rank:
-            rule = _Rule(output.replace(character, _ITSELF), "text", character not in transparent, rank)
-            table[ord(character)] = numbers.setdefault(rule, len(numbers))
-    table[[ord(character) for character in characters if character.isspace()]] = _SPACE_RULE
-    pages, page_of = np.unique(table.reshape(-1, _PAGE), axis=0, return_inverse=True)
-    return _CharacterRules(tuple(numbers), page_of.reshape(-1).astype(np.int32), pages.reshape(-1))
-
-
-def _outputs(characters: list[str], clean_text: bool, handle_chinese_chars: bool, strip_accents: bool | None,
-             lowercase: bool) -> dict[str, str]:
-    """What each character becomes by itself; spaces in it part units."""
-    from tokenizers.normalizers import BertNormalizer
-    from tokenizers.pre_tokenizers import BertPreTokenizer
-
-    normalizer = BertNormalizer(clean_text, handle_chinese_chars, strip_accents, lowercase)
-    pre_tokenizer = BertPreTokenizer()
-
-    def ask(text: str) -> str:
-        return _SPACE.join(unit for unit, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text)))
-
-    return dict(zip(characters, _ask(ask, characters)))
-
-
-def _non_starters(characters: list[str]) -> set[str]:
-    """The characters that Hugging Face's canonical decomposition moves among their neighbours."""
-    from tokenizers.normalizers import NFD
-
-    # Two marks in the wrong order: they are put right exactly if nothing but non-starters stands between.
-    above, below = "\u0301", "\u0316"
-    answers = _ask(NFD().normalize_str, [above + character + below for character in characters])
-    return {character for character, answer in zip(characters, answers) if answer[0] != above}
-
-
-def _combining_ranks(characters: list[str]) -> dict[str, int]:
-    """Numbers from 1 that order the given non-starters as their canonical combining classes do."""
-    from tokenizers.normalizers import NFD
-
-    pairs = [first + second for first in characters for second in characters]
-    swapped = [answer != pair for pair, answer in zip(pairs, _ask(NFD().normalize_str, pairs))]
-    lower = np.reshape(swapped, (len(characters), len(characters))).sum(axis=1)
-    ranks = np.unique(lower, return_inverse=True)[1] + 1
-    return dict(zip(characters, ranks.tolist()))
-
-
-def _ask(normalize, strings: list[str]) -> list[str]:
-    """Normalizes many short strings in few calls."""
-    answers, chunk = [], 4096
-    for begin in range(0, len(strings), chunk):
-        text = _SEPARATOR.join(["", *strings[begin:begin + chunk], ""])
-        answers += normalize(text).split(_SEPARATOR)[1:-1]
-    return answers

@@ -10,7 +10,7 @@ import numpy as np
 from xtremedistil_tf.tokenization.frame import Frame
 from xtremedistil_tf.tokenization.texts import batches, plain_encodings
 
-_OVERLAP = 128
+OVERLAP = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +90,6 @@ def _spans(total: int, width: int | None) -> list[tuple[int, int]]:
     """Covers `total` pieces with overlapping spans of at most `width`."""
     if width is None or total <= width:
         return [(0, total)]
-    step = width - min(_OVERLAP, width // 2)
+    step = width - min(OVERLAP, width // 2)
     starts = range(0, total - width + step, step)
     return [(start, min(start + width, total)) for start in starts]

@@ -70,12 +70,12 @@ def _join(frame: Frame, parts: list[np.ndarray], max_length: int | None) -> Enco
     lengths = [len(part) for part in parts]
     if max_length is not None:
         room = frame.room(max_length)
-        lengths = [room] if len(parts) == 1 else _longest_first(*lengths, room)
+        lengths = [room] if len(parts) == 1 else longest_first(*lengths, room)
     truncated = any(len(part) > length for part, length in zip(parts, lengths))
     return EncodedText(*frame.join(*(part[:length] for part, length in zip(parts, lengths))), truncated)
 
 
-def _longest_first(first: int, second: int, room: int) -> list[int]:
+def longest_first(first: int, second: int, room: int) -> list[int]:
     """How many pieces each of two texts may keep: the longer one gives way until both are equal."""
     short = min(first, second)
     long = max(short, room - short)

@@ -6,7 +6,11 @@
         input_ids.npy              int32 [pieces]
         teacher_logits.npy         float32 [pieces, outputs], or [examples, outputs] where the task is
                                    answered once for the whole input
-        teacher_hidden.npy         float16 [pieces, layers, width], where the stages need it
+        teacher_hidden.npy         float16 [pieces, layers, width]
+        teacher_attention.npy      float16 [pieces, layers, heads, seq_len], a row for each piece that attends
+        teacher_relations.npy      float16 [pieces, kinds, heads, seq_len]; these three where the stages need them
+        teacher_mask.npy           float32 [pieces], 1 where the teacher has a piece for the student's, where their
+                                   tokenizers differ
         and the other columns of the task's text:
         word_starts.npy            tagging: float32 [pieces], 1 at the first piece of each word
         token_type_ids.npy         classification, regression, question answering: int32 [pieces]
@@ -33,6 +37,8 @@ FORMAT = 2
 MANIFEST = "manifest.json"
 OFFSETS = "offsets"
 LOGITS, HIDDEN = "teacher_logits", "teacher_hidden"
+ALIGNED = "teacher_mask"
+ATTENTION, RELATIONS = "teacher_attention", "teacher_relations"
 
 
 @dataclasses.dataclass(frozen=True)

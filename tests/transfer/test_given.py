@@ -1,0 +1,67 @@
+"""Stores of other programs: the documented example is accepted, faults are refused."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+from xtremedistil_tf.batching.ragged import Column
+from xtremedistil_tf.errors import TransferStoreError
+from xtremedistil_tf.transfer.given import check_given_store
+from xtremedistil_tf.transfer.reader import TransferStore
+
+DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "transfer_store.md"
+COLUMNS = {"input_ids": Column(np.int32), "word_starts": Column(np.float32), "teacher_logits": Column(np.float32, (3,))}
+
+
+@pytest.fixture
+def store(tmp_path, tiny_tokenizer):
+    """Written by the example in the documentation."""
+    code = re.search(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.S)[1]
+    names: dict = {}
+    exec(code, names)
+    sentences = [["anna", "met", "boris"], ["oslo"], ["\u200d", "in", "paris"]]
+    names["write"](tmp_path / "store", tiny_tokenizer, sentences, lambda ids: np.eye(3)[ids % 3], ["O", "B-A", "I-A"])
+    return tmp_path / "store"
+
+
+def test_the_documented_example_is_accepted(store, tiny_tokenizer):
+    check_given_store(store, COLUMNS, len(tiny_tokenizer))
+    read = TransferStore(store)
+    assert len(read) == 3
+    row = read.read(0)
+    own = tiny_tokenizer([["anna", "met", "boris"]], is_split_into_words=True)
+    assert row["input_ids"].tolist() == own["input_ids"][0]
+    firsts = [w is not None and w != v for v, w in zip([None, *own.word_ids(0)], own.word_ids(0))]
+    assert row["word_starts"].astype(bool).tolist() == firsts
+    assert row["teacher_logits"].argmax(-1).tolist() == [i % 3 for i in row["input_ids"]]
+
+
+def change(store, **values):
+    path = store / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_faults_are_named(store, tiny_tokenizer):
+    pieces = len(tiny_tokenizer)
+    with pytest.raises(TransferStoreError, match="no column teacher_hidden; it holds input_ids"):
+        check_given_store(store, COLUMNS | {"teacher_hidden": Column(np.float16, (1, 8))}, pieces)
+    with pytest.raises(TransferStoreError, match=r"teacher_logits is float32 \[3\] a piece, this run reads float32 \[5\] a piece"):
+        check_given_store(store, COLUMNS | {"teacher_logits": Column(np.float32, (5,))}, pieces)
+    with pytest.raises(TransferStoreError, match=r"input_ids.npy: ids from .* expected 0 to 4"):
+        check_given_store(store, COLUMNS, 5)
+    file = store / "shard-00000" / "teacher_logits.npy"
+    logits = np.load(file)
+    np.save(file, np.where(logits > 0, np.inf, logits))
+    with pytest.raises(TransferStoreError, match="teacher_logits.npy: holds numbers that are not finite"):
+        check_given_store(store, COLUMNS, pieces)
+    np.save(file, logits[:-1])
+    with pytest.raises(TransferStoreError, match="missing or damaged"):
+        check_given_store(store, COLUMNS, pieces)
+    change(store, complete=False)
+    with pytest.raises(TransferStoreError, match="unfinished"):
+        check_given_store(store, COLUMNS, pieces)

@@ -1,0 +1,35 @@
+"""Features whose pieces have other numbers: those of a trimmed vocabulary."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Mapping
+
+import numpy as np
+
+from xtremedistil_tf.batching.ragged import Column, FeatureSource
+
+
+@dataclasses.dataclass(frozen=True)
+class RemappedPieces:
+    """A source with `input_ids` mapped to a trimmed vocabulary.
+
+    Attributes:
+        source: with ids of the whole vocabulary.
+        trimmed: what `trim_tokenizer` returned.
+    """
+
+    source: FeatureSource
+    trimmed: Any
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.source.lengths
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        return self.source.columns
+
+    def read(self, index: int) -> dict[str, np.ndarray]:
+        row = self.source.read(index)
+        return row | {"input_ids": self.trimmed.remap(row["input_ids"])}
