@@ -1,97 +1,67 @@
-"""SavedModel: raw strings or token ids in, tags out, answering as the Keras student does."""
+"""SavedModel: raw strings or token ids in, answers out, as the Keras student gives them."""
 
 from __future__ import annotations
 
 import logging
 import os
-from typing import Sequence
 
 import tensorflow as tf
 
 from xtremedistil_tf.atomic import atomic_directory
+from xtremedistil_tf.export.signatures.answers import AnswerSignatures
+from xtremedistil_tf.export.signatures.tagging import TaggingSignatures
+from xtremedistil_tf.export.signatures.texts import ClassificationSignatures, RegressionSignatures
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece, unsupported
 
 log = logging.getLogger(__name__)
 
-TOKEN_IDS, RAW_STRINGS = "token_ids", "raw_strings"
+KINDS = {"tagging": TaggingSignatures, "classification": ClassificationSignatures,
+         "regression": RegressionSignatures, "question_answering": AnswerSignatures}
 
 
-class _TokenIdModel(tf.Module):
-    """Holds the student's variables, and the graph from token ids to labels."""
-
-    def __init__(self, student, labels: Sequence[str]):
-        super().__init__()
-        self.student_variables = student.variables
-        self.labels = tf.constant(list(labels))
-        self._student = student
-
-    @tf.function
-    def token_ids(self, input_ids, attention_mask):
-        """int32 [batch, time] each -> `logits` and `probabilities` float32 [batch, time, labels],
-        `label_ids` int32 [batch, time]."""
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-        logits = self._student(inputs, training=False)["logits"]
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits),
-                "label_ids": tf.argmax(logits, -1, output_type=tf.int32)}
-
-
-class _RawStringModel(_TokenIdModel):
-    """Adds the tokenizer's graph in front and the decoding of tags behind."""
-
-    def __init__(self, student, labels: Sequence[str], tokenizer):
-        super().__init__(student, labels)
-        from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece
-
-        self.tokenizer = InGraphWordPiece.from_tokenizer(tokenizer)
-        self._outside = labels.index("O") if "O" in labels else 0
-
-    @tf.function
-    def raw_strings(self, texts):
-        """string [batch] -> per whitespace word, padded with "" and -1: `words`, `tags` string, `scores`
-        float32, `starts`, `ends` int32 (character offsets), each [batch, words]; and `word_counts`
-        int32 [batch]."""
-        split = self.tokenizer.tokenize(texts)
-        encoded = self.tokenizer.encode(split["pieces"])
-        ids, starts = encoded["input_ids"], encoded["word_starts"]
-        mask = tf.sequence_mask(ids.row_lengths(), dtype=tf.int32)
-        answers = self.token_ids(ids.to_tensor(self.tokenizer.pad_id), mask)
-        positions = tf.maximum(starts, 0).to_tensor()
-        has_pieces = tf.greater_equal(starts.to_tensor(-1), 0)
-        label_ids = tf.where(has_pieces, tf.gather(answers["label_ids"], positions, batch_dims=1), self._outside)
-        scores = tf.where(has_pieces, tf.gather(tf.reduce_max(answers["probabilities"], -1), positions,
-                                                batch_dims=1), 1.0)
-        counts = tf.cast(starts.row_lengths(), tf.int32)
-        is_word = tf.sequence_mask(counts)
-        return {"words": split["words"].to_tensor(""),
-                "tags": tf.where(is_word, tf.gather(self.labels, label_ids), ""),
-                "scores": tf.where(is_word, scores, -1.0),
-                "starts": split["starts"].to_tensor(-1), "ends": split["ends"].to_tensor(-1),
-                "word_counts": counts}
-
-
-def export_saved_model(path: str | os.PathLike, student, tokenizer, labels: Sequence[str]) -> None:
+def export_saved_model(path: str | os.PathLike, student, tokenizer, task: Task, pairs: bool = False) -> None:
     """Writes a SavedModel.
 
-    Signatures: `token_ids`, and for WordPiece vocabularies `raw_strings`. `serving_default` is
-    `raw_strings` where there is one. A program that loads a model with `raw_strings` must import
-    tensorflow_text first.
+    Signature `token_ids`. Inputs: `input_ids`, `attention_mask` and, but for tagging, `token_type_ids`; int32
+    [batch, time], special tokens included, padded on the right. Outputs:
+
+    - tagging: `logits` and `probabilities` float32 [batch, time, labels], `label_ids` int32 [batch, time];
+    - classification: the same without the time axis;
+    - regression: `scores` float32 [batch];
+    - question answering: `start_logits` and `end_logits` float32 [batch, time].
+
+    Signature `raw_strings`, for WordPiece vocabularies. Inputs and outputs, all [batch] unless noted:
+
+    - tagging: `texts` string, which are split at white space -> padded with "" and -1 to [batch, words]
+      `words` and `tags` string, `scores` (probabilities) float32, `starts` and `ends` int32; `word_counts`
+      int32. Words without any piece (control characters only) have the tag `O` and the score 1.
+    - classification: `texts` string, of pairs also `pairs` (the second texts) string -> `labels` string,
+      `scores` (the label's probability) float32, `probabilities` float32 [batch, classes];
+    - regression: inputs as for classification -> `scores` float32;
+    - question answering: `questions` and `contexts` string -> `answers` string (empty for "no answer"),
+      `starts` and `ends` int32, `scores` and `no_answer_scores` float32, see `AnswerPrediction`.
+
+    `starts` and `ends` count Unicode characters: `text[start:end]` in Python. Texts are UTF-8; malformed
+    bytes count as U+FFFD. Texts longer than the student takes are treated as by `StudentPredictor`: windows
+    for tagging and question answering, else cut. `serving_default` is `raw_strings` where there is one. A
+    program that loads a model with `raw_strings` must import tensorflow_text first.
 
     Args:
         path: folder of the SavedModel; replaced whole.
         student: float32 student.
         tokenizer: its fast tokenizer.
-        labels: label names.
-    """
-    from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece
+        task: what the student answers.
+        pairs: whether `raw_strings` of a classification or regression takes pairs of texts.
 
-    raw = InGraphWordPiece.supports(tokenizer)
-    module = _RawStringModel(student, labels, tokenizer) if raw else _TokenIdModel(student, labels)
-    ids = tf.TensorSpec([None, None], tf.int32)
-    signatures = {TOKEN_IDS: module.token_ids.get_concrete_function(
-        tf.TensorSpec(ids.shape, ids.dtype, "input_ids"), tf.TensorSpec(ids.shape, ids.dtype, "attention_mask"))}
-    if raw:
-        signatures[RAW_STRINGS] = module.raw_strings.get_concrete_function(tf.TensorSpec([None], tf.string, "texts"))
-    else:
-        log.info("SavedModel: the vocabulary is no WordPiece one, so there is no raw-string signature")
-    signatures["serving_default"] = signatures[RAW_STRINGS if raw else TOKEN_IDS]
+    Raises:
+        ConfigError: the student is too short for the special tokens around its texts.
+    """
+    kind = KINDS[task.kind]
+    reason = unsupported(tokenizer, kind.whole_texts)
+    wordpiece = None if reason else InGraphWordPiece.from_tokenizer(tokenizer, kind.whole_texts)
+    if reason:
+        log.info("SavedModel: no signature for raw strings, as the tokenizer is %s", reason)
+    module = kind(student, tokenizer, task, wordpiece, pairs)
     with atomic_directory(path) as part:
-        tf.saved_model.save(module, str(part), signatures=signatures)
+        tf.saved_model.save(module, str(part), signatures=module.concrete())

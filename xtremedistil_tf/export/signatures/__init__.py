@@ -1,0 +1,1 @@
+"""What each kind of task offers to callers of its SavedModel."""
