@@ -20,7 +20,8 @@ from xtremedistil_tf.tasks.score_names import score_name
 
 _TITLE = flags.DEFINE_string("title", None, "Title of the page.", required=True)
 _OUT = flags.DEFINE_string("out", None, "The Markdown file to write.", required=True)
-_MODELS = (("teacher", "teacher"), ("student", "student"), ("direct_baseline", "labels alone"))
+_MODELS = (("teacher", "teacher"), ("student", "student"), ("direct_baseline", "labels alone"),
+           ("untrimmed", "all pieces"))
 
 
 def _percent(value):

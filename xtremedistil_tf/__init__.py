@@ -4,7 +4,8 @@
 
     xd.Pipeline(xd.DistillationConfig(task="data/sample", ...)).run()
     saved = xd.load_student("out/quickstart")
-    tags = xd.StudentTagger(saved.student, saved.tokenizer, saved.labels).tag([["Ada", "lives", "in", "Oslo"]])
+    predictor = xd.StudentPredictor(saved.student, saved.tokenizer, saved.task)
+    tags = predictor.predict([xd.Example(("Ada", "lives", "in", "Oslo"))])
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ _HOMES = {
     "JointStage": "distillation.stages",
     "LabelStage": "distillation.stages",
     "LogitStage": "distillation.stages",
-    "Pipeline": "pipeline",
+    "Pipeline": "jobs.distil",
     "RepresentationStage": "distillation.stages",
-    "StudentTagger": "students.prediction",
+    "QuestionExample": "corpus",
+    "StudentPredictor": "students.prediction",
+    "TextExample": "corpus",
     "TransferStore": "transfer.reader",
     "entity_scores": "tasks.entity_scores",
     "export_saved_model": "export.saved_model",
     "load_student": "students.model_directory",
     "load_task": "corpus",
+    "make_task": "tasks.registry",
 }
 
 __all__ = sorted(_HOMES)

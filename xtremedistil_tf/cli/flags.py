@@ -14,6 +14,8 @@ from xtremedistil_tf.errors import ConfigError
 
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float,
            bool: flags.DEFINE_boolean}
+# The original lets one leave out the value of these, which then means their default.
+_VALUE_OPTIONAL = ("opt_policy", "pt_student_checkpoint")
 Config = TypeVar("Config")
 
 
@@ -34,7 +36,7 @@ def parse_flags(config_class: type[Config], argv: Sequence[str], description: st
         print(help_text(config_class, description))
         sys.exit(0)
     try:
-        words = values(list(argv))[1:]
+        words = values(_without_empty(argv, values))[1:]
     except (flags.Error, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{error} (see --help)") from error
     if words:
@@ -42,6 +44,12 @@ def parse_flags(config_class: type[Config], argv: Sequence[str], description: st
     config = config_class(**{f.name: values[f.name].value for f in dataclasses.fields(config_class)})
     config.validate()
     return config
+
+
+def _without_empty(words: Sequence[str], known: flags.FlagValues) -> list[str]:
+    empty = {f"--{name}" for name in _VALUE_OPTIONAL if name in known}
+    return [word for word, following in zip(words, [*words[1:], "--"])
+            if not (word in empty and following.startswith("--"))]
 
 
 def help_text(config_class: type, description: str) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import warnings
 from typing import Callable, Iterator
 
 from xtremedistil_tf.errors import XtremeDistilError
@@ -52,6 +53,7 @@ def _quiet_libraries() -> None:
 
     flags.FLAGS.mark_as_parsed()  # absl complains on stderr until somebody has parsed its global flags
     absl_logging.set_verbosity(absl_logging.ERROR)
+    warnings.filterwarnings("ignore", message="`seed_generator` is deprecated")  # transformers warns of itself
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 

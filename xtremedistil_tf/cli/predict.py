@@ -18,7 +18,7 @@ from xtremedistil_tf.config import PredictionConfig
 def job(argv: list[str]) -> None:
     config = parse_flags(PredictionConfig, argv, __doc__)
     prepare_tensorflow(deterministic=False)
-    from xtremedistil_tf.prediction import run
+    from xtremedistil_tf.jobs.predict import run
 
     run(config)
 

@@ -147,9 +147,9 @@ def _tsv(line: str, pairs: bool, labelled: bool) -> _Parsed:
 
 def _plain(line: str, pairs: bool, labelled: bool) -> _Parsed:
     columns = line.split("\t") if pairs else [line]
-    if len(columns) != 1 + pairs:
+    if pairs and len(columns) not in (2, 3):  # a third one is a label, which the original accepts here too
         return (), None, None, f"{len(columns) - 1} tabs, expected {expected(pairs, False)}"
-    return columns, None, None, None
+    return columns[:1 + pairs], None, None, None
 
 
 def _json(line: str, pairs: bool, labelled: bool) -> _Parsed:

@@ -44,6 +44,11 @@ class TaskCorpus:
     surplus: list[AnyExample] = field(default_factory=list)
     extra_dev: dict[str, list[AnyExample]] = field(default_factory=dict)
 
+    @property
+    def has_pairs(self) -> bool:
+        """Whether the examples are pairs of texts."""
+        return getattr(self.train[0], "pair", None) is not None
+
 
 def load_task(folder: str | os.PathLike, languages: Sequence[str] | None = None, *, kind: str = "tagging",
               pairs: bool = False, max_train: int | None = None, max_dev: int | None = None,

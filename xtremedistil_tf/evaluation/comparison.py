@@ -4,34 +4,49 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
+import tensorflow as tf
+
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.evaluation.latency import latency, model_size
+from xtremedistil_tf.evaluation.latency import count_parameters, latency, model_size
 from xtremedistil_tf.students.prediction import StudentPredictor
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.teachers.loading import find_word_embeddings
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
+from xtremedistil_tf.teachers.protocol import LoadedTeacher
 
 
-def measure_teacher(teacher, tokenizer, examples: Sequence[AnyExample], seq_len: int,
+def measure_teacher(teacher: LoadedTeacher, tokenizer, examples: Sequence[AnyExample], seq_len: int,
                     seen_pieces: int) -> dict[str, Any]:
     """The task's scores, size and latency of a teacher, on inputs of at most `seq_len` pieces."""
-    task = teacher.task
-    features = task.prediction_features(tokenizer, examples, seq_len)
-    predictor = TeacherPredictor(teacher, (), tokenizer.pad_token_id, 64)
-    scores = task.scores(examples, task.decode(features, predictor.logits(features.features)))
-    rows, width = find_word_embeddings(teacher.classifier).shape
-    size = model_size(teacher, rows, width, seen_pieces)
-    times = latency(lambda batch: teacher(batch, training=False)["logits"], len(tokenizer), seq_len)
+    scores = teacher_score(teacher, tokenizer, examples, seq_len)
+    size = model_size(teacher.parameters, *teacher.word_embeddings().shape, seen_pieces)
+    forward = teacher.forward()
+    times = latency(lambda batch: forward(batch)["logits"], len(tokenizer), seq_len)
     return scores | size | {"latency": times | {"seq_len": seq_len}}
 
 
 def measure_student(student, tokenizer, task: Task, examples: Sequence[AnyExample], seq_len: int,
                     seen_pieces: int) -> dict[str, Any]:
     """The task's scores, size and latency of a student."""
-    scores = task.scores(examples, StudentPredictor(student, tokenizer, task).predict(examples))
-    size = model_size(student, *student.word_embeddings.shape, seen_pieces)
-    times = latency(lambda batch: student(batch, training=False)["logits"], len(tokenizer), seq_len)
+    scores = student_score(student, tokenizer, task, examples)
+    rows, width = student.word_embeddings.shape
+    size = model_size(count_parameters(student), rows, width, min(rows, seen_pieces))
+    forward = tf.function(lambda batch: student(batch, training=False)["logits"], reduce_retracing=True)
+    times = latency(forward, len(tokenizer), seq_len)
     return scores | size | {"latency": times | {"seq_len": seq_len}}
+
+
+def teacher_score(teacher: LoadedTeacher, tokenizer, examples: Sequence[AnyExample],
+                  seq_len: int) -> dict[str, Any]:
+    """The task's scores of a teacher."""
+    task = teacher.task
+    features = task.prediction_features(tokenizer, examples, seq_len)
+    predictor = TeacherPredictor(teacher, (), tokenizer.pad_token_id, 64)
+    return task.scores(examples, task.decode(features, predictor.logits(features.features)))
+
+
+def student_score(student, tokenizer, task: Task, examples: Sequence[AnyExample]) -> dict[str, Any]:
+    """The task's scores of a student."""
+    return task.scores(examples, StudentPredictor(student, tokenizer, task).predict(examples))
 
 
 def compare(student: Mapping[str, Any], teacher: Mapping[str, Any], main: str) -> dict[str, Any]:

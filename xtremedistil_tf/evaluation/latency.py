@@ -14,7 +14,7 @@ def latency(forward: Callable[[dict[str, tf.Tensor]], tf.Tensor], vocab_size: in
     """Wall time of full batches of `seq_len` random pieces, in milliseconds.
 
     Args:
-        forward: batch of `input_ids` and `attention_mask` -> logits; wrapped in one tf.function.
+        forward: batch of `input_ids` and `attention_mask` -> array; as fast as it is used, so a tf.function.
         vocab_size: ids are drawn below it.
         seq_len: pieces of each sentence, none padded.
         batch_sizes: sizes to measure.
@@ -23,32 +23,35 @@ def latency(forward: Callable[[dict[str, tf.Tensor]], tf.Tensor], vocab_size: in
     Returns:
         {"batch_1": {"median_ms", "min_ms", "runs"}, ...}
     """
-    compiled = tf.function(forward, reduce_retracing=True)
     rng = np.random.default_rng(0)
     results = {}
     for size in batch_sizes:
         batch = {"input_ids": tf.constant(rng.integers(0, vocab_size, (size, seq_len)), tf.int32),
                  "attention_mask": tf.ones((size, seq_len), tf.int32)}
-        compiled(batch), compiled(batch)
+        forward(batch), forward(batch)
         times, end = [], time.perf_counter() + seconds
         while len(times) < 5 or time.perf_counter() < end:
             began = time.perf_counter()
-            compiled(batch).numpy()
+            np.asarray(forward(batch))
             times.append(1000 * (time.perf_counter() - began))
         results[f"batch_{size}"] = {"median_ms": float(np.median(times)), "min_ms": float(min(times)),
                                     "runs": len(times)}
     return results
 
 
-def model_size(model, word_embedding_rows: int, embedding_width: int, rows_seen: int) -> dict[str, int]:
+def count_parameters(model) -> int:
+    """Number of float parameters of a built Keras model."""
+    return int(sum(np.prod(w.shape) for w in model.weights if w.dtype.is_floating))
+
+
+def model_size(parameters: int, word_embedding_rows: int, embedding_width: int, rows_seen: int) -> dict[str, int]:
     """Parameters and float32 bytes, whole and with the word pieces left out that never occurred.
 
     Args:
-        model: built model.
+        parameters: of the model.
         word_embedding_rows, embedding_width: shape of its word-embedding table.
         rows_seen: pieces that occur in training and transfer text.
     """
-    parameters = int(sum(np.prod(w.shape) for w in model.weights if w.dtype.is_floating))
     seen = parameters - (word_embedding_rows - rows_seen) * embedding_width
     return {"parameters": parameters, "bytes": 4 * parameters, "parameters_seen_pieces": seen,
             "bytes_seen_pieces": 4 * seen}

@@ -1,20 +1,25 @@
-"""Tagging and measuring text with a model directory."""
+"""Answering and measuring text with a model directory."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import pathlib
 import sys
-from typing import Iterable, Iterator, Sequence, TextIO
+from typing import Any, Iterable, Iterator, TextIO
 
 from xtremedistil_tf.atomic import atomic_file
-from xtremedistil_tf.config import PredictionConfig
-from xtremedistil_tf.corpus import Example, load_task, open_lines, read_tagged
-from xtremedistil_tf.corpus.tagged import FORMATS, stem_and_suffix
+from xtremedistil_tf.config import DistillationConfig, PredictionConfig
+from xtremedistil_tf.corpus import open_lines, read_labelled, read_unlabeled
+from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.corpus.names import stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
-from xtremedistil_tf.evaluation.comparison import score
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
-from xtremedistil_tf.students.prediction import StudentTagger
+from xtremedistil_tf.students.prediction import StudentPredictor
+from xtremedistil_tf.tasks.lines import LINES
+from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_task
+from xtremedistil_tf.tasks.score_names import scores_text
+from xtremedistil_tf.tasks.task import Task
 
 _CHUNK = 4096
 STANDARD_STREAM = "-"
@@ -23,72 +28,70 @@ STANDARD_STREAM = "-"
 def run(config: PredictionConfig) -> None:
     """Does what `run_xtreme_distil_predict.py` was asked for."""
     saved = load_student(pathlib.Path(config.model_dir))
-    tagger = StudentTagger(saved.student, saved.tokenizer, saved.labels, config.batch_size)
+    predictor = StudentPredictor(saved.student, saved.tokenizer, saved.task, config.batch_size)
     if config.do_predict:
         with _output(config) as output:
-            for line in tagged_lines(tagger, _input_lines(config.pred_file)):
+            for line in answer_lines(predictor, saved.task, _input(config.pred_file, saved)):
                 print(line, file=output)
     if config.do_eval:
-        print(scores_text(evaluate(saved, tagger, config)), file=sys.stderr if config.do_predict else sys.stdout)
+        scores = evaluate(saved, predictor, config)
+        print(scores_text(scores, saved.task), file=sys.stderr if config.do_predict else sys.stdout)
 
 
-def tagged_lines(tagger: StudentTagger, sentences: Iterable[Sequence[str]]) -> Iterator[str]:
-    """`words<TAB>tags` for each sentence, in order; an empty line for a sentence without words.
+def answer_lines(predictor: StudentPredictor, task: Task, examples: Iterable[AnyExample | None]) -> Iterator[str]:
+    """One line of answer per example, in order; an empty line for None, an input line that held nothing.
 
-    Works in chunks of a few thousand sentences, so memory does not grow with the input.
+    Works in chunks of a few thousand examples, so memory does not grow with the input.
     """
-    for chunk in _chunks(sentences):
-        for words, tags in zip(chunk, tagger.tag(chunk)):
-            yield f"{' '.join(words)}\t{' '.join(tags)}" if words else ""
+    show = LINES[task.kind].show
+    for chunk in _chunks(examples):
+        real = [example for example in chunk if example is not None]
+        answers = iter(predictor.predict(real))
+        for example in chunk:
+            yield "" if example is None else show(example, next(answers))
 
 
-def evaluate(saved: SavedStudent, tagger: StudentTagger, config: PredictionConfig) -> dict:
-    """Entity scores on `pred_file` if it is tagged, else on the test (or dev) set of the task."""
+def evaluate(saved: SavedStudent, predictor: StudentPredictor, config: PredictionConfig) -> dict[str, Any]:
+    """The task's scores on `pred_file` if it is labelled, else on the test (or dev) set of the task."""
     examples = _gold(saved, config)
-    return score(examples, tagger.tag([e.words for e in examples]))
+    return saved.task.scores(examples, predictor.predict(examples))
 
 
-def scores_text(scores: dict) -> str:
-    """Scores as lines for a person."""
-    lines = [f"entity F1 {100 * scores['f1']:.2f}  precision {100 * scores['precision']:.2f}  "
-             f"recall {100 * scores['recall']:.2f}  entities {scores['support']}"]
-    if "per_language" in scores:
-        lines.append(f"mean over languages {100 * scores['mean_f1']:.2f} ±{100 * scores['std_f1']:.2f}")
-    for group in ("per_type", "per_language"):
-        lines += [f"  {name:<12} {100 * row['f1']:.2f}" for name, row in scores.get(group, {}).items()]
-    return "\n".join(lines)
-
-
-def _gold(saved: SavedStudent, config: PredictionConfig) -> list[Example]:
-    if config.pred_file != STANDARD_STREAM and _is_tagged(config.pred_file):
-        return read_tagged(config.pred_file, saved.labels)
-    task = config.task or saved.config.get("task", "")
-    if not pathlib.Path(task).is_dir():
-        raise ConfigError(f"--do_eval: {task or 'no task'} is not a folder here. Give --task, or a tagged "
+def _gold(saved: SavedStudent, config: PredictionConfig) -> list[AnyExample]:
+    settings = DistillationConfig.from_json(saved.config)
+    if config.pred_file != STANDARD_STREAM and _is_labelled(config.pred_file):
+        return read_labelled(config.pred_file, saved.task.kind, settings.do_pairwise, saved.task.labels)
+    task = config.task or settings.task
+    if not (pathlib.Path(task).is_dir() or task.startswith(HUB_PREFIX)):
+        raise ConfigError(f"--do_eval: {task or 'no task'} is not a folder here. Give --task, or a labelled "
                           "--pred_file.")
-    languages = [name for name in saved.config.get("languages", "").split(",") if name]
-    corpus = load_task(task, languages=languages)
+    corpus, _ = open_task(dataclasses.replace(settings, task=task, task_kind=saved.task.kind))
     return corpus.test or corpus.dev
 
 
-def _is_tagged(path: str) -> bool:
-    return stem_and_suffix(path)[1] in FORMATS
+def _is_labelled(path: str) -> bool:
+    return stem_and_suffix(path)[1] != ".txt"
 
 
-def _input_lines(source: str) -> Iterator[list[str]]:
+def _input(source: str, saved: SavedStudent) -> Iterator[AnyExample | None]:
+    parse = LINES[saved.task.kind].parse
     if source == STANDARD_STREAM:
-        for number, raw in enumerate(sys.stdin.buffer, 1):
-            try:
-                yield raw.decode("utf-8").split()
-            except UnicodeDecodeError as error:
-                raise DataError(f"standard input:{number}: not UTF-8 ({error.reason} at byte {error.start}). "
-                                "Convert it to UTF-8.") from error
-    elif _is_tagged(source):
-        for example in read_tagged(source):
-            yield list(example.words)
+        for number, line in enumerate(_standard_input(), 1):
+            yield parse(line, number, "standard input")
+    elif _is_labelled(source):
+        yield from read_unlabeled(source, saved.task.kind, bool(saved.config.get("do_pairwise")))
     else:
-        for _, text in open_lines(source):
-            yield text.split()
+        for number, line in open_lines(source):
+            yield parse(line, number, source)
+
+
+def _standard_input() -> Iterator[str]:
+    for number, raw in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield raw.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(f"standard input:{number}: not UTF-8 ({error.reason} at byte {error.start}). "
+                            "Convert it to UTF-8.") from error
 
 
 @contextlib.contextmanager
@@ -105,10 +108,10 @@ def _output(config: PredictionConfig) -> Iterator[TextIO]:
     print(f"wrote {target}", file=sys.stderr)
 
 
-def _chunks(sentences: Iterable[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
-    chunk: list[Sequence[str]] = []
-    for words in sentences:
-        chunk.append(words)
+def _chunks(examples: Iterable[AnyExample | None]) -> Iterator[list[AnyExample | None]]:
+    chunk: list[AnyExample | None] = []
+    for example in examples:
+        chunk.append(example)
         if len(chunk) == _CHUNK:
             yield chunk
             chunk = []

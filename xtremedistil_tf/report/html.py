@@ -12,7 +12,7 @@ from xtremedistil_tf.report.values import (MISSING, count, dig, duration, finite
                                            percent, plain, records, score_title, text, times, with_unit)
 
 _MODELS = (("teacher", "teacher", "teacher"), ("student", "student", "student"),
-           ("direct_baseline", "labels alone", "baseline"))
+           ("direct_baseline", "labels alone", "baseline"), ("untrimmed", "all pieces", "student"))
 _TOTAL = "this run"
 # Beside the main score, in this order.
 _SCORES = ("f1", "precision", "recall", "exact_match", "accuracy", "macro_f1", "matthews", "pearson", "spearman")

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import collections
 from typing import Any, Mapping
 
 from xtremedistil_tf.tasks.score_names import score_name
 
-_MODELS = (("teacher", "teacher"), ("student", "student"), ("direct_baseline", "labels alone"))
+_MODELS = (("teacher", "teacher"), ("student", "student"), ("direct_baseline", "labels alone"),
+           ("untrimmed", "all pieces"))
 
 
 def results_table(metrics: Mapping[str, Any]) -> str:
     """Teacher, student and (where trained) the student without teacher, as text in fixed columns."""
     shown = [(key, title) for key, title in _MODELS if key in metrics]
-    main, kept = metrics["main_score"], metrics["retention"]
-    rows = [["", *[title for _, title in shown], "retention"]]
+    main, kept = metrics["main_score"], collections.defaultdict(lambda: None, metrics.get("retention", {}))
+    first = metrics[shown[0][0]]
+    rows = [["", *[title for _, title in shown], "retention" if kept else ""]]
     rows.append(_row(score_name(main, metrics["kind"]), shown, lambda m: _percent(m[main]), metrics, kept[main]))
-    if "per_language" in metrics["teacher"]:
+    if "per_language" in first:
         rows.append(_row("mean over languages", shown,
                          lambda m: f"{_percent(m[f'mean_{main}'])} ±{_percent(m[f'std_{main}'])}", metrics,
                          kept[f"mean_{main}"]))
-        for language in metrics["teacher"]["per_language"]:
+        for language in first["per_language"]:
             rows.append(_row(f"  {language}", shown, lambda m: _percent(m["per_language"][language][main]),
-                             metrics, kept["per_language"][language]))
-    for kind in metrics["teacher"].get("per_type", {}):
+                             metrics, (kept["per_language"] or {}).get(language)))
+    for kind in first.get("per_type", {}):
         rows.append(_row(f"  {kind}", shown, lambda m: _percent(m["per_type"].get(kind, {}).get("f1")), metrics))
     rows.append(_row("parameters (M)", shown, lambda m: f"{m['parameters'] / 1e6:.1f}", metrics,
                      times=kept["compression"]))

@@ -1,0 +1,148 @@
+"""The main job for every kind of task and student, in one process and at toy size."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import numpy as np
+import pytest
+
+from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.corpus import Example, QuestionExample, TextExample
+from xtremedistil_tf.jobs.distil import Pipeline
+from xtremedistil_tf.students.model_directory import load_student
+from xtremedistil_tf.students.prediction import StudentPredictor
+
+NAMES = ["anna", "boris", "chen", "dora", "emil"]
+PLACES = ["paris", "oslo", "lima", "cairo", "wien"]
+FILLERS = ["met", "in", "saw", "the", "old", "house", "near", "and", "left"]
+
+
+def text(rng, words):
+    return " ".join(rng.choice(FILLERS) if rng.random() < 0.6 else rng.choice(words) for _ in range(rng.randint(4, 9)))
+
+
+def write_pairs(folder, rng):
+    folder.mkdir()
+    for split, count in (("train", 40), ("dev", 16), ("test", 16)):
+        rows = []
+        for _ in range(count):
+            same = rng.random() < 0.5
+            rows.append(f"{text(rng, NAMES)}\t{text(rng, NAMES if same else PLACES)}\t{'same' if same else 'other'}\n")
+        (folder / f"{split}.tsv").write_text("".join(rows), encoding="utf-8")
+    lines = (f"{text(rng, NAMES)}\t{text(rng, PLACES)}\n" for _ in range(60))
+    (folder / "unlabeled.txt").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def write_scores(folder, rng):
+    folder.mkdir()
+    for split, count in (("train", 40), ("dev", 16)):
+        rows = []
+        for _ in range(count):
+            line = text(rng, NAMES)
+            rows.append(f"{line}\t{sum(word in NAMES for word in line.split())}\n")
+        (folder / f"{split}.tsv").write_text("".join(rows), encoding="utf-8")
+    (folder / "unlabeled.txt").write_text("".join(text(rng, NAMES) + "\n" for _ in range(60)), encoding="utf-8")
+    return folder
+
+
+def write_questions(folder, rng):
+    folder.mkdir()
+    for split, count in (("train", 30), ("dev", 12), ("unlabeled", 40)):
+        paragraphs = []
+        for number in range(count):
+            place = rng.choice(PLACES)
+            context = f"{text(rng, NAMES)} {place} {text(rng, NAMES)}"
+            answer = {"text": place, "answer_start": context.index(place)}
+            paragraphs.append({"context": context, "qas": [
+                {"id": f"{split}{number}", "question": "near the house", "answers": [answer]}]})
+        (folder / f"{split}.json").write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, tiny_teacher_dir):
+    def run(task, **options):
+        settings = dict(task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(tmp_path / "out"),
+                        pt_teacher_checkpoint=str(tiny_teacher_dir), seq_len=32, teacher_epochs=1, distil_epochs=1,
+                        ft_epochs=1, embedding_size=8, lstm_units=6, strategy="D4.1",
+                        student_distil_batch_size=32) | options
+        config = DistillationConfig(**settings)
+        config.validate()
+        return Pipeline(config).run()
+    return run
+
+
+def predict(tmp_path, examples):
+    saved = load_student(tmp_path / "out")
+    return saved, StudentPredictor(saved.student, saved.tokenizer, saved.task).predict(examples)
+
+
+def test_pairs_with_a_transformer_that_imitates_attentions_and_hidden_states(tmp_path, run):
+    metrics = run(write_pairs(tmp_path / "task", random.Random(1)), do_pairwise=True, hidden_size=16,
+                  num_hidden_layers=2, num_attention_heads=2, distil_attention=True, trim_vocabulary=True)
+    assert metrics["main_score"] == "accuracy" and 0 <= metrics["student"]["accuracy"] <= 1
+    assert {"hidden_loss", "attention_loss"} <= set(metrics["phases"][0]["history"][0])
+    saved, answers = predict(tmp_path, [TextExample("anna met boris", "the old house")])
+    assert answers[0].label in ("same", "other") and saved.task.labels == ["other", "same"]
+    assert saved.student.word_embeddings.shape[0] == len(saved.tokenizer)
+    # On text whose pieces were all kept, trimming changes nothing.
+    assert metrics["untrimmed"]["accuracy"] == metrics["student"]["accuracy"]
+    assert metrics["untrimmed"]["parameters"] > metrics["student"]["parameters"]
+
+
+def test_scores_with_relations(tmp_path, run):
+    metrics = run(write_scores(tmp_path / "task", random.Random(2)), task_kind="regression", hidden_size=16,
+                  num_hidden_layers=1, num_attention_heads=2, distil_relations="qkv", hidden_weight=0.0)
+    assert metrics["split"] == "dev" and -1 <= metrics["student"]["pearson"] <= 1
+    _, answers = predict(tmp_path, [TextExample("anna met boris"), TextExample("left")])
+    assert len(answers) == 2 and all(isinstance(answer, float) for answer in answers)
+
+
+def test_questions_with_a_bilstm_of_its_own_vocabulary(tmp_path, run):
+    task = write_questions(tmp_path / "task", random.Random(3))
+    metrics = run(task, transfer_file=str(task / "unlabeled.json"), student_vocab_size=60)
+    assert metrics["main_score"] == "f1" and "exact_match" in metrics["student"]
+    saved, answers = predict(tmp_path, [QuestionExample("1", "near the house", "anna left oslo")])
+    assert 50 <= len(saved.tokenizer) <= 60
+    assert answers[0].text == "anna left oslo"[answers[0].start:answers[0].end]
+
+
+def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_task):
+    import tf_keras
+    from transformers import BertConfig, BertTokenizerFast, TFBertModel
+
+    folder = tmp_path / "student"
+    folder.mkdir()
+    letters = sorted({c for word in NAMES + PLACES + FILLERS for c in word})
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLERS, *letters, *("##" + c for c in letters)]
+    (folder / "vocab.txt").write_text("\n".join(vocab), encoding="utf-8")
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    tf_keras.utils.set_random_seed(1)
+    model = TFBertModel(BertConfig(len(vocab), 16, 2, 2, 32, max_position_embeddings=40))
+    model.build_in_name_scope()
+    model.save_pretrained(folder, safe_serialization=True)
+    metrics = run(tiny_task, do_NER=True, pt_student_checkpoint=str(folder), distil_multi_hidden_states=True,
+                  layer_map="1:1,2:2", seq_len=24)
+    assert set(metrics["student"]["per_language"]) == {"xx", "yy"}
+    saved, answers = predict(tmp_path, [Example(("anna", "met", "boris") * 30)])
+    assert len(saved.tokenizer) == len(vocab) and len(answers[0]) == 90
+
+
+def test_the_second_run_measures_nothing_and_a_lost_export_is_written_again(tmp_path, run, monkeypatch):
+    import shutil
+
+    from xtremedistil_tf.jobs import distil
+
+    task = write_scores(tmp_path / "task", random.Random(4))
+    first = run(task, task_kind="regression", strategy="D0S")
+    monkeypatch.setattr(distil, "measure", None)
+    again = run(task, task_kind="regression", strategy="D0S")
+    assert again == json.loads(json.dumps(first))
+    monkeypatch.undo()
+    shutil.rmtree(tmp_path / "out" / "export")
+    run(task, task_kind="regression", strategy="D0S")
+    assert (tmp_path / "out" / "export" / "saved_model" / "saved_model.pb").exists()
+    assert np.isfinite(first["student"]["pearson"])

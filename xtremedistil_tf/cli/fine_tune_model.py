@@ -1,0 +1,24 @@
+"""Fine-tune a pre-trained model alone, as a distillation run does with its teacher, and measure it.
+
+The result is a Hugging Face directory, which --teacher_model_dir of a distillation run takes.
+
+  python run_model_ft.py --task=my_task --model_dir=models --seq_len=128 --pt_model_checkpoint=roberta-base
+"""
+
+from __future__ import annotations
+
+from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
+from xtremedistil_tf.config import ModelFineTuningConfig
+
+
+def job(argv: list[str]) -> None:
+    config = parse_flags(ModelFineTuningConfig, argv, __doc__)
+    prepare_tensorflow()
+    from xtremedistil_tf.jobs.fine_tune_model import run
+
+    run(config)
+
+
+def main() -> None:
+    run_command(job)

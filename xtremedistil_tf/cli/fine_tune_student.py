@@ -1,0 +1,26 @@
+"""Fine-tune a distilled student on labelled data, without its teacher.
+
+Trains all of the student on the labels of --task (by default the task that it was distilled on) and writes a
+model directory of its own, with scores before and after.
+
+  python run_xtreme_distil_ft.py --model_dir=out
+  python run_xtreme_distil_ft.py --model_dir=out --task=more_data --output_dir=out2 --ft_epochs=3
+"""
+
+from __future__ import annotations
+
+from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
+from xtremedistil_tf.config import StudentFineTuningConfig
+
+
+def job(argv: list[str]) -> None:
+    config = parse_flags(StudentFineTuningConfig, argv, __doc__)
+    prepare_tensorflow()
+    from xtremedistil_tf.jobs.fine_tune_student import run
+
+    run(config)
+
+
+def main() -> None:
+    run_command(job)

@@ -1,0 +1,90 @@
+"""Fine-tuning a distilled student on labelled data, without its teacher."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from xtremedistil_tf.atomic import write_json
+from xtremedistil_tf.batching.ragged import RaggedFeatures
+from xtremedistil_tf.config import DistillationConfig, StudentFineTuningConfig
+from xtremedistil_tf.distillation.data import Split
+from xtremedistil_tf.distillation.runner import DistillationData, PhaseSettings, Runner
+from xtremedistil_tf.distillation.schedule import Phase, phases_of
+from xtremedistil_tf.distillation.signals import RepresentationSignal
+from xtremedistil_tf.export.saved_model import export_saved_model
+from xtremedistil_tf.fingerprint import examples_fingerprint, file_fingerprint, fingerprint
+from xtremedistil_tf.students.model_directory import SavedStudent, load_student, save_student, versions
+from xtremedistil_tf.students.prediction import StudentPredictor
+from xtremedistil_tf.students.registry import new_student
+from xtremedistil_tf.tasks.opening import open_task
+from xtremedistil_tf.tasks.score_names import scores_text
+from xtremedistil_tf.training.precision import precision
+
+
+def run(config: StudentFineTuningConfig) -> dict[str, Any]:
+    """Trains all of the student on the labels, measures it before and after, and writes a model directory."""
+    source = pathlib.Path(config.model_dir)
+    saved = load_student(source)
+    out = pathlib.Path(config.output_dir or source / "fine-tuned")
+    out.mkdir(parents=True, exist_ok=True)
+    settings = dataclasses.replace(DistillationConfig.from_json(saved.config), task_kind=saved.task.kind, model_dir=str(out))
+    settings = dataclasses.replace(settings, task=config.task or settings.task)
+    corpus, task = open_task(settings)
+    _check_labels(config, saved, task)
+    student = _train(config, saved, corpus, settings.seq_len, out, file_fingerprint(saved.weights_file))
+    split, examples = ("test", corpus.test) if corpus.test else ("dev", corpus.dev)
+    scores = {name: saved.task.scores(examples, StudentPredictor(model, saved.tokenizer, saved.task).predict(examples))
+              for name, model in (("before", saved.student), ("after", student))}
+    save_student(out, student, saved.tokenizer, saved.task, settings.to_json())
+    export_saved_model(out / "export" / "saved_model", student, saved.tokenizer, saved.task, pairs=corpus.has_pairs)
+    write_json(out / "scores.json", {"split": split, **scores, "config": dataclasses.asdict(config),
+                                     "versions": versions()})
+    for name in scores:
+        print(f"{name} fine-tuning, {split} set\n{scores_text(scores[name], saved.task)}")
+    return scores
+
+
+def _check_labels(config: StudentFineTuningConfig, saved: SavedStudent, task) -> None:
+    from xtremedistil_tf.errors import ConfigError
+
+    if unknown := [label for label in task.labels if label not in saved.task.labels]:
+        raise ConfigError(f"--task={config.task}: the student does not know the labels {', '.join(unknown)}; it was "
+                          f"distilled for {', '.join(saved.task.labels)}. Give a task with these labels, or distil "
+                          "a student for the new ones.")
+
+
+def _train(config: StudentFineTuningConfig, saved: SavedStudent, corpus, seq_len: int, out: pathlib.Path,
+           weights: str):
+    task, tokenizer = saved.task, saved.tokenizer
+    train, dev = (task.training_features(tokenizer, examples, seq_len).features
+                  for examples in (corpus.train, corpus.dev))
+    both = RaggedFeatures.concatenate(train, dev)
+    labelled = Split(both, np.arange(len(train)), np.arange(len(train), len(both)))
+    start = fingerprint([weights, examples_fingerprint([*corpus.train, *corpus.dev]), seq_len])
+    with precision(config.opt_policy):
+        tf_keras.utils.set_random_seed(config.seed)
+        student = new_student(saved.student.shape)
+        student.set_weights(saved.student.get_weights())
+        predictor = StudentPredictor(student, tokenizer, task)
+
+        def dev_score() -> dict[str, float]:
+            return {task.main_score: task.scores(corpus.dev, predictor.predict(corpus.dev))[task.main_score]}
+
+        runner = Runner(student, task, DistillationData(labelled, None, None, tokenizer.pad_token_id),
+                        lambda phase: _settings(config, phase), out / "checkpoints", start,
+                        config.checkpoint_minutes, score=dev_score)
+        runner.run(phases_of("D0S", student.shape.groups))
+    exact = new_student(saved.student.shape)
+    exact.set_weights(student.get_weights())
+    return exact
+
+
+def _settings(config: StudentFineTuningConfig, phase: Phase) -> PhaseSettings:
+    return PhaseSettings(phase.name, phase.stage, phase.unfrozen, config.ft_epochs, config.batch_size,
+                         config.batch_size, config.patience, config.learning_rate, config.final_learning_rate,
+                         RepresentationSignal(), (1.0, 0.0, 0.0), config.opt_policy, config.seed)

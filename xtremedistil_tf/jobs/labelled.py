@@ -1,0 +1,83 @@
+"""The labelled side of a run: data, task, tokenizer, and the teacher that is fine-tuned on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import pathlib
+from typing import Any, Callable, Mapping, Sequence
+
+from xtremedistil_tf.batching.ragged import RaggedFeatures
+from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.corpus import TaskCorpus
+from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.fingerprint import examples_fingerprint
+from xtremedistil_tf.tasks.opening import open_task
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
+from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
+from xtremedistil_tf.teachers.loading import check_teacher_class
+from xtremedistil_tf.teachers.workshop import FineTunedTeachers, make_teachers, teachers_tokenizer
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Labelled:
+    """Attributes:
+        corpus: labelled examples.
+        task: what is to be answered.
+        checkpoints: resolved pre-trained checkpoints of the teachers.
+        tokenizer: their tokenizer.
+        fingerprint: of the training and dev examples.
+    """
+
+    corpus: TaskCorpus
+    task: Task
+    checkpoints: list[str]
+    tokenizer: Any
+    fingerprint: str
+
+    @property
+    def measured(self) -> tuple[str, Sequence[AnyExample]]:
+        """Name and examples of the split that results are measured on."""
+        return ("test", self.corpus.test) if self.corpus.test else ("dev", self.corpus.dev)
+
+    def encode(self, tokenizer, split: str, seq_len: int) -> RaggedFeatures:
+        """The features of `train` or `dev`; says how many examples were cut."""
+        examples = getattr(self.corpus, split)
+        encoded = self.task.training_features(tokenizer, examples, seq_len)
+        if encoded.truncated:
+            log.warning("%d of %d %s examples are longer than --seq_len=%d pieces and are cut for training",
+                        encoded.truncated, len(examples), split, seq_len)
+        return encoded.features
+
+    def make_teachers(self, config: DistillationConfig, default_root: pathlib.Path,
+                      on_epoch: Callable[[Mapping[str, Any]], None] = lambda record: None) -> FineTunedTeachers:
+        """Fine-tunes the teachers, or finds them."""
+        recipe = TeacherRecipe(config.teacher_epochs, config.teacher_learning_rate, config.teacher_ft_batch_size,
+                               config.patience, config.seq_len, config.seed, config.opt_policy)
+        return make_teachers(self.checkpoints, _roots(config) or [default_root], self.tokenizer, self.task,
+                             self.corpus.train, self.corpus.dev, self.fingerprint, recipe,
+                             config.checkpoint_minutes, on_epoch, config.teacher_backend, config.refine_teacher)
+
+
+def open_labelled(config: DistillationConfig) -> Labelled:
+    """Reads the task and finds the teachers' checkpoints and tokenizer."""
+    corpus, task = open_task(config)
+    log.info("task %s (%s): %d train, %d dev, %d test examples, labels %s%s", config.task, task.kind,
+             len(corpus.train), len(corpus.dev), len(corpus.test), " ".join(corpus.labels),
+             f", languages {' '.join(corpus.languages)}" if corpus.languages else "")
+    checkpoints = [resolve_checkpoint(name) for name in _names(config.pt_teacher_checkpoint)]
+    for checkpoint in checkpoints:
+        check_teacher_class(config.pt_teacher, checkpoint)
+    return Labelled(corpus, task, checkpoints, teachers_tokenizer(checkpoints, _roots(config)),
+                    examples_fingerprint([*corpus.train, *corpus.dev]))
+
+
+def _roots(config: DistillationConfig) -> list[pathlib.Path]:
+    return [pathlib.Path(name) for name in _names(config.teacher_model_dir)]
+
+
+def _names(flag: str) -> list[str]:
+    return [name.strip() for name in flag.split(",") if name.strip()]

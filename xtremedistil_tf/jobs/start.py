@@ -1,0 +1,107 @@
+"""The weights that a student starts from: a checkpoint's, the teacher's word embeddings, or chance."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any, Callable
+
+import numpy as np
+
+from xtremedistil_tf.atomic import atomic_file, read_json, write_json
+from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.jobs.vocabulary import Vocabulary, carried_over
+from xtremedistil_tf.students.choice import starts_from_teacher_embeddings
+from xtremedistil_tf.students.pretrained import checkpoint_word_embeddings, load_encoder
+from xtremedistil_tf.students.registry import new_student
+from xtremedistil_tf.teachers.checkpoints import checkpoint_fingerprint
+from xtremedistil_tf.teachers.protocol import LoadedTeacher
+from xtremedistil_tf.teachers.word_embeddings import reduce_embeddings
+from xtremedistil_tf.teachers.workshop import FineTunedTeachers
+from xtremedistil_tf.tokenization.trimming import Trimmed
+
+
+class StudentStart:
+    """Makes students with their first weights.
+
+    Args:
+        config: of the run.
+        fine_tuned: the teachers.
+        teacher: gives the loaded teacher; called only when its table is needed.
+        vocabulary: the student's, before trimming.
+        checkpoint: resolved `--pt_student_checkpoint`, or "".
+        trimmed: the trimmed vocabulary, if it is.
+        folder: where the reduced table is kept, so that a resumed run starts from the very same numbers.
+
+    Attributes:
+        energy: share of the teacher's embedding energy that the reduced table keeps; None without one.
+    """
+
+    def __init__(self, config: DistillationConfig, fine_tuned: FineTunedTeachers | None, teacher: Callable[[], LoadedTeacher],
+                 vocabulary: Vocabulary, checkpoint: str, trimmed: Trimmed | None, folder: pathlib.Path):
+        self._config, self._fine_tuned, self._teacher = config, fine_tuned, teacher
+        self._vocabulary, self._checkpoint, self._trimmed, self._folder = vocabulary, checkpoint, trimmed, folder
+        self.energy: float | None = None
+
+    @property
+    def identity(self) -> str:
+        """Fingerprint of where the weights come from."""
+        return fingerprint([self._checkpoint and checkpoint_fingerprint(self._checkpoint),
+                            starts_from_teacher_embeddings(self._config), self._config.embedding_init])
+
+    def student(self, shape) -> Any:
+        """A student with its first weights, under the current precision policy."""
+        student = new_student(shape)
+        if self._checkpoint:
+            load_encoder(student, self._checkpoint)
+        table = self._table(shape)
+        if table is not None:
+            student.set_word_embeddings(table)
+        return student
+
+    def with_all_pieces(self, student, trimmed: Trimmed) -> Any:
+        """A trimmed student with the whole vocabulary again: pieces that were cut have their first embeddings."""
+        tokenizer = self._vocabulary.tokenizer
+        shape = student.shape.with_vocabulary(len(tokenizer), tokenizer.pad_token_id)
+        whole, rows = new_student(shape), self._table(shape)
+        rows = whole.word_embeddings.numpy() if rows is None else rows.copy()
+        rows[trimmed.kept] = student.word_embeddings.numpy()
+        weights = [v.numpy() for v in student.variables]
+        for variable, value in zip(whole.variables, weights):
+            if variable is not whole.word_embeddings:
+                variable.assign(value)
+        whole.set_word_embeddings(rows)
+        return whole
+
+    def _table(self, shape) -> np.ndarray | None:
+        """float32 [student's pieces, embedding size]; None where the student keeps what it has."""
+        if starts_from_teacher_embeddings(self._config):
+            table = self._reduced(shape.embedding_size)
+        elif self._checkpoint and self._trimmed:
+            table = checkpoint_word_embeddings(self._checkpoint)
+        else:
+            return None
+        return table[self._trimmed.kept] if self._trimmed else table
+
+    def _reduced(self, size: int) -> np.ndarray:
+        tokenizer, teachers = self._vocabulary.tokenizer, self._vocabulary.teachers
+        name = fingerprint([self._fine_tuned.fingerprint, size, len(tokenizer), self._vocabulary.identity])[:8]
+        file = self._folder / f"embedding-{name}.npy"
+        energy_file = file.with_suffix(".json")
+        if not energy_file.exists():
+            reduced = reduce_embeddings(self._teacher().word_embeddings(), size)
+            table = _fit_rows(reduced.table, len(teachers or tokenizer))
+            if teachers is not None:
+                table = carried_over(table, teachers, tokenizer)
+            with atomic_file(file) as part:
+                np.save(part, table)
+            write_json(energy_file, {"energy": reduced.energy})
+        self.energy = read_json(energy_file)["energy"]
+        return np.load(file)
+
+
+def _fit_rows(table: np.ndarray, rows: int) -> np.ndarray:
+    """Some checkpoints have more embedding rows than pieces, or fewer where tokens were added."""
+    if len(table) >= rows:
+        return table[:rows]
+    return np.concatenate([table, np.repeat(table.mean(0, keepdims=True), rows - len(table), 0)])
