@@ -93,3 +93,30 @@ def test_flag_files_of_the_project_parse():
     for file in sorted((ROOT / "flags").glob("*.cfg")):
         argv = ["x", "--task=t", "--model_dir=m", "--transfer_file=f", f"--flagfile={file}"]
         parse_flags(DistillationConfig, argv, "")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "flags").glob("*.cfg")), ids=lambda f: f.stem)
+def test_every_recipe_is_accepted(file, monkeypatch):
+    monkeypatch.chdir(file.parents[1])  # recipes include one another from there
+    parse_flags(DistillationConfig, ["x", "--task=t", "--model_dir=m", "--transfer_file=u", f"--flagfile={file}"], "")
+
+
+@pytest.mark.parametrize("size, millions", [("l6_h256", 13), ("l6_h384", 22.5), ("l12_h384", 33)])
+def test_published_sizes(size, millions, monkeypatch, tiny_tokenizer):
+    """Embeddings and layers as BERT counts them: V, positions and segments, and 12 d^2 + 13 d a layer."""
+    from types import SimpleNamespace
+
+    from xtremedistil_tf.students.choice import student_shape
+    from xtremedistil_tf.tasks.registry import make_task
+
+    config = parse_flags(DistillationConfig, ["x", "--task=t", "--model_dir=m", "--transfer_file=u",
+                                              f"--flagfile={ROOT}/flags/xtremedistil_{size}.cfg"], "")
+
+    class Vocabulary(SimpleNamespace):
+        def __len__(self):
+            return 30522
+
+    shape = student_shape(config, Vocabulary(pad_token_id=0), make_task("classification", ["a", "b"]), None)
+    d, layers = shape.hidden_size, shape.num_hidden_layers
+    count = (30522 + shape.config.max_position_embeddings + 2 + 2) * d + layers * (12 * d * d + 13 * d)
+    assert count / 1e6 == pytest.approx(millions, rel=0.04)
