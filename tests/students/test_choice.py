@@ -63,7 +63,7 @@ def test_a_transformer_has_the_originals_defaults():
     c = shape.config
     assert (c.model_type, c.hidden_size, c.num_hidden_layers, c.num_attention_heads, c.intermediate_size,
             c.vocab_size, c.pad_token_id, c.max_position_embeddings) == (
-        "bert", 384, 6, 12, 1536, 1000, 3, 512)
+        "bert", 384, 6, 12, 1536, 1000, 3, 128)
     assert (shape.num_outputs, shape.per_piece, shape.teacher_width, shape.attentions, shape.relations) == (
         2, False, 768, False, "")
     assert pairs == ((6, 12),) and shape.mapped_layers == (6,) and shape.projected

@@ -44,7 +44,7 @@ def make_stage():
     network = tf_keras.Sequential([tf_keras.layers.Dense(16, activation="tanh"), tf_keras.layers.Dropout(0.3),
                                    tf_keras.layers.Dense(1)])
     network.build((None, 4))
-    stage = Regression(network, "regression")
+    stage = Regression(network, None, "regression")
     stage.compile(optimizer=RowAdam(1e-2))
     return stage
 

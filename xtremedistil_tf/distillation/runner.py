@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import pathlib
 from typing import Any, Callable, Mapping
@@ -160,8 +161,8 @@ class Runner:
                 before = load_state(folder / "result.npz")[1]["settings"]
             except (OSError, ValueError):
                 continue
-            changed = [f"{key} {before.get(key)} -> {value}" for key, value in values.items()
-                       if before.get(key) != (list(value) if isinstance(value, tuple) else value)]
+            now = json.loads(json.dumps(values))  # tuples are lists there
+            changed = [f"{key} {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value]
             why = ", ".join(changed) or "an earlier phase, the teacher or the data changed"
             log.warning("phase %s was trained with other settings (%s): it is trained again; the earlier "
                             "result stays in %s", phase.name, why, folder)
