@@ -27,11 +27,13 @@ class _RandomTeacher:
         rng = np.random.default_rng(0)
         states = rng.normal(size=(64, _WIDTH.value)).astype(np.float32)
         for index, length in enumerate(source.lengths):
-            yield TeacherOutputs(index, np.zeros((length, 7), np.float32), (states[:length],))
+            yield TeacherOutputs(index, np.zeros((length, 7), np.float32), states[:length, None])
 
 
 class _NumberTokenizer:
     """Words are numbers, a word is a piece."""
+
+    is_fast = True
 
     def __call__(self, sentences, add_special_tokens=True, **_):
         from types import SimpleNamespace
@@ -50,16 +52,20 @@ def _resident_mb() -> float:
 def main(_):
     from xtremedistil_tf.batching.pipeline import ShuffledBatches
     from xtremedistil_tf.batching.plan import BatchPlan
+    from xtremedistil_tf.corpus import Example
+    from xtremedistil_tf.tasks.tagging import TaggingTask
+    from xtremedistil_tf.teachers.protocol import TeacherSignals
     from xtremedistil_tf.transfer.reader import TransferStore
-    from xtremedistil_tf.transfer.writer import StoreSpec, write_store
+    from xtremedistil_tf.transfer.writer import StoreSpec, signal_columns, write_store
 
     def sentences():
         rng = np.random.default_rng(1)
         for _ in range(_SENTENCES.value):
-            yield ["w"] * int(np.clip(rng.lognormal(2.9, 0.5), 1, 62))
+            yield Example(("w",) * int(np.clip(rng.lognormal(2.9, 0.5), 1, 62)))
 
     with tempfile.TemporaryDirectory() as folder:
-        spec = StoreSpec({}, _SENTENCES.value, 64, 7, _WIDTH.value)
+        columns = signal_columns(TeacherSignals(hidden=(7,)), _WIDTH.value, 0, 64)
+        spec = StoreSpec({}, TaggingTask(list("ABCDEFG")), _SENTENCES.value, 64, columns)
         began = time.perf_counter()
         path = write_store(pathlib.Path(folder), spec, sentences, _NumberTokenizer(), _RandomTeacher)
         size = sum(f.stat().st_size for f in path.rglob("*.npy")) / 1e6

@@ -23,18 +23,21 @@ _BATCH = flags.DEFINE_integer("batch_size", 128, "Sentences in a batch.")
 
 def main(_):
     from xtremedistil_tf.batching.ragged import pad_batch
-    from xtremedistil_tf.tasks.tagging import text_features
+    from xtremedistil_tf.corpus import read_text
+    from xtremedistil_tf.tasks.tagging import TaggingTask
     from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
-    from xtremedistil_tf.teachers.loading import load_token_classifier, load_tokenizer
+    from xtremedistil_tf.teachers.loading import load_classifier
     from xtremedistil_tf.teachers.model import Teacher
     from xtremedistil_tf.teachers.prediction import TeacherPredictor
+    from xtremedistil_tf.teachers.tokenizers import load_tokenizer
     from xtremedistil_tf.transfer.text import TransferText
 
     checkpoint = resolve_checkpoint(_CHECKPOINT.value)
     tokenizer = load_tokenizer(checkpoint)
-    classifier = load_token_classifier(checkpoint, list("ABCDEFG"), seed=0)
-    words = TransferText(_TEXT.value, most=_SENTENCES.value).words()
-    features = text_features(tokenizer, words, _SEQ_LEN.value).features
+    task = TaggingTask(list("ABCDEFG"))
+    classifier = load_classifier(checkpoint, task, seed=0)
+    text = TransferText(lambda: read_text(_TEXT.value), _TEXT.value, most=_SENTENCES.value)
+    features = task.text_features(tokenizer, text, _SEQ_LEN.value).features
     count, lengths = len(features), features.lengths
     print(f"{count} sentences, pieces: mean {lengths.mean():.1f}, median {np.median(lengths):.0f}, max {lengths.max()}")
 
@@ -52,7 +55,7 @@ def main(_):
             indices = np.arange(begin, min(count, begin + _BATCH.value))
             classifier.predict_on_batch(padded(indices, lengths[indices].max()))
 
-    predictor = TeacherPredictor(Teacher(classifier), (), tokenizer.pad_token_id, _BATCH.value)
+    predictor = TeacherPredictor(Teacher(classifier, task), (), tokenizer.pad_token_id, _BATCH.value)
     small = padded(np.arange(2), _SEQ_LEN.value)
     classifier.predict(small, verbose=0), next(predictor.predict(features))  # tracing is not what is measured
     seconds, answers = {}, {}

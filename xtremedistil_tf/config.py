@@ -34,11 +34,13 @@ class DistillationConfig:
     """Everything that decides what a run does. Fields without a default of their own are required."""
 
     # Data
-    task: str = _field("Data", "", "Folder of the task: train, dev and test files (.tsv, .conll or .jsonl, "
-                       "plain, .gz or .xz), either directly or one folder per language; labels.tsv is "
-                       "optional.")
-    transfer_file: str = _field("Data", "", "Unlabeled text for distillation, one sentence a line: a file, a "
-                                "folder of .txt files, or several separated by commas.")
+    task: str = _field("Data", "", "Folder of the task: train, dev and test files (.tsv, .jsonl; tagging also "
+                       ".conll, question answering SQuAD's .json; plain, .gz or .xz), either directly or one "
+                       "folder per language; labels.tsv is optional. Or hf:<name>[:<config>], a data set of the "
+                       "Hugging Face hub.")
+    transfer_file: str = _field("Data", "", "Unlabeled text for distillation, one example a line (pairs: "
+                                "text<TAB>text; question answering: SQuAD's .json): a file, a folder of .txt files, "
+                                "or several separated by commas. Labels in it are not read.")
     model_dir: str = _field("Data", "", "Folder that receives the student and everything on the way to it.")
     languages: str = _field("Data", "", "Language folders of the task to use, separated by commas; empty: all.")
     max_train_per_language: int = _field("Data", 0, "Labelled sentences per language (per task without "
@@ -111,7 +113,8 @@ class DistillationConfig:
     intermediate_size: int = _field("Student", 0, "Width of a transformer student's feed-forward layers; 0: four "
                                     "times --hidden_size.", minimum=0)
     pt_student_checkpoint: str = _field("Student", "", "Pre-trained encoder that the student starts from, named as "
-                                        "--pt_teacher_checkpoint; it must have the teacher's vocabulary.")
+                                        "--pt_teacher_checkpoint. Where its vocabulary is not the teacher's, signals are "
+                                        "aligned by words and characters.")
     transformer_dropout: float = _field("Student", 0.1, "Dropout of a transformer student (inside the encoder of "
                                         "--pt_student_checkpoint its own).", minimum=0.0, maximum=0.99)
     trim_vocabulary: bool = _field("Student", False, "Keep only the pieces that occur in training and transfer "

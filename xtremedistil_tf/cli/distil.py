@@ -5,7 +5,7 @@ stages of the chosen strategy, measures both and exports the student. Every step
 the same command goes on where an interrupted one stopped.
 
   python run_xtreme_distil.py --flagfile=flags/quickstart.cfg
-  python run_xtreme_distil.py --task=my_task --transfer_file=unlabeled.txt --model_dir=out --seq_len=32
+  python run_xtreme_distil.py --do_NER --task=my_task --transfer_file=unlabeled.txt --model_dir=out --seq_len=32
 """
 
 from __future__ import annotations

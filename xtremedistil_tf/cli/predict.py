@@ -1,7 +1,7 @@
-"""Tag text with a distilled student, or measure it.
+"""Answer text with a distilled student, or measure it.
 
-One line out per line in, in input order: `words<TAB>tags`, separated by spaces, every word tagged however
-long the sentence. Needs nothing but --model_dir.
+One line out per line in, in input order: `words<TAB>tags` (every word tagged however long the sentence),
+`label<TAB>probability`, a score, or `answer<TAB>start<TAB>end<TAB>score`. Needs nothing but --model_dir.
 
   python run_xtreme_distil_predict.py --model_dir=out --do_predict --pred_file=text.txt
   echo "Ada Lovelace was born in London ." | python run_xtreme_distil_predict.py --model_dir=out --do_predict
