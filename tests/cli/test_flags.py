@@ -106,7 +106,7 @@ def test_published_sizes(size, millions, monkeypatch, tiny_tokenizer):
     """Embeddings and layers as BERT counts them: V, positions and segments, and 12 d^2 + 13 d a layer."""
     from types import SimpleNamespace
 
-    from xtremedistil_tf.students.choice import student_shape
+    from xtremedistil_tf.jobs.choice import student_shape
     from xtremedistil_tf.tasks.registry import make_task
 
     config = parse_flags(DistillationConfig, ["x", "--task=t", "--model_dir=m", "--transfer_file=u",

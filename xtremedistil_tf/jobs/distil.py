@@ -30,7 +30,7 @@ from xtremedistil_tf.report.html import write_report
 from xtremedistil_tf.report.table import results_table
 from xtremedistil_tf.report.tensorboard import EpochLog
 from xtremedistil_tf.students.bilstm import HEAD, PROJECTION
-from xtremedistil_tf.students.choice import (TeacherSizes, layer_pairs, learning_rate_of, needs_no_teacher,
+from xtremedistil_tf.jobs.choice import (TeacherSizes, layer_pairs, learning_rate_of, needs_no_teacher,
                                              signal_of, student_kind, student_shape, teacher_signals)
 from xtremedistil_tf.students.hugging_face import save_encoder
 from xtremedistil_tf.students.model_directory import CONFIG_FILE, WEIGHTS_FILE, save_student, versions

@@ -11,7 +11,7 @@ from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.jobs.vocabulary import Vocabulary, carried_over
-from xtremedistil_tf.students.choice import starts_from_teacher_embeddings
+from xtremedistil_tf.jobs.choice import starts_from_teacher_embeddings
 from xtremedistil_tf.students.pretrained import checkpoint_word_embeddings, load_encoder
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.teachers.checkpoints import checkpoint_fingerprint

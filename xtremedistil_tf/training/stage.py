@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.tasks.task import Task
+if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.task import Task
 
 
 class Stage(tf_keras.Model):
