@@ -90,6 +90,31 @@ def test_best_weights_are_restored_and_patience_ends_the_phase(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_phase_never_ends_worse_than_it_began(tmp_path):
+    stage = make_stage()
+    values, before = iter([2.0, 5.0, 3.0, 1.0]), stage.get_weights()
+    result = train_phase(stage, Data(), lambda: {"loss": next(values)},
+                         settings(patience=2, start_competes=True), tmp_path / "c.npz")
+    assert (result.best_epoch, result.best, len(result.history)) == (0, 2.0, 2)
+    for a, b in zip(stage.get_weights(), before):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_start_stays_a_candidate_after_an_interruption(tmp_path):
+    stage = make_stage()
+    values = iter([2.0, 5.0])
+    with pytest.raises(KeyboardInterrupt):
+        train_phase(stage, Data(7), lambda: {"loss": next(values)}, settings(start_competes=True),
+                    tmp_path / "c.npz")
+    before = make_stage().get_weights()
+    resumed = make_stage()
+    result = train_phase(resumed, Data(), lambda: {"loss": 3.0}, settings(start_competes=True),
+                         tmp_path / "c.npz")
+    assert (result.best_epoch, result.best) == (0, 2.0)
+    for a, b in zip(resumed.get_weights(), before):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_non_finite_loss_names_phase_epoch_and_batch(tmp_path):
     stage = make_stage()
     with pytest.raises(NonFiniteLossError, match=r"phase: loss is nan in epoch 2, batch 3.*c\.npz"):

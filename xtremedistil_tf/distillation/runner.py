@@ -98,7 +98,8 @@ class Runner:
     """
 
     def __init__(self, student, task: Task, data: DistillationData,
-                 settings_of: Callable[[schedule.Phase], PhaseSettings], folder: pathlib.Path, start: str, checkpoint_minutes: float,
+                 settings_of: Callable[[schedule.Phase], PhaseSettings], folder: pathlib.Path, start: str,
+                 checkpoint_minutes: float,
                  on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda phase, record: None,
                  score: Callable[[], dict[str, float]] = dict):
         self._student, self._task, self._data, self._settings_of = student, task, data, settings_of
@@ -136,7 +137,8 @@ class Runner:
         save_state(result_file, {f"variable_{i}": v.numpy() for i, v in enumerate(stage.trainable_variables)},
                    {"settings": values, "record": dataclasses.asdict(record)})
         (folder / "progress.npz").unlink(missing_ok=True)
-        log.info("phase %s: best epoch %d, %.0f s, dev %s", phase.name, record.best_epoch, record.seconds,
+        best = f"best epoch {record.best_epoch}" if record.best_epoch else "no epoch was better than its start"
+        log.info("phase %s: %s, %.0f s, dev %s", phase.name, best, record.seconds,
                      ", ".join(f"{k} {v:.4f}" for k, v in record.scores.items()))
         return record
 
@@ -185,8 +187,8 @@ class Runner:
         steps = data.batches_per_epoch * settings.epochs
         optimizer = RowAdam(cosine_schedule(settings.learning_rate, steps, settings.final_learning_rate))
         stage.compile(optimizer=optimizer)
-        loop = LoopSettings(phase.name, settings.epochs, settings.patience, seed=settings.seed,
-                            checkpoint_minutes=self._checkpoint_minutes)
+        loop = LoopSettings(phase.name, settings.epochs, settings.patience, start_competes=True,
+                            seed=settings.seed, checkpoint_minutes=self._checkpoint_minutes)
         return train_phase(stage, data, held_out_loss(stage, validation), loop, checkpoint,
                            lambda record: self._on_epoch(phase.name, record))
 

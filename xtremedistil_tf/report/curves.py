@@ -67,8 +67,10 @@ def _phase_chart(metrics: Mapping[str, Any], phase: Mapping[str, Any]) -> str:
     unfrozen = phase.get("unfrozen")
     groups = ", ".join(map(str, unfrozen)) if isinstance(unfrozen, (list, tuple)) else unfrozen
     facts = _join(f"stage {text(phase.get('stage'))}", f"unfrozen: {text(groups)}",
+                  "no epoch was better than its start" if best == 0 else
                   f"best epoch {count(best)} of {len(history)}",
-                  f"dev {score_title(metrics)} {percent(dig(phase, 'scores', main_score(metrics)))}", duration(phase.get("seconds")),
+                  f"dev {score_title(metrics)} {percent(dig(phase, 'scores', main_score(metrics)))}",
+                  duration(phase.get("seconds")),
                   "loaded from an earlier run" if phase.get("reused") is True else "")
     return _figure(name, chart, facts, _numbers(history))
 

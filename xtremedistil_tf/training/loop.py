@@ -43,6 +43,8 @@ class LoopSettings:
         patience: epochs without a better `monitor` after which the phase ends.
         monitor: key of the validation metrics that chooses the best weights.
         higher_is_better: direction of `monitor`.
+        start_competes: whether the weights that the phase starts from are a candidate for the best ones, so
+            that it never ends worse than it began.
         seed: seed of dropout in this phase.
         checkpoint_minutes: minutes between checkpoints inside the phase.
     """
@@ -52,6 +54,7 @@ class LoopSettings:
     patience: int
     monitor: str = "loss"
     higher_is_better: bool = False
+    start_competes: bool = False
     seed: int = 0
     checkpoint_minutes: float = 5.0
 
@@ -75,7 +78,7 @@ class PhaseResult:
     Attributes:
         history: a dict per epoch: `epoch`, training metrics, validation metrics as `val_*`,
             `learning_rate`, `seconds` since the phase began.
-        best_epoch: the epoch (from 1) whose weights the model has now.
+        best_epoch: the epoch (from 1) whose weights the model has now; 0: those it started with.
         best: its value of the monitored metric.
         seconds, cpu_seconds: wall and CPU time of training and validation, over all runs that contributed.
     """
@@ -123,6 +126,8 @@ class _Loop:
 
     def run(self) -> PhaseResult:
         self._restore()
+        if self.settings.start_competes and math.isnan(self.position.best):
+            self._measure_start()
         step = tf.function(self.stage.train_step, reduce_retracing=True)
         while not self._finished():
             self._train_epoch(step)
@@ -135,7 +140,14 @@ class _Loop:
     def _finished(self) -> bool:
         p = self.position
         stale = p.epoch - 1 - p.best_epoch
-        return p.epoch >= self.settings.epochs or (p.best_epoch >= 0 and stale >= self.settings.patience)
+        return p.epoch >= self.settings.epochs or stale >= self.settings.patience
+
+    def _measure_start(self) -> None:
+        self._start_clock()
+        value = float(self.validate()[self.settings.monitor])
+        if math.isfinite(value):
+            self.position.best = value
+        self._read_clock()
 
     def _train_epoch(self, step) -> None:
         p, total = self.position, self.data.batches_per_epoch
@@ -167,7 +179,7 @@ class _Loop:
         self._start_clock()
         metrics = self.validate()
         value = float(metrics[s.monitor])
-        better = p.best_epoch < 0 or (value > p.best if s.higher_is_better else value < p.best)
+        better = math.isnan(p.best) or (value > p.best if s.higher_is_better else value < p.best)
         if better:
             p.best, p.best_epoch = value, p.epoch
             self.best = [v.numpy() for v in self.variables]
