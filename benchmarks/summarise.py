@@ -9,12 +9,11 @@ are replaced by the names of the flags that they were given to.
 from __future__ import annotations
 
 import json
-import os
 import pathlib
-import platform
-import re
 
 from absl import app, flags
+
+from pages import environment, percent, public_command, table, write_page
 
 from xtremedistil_tf.tasks.score_names import score_name
 
@@ -24,15 +23,6 @@ _MODELS = (("teacher", "teacher"), ("student", "student"), ("direct_baseline", "
            ("untrimmed", "all pieces"))
 
 
-def _percent(value):
-    return "-" if value is None else f"{100 * value:.2f}"
-
-
-def _table(header, rows):
-    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
-
-
 def _main(metrics):
     return metrics.get("main_score", "f1")
 
@@ -40,15 +30,15 @@ def _main(metrics):
 def _quality(metrics):
     shown = [(key, name) for key, name in _MODELS if key in metrics]
     kept, main = metrics["retention"], _main(metrics)
-    rows = [["all", *[_percent(metrics[k][main]) for k, _ in shown], _percent(kept[main])]]
+    rows = [["all", *[percent(metrics[k][main]) for k, _ in shown], percent(kept[main])]]
     if "per_language" in metrics["teacher"]:
         rows.append(["mean (standard deviation) over languages",
-                     *[f"{_percent(metrics[k][f'mean_{main}'])} ({_percent(metrics[k][f'std_{main}'])})"
-                       for k, _ in shown], _percent(kept[f"mean_{main}"])])
-        rows += [[language, *[_percent(metrics[k]["per_language"][language][main]) for k, _ in shown],
-                  _percent(kept["per_language"][language])] for language in metrics["teacher"]["per_language"]]
+                     *[f"{percent(metrics[k][f'mean_{main}'])} ({percent(metrics[k][f'std_{main}'])})"
+                       for k, _ in shown], percent(kept[f"mean_{main}"])])
+        rows += [[language, *[percent(metrics[k]["per_language"][language][main]) for k, _ in shown],
+                  percent(kept["per_language"][language])] for language in metrics["teacher"]["per_language"]]
     title = score_name(main, metrics.get("kind", "tagging"))
-    return _table([title, *[name for _, name in shown], "retention %"], rows)
+    return table([title, *[name for _, name in shown], "retention %"], rows)
 
 
 def _size(metrics):
@@ -63,7 +53,7 @@ def _size(metrics):
         rows.append([f"latency {size.replace('_', ' ')}, median ms",
                      *[f"{metrics[k]['latency'][size]['median_ms']:.1f}" for k in ("teacher", "student")],
                      f"{kept['speedup_' + size]:.1f}x"])
-    return _table(["", "teacher", "student", "ratio"], rows)
+    return table(["", "teacher", "student", "ratio"], rows)
 
 
 def _phases(metrics):
@@ -77,8 +67,8 @@ def _phases(metrics):
             name = prefix + phase["name"]
             spent = phase.get("cpu_seconds")
             rows.append([name, len(phase["history"]), f"{phase['seconds']:.1f}",
-                         "-" if spent is None else f"{spent:.1f}", _percent(phase["scores"].get(main))])
-    return _table(["phase", "epochs", "wall s", "CPU s", f"dev {main} after it"], rows)
+                         "-" if spent is None else f"{spent:.1f}", percent(phase["scores"].get(main))])
+    return table(["phase", "epochs", "wall s", "CPU s", f"dev {main} after it"], rows)
 
 
 def _student(config):
@@ -87,30 +77,21 @@ def _student(config):
     return f"transformer, {config['num_hidden_layers']} x {config['hidden_size']}"
 
 
-def _command(metrics):
-    data = os.environ.get("XTREMEDISTIL_DATA", "\0")
-    command = metrics["command"].replace(data, "$XTREMEDISTIL_DATA")
-    return re.sub(r"(--(?:\w*_dir|pt_teacher_checkpoint))=/\S+?/?([^/\s]+)(?=\s|$)", r"\1=\2", command)
-
-
 def main(argv):
     runs = [json.loads((pathlib.Path(folder) / "metrics.json").read_text(encoding="utf-8")) for folder in argv[1:]]
-    versions = ", ".join(f"{k} {v}" for k, v in runs[0]["versions"].items())
-    parts = [f"# {_TITLE.value}", f"{platform.machine()}, {os.cpu_count()} cores. {versions}."]
+    parts = [f"# {_TITLE.value}", environment(runs[0]["versions"])]
     for metrics in runs:
         c = metrics["config"]
         parts += [f"## {_student(c)}, {metrics['strategy']}",
-                  f"```sh\npython {_command(metrics)}\n```",
+                  f"```sh\npython {public_command(metrics['command'])}\n```",
                   f"{metrics['sentences']} {metrics['split']} examples; {metrics['seen_pieces']} pieces occur in "
                   f"training and transfer text"
                   + (f"; the SVD keeps {100 * metrics['embedding_energy']:.1f} % of the teacher's embedding energy."
                      if metrics["embedding_energy"] else "."),
                   _quality(metrics), _size(metrics), _phases(metrics)]
-    out = pathlib.Path(_OUT.value)
-    out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     kept = [{key: value for key, value in m.items() if key not in ("config", "command", "task")}
-            | {"command": _command(m)} for m in runs]
-    out.with_suffix(".json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            | {"command": public_command(m["command"])} for m in runs]
+    write_page(pathlib.Path(_OUT.value), parts, kept)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""What the pages of benchmarks/results share: tables, the machine, and commands without this machine's paths."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+from typing import Any, Mapping, Sequence
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A Markdown table; all columns but the first are numbers."""
+    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+
+
+def percent(value: float | None) -> str:
+    """A share of one as a percentage with two decimals."""
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
+def environment(versions: Mapping[str, str]) -> str:
+    """One line: the machine, the versions and the day."""
+    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{platform.machine()}, {os.cpu_count()} cores. {listed}. {datetime.date.today():%Y-%m-%d}."
+
+
+def public_command(command: str) -> str:
+    """A command line with $XTREMEDISTIL_DATA for its folder and bare names for other absolute paths."""
+    data = os.environ.get("XTREMEDISTIL_DATA")
+    if data:
+        command = command.replace(data, "$XTREMEDISTIL_DATA")
+    return re.sub(r"(?<=[=,])/\S*?/?([^/\s,]+)(?=\s|,|$)", r"\1", command)
+
+
+def write_page(out: pathlib.Path, parts: Sequence[str], figures: Any) -> None:
+    """Writes the Markdown page and its figures as JSON beside it."""
+    out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    out.with_suffix(".json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
