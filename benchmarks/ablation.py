@@ -1,0 +1,80 @@
+"""Strategies and signals, one at a time, on a tagging task and on a pair task.
+
+  XTREMEDISTIL_DATA=... python benchmarks/ablation.py --teacher=all-MiniLM-L6-v2 --work=DIR --out=benchmarks/results/ablation.md
+
+Every row is one run of run_xtreme_distil.py with flags/ablation.cfg; the runs of a task share the teacher. The
+student has three of the teacher's layers; strategies are compared with a BiLSTM student too, on the tagging task.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pathlib
+
+from absl import app, flags
+
+import runs
+from pages import environment, percent, public_command, table, write_page
+
+_TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v2", "Checkpoint of the teacher.")
+_WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
+_OUT = flags.DEFINE_string("out", "benchmarks/results/ablation.md", "The Markdown file to write.")
+
+STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
+_HIDDEN = {"distil_multi_hidden_states": "true", "representation_loss": "mse"}
+SIGNALS = {
+    "top state, KL": {},
+    "top state, MSE": {"representation_loss": "mse"},
+    "all states, uniform map": _HIDDEN,
+    "all states, last layers": _HIDDEN | {"layer_map": "last"},
+    "all states and attentions": _HIDDEN | {"distil_attention": "true"},
+    "top state and relations qkv": {"representation_loss": "mse", "distil_relations": "qkv"},
+    "all states, one layer after another": _HIDDEN | {"progressive_transfer": "true"},
+}
+_BILSTM = {"embedding_size": 128, "lstm_units": 128, "learning_rate": 1e-3}
+_TRANSFORMER = {"num_hidden_layers": 3, "learning_rate": 2e-4}
+
+
+def _tasks(data):
+    ner, mrpc = data / "peer-ner", data / "glue-mrpc"
+    return {"tagging": {"task": ner, "transfer_file": ner / "unlabeled.txt.xz", "do_NER": "true", "seq_len": 32},
+            "pairs": {"task": mrpc, "transfer_file": f"{mrpc / 'train.tsv.xz'},{data / 'qqp/train.tsv.xz'}",
+                      "do_pairwise": "true", "metric": "f1", "seq_len": 96, "max_transfer": 6000}}
+
+
+def main(argv):
+    del argv
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    data, work = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), pathlib.Path(_WORK.value).resolve()
+    tasks, figures, teachers = _tasks(data), {}, {}
+    transformer = _TRANSFORMER | {"pt_student_checkpoint": _TEACHER.value}
+
+    def measure(task, name, settings):
+        key = f"{task}: {name}"
+        values = {"pt_teacher_checkpoint": _TEACHER.value, "teacher_model_dir": work / task / "teacher",
+                  "transfer_store_dir": work / task / "transfer", **tasks[task], **settings}
+        m = runs.distil(work / task / name.replace(" ", "_").replace(",", ""), values, ["flags/ablation.cfg"])
+        teachers[task] = m["teacher"][m["main_score"]]
+        figures[key] = {"score": m["main_score"], "teacher": teachers[task],
+                        "student": m["student"][m["main_score"]], "command": public_command(m["command"])}
+        return figures[key]["student"]
+
+    strategies = [[name, percent(measure("tagging", f"BiLSTM {name}", _BILSTM | {"strategy": name})),
+                   *[percent(measure(task, name, transformer | {"strategy": name})) for task in tasks]]
+                  for name in STRATEGIES]
+    signals = [[name, *[percent(measure(task, name, transformer | {"strategy": "D4.1"} | settings))
+                        for task in tasks]] for name, settings in SIGNALS.items()]
+    versions = runs.versions_of(work / "tagging" / "D0S")
+    parts = ["# Strategies and signals, one at a time", environment(versions),
+             f"F1 on the test set. Teachers: tagging {percent(teachers['tagging'])}, "
+             f"pairs {percent(teachers['pairs'])}.",
+             "## Strategies (signal: top state, KL)",
+             table(["strategy", "tagging, BiLSTM", "tagging, transformer", "pairs, transformer"], strategies),
+             "## Signals (strategy D4.1, transformer)", table(["signal", "tagging", "pairs"], signals),
+             "## Commands", "```sh\n" + "\n".join("python " + f["command"] for f in figures.values()) + "\n```"]
+    write_page(pathlib.Path(_OUT.value), parts, figures)
+
+
+if __name__ == "__main__":
+    app.run(main)

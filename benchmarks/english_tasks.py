@@ -1,0 +1,83 @@
+"""How much of a teacher a student of half its layers keeps on eight English tasks, with and without distillation.
+
+  XTREMEDISTIL_DATA=... python benchmarks/english_tasks.py --teacher=all-MiniLM-L6-v2 --work=DIR --out=benchmarks/results/english_tasks.md
+
+Each task is one run of run_xtreme_distil.py with flags/english_tasks.cfg under --work; the same command goes on
+where an interrupted one stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pathlib
+
+from absl import app, flags
+
+import runs
+from pages import environment, percent, public_command, table, write_page
+
+_TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v2", "Checkpoint of the teacher.")
+_WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
+_OUT = flags.DEFINE_string("out", "benchmarks/results/english_tasks.md", "The Markdown file to write.")
+_ONLY = flags.DEFINE_list("only", [], "Tasks to run; empty: all.")
+
+_PAIRS = {"do_pairwise": "true"}
+#: Task -> (folder, files of unlabeled text beside the training text, flags).
+TASKS = {
+    "SST-2": ("glue-sst2", (), {"transfer_surplus": "true", "max_transfer": 12000}),
+    "CoLA": ("glue-cola", ("unlabeled-wiki/en.txt.xz",), {"metric": "matthews", "max_train_per_language": 8551}),
+    "MRPC": ("glue-mrpc", ("qqp/train.tsv.xz",), _PAIRS | {"metric": "f1"}),
+    "STS-B": ("glue-stsb", ("glue-mrpc/train.tsv.xz",), _PAIRS | {"task_kind": "regression"}),
+    "RTE": ("glue-rte", ("xnli/en/unlabeled.tsv.xz",), _PAIRS),
+    "QNLI": ("glue-qnli", (), _PAIRS),
+    "XNLI-en": ("xnli", ("xnli/en/unlabeled.tsv.xz",), _PAIRS | {"languages": "en"}),
+    "SQuADShifts": ("qa-squadshifts/new_wiki", (), {"seq_len": 192, "max_train_per_language": 3000,
+                                                    "max_transfer": 5000}),
+}
+
+
+def run_task(name: str, data: pathlib.Path, work: pathlib.Path) -> dict:
+    """The metrics of one task, teacher, student and the student on labels alone."""
+    folder, more, settings = TASKS[name]
+    train = data / folder
+    train = train / "en" if name == "XNLI-en" else train
+    own = next(train.glob("train.*"))
+    values = {"task": data / folder, "transfer_file": ",".join(map(str, [own, *(data / file for file in more)])),
+              "pt_teacher_checkpoint": _TEACHER.value, "pt_student_checkpoint": _TEACHER.value, **settings}
+    return runs.distil(work / name, values, ["flags/english_tasks.cfg"])
+
+
+def main(argv):
+    del argv
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    data, work = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), pathlib.Path(_WORK.value).resolve()
+    results = {name: run_task(name, data, work) for name in TASKS if not _ONLY.value or name in _ONLY.value}
+    rows, kept, alone = [], [], []
+    for name, m in results.items():
+        main_score = m["main_score"]
+        teacher, student, direct = (m[key][main_score] for key in ("teacher", "student", "direct_baseline"))
+        kept.append(student / teacher)
+        alone.append(direct / teacher)
+        rows.append([name, main_score, m["sentences"], *map(percent, (teacher, direct, student)),
+                     percent(direct / teacher), percent(student / teacher)])
+    count = len(rows)
+    rows.append(["mean", "", "", *[percent(sum(m[key][m["main_score"]] for m in results.values()) / count)
+                                   for key in ("teacher", "direct_baseline", "student")],
+                 percent(sum(alone) / count), percent(sum(kept) / count)])
+    first = next(iter(results.values()))
+    parts = ["# Eight English tasks: a student with half the teacher's layers", environment(first["versions"]),
+             table(["task", "score", "test examples", "teacher", "labels alone", "distilled", "labels alone kept %",
+                    "distilled kept %"], rows),
+             "Where a task has no public test set its dev set is measured, which also chose the best weights of "
+             "all three models.",
+             "## Commands", "```sh\n" + "\n".join("python " + public_command(m["command"])
+                                                    for m in results.values()) + "\n```"]
+    write_page(pathlib.Path(_OUT.value), parts,
+               {name: {key: m[key] for key in ("teacher", "student", "direct_baseline", "retention", "main_score",
+                                               "seconds")} | {"command": public_command(m["command"])}
+                for name, m in results.items()})
+
+
+if __name__ == "__main__":
+    app.run(main)
