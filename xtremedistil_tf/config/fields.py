@@ -1,0 +1,48 @@
+"""A field of a configuration: a flag of the command line, a key of the JSON file and an argument of the API."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from typing import Any
+
+from xtremedistil_tf.errors import ConfigError
+
+POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+TASK_KINDS = ("auto", "tagging", "classification", "regression", "question_answering")
+
+
+def setting(group: str, default: Any, help: str, choices: tuple[str, ...] | None = None, minimum=None,
+            maximum=None):
+    """A dataclass field with what a flag needs: its group in the help, help text, choices and bounds."""
+    return dataclasses.field(default=default, metadata={
+        "group": group, "help": help, "choices": choices, "minimum": minimum, "maximum": maximum})
+
+
+def validate_fields(config: Any, *required: str) -> None:
+    """Raises ConfigError on the first value outside its choices or bounds, or an empty required one."""
+    for field in dataclasses.fields(config):
+        check_value(field, getattr(config, field.name))
+    for name in required:
+        if not getattr(config, name):
+            raise ConfigError(f"--{name} is required. Expected: {help_of(type(config), name)}")
+
+
+def field_type(config_class: type, name: str) -> type:
+    """The Python type of a field: str, int, float or bool."""
+    return typing.get_type_hints(config_class)[name]
+
+
+def check_value(field: dataclasses.Field, value: Any) -> None:
+    """Raises ConfigError where a value is outside its field's choices or bounds."""
+    meta = field.metadata
+    if meta["choices"] and value not in meta["choices"]:
+        raise ConfigError(f"--{field.name}={value}: expected one of {', '.join(meta['choices'])}.")
+    if meta["minimum"] is not None and value < meta["minimum"]:
+        raise ConfigError(f"--{field.name}={value}: expected at least {meta['minimum']}.")
+    if meta["maximum"] is not None and value > meta["maximum"]:
+        raise ConfigError(f"--{field.name}={value}: expected at most {meta['maximum']}.")
+
+def help_of(config_class: type, name: str) -> str:
+    """The help text of a field."""
+    return config_class.__dataclass_fields__[name].metadata["help"]

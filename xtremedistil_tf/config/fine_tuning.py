@@ -1,0 +1,78 @@
+"""What `run_xtreme_distil_ft.py` and `run_model_ft.py` do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from xtremedistil_tf.config.distillation import DistillationConfig
+from xtremedistil_tf.config.fields import POLICIES, TASK_KINDS, setting, validate_fields
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentFineTuningConfig:
+    """What `run_xtreme_distil_ft.py` does."""
+
+    model_dir: str = setting("Data", "", "Folder that a distillation run wrote.")
+    output_dir: str = setting("Data", "",
+        "Folder that receives the fine-tuned student. Default: <model_dir>/fine-tuned.")
+    task: str = setting("Data", "", "Labelled data. Default: the task that the student was distilled on.")
+    batch_size: int = setting("Training", 128, "Batch size.", minimum=1)
+    ft_epochs: int = setting("Training", 100, "Most epochs.", minimum=1)
+    patience: int = setting("Training", 5, "Epochs without improvement after which training ends.", minimum=1)
+    learning_rate: float = setting("Training", 1e-4, "Start of the cosine schedule.", minimum=0.0)
+    final_learning_rate: float = setting("Training", 1e-8, "End of the cosine schedule.", minimum=0.0)
+    seed: int = setting("Run", 42, "Seed of everything random.", minimum=0)
+    opt_policy: str = setting("Run", "float32", "Precision of training.", POLICIES)
+    checkpoint_minutes: float = setting("Run", 5.0, "Minutes between checkpoints.", minimum=0.0)
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self, "model_dir")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFineTuningConfig:
+    """What `run_model_ft.py` does."""
+
+    task: str = setting("Data", "", "The task, as for run_xtreme_distil.py.")
+    model_dir: str = setting("Data", "",
+        "Folder that receives the fine-tuned model, a Hugging Face directory in a subfolder, and its "
+        "scores.")
+    seq_len: int = setting("Data", 128,
+        "Most word pieces of a training example, special tokens included.", minimum=4)
+    languages: str = setting("Data", "",
+        "Language folders of the task to use, separated by commas; empty: all.")
+    task_kind: str = setting("Data", "auto", "Kind of the task, as for run_xtreme_distil.py.", TASK_KINDS)
+    do_NER: bool = setting("Data", False, "The task is token tagging.")
+    do_pairwise: bool = setting("Data", False, "Each example is a pair of texts.")
+    task_name: str = setting("Data", "", "--task holds the official files of this GLUE task.")
+    metric: str = setting("Data", "", "Score that chooses the best weights.")
+    multilingual: bool = setting("Model", False,
+        "Accepted for the original's command lines; the checkpoint's own tokenizer is used.")
+    pt_model: str = setting("Model", "TFAutoModel",
+        "Class of the pre-trained model, as the original names it.")
+    pt_model_checkpoint: str = setting("Model", "bert-base-multilingual-cased",
+        "Pre-trained model: a hub name, a local Hugging Face directory, or package:<module>.")
+    batch_size: int = setting("Training", 128, "Batch size.", minimum=1)
+    ft_epochs: int = setting("Training", 100, "Most epochs.", minimum=1)
+    patience: int = setting("Training", 5, "Epochs without improvement after which training ends.", minimum=1)
+    learning_rate: float = setting("Training", 3e-5,
+        "Peak learning rate (AdamW, linear warm-up over 10 % of the steps, then linear decay).", minimum=0.0)
+    seed: int = setting("Run", 42, "Seed of everything random.", minimum=0)
+    opt_policy: str = setting("Run", "float32", "Precision of training.", POLICIES)
+    checkpoint_minutes: float = setting("Run", 5.0, "Minutes between checkpoints.", minimum=0.0)
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self, "task", "model_dir")
+
+    def as_distillation(self) -> DistillationConfig:
+        """The part of a distillation run that fine-tunes its teacher."""
+        own, other = ({f.name for f in dataclasses.fields(c)} for c in (self, DistillationConfig))
+        shared = own & other
+        values = {name: getattr(self, name) for name in shared}
+        del values["learning_rate"], values["ft_epochs"]
+        return DistillationConfig(
+            **values, pt_teacher=self.pt_model, pt_teacher_checkpoint=self.pt_model_checkpoint,
+            teacher_epochs=self.ft_epochs, teacher_learning_rate=self.learning_rate,
+            teacher_ft_batch_size=self.batch_size, teacher_model_dir=self.model_dir)

@@ -1,0 +1,1 @@
+"""Running a student in the forms that it is exported to."""
