@@ -39,3 +39,7 @@ class TransferStoreError(XtremeDistilError):
 
 class NonFiniteLossError(XtremeDistilError):
     """Training met a NaN or infinite loss."""
+
+
+class ExportCheckError(XtremeDistilError):
+    """An exported file answers worse than the student by more than is allowed."""

@@ -112,6 +112,15 @@ def test_comparison_of_the_models(tmp_path):
     assert found["Latency, 32 sentences"] == ["222.0 ms min 209.1"] * 3 + ["7.3×"]
 
 
+def test_further_dev_sets_and_phases_that_changed_nothing(tmp_path):
+    metrics = full() | {"extra": {"mismatched <dev>": {"teacher": 0.81, "student": 0.7925}}}
+    metrics["phases"][1]["best_epoch"] = 0
+    root = page(tmp_path, metrics)
+    found = rows(section(root, "Teacher and student").find(".//table"))
+    assert found["entity F1, mismatched <dev>"][:3] == ["81.00", "79.25", "–"]
+    assert "no epoch was better than its start" in words(charts(root)["2.1-logits-head"])
+
+
 def test_languages_have_a_bar_per_model_as_long_as_the_score(tmp_path):
     table = section(page(tmp_path, full()), "Languages").find(".//table")
     assert rows(table)["sw"] == ["", "80.7", "77.7", "68.5", "96.2 %", "400"]

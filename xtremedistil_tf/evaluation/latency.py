@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 
-def latency(forward: Callable[[dict[str, tf.Tensor]], tf.Tensor], vocab_size: int, seq_len: int,
-            batch_sizes: tuple[int, ...] = (1, 32), seconds: float = 2.0) -> dict[str, Any]:
+def latency(forward: Callable[[dict[str, np.ndarray]], Any], vocab_size: int, seq_len: int,
+            batch_sizes: tuple[int, ...] = (1, 32), seconds: float = 2.0,
+            columns: Sequence[str] = ("input_ids", "attention_mask")) -> dict[str, Any]:
     """Wall time of full batches of `seq_len` random pieces, in milliseconds.
 
     Args:
-        forward: batch of `input_ids` and `attention_mask` -> array; as fast as it is used, so a tf.function.
+        forward: batch -> array; as fast as it is used, so a tf.function where it is TensorFlow.
         vocab_size: ids are drawn below it.
         seq_len: pieces of each sentence, none padded.
         batch_sizes: sizes to measure.
         seconds: time to spend on each size, at least 5 runs.
+        columns: names of the inputs, each int32 [batch, seq_len].
 
     Returns:
         {"batch_1": {"median_ms", "min_ms", "runs"}, ...}
@@ -26,9 +27,10 @@ def latency(forward: Callable[[dict[str, tf.Tensor]], tf.Tensor], vocab_size: in
     rng = np.random.default_rng(0)
     results = {}
     for size in batch_sizes:
-        batch = {"input_ids": tf.constant(rng.integers(0, vocab_size, (size, seq_len)), tf.int32),
-                 "attention_mask": tf.ones((size, seq_len), tf.int32)}
-        forward(batch), forward(batch)
+        values = {"input_ids": rng.integers(0, vocab_size, (size, seq_len), np.int32),
+                  "attention_mask": np.ones((size, seq_len), np.int32)}
+        batch = {name: values.get(name, np.zeros((size, seq_len), np.int32)) for name in columns}
+        np.asarray(forward(batch)), np.asarray(forward(batch))
         times, end = [], time.perf_counter() + seconds
         while len(times) < 5 or time.perf_counter() < end:
             began = time.perf_counter()

@@ -21,12 +21,14 @@ from xtremedistil_tf.distillation.runner import (DistillationData, PhaseRecord, 
                                                  needs_hidden_states, needs_teacher)
 from xtremedistil_tf.distillation.schedule import Phase, phases_of
 from xtremedistil_tf.evaluation.measuring import Measured, measure
+from xtremedistil_tf.export.layout import EXPORT, exported_path
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
 from xtremedistil_tf.jobs.labelled import open_labelled
 from xtremedistil_tf.jobs.start import StudentStart
 from xtremedistil_tf.jobs.vocabulary import student_vocabulary
 from xtremedistil_tf.report.html import write_report
+from xtremedistil_tf.report.model_card import write_model_card
 from xtremedistil_tf.report.table import results_table
 from xtremedistil_tf.report.tensorboard import EpochLog
 from xtremedistil_tf.students.bilstm import HEAD, PROJECTION
@@ -51,7 +53,6 @@ from xtremedistil_tf.transfer.writer import StoreSpec, signal_columns, write_sto
 log = logging.getLogger(__name__)
 
 BASELINE = "D0S"
-EXPORT = pathlib.Path("export") / "saved_model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +148,8 @@ class Pipeline:
     def _finished(self, identity: str) -> dict[str, Any] | None:
         """The metrics of an earlier run that ended with these very students."""
         file = self.dir / "metrics.json"
-        written = [file, self.dir / WEIGHTS_FILE, self.dir / CONFIG_FILE, self.dir / EXPORT, self.dir / "report.html"]
+        written = [file, exported_path(self.dir, "saved_model"),
+                   *(self.dir / name for name in (WEIGHTS_FILE, CONFIG_FILE, "report.html", "README.md"))]
         if not all(path.exists() for path in written):
             return None
         metrics = read_json(file)
@@ -159,14 +161,15 @@ class Pipeline:
     def _write(self, student: Distilled, metrics: dict[str, Any]) -> None:
         """Writes what a user takes away; `metrics.json` is last, for it marks the run as finished."""
         save_student(self.dir, student.student, self.tokenizer, self.task, self.config.to_json())
-        export_saved_model(self.dir / EXPORT, student.student, self.tokenizer, self.task,
+        export_saved_model(exported_path(self.dir, "saved_model"), student.student, self.tokenizer, self.task,
                            pairs=self.corpus.has_pairs)
         if student.student.kind == "transformer":
             main = self.task.main_score
             card = {"distilled on": self.config.task, "teacher": self.config.pt_teacher_checkpoint,
                     f"{main} of the student there": f"{100 * metrics['student'][main]:.2f}"}
-            save_encoder(self.dir / "export" / "encoder", student.student, self.tokenizer, card)
+            save_encoder(self.dir / EXPORT / "encoder", student.student, self.tokenizer, card)
         write_report(self.dir / "report.html", metrics)
+        write_model_card(self.dir, metrics, self.task, self.config.to_json())
         write_json(self.dir / "metrics.json", metrics)
 
     @property
@@ -217,7 +220,8 @@ class Pipeline:
             transfer = dataclasses.replace(text, source=self._pieces(TransferStore(store)))
             text = dataclasses.replace(text, source=self._pieces(text.source))
         self._start = fingerprint({"labelled": self.labelled.fingerprint, "task": [self.task.kind, self.task.labels],
-                                   "store": Manifest.load(store).fingerprint if store else None, "vocabulary": self.vocabulary.identity,
+                                   "store": Manifest.load(store).fingerprint if store else None,
+                                   "vocabulary": self.vocabulary.identity,
                                    "teacher": self.fine_tuned and self.fine_tuned.fingerprint, "seq_len": c.seq_len,
                                    "trimmed": self.trimmed is not None,
                                    "holdout": [c.holdout_fraction, c.max_holdout]})

@@ -16,6 +16,7 @@ from xtremedistil_tf.distillation.data import Split
 from xtremedistil_tf.distillation.runner import DistillationData, PhaseSettings, Runner
 from xtremedistil_tf.distillation.schedule import Phase, phases_of
 from xtremedistil_tf.distillation.signals import RepresentationSignal
+from xtremedistil_tf.export.layout import exported_path
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, file_fingerprint, fingerprint
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student, save_student, versions
@@ -41,7 +42,7 @@ def run(config: StudentFineTuningConfig) -> dict[str, Any]:
     scores = {name: saved.task.scores(examples, StudentPredictor(model, saved.tokenizer, saved.task).predict(examples))
               for name, model in (("before", saved.student), ("after", student))}
     save_student(out, student, saved.tokenizer, saved.task, settings.to_json())
-    export_saved_model(out / "export" / "saved_model", student, saved.tokenizer, saved.task, pairs=corpus.has_pairs)
+    export_saved_model(exported_path(out, "saved_model"), student, saved.tokenizer, saved.task, pairs=corpus.has_pairs)
     write_json(out / "scores.json", {"split": split, **scores, "config": dataclasses.asdict(config),
                                      "versions": versions()})
     for name in scores:

@@ -14,8 +14,9 @@ from xtremedistil_tf.corpus import open_lines, read_labelled, read_unlabeled
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.names import stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
+from xtremedistil_tf.runtimes.opening import open_runtime
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
-from xtremedistil_tf.students.prediction import StudentPredictor
+from xtremedistil_tf.students.prediction import Predictor, StudentPredictor
 from xtremedistil_tf.tasks.lines import LINES
 from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_task
 from xtremedistil_tf.tasks.score_names import scores_text
@@ -28,7 +29,7 @@ STANDARD_STREAM = "-"
 def run(config: PredictionConfig) -> None:
     """Does what `run_xtreme_distil_predict.py` was asked for."""
     saved = load_student(pathlib.Path(config.model_dir))
-    predictor = StudentPredictor(saved.student, saved.tokenizer, saved.task, config.batch_size)
+    predictor = _predictor(config, saved)
     if config.do_predict:
         with _output(config) as output:
             for line in answer_lines(predictor, saved.task, _input(config.pred_file, saved)):
@@ -38,7 +39,14 @@ def run(config: PredictionConfig) -> None:
         print(scores_text(scores, saved.task), file=sys.stderr if config.do_predict else sys.stdout)
 
 
-def answer_lines(predictor: StudentPredictor, task: Task, examples: Iterable[AnyExample | None]) -> Iterator[str]:
+def _predictor(config: PredictionConfig, saved: SavedStudent) -> Predictor:
+    if config.format == "keras":
+        return StudentPredictor(saved.student, saved.tokenizer, saved.task, config.batch_size)
+    runtime = open_runtime(config.format, pathlib.Path(config.model_dir), config.quantize)
+    return Predictor(runtime.forward, saved.tokenizer, saved.task, saved.student.max_length, config.batch_size)
+
+
+def answer_lines(predictor: Predictor, task: Task, examples: Iterable[AnyExample | None]) -> Iterator[str]:
     """One line of answer per example, in order; an empty line for None, an input line that held nothing.
 
     Works in chunks of a few thousand examples, so memory does not grow with the input.
@@ -51,7 +59,7 @@ def answer_lines(predictor: StudentPredictor, task: Task, examples: Iterable[Any
             yield "" if example is None else show(example, next(answers))
 
 
-def evaluate(saved: SavedStudent, predictor: StudentPredictor, config: PredictionConfig) -> dict[str, Any]:
+def evaluate(saved: SavedStudent, predictor: Predictor, config: PredictionConfig) -> dict[str, Any]:
     """The task's scores on `pred_file` if it is labelled, else on the test (or dev) set of the task."""
     examples = _gold(saved, config)
     return saved.task.scores(examples, predictor.predict(examples))

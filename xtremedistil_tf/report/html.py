@@ -82,7 +82,7 @@ def _comparison(metrics: Mapping[str, Any], models) -> str:
     def row(name: str, value, last: str = "") -> list[str]:
         return [name, *[value(metrics[key]) for key, _, _ in models], last]
 
-    main = main_score(metrics)
+    main, title = main_score(metrics), score_title(metrics)
     scored = [key for key in _SCORES if any(key in metrics[model] for model, _, _ in models) and key != main]
     rows = [row(score_title(metrics, key), lambda m, key=key: percent(m.get(key)),
                 with_unit(percent(dig(kept, key)), " %") if key == main else "") for key in (main, *scored)]
@@ -90,6 +90,9 @@ def _comparison(metrics: Mapping[str, Any], models) -> str:
         rows.append(row("mean over languages",
                         lambda m: f"{percent(m.get(f'mean_{main}'))} <small>± {percent(m.get(f'std_{main}'))}</small>",
                         with_unit(percent(dig(kept, f"mean_{main}")), " %")))
+    extra = metrics.get("extra")
+    for name, found in (extra.items() if isinstance(extra, Mapping) else ()):
+        rows.append([text(f"{title}, {name}"), *[percent(dig(found, key)) for key, _, _ in models], ""])
     rows += [row("Parameters", lambda m: large(m.get("parameters")), times(dig(kept, "compression"))),
              row("Parameters without unseen pieces", lambda m: large(m.get("parameters_seen_pieces")),
                  times(dig(kept, "compression_seen_pieces"))),

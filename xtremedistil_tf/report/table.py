@@ -27,6 +27,8 @@ def results_table(metrics: Mapping[str, Any]) -> str:
                              metrics, (kept["per_language"] or {}).get(language)))
     for kind in first.get("per_type", {}):
         rows.append(_row(f"  {kind}", shown, lambda m: _percent(m["per_type"].get(kind, {}).get("f1")), metrics))
+    for name, scores in metrics.get("extra", {}).items():
+        rows.append([f"  {name}", *[_percent(scores.get(key)) for key, _ in shown], ""])
     rows.append(_row("parameters (M)", shown, lambda m: f"{m['parameters'] / 1e6:.1f}", metrics,
                      times=kept["compression"]))
     rows.append(_row("  without unseen pieces", shown, lambda m: f"{m['parameters_seen_pieces'] / 1e6:.1f}",

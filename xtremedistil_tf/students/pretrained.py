@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.students.encoders import config_facts, drop_pooler
+from xtremedistil_tf.teachers.from_pretrained import model_from_pretrained
 from xtremedistil_tf.teachers.loading import find_word_embeddings
 from xtremedistil_tf.teachers.messages import explained, quiet_transformers
-from xtremedistil_tf.teachers.safetensors_archive import iterable_safetensors
 from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 
 
@@ -62,7 +61,7 @@ def load_encoder(student, checkpoint: str) -> None:
         ModelLoadError: the checkpoint cannot be read, or lacks weights of the encoder.
     """
     with quiet_transformers(), explained(checkpoint, "the student"):
-        encoder, info = _from_pretrained(checkpoint)
+        encoder, info = model_from_pretrained(_auto_model(), checkpoint)
         loaded = len(encoder.weights)
         encoder(encoder.dummy_inputs, training=False)
         _check_loaded(encoder, info, loaded, checkpoint)
@@ -82,7 +81,7 @@ def load_encoder(student, checkpoint: str) -> None:
 def checkpoint_word_embeddings(checkpoint: str) -> np.ndarray:
     """The word-embedding table of a checkpoint, float32 [vocab, width]."""
     with quiet_transformers(), explained(checkpoint, "the student"):
-        encoder, _ = _from_pretrained(checkpoint)
+        encoder, _ = model_from_pretrained(_auto_model(), checkpoint)
         encoder(encoder.dummy_inputs, training=False)
         return find_word_embeddings(encoder).numpy()
 
@@ -100,20 +99,10 @@ def _path(variable, kept: list[int] | None = None) -> str:
     return re.sub(r"layer_\._(\d+)", lambda match: f"layer_._{kept[int(match[1])]}", path, count=1)
 
 
-def _from_pretrained(checkpoint: str):
+def _auto_model():
     from transformers import TFAutoModel
 
-    with iterable_safetensors():
-        try:
-            return TFAutoModel.from_pretrained(checkpoint, output_loading_info=True)
-        except OSError as error:
-            if "PyTorch weights" not in str(error):
-                raise
-        if importlib.util.find_spec("torch") is None:
-            raise ModelLoadError(
-                f"{checkpoint!r} has its weights only as pytorch_model.bin, which cannot be read without "
-                "torch. Convert them to model.safetensors, or run: pip install torch")
-        return TFAutoModel.from_pretrained(checkpoint, from_pt=True, output_loading_info=True)
+    return TFAutoModel
 
 
 def _check_loaded(encoder, info: dict[str, list], loaded: int, checkpoint: str) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from typing import Any
 
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.families import Family
+from xtremedistil_tf.teachers.from_pretrained import model_from_pretrained
 from xtremedistil_tf.teachers.headed import HeadedEncoder
 from xtremedistil_tf.teachers.messages import explained, quiet_transformers
-from xtremedistil_tf.teachers.safetensors_archive import iterable_safetensors
 from xtremedistil_tf.teachers.task_config import task_config
 from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 
@@ -51,7 +49,9 @@ def load_classifier(checkpoint: str, task: Task, seed: int, needs_head: bool = F
             config.pad_token_id = load_tokenizer(checkpoint).pad_token_id
         tf_keras.utils.set_random_seed(seed)
         with_head = _class_with_head(config, task)
-        model, info = _from_pretrained(checkpoint, config, with_head or _bare_class(config))
+        # A head with another number of labels gives way to a new one; _check_encoder refuses the rest.
+        model, info = model_from_pretrained(with_head or _bare_class(config), checkpoint, config=config,
+                                            ignore_mismatched_sizes=True)
         loaded = len(model.weights) if model.built else 0
         model(model.dummy_inputs, training=False)
         _check_encoder(model, info, loaded, checkpoint, bool(with_head))
@@ -148,22 +148,6 @@ def _bare_class(config):
     import transformers
 
     return getattr(transformers, _ENCODER_CLASSES.get(config.model_type, "TFAutoModel"))
-
-
-def _from_pretrained(checkpoint: str, config, model_class) -> tuple[Any, dict[str, list]]:
-    # A head with another number of labels gives way to a new one; _check_encoder refuses the rest.
-    options = dict(config=config, output_loading_info=True, ignore_mismatched_sizes=True)
-    with iterable_safetensors():
-        try:
-            return model_class.from_pretrained(checkpoint, **options)
-        except OSError as error:
-            if "PyTorch weights" not in str(error):
-                raise
-        if importlib.util.find_spec("torch") is None:
-            raise ModelLoadError(
-                f"{checkpoint!r} has its weights only as pytorch_model.bin, which cannot be read without "
-                f"torch. Convert them to model.safetensors, or run: pip install torch")
-        return model_class.from_pretrained(checkpoint, from_pt=True, **options)
 
 
 def _check_encoder(model, info: dict[str, list], loaded: int, checkpoint: str, with_head: bool) -> None:

@@ -1,0 +1,14 @@
+"""Where the forms of a student lie in a model directory."""
+
+from __future__ import annotations
+
+import pathlib
+
+EXPORT = "export"
+_FILES = {"saved_model": "saved_model", "tflite": "tflite/token_ids_{}.tflite", "onnx": "onnx/model_{}.onnx",
+          "serving": "serving"}
+
+
+def exported_path(model_dir: pathlib.Path, form: str, quantization: str = "none") -> pathlib.Path:
+    """The file or folder of a form, such as `export/tflite/token_ids_dynamic.tflite`."""
+    return pathlib.Path(model_dir) / EXPORT / _FILES[form].format(quantization)
