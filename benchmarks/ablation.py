@@ -40,7 +40,7 @@ def _tasks(data):
     ner, mrpc = data / "peer-ner", data / "glue-mrpc"
     return {"tagging": {"task": ner, "transfer_file": ner / "unlabeled.txt.xz", "do_NER": "true", "seq_len": 32},
             "pairs": {"task": mrpc, "transfer_file": f"{mrpc / 'train.tsv.xz'},{data / 'qqp/train.tsv.xz'}",
-                      "do_pairwise": "true", "metric": "f1", "seq_len": 96, "max_transfer": 6000}}
+                      "do_pairwise": "true", "metric": "f1", "seq_len": 96, "max_transfer": 4000}}
 
 
 def main(argv):

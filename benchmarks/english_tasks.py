@@ -26,14 +26,14 @@ _PAIRS = {"do_pairwise": "true"}
 #: Task -> (folder, files of unlabeled text beside the training text, flags).
 TASKS = {
     "SST-2": ("glue-sst2", (), {"transfer_surplus": "true", "max_transfer": 12000}),
-    "CoLA": ("glue-cola", ("unlabeled-wiki/en.txt.xz",), {"metric": "matthews", "max_train_per_language": 8551}),
-    "MRPC": ("glue-mrpc", ("qqp/train.tsv.xz",), _PAIRS | {"metric": "f1"}),
+    "CoLA": ("glue-cola", (), {"metric": "matthews"}),
+    "MRPC": ("glue-mrpc", ("qqp/train.tsv.xz",), _PAIRS | {"metric": "f1", "max_transfer": 6000}),
     "STS-B": ("glue-stsb", ("glue-mrpc/train.tsv.xz",), _PAIRS | {"task_kind": "regression"}),
     "RTE": ("glue-rte", ("xnli/en/unlabeled.tsv.xz",), _PAIRS),
     "QNLI": ("glue-qnli", (), _PAIRS),
     "XNLI-en": ("xnli", ("xnli/en/unlabeled.tsv.xz",), _PAIRS | {"languages": "en"}),
-    "SQuADShifts": ("qa-squadshifts/new_wiki", (), {"seq_len": 192, "max_train_per_language": 3000,
-                                                    "max_transfer": 5000}),
+    "SQuADShifts": ("qa-squadshifts/new_wiki", (), {"seq_len": 160, "max_train_per_language": 2000,
+                                                    "max_transfer": 3000}),
 }
 
 
