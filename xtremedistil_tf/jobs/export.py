@@ -62,8 +62,8 @@ class Exports:
         elif form == "tflite":
             from xtremedistil_tf.export.tflite import export_raw_string_tflite, export_tflite, write_side_files
             export_tflite(path.parent, student, tokenizer, task, quantization, self._calibration)
-            export_raw_string_tflite(path.parent, student, tokenizer, task, quantization)
-            write_side_files(path.parent, tokenizer, task)
+            export_raw_string_tflite(path.parent, student, tokenizer, task, quantization, pairs=self.pairs)
+            write_side_files(path.parent, tokenizer, task, max_length=student.max_length)
         elif form == "onnx":
             from xtremedistil_tf.export.onnx import export_onnx
             export_onnx(path, student, tokenizer, task, quantization)
