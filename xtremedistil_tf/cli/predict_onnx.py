@@ -1,0 +1,46 @@
+"""Answer text with the ONNX file of a distilled student, or measure it.
+
+As run_xtreme_distil_predict.py with --format=onnx. The file, <model_dir>/export/onnx/model_<quantize>.onnx,
+is written first where run_xtreme_distil_export.py has not done so yet.
+
+  python run_xtreme_distil_predict_onnx.py --model_dir=out --do_predict --pred_file=text.txt
+  python run_xtreme_distil_predict_onnx.py --model_dir=out --do_eval --quantize=int8
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
+from xtremedistil_tf.config import PredictionConfig
+from xtremedistil_tf.errors import ConfigError
+
+FORM = "onnx"
+
+
+def job(argv: list[str]) -> None:
+    config = parse_flags(PredictionConfig, [argv[0], f"--format={FORM}", *argv[1:]], __doc__)
+    if config.format != FORM:
+        raise ConfigError(f"--format={config.format}: this command runs ONNX files. For other forms use "
+                          "run_xtreme_distil_predict.py.")
+    prepare_tensorflow(deterministic=False)
+    from xtremedistil_tf.jobs.predict import run
+
+    _export_if_missing(config)
+    run(config)
+
+
+def main() -> None:
+    run_command(job)
+
+
+def _export_if_missing(config: PredictionConfig) -> None:
+    from xtremedistil_tf.export.layout import exported_path
+    from xtremedistil_tf.export.onnx import export_onnx
+    from xtremedistil_tf.students.model_directory import load_student
+
+    path = exported_path(pathlib.Path(config.model_dir), FORM, config.quantize)
+    if not path.exists():
+        saved = load_student(pathlib.Path(config.model_dir))
+        export_onnx(path, saved.student, saved.tokenizer, saved.task, config.quantize)
