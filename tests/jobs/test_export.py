@@ -84,12 +84,6 @@ def test_predict_answers_alike_in_every_form(model_dir, exported, tmp_path, form
 
 
 def test_a_form_that_loses_too_much_makes_the_command_fail(model_dir, exported, monkeypatch):
-    real = export.agreement
-
-    def worse(task, expected, found):
-        return real(task, expected, found)
-
-    monkeypatch.setattr(export, "agreement", worse)
     monkeypatch.setattr(export.Predictor, "predict", lambda self, examples: [["O"] * len(e.words) for e in examples])
     config = ExportConfig(model_dir=str(model_dir), formats="saved_model", measure=False, max_f1_drop=0.0)
     monkeypatch.setattr(TaggingTask, "scores", lambda self, examples, predictions: {
@@ -101,6 +95,17 @@ def test_a_form_that_loses_too_much_makes_the_command_fail(model_dir, exported, 
     report = json.loads((model_dir / "export" / "exports.json").read_text())
     assert report["forms"]["saved_model"]["passed"] is False
     assert "FAILED" in (model_dir / "README.md").read_text()
+
+
+def test_a_form_that_cannot_be_written_does_not_cost_the_others(model_dir, exported, monkeypatch):
+    def refuse(*arguments):
+        raise ConfigError("no such operation")
+
+    monkeypatch.setattr("xtremedistil_tf.export.onnx.export_onnx", refuse)
+    config = ExportConfig(model_dir=str(model_dir), formats="onnx,saved_model", quantize="none", measure=False)
+    with pytest.raises(ExportCheckError, match="onnx was not exported: no such operation"):
+        export.run(config)
+    assert json.loads((model_dir / "export" / "exports.json").read_text())["forms"]["saved_model"]["passed"]
 
 
 def test_what_was_not_exported_is_named_with_the_command(tmp_path, model_dir):

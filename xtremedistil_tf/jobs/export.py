@@ -116,7 +116,8 @@ def run(config: ExportConfig) -> dict[str, Any]:
     """Writes, checks and measures the files; the figures go into metrics.json and the model card.
 
     Raises:
-        ExportCheckError: a file loses more than `max_f1_drop`; everything was written and reported before.
+        ExportCheckError: a form cannot be written or run, or loses more than `max_f1_drop`; everything else
+            was written and reported before.
     """
     exports = _open(config)
     predictor = StudentPredictor(exports.saved.student, exports.saved.tokenizer, exports.saved.task)
@@ -127,18 +128,22 @@ def run(config: ExportConfig) -> dict[str, Any]:
         found["keras"] |= measure_footprint("keras", exports.model_dir, "none", exports.features(),
                                             len(exports.saved.tokenizer), exports.saved.tokenizer.pad_token_id,
                                             exports.settings.seq_len, config.threads, config.seconds)
+    refused: dict[str, str] = {}
     for form, quantization in config.wanted():
-        path = exports.write(form, quantization)
         name = form if quantization == "none" else f"{form} {quantization}"
-        log.info("%s: %s, %.1f MB", name, path, size_of(path) / 1e6)
-        found[name] = {"path": str(path.relative_to(exports.model_dir)), "bytes": size_of(path)}
-        if form != "serving":  # the same files as saved_model
-            found[name] |= exports.check(form, quantization, expected, score)
+        try:
+            found[name] = _written(exports, form, quantization)
+            if form != "serving":  # the same files as saved_model
+                found[name] |= exports.check(form, quantization, expected, score)
+        except XtremeDistilError as error:  # the other forms are not lost
+            refused[name] = str(error)
+            found.pop(name, None)
+            log.warning("%s: %s", name, error)
     report = {"main_score": task.main_score, "kind": task.kind, "examples": len(exports.dev),
               "threads": config.threads, "seq_len": exports.settings.seq_len, "forms": found}
     print(exports_table(report))
     _keep(exports, report)
-    _refuse_bad(found, task.main_score, config.max_f1_drop)
+    _refuse_bad(found, refused, task.main_score, config.max_f1_drop)
     return report
 
 
@@ -168,13 +173,21 @@ def _keep(exports: Exports, report: dict[str, Any]) -> None:
     write_model_card(exports.model_dir, metrics, exports.saved.task, exports.saved.config, exports.config.license)
 
 
-def _refuse_bad(found: dict[str, dict[str, Any]], main: str, allowed: float) -> None:
+def _written(exports: Exports, form: str, quantization: str) -> dict[str, Any]:
+    path = exports.write(form, quantization)
+    log.info("%s %s: %s, %.1f MB", form, quantization, path, size_of(path) / 1e6)
+    return {"path": str(path.relative_to(exports.model_dir)), "bytes": size_of(path)}
+
+
+def _refuse_bad(found: dict[str, dict[str, Any]], refused: dict[str, str], main: str, allowed: float) -> None:
     bad = [f"{name} ({100 * facts['difference']:+.2f})" for name, facts in found.items()
            if not facts.get("passed", True)]
+    said = [f"{name} was not exported: {why}" for name, why in refused.items()]
     if bad:
-        raise ExportCheckError(f"{', '.join(bad)}: {main} on the dev set is more than {100 * allowed:g} points below "
-                               "the student's. Do not ship these files; use another --quantize, or allow it with "
-                               "--max_f1_drop.")
+        said.append(f"{', '.join(bad)}: {main} on the dev set is more than {100 * allowed:g} points below the "
+                    "student's. Do not ship these files; use another --quantize, or allow it with --max_f1_drop.")
+    if said:
+        raise ExportCheckError(" ".join(said))
 
 
 def size_of(path: pathlib.Path) -> int:

@@ -1,0 +1,18 @@
+"""TensorFlow Serving: the folder that a server reads, and clients for REST and gRPC.
+
+    with RestClient("http://localhost:8501", "xtremedistil") as client:
+        for sentence in client.tag(["Ada Lovelace lived in London"]):
+            print(sentence.entities)
+"""
+
+from __future__ import annotations
+
+from xtremedistil_tf.export.serving.answers import Answer, Classification, Entity, TaggedText
+from xtremedistil_tf.export.serving.client import ServingClient, Signature
+from xtremedistil_tf.export.serving.files import predict_file
+from xtremedistil_tf.export.serving.grpc_client import GrpcClient
+from xtremedistil_tf.export.serving.layout import export_serving
+from xtremedistil_tf.export.serving.rest_client import RestClient
+
+__all__ = ["Answer", "Classification", "Entity", "GrpcClient", "RestClient", "ServingClient", "Signature",
+           "TaggedText", "export_serving", "predict_file"]

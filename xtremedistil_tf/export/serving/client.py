@@ -1,0 +1,171 @@
+"""What a client of TensorFlow Serving offers, whatever the protocol."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.corpus.faults import quoted
+from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
+from xtremedistil_tf.export.serving.answers import READERS, Answer, Classification, TaggedText
+from xtremedistil_tf.export.serving.requests import MAX_BATCH, text_inputs
+from xtremedistil_tf.export.serving.retries import call_with_retries
+
+_RAW_STRINGS, _TOKEN_IDS = "raw_strings", "token_ids"
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """Attributes:
+        inputs, outputs: names, sorted.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class ServingClient(abc.ABC):
+    """A model of a server. Its methods may be called from several threads at once.
+
+    Every request is tried again after faults that may pass (connection refused or lost, timeout, overload),
+    with pauses that double from 0.2 to 5 seconds, shortened at random. Nothing else is tried again.
+
+    Args:
+        server: the server's address, for messages.
+        model: name of the model.
+        version: None: the server's choice, as a rule the newest; a number; or a label of the server's
+            configuration, such as `canary`.
+        timeout: seconds that one try may take.
+        retries: how often a request is tried again.
+
+    Every method raises ModelLoadError if the server does not answer, or refuses.
+    """
+
+    def __init__(self, server: str, model: str, version: int | str | None, timeout: float, retries: int):
+        if timeout <= 0 or retries < 0:
+            raise ConfigError(f"timeout {timeout}, retries {retries}: expected a timeout above 0 seconds and "
+                              "0 or more retries.")
+        self.model, self.version, self.timeout, self.retries = model, version, timeout, retries
+        self.where = f"{server}, model {model}" + ("" if version is None else f", version {version}")
+
+    def tag(self, texts: Sequence[str]) -> list[TaggedText]:
+        """Tags the white-space words of texts of any length. Raises DataError if a text is not Unicode."""
+        return self._ask("tagging", texts=texts)
+
+    def classify(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[Classification]:
+        """Classifies texts, or pairs of texts where the model takes pairs. Raises as `tag`."""
+        return self._ask("classification", texts=texts, **({} if pairs is None else {"pairs": pairs}))
+
+    def score(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[float]:
+        """A regression's number for each text or pair. Raises as `tag`."""
+        return self._ask("regression", texts=texts, **({} if pairs is None else {"pairs": pairs}))
+
+    def answer(self, questions: Sequence[str], contexts: Sequence[str]) -> list[Answer]:
+        """The answer to each question in its context. Raises as `tag`."""
+        return self._ask("question_answering", questions=questions, contexts=contexts)
+
+    def predict(self, examples: Sequence[AnyExample]) -> list[Any]:
+        """What `tag`, `classify`, `score` or `answer` gives for examples, whichever the model is for."""
+        return self._ask(self.kind, **text_inputs(examples, self._signature(_RAW_STRINGS).inputs))
+
+    def token_ids(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Answers a padded batch of token ids.
+
+        Args:
+            batch: int32 [batch, time] `input_ids`, `attention_mask` and what else the model takes.
+
+        Returns:
+            The outputs of the signature `token_ids`, see `export_saved_model`.
+        """
+        return self._call(_TOKEN_IDS, {name: np.asarray(values, np.int32) for name, values in batch.items()})
+
+    @functools.cached_property
+    def kind(self) -> str:
+        """The kind of task that the model is for, as its signature tells."""
+        outputs = frozenset(self._signature(_RAW_STRINGS).outputs)
+        for kind, reader in READERS.items():
+            if reader.outputs <= outputs:
+                return kind
+        raise ModelLoadError(f"{self.where}: its raw_strings answer with {', '.join(sorted(outputs))}, which "
+                             "this package does not know. Check the model's name, or export it again.")
+
+    @functools.cached_property
+    def signatures(self) -> dict[str, Signature]:
+        """The model's signatures by name; asked for once."""
+        return self._retried(self._read_signatures)
+
+    def versions(self) -> dict[int, str]:
+        """State (`AVAILABLE`, `LOADING`, ...) of each version that the server knows of."""
+        return self._retried(self._read_versions)
+
+    def close(self) -> None:
+        """Closes the connections."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def refused(self, message: str) -> ModelLoadError:
+        """The error for a server that answers with one."""
+        return ModelLoadError(f"{self.where}: the server refused: {message}")
+
+    @abc.abstractmethod
+    def _try_call(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Asks once. `inputs` are lists of strings or arrays; of the outputs, strings are `str`. Raises
+        Transient or ModelLoadError."""
+
+    @abc.abstractmethod
+    def _read_signatures(self) -> dict[str, Signature]:
+        """Asks once for the signatures. Raises as `_try_call`."""
+
+    @abc.abstractmethod
+    def _read_versions(self) -> dict[int, str]:
+        """Asks once for the versions. Raises as `_try_call`."""
+
+    def _retried(self, call):
+        return call_with_retries(call, self.retries, self.where)
+
+    def _call(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        return self._retried(lambda: self._try_call(signature, inputs))
+
+    def _signature(self, name: str) -> Signature:
+        if name not in self.signatures:
+            raise ModelLoadError(f"{self.where}: no signature {name!r}, but "
+                                 f"{', '.join(sorted(self.signatures))}. Exports whose tokenizer has no form "
+                                 "as a graph take token ids only.")
+        return self.signatures[name]
+
+    def _ask(self, kind: str, **texts: Sequence[str]) -> list[Any]:
+        """One answer per text, at most MAX_BATCH of them in one request."""
+        columns = {name: _checked(name, values) for name, values in texts.items()}
+        first, *others = columns.values()
+        if any(len(other) != len(first) for other in others):
+            raise DataError(", ".join(f"{len(values)} {name}" for name, values in columns.items())
+                            + ": expected as many of each.")
+        reader, answers = READERS[kind], []
+        for start in range(0, len(first), MAX_BATCH):
+            part = {name: values[start:start + MAX_BATCH] for name, values in columns.items()}
+            outputs = self._call(_RAW_STRINGS, part)
+            if not reader.outputs <= set(outputs):
+                raise ModelLoadError(f"{self.where}: answers with {', '.join(sorted(outputs))}, as no model "
+                                     f"for {kind} does. Use the method for its task, or `predict`.")
+            answers += reader.read(outputs)
+        return answers
+
+
+def _checked(name: str, texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise DataError(f"{name}: one string, {quoted(texts)}, expected a list of them.")
+    for number, text in enumerate(texts):
+        try:
+            text.encode("utf-8")
+        except (AttributeError, UnicodeEncodeError):
+            raise DataError(f"{name}[{number}] is {quoted(text)}, expected Unicode text.") from None
+    return list(texts)
