@@ -17,7 +17,7 @@ from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ExportCheckError, XtremeDistilError
 from xtremedistil_tf.evaluation.agreement import agreement
 from xtremedistil_tf.evaluation.footprint import measure_footprint
-from xtremedistil_tf.export.layout import exported_path
+from xtremedistil_tf.export.layout import EXPORT, exported_path
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.report.exports_table import exports_table
 from xtremedistil_tf.report.model_card import write_model_card
@@ -163,13 +163,13 @@ def _spread(examples: Sequence[AnyExample], most: int) -> list[AnyExample]:
 
 def _keep(exports: Exports, report: dict[str, Any]) -> None:
     """Joins the figures with those of earlier exports of other forms."""
-    file = exports.model_dir / "metrics.json"
+    file, own = exports.model_dir / "metrics.json", exports.model_dir / EXPORT / "exports.json"
     metrics = read_json(file) if file.exists() else {}
-    earlier = metrics.get("exports", {}).get("forms", {})
+    earlier = read_json(own)["forms"] if own.exists() else {}
     metrics["exports"] = report | {"forms": earlier | report["forms"]}
     if file.exists():
         write_json(file, metrics)
-    write_json(exports.model_dir / "export" / "exports.json", metrics["exports"])
+    write_json(own, metrics["exports"])
     write_model_card(exports.model_dir, metrics, exports.saved.task, exports.saved.config, exports.config.license)
 
 

@@ -1,0 +1,1 @@
+"""A local server for a distilled student: TensorFlow Serving's REST API and a page to try it on."""

@@ -1,0 +1,82 @@
+"""What the server knows of a model: its signatures, whatever they run on."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Callable, Mapping, Sequence
+
+import numpy as np
+
+Tensors = dict[str, np.ndarray]
+DEFAULT_SIGNATURE = "serving_default"
+# One output of the signature for raw strings that tells its kind of task, see `export_saved_model`.
+_TELLING = {"tags": "tagging", "labels": "classification", "answers": "question_answering"}
+_EXAMPLE = {"texts": "Ada Lovelace was born in London .", "pairs": "Ada Lovelace came from London .",
+            "questions": "Where was Ada Lovelace born?", "contexts": "Ada Lovelace was born in London."}
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """Attributes:
+        dtype: TensorFlow's name of the type, such as `string`.
+        shape: None where a size may vary.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """One way to ask the model.
+
+    Attributes:
+        inputs, outputs: by name.
+        call: inputs by name -> outputs by name; strings are UTF-8 bytes in object arrays. Raises RequestError
+            where the model refuses the inputs.
+        optional: inputs that may be left out.
+    """
+
+    inputs: Mapping[str, Spec]
+    outputs: Mapping[str, Spec]
+    call: Callable[[Tensors], Tensors]
+    optional: frozenset[str] = frozenset()
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether every input is of strings; its rows are then independent of each other."""
+        return all(spec.dtype == "string" for spec in self.inputs.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class ServedModel:
+    """A loaded model.
+
+    Attributes:
+        signatures: by name; `serving_default` among them, which takes texts.
+        labels: names of the outputs; empty where unknown.
+        source: what was loaded, for messages.
+    """
+
+    signatures: Mapping[str, Signature]
+    labels: Sequence[str]
+    source: str
+
+    @property
+    def default(self) -> Signature:
+        return self.signatures[DEFAULT_SIGNATURE]
+
+    @property
+    def kind(self) -> str:
+        """Kind of task, as in configurations."""
+        return next((kind for name, kind in _TELLING.items() if name in self.default.outputs), "regression")
+
+    @property
+    def inputs(self) -> list[str]:
+        """Inputs of the default signature, in the order in which one reads them."""
+        return [name for name in _EXAMPLE if name in self.default.inputs]
+
+    @property
+    def example(self) -> dict[str, str]:
+        """A text for each input that the default signature requires."""
+        return {name: _EXAMPLE[name] for name in self.inputs if name not in self.default.optional}

@@ -1,0 +1,1 @@
+"""The page on which one tries the model: one HTML document that needs nothing but the server."""
