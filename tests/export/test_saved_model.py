@@ -216,6 +216,18 @@ def by_token_ids(request):
     return exported.task.kind, found, exported.student(inputs)["logits"].numpy()
 
 
+@pytest.mark.parametrize(["name", "signatures"], [
+    ("tagging", {"token_ids", "raw_strings", "words"}), ("classification", {"token_ids", "raw_strings"}),
+    ("regression", {"token_ids", "raw_strings"}), ("answering", {"token_ids", "raw_strings"})])
+def test_the_first_axis_of_every_input_and_output_is_the_batch(request, name, signatures):
+    found = request.getfixturevalue(name).signatures
+    assert set(found) == signatures | {"serving_default"}
+    for signature in signatures:
+        specs = [*found[signature].structured_input_signature[1].values(),
+                 *found[signature].structured_outputs.values()]
+        assert all(spec.shape.rank and spec.shape[0] is None for spec in specs)
+
+
 def test_token_ids(by_token_ids):
     kind, found, logits = by_token_ids
     powers = np.exp(logits)
@@ -232,8 +244,9 @@ def test_other_vocabularies_get_the_token_id_signature_alone(tmp_path, regressio
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    backend = Tokenizer(models.Unigram([("<pad>", 0.0), ("<unk>", 0.0), ("\u2581a", -1.0)], unk_id=1))
-    backend.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", unk_token="<unk>")
+    vocabulary = {piece: number for number, piece in enumerate(["<pad>", *pre_tokenizers.ByteLevel.alphabet()])}
+    backend = Tokenizer(models.BPE(vocabulary, []))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>")
     export_saved_model(tmp_path / "m", regression.student, tokenizer, regression.task)
     assert set(tf.saved_model.load(str(tmp_path / "m")).signatures) == {"token_ids", "serving_default"}

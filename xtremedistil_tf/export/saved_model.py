@@ -1,4 +1,4 @@
-"""SavedModel: raw strings or token ids in, answers out, as the Keras student gives them."""
+"""SavedModel: raw strings, words or token ids in, answers out, as the Keras student gives them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xtremedistil_tf.export.signatures.answers import AnswerSignatures
 from xtremedistil_tf.export.signatures.tagging import TaggingSignatures
 from xtremedistil_tf.export.signatures.texts import ClassificationSignatures, RegressionSignatures
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece, unsupported
+from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer, unsupported
 
 log = logging.getLogger(__name__)
 
@@ -31,21 +31,39 @@ def export_saved_model(path: str | os.PathLike, student, tokenizer, task: Task, 
     - regression: `scores` float32 [batch];
     - question answering: `start_logits` and `end_logits` float32 [batch, time].
 
-    Signature `raw_strings`, for WordPiece vocabularies. Inputs and outputs, all [batch] unless noted:
+    Signature `raw_strings`, for WordPiece and Unigram vocabularies. All inputs are string [batch]. Outputs
+    are [batch] unless noted:
 
-    - tagging: `texts` string, which are split at white space -> padded with "" and -1 to [batch, words]
-      `words` and `tags` string, `scores` (probabilities) float32, `starts` and `ends` int32; `word_counts`
-      int32. Words without any piece (control characters only) have the tag `O` and the score 1.
-    - classification: `texts` string, of pairs also `pairs` (the second texts) string -> `labels` string,
-      `scores` (the label's probability) float32, `probabilities` float32 [batch, classes];
+    - tagging: `texts`, which are split at white space -> for each word `words` and `tags` string, `scores`
+      float32 (probability of the tag), `starts` and `ends` int32, [batch, words]; `word_counts` int32. For
+      each entity that the tags make (see `tasks.spans.entity_rules`) `entities` string (the part of the
+      text), `entity_types` string, `entity_scores` float32 (mean of its words' scores), `entity_starts` and
+      `entity_ends` int32, [batch, entities]; `entity_counts` int32. Words without any piece (control
+      characters only) have the tag `O` and the score 1.
+    - classification: `texts`, of pairs also `pairs` (the second texts) -> `labels` string, `scores` float32
+      (the label's probability); `probabilities` float32 and `label_names` string, [batch, classes]: the
+      names are those of the columns, the same in every row;
     - regression: inputs as for classification -> `scores` float32;
-    - question answering: `questions` and `contexts` string -> `answers` string (empty for "no answer"),
-      `starts` and `ends` int32, `scores` and `no_answer_scores` float32, see `AnswerPrediction`.
+    - question answering: `questions` and `contexts` -> `answers` string (empty for "no answer"), `starts` and
+      `ends` int32, `scores` and `no_answer_scores` float32, see `AnswerPrediction`.
+
+    Signature `words`, for tagging and the vocabularies of `raw_strings`. Input: `words` string [batch, time],
+    sentences split by the caller; empty strings on the right are padding, others are words without pieces.
+    White space inside a word parts pieces, not words, as in Hugging Face's `is_split_into_words`. Outputs:
+    `tags` string and `scores` float32 [batch, time], `word_counts` int32 [batch] (padding aside).
 
     `starts` and `ends` count Unicode characters: `text[start:end]` in Python. Texts are UTF-8; malformed
     bytes count as U+FFFD. Texts longer than the student takes are treated as by `StudentPredictor`: windows
     for tagging and question answering, else cut. `serving_default` is `raw_strings` where there is one. A
     program that loads a model with `raw_strings` must import tensorflow_text first.
+
+    Batches may be empty. The first axis of every input and output is the batch, so that a server may join
+    requests and part their answers again. Outputs with an axis of words or entities are padded on the right,
+    to the longest of the batch, with "" and -1: their width depends on what else is in the batch; what is
+    padding, `word_counts` and `entity_counts` tell. TensorFlow Serving's `pad_variable_length_inputs`
+    concerns inputs only, here those of `token_ids` and `words`, and must stay off: it pads with the first
+    value of a tensor, a one for `attention_mask` and a word for `words`. Requests to these two that may be
+    joined must be padded to one time by the client; `raw_strings` needs none of this.
 
     Args:
         path: folder of the SavedModel; replaced whole.
@@ -59,9 +77,9 @@ def export_saved_model(path: str | os.PathLike, student, tokenizer, task: Task, 
     """
     kind = KINDS[task.kind]
     reason = unsupported(tokenizer, kind.whole_texts)
-    wordpiece = None if reason else InGraphWordPiece.from_tokenizer(tokenizer, kind.whole_texts)
+    tokenizer_graph = None if reason else graph_tokenizer(tokenizer, kind.whole_texts)
     if reason:
         log.info("SavedModel: no signature for raw strings, as the tokenizer is %s", reason)
-    module = kind(student, tokenizer, task, wordpiece, pairs)
+    module = kind(student, tokenizer, task, tokenizer_graph, pairs)
     with atomic_directory(path) as part:
         tf.saved_model.save(module, str(part), signatures=module.concrete())

@@ -5,7 +5,7 @@ its neighbours, so Hugging Face's own code is asked once about every character. 
 tables has a say.
 
 One thing does depend on neighbours: combining characters are sorted by their class before accents are
-stripped. Nearly all of them are stripped then; `_combining_ranks` serves the few that are not.
+stripped. Nearly all of them are stripped then; `combining_ranks` serves the few that are not.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ class CharacterRules(NamedTuple):
 def character_rules(clean_text: bool, handle_chinese_chars: bool, strip_accents: bool | None,
                     lowercase: bool) -> CharacterRules:
     """Asks Hugging Face's normalizer and pre-tokenizer about every Unicode character (1 to 2 s, cached)."""
-    characters = [chr(number) for block in _ASSIGNABLE for number in block if chr(number) != _SEPARATOR]
+    characters = assignable()
     outputs = _outputs(characters, clean_text, handle_chinese_chars, strip_accents, lowercase)
     sorts = lowercase if strip_accents is None else strip_accents
-    non_starters = _non_starters(characters) if sorts else set()
-    ranks = _combining_ranks([character for character in characters
-                              if character in non_starters and outputs[character]])
+    movable = non_starters(characters) if sorts else set()
+    ranks = combining_ranks([character for character in characters
+                             if character in movable and outputs[character]])
     # Text is cleaned before combining characters are sorted: what cleaning deletes does not part them.
     blank = [character for character in characters if not outputs[character]]
     cleaned = _outputs(blank, clean_text, False, False, False)
-    transparent = non_starters.union(character for character in blank if not cleaned[character])
+    transparent = movable.union(character for character in blank if not cleaned[character])
     numbers = {rule: number for number, rule in enumerate(_FIXED_RULES)}
     table = np.full(sys.maxunicode + 1, KEEP_RULE, np.int32)
     for character, output in outputs.items():
@@ -78,6 +78,11 @@ def character_rules(clean_text: bool, handle_chinese_chars: bool, strip_accents:
     return CharacterRules(tuple(numbers), page_of.reshape(-1).astype(np.int32), pages.reshape(-1))
 
 
+def assignable() -> list[str]:
+    """The characters that may ever be asked about, without the one that parts them (see `ask`)."""
+    return [chr(number) for block in _ASSIGNABLE for number in block if chr(number) != _SEPARATOR]
+
+
 def _outputs(characters: list[str], clean_text: bool, handle_chinese_chars: bool, strip_accents: bool | None,
              lowercase: bool) -> dict[str, str]:
     """What each character becomes by itself; spaces in it part units."""
@@ -87,34 +92,34 @@ def _outputs(characters: list[str], clean_text: bool, handle_chinese_chars: bool
     normalizer = BertNormalizer(clean_text, handle_chinese_chars, strip_accents, lowercase)
     pre_tokenizer = BertPreTokenizer()
 
-    def ask(text: str) -> str:
+    def units(text: str) -> str:
         return SPACE.join(unit for unit, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text)))
 
-    return dict(zip(characters, _ask(ask, characters)))
+    return dict(zip(characters, ask(units, characters)))
 
 
-def _non_starters(characters: list[str]) -> set[str]:
+def non_starters(characters: list[str]) -> set[str]:
     """The characters that Hugging Face's canonical decomposition moves among their neighbours."""
     from tokenizers.normalizers import NFD
 
     # Two marks in the wrong order: they are put right exactly if nothing but non-starters stands between.
     above, below = "\u0301", "\u0316"
-    answers = _ask(NFD().normalize_str, [above + character + below for character in characters])
+    answers = ask(NFD().normalize_str, [above + character + below for character in characters])
     return {character for character, answer in zip(characters, answers) if answer[0] != above}
 
 
-def _combining_ranks(characters: list[str]) -> dict[str, int]:
+def combining_ranks(characters: list[str]) -> dict[str, int]:
     """Numbers from 1 that order the given non-starters as their canonical combining classes do."""
     from tokenizers.normalizers import NFD
 
     pairs = [first + second for first in characters for second in characters]
-    swapped = [answer != pair for pair, answer in zip(pairs, _ask(NFD().normalize_str, pairs))]
+    swapped = [answer != pair for pair, answer in zip(pairs, ask(NFD().normalize_str, pairs))]
     lower = np.reshape(swapped, (len(characters), len(characters))).sum(axis=1)
     ranks = np.unique(lower, return_inverse=True)[1] + 1
     return dict(zip(characters, ranks.tolist()))
 
 
-def _ask(normalize, strings: list[str]) -> list[str]:
+def ask(normalize, strings: list[str]) -> list[str]:
     """Normalizes many short strings in few calls."""
     answers, chunk = [], 4096
     for begin in range(0, len(strings), chunk):

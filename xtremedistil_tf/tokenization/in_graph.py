@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.tokenization.character_rules import (CLOSE_RULE, ITSELF, KEEP_RULE, OPEN_RULE, PAGE,
-                                                          SPACE, SPACE_RULE, CharacterRules, character_rules)
+from xtremedistil_tf.tokenization.character_rules import (CLOSE_RULE, KEEP_RULE, OPEN_RULE, PAGE, SPACE,
+                                                          SPACE_RULE, CharacterRules, character_rules)
+from xtremedistil_tf.tokenization.graph.text import Outputs, encode, runs, valid, white_space
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -95,16 +94,16 @@ class InGraphWordPiece(tf.Module):
 
         Source: equal to `tokenizer(text.split(), is_split_into_words=True, add_special_tokens=False)`.
         """
-        rows, rules = self._characters(_valid(texts), split_words=True)
+        rows, rules = self._characters(valid(texts), split_words=True)
         in_word = tf.not_equal(rules, SPACE_RULE)
-        word, row_of_word = _runs(in_word, rows.value_rowids())
+        word, row_of_word = runs(in_word, rows.value_rowids())
         word_count = tf.size(row_of_word, tf.int64)
 
         characters = tf.boolean_mask(rows.flat_values, in_word)
         rules_in_words = tf.boolean_mask(rules, in_word)
         is_text = tf.logical_not(tf.gather(self._is_mark, rules_in_words))
         word_of_text = tf.boolean_mask(word, is_text)
-        words = _encode(tf.boolean_mask(characters, is_text), word_of_text, word_count)
+        words = encode(tf.boolean_mask(characters, is_text), word_of_text, word_count)
         offsets = tf.boolean_mask(self._offsets(rows, rules), in_word)
         pieces = self._pieces(characters, rules_in_words, offsets, word, word_count)["pieces"]
         offsets = tf.boolean_mask(offsets, is_text)
@@ -134,7 +133,7 @@ class InGraphWordPiece(tf.Module):
         white space that a special token takes in (`lstrip`, `rstrip`) is not counted to its piece, and that
         a combining character which is sorted and not stripped keeps its own offset.
         """
-        texts = _valid(texts)
+        texts = valid(texts)
         rows, rules = self._characters(texts, split_words=False)
         return {"texts": texts} | self._pieces(rows.flat_values, rules, self._offsets(rows, rules),
                                                rows.value_rowids(), rows.nrows())
@@ -148,26 +147,19 @@ class InGraphWordPiece(tf.Module):
         page = tf.gather(self._page_of, characters // PAGE)
         rules = tf.gather(self._pages, page * PAGE + characters % PAGE)
         if split_words:
-            last = tf.size(self._is_white_space) - 1
-            is_white_space = tf.gather(self._is_white_space, tf.minimum(characters, last))
-            rules = tf.where(is_white_space, SPACE_RULE, rules)
+            rules = tf.where(self._is_white_space(characters), SPACE_RULE, rules)
         opens, closes = tf.equal(characters, ord(_OPEN)), tf.equal(characters, ord(_CLOSE))
         inside = tf.cumsum(tf.cast(opens, tf.int32) - tf.cast(closes, tf.int32)) > 0
         rules = tf.where(inside, KEEP_RULE, rules)
         return rows, tf.where(opens, OPEN_RULE, tf.where(closes, CLOSE_RULE, rules))
 
     def _build_tables(self, rules: CharacterRules) -> None:
-        outputs = [rule.output for rule in rules.rules]
-        lengths = np.array([len(output) for output in outputs])
         self._page_of, self._pages = tf.constant(rules.page_of), tf.constant(rules.pages)
-        self._outputs = tf.constant([ord(character) for character in "".join(outputs)], tf.int32)
-        self._output_length = tf.constant(lengths, tf.int64)
-        self._output_start = tf.constant(np.cumsum(lengths) - lengths, tf.int64)
+        self._outputs = Outputs([rule.output for rule in rules.rules])
         self._is_mark = tf.constant([rule.kind == "mark" for rule in rules.rules])
         self._is_starter = tf.constant([rule.is_starter for rule in rules.rules])
         self._rank = tf.constant([rule.rank for rule in rules.rules], tf.int64)
-        white_space = [number for number in range(sys.maxunicode + 1) if chr(number).isspace()]
-        self._is_white_space = tf.constant(np.isin(np.arange(white_space[-1] + 2), white_space))
+        self._is_white_space = white_space(python=True)
 
     def _offsets(self, rows: tf.RaggedTensor, rules: tf.Tensor) -> tf.Tensor:
         """int32 [n]: how many characters of the text stand before each one in its row; marks do not count."""
@@ -178,11 +170,11 @@ class InGraphWordPiece(tf.Module):
     def _pieces(self, characters, rules, offsets, word, word_count) -> dict[str, tf.RaggedTensor]:
         """int32 [n] characters, rules and offsets, int64 [n] word numbers -> ragged int32 [words, pieces]."""
         characters, rules, offsets = self._sort_combining(characters, rules, offsets, word)
-        characters, source = self._apply(characters, rules)
+        characters, source, _ = self._outputs.replace(characters, rules)
         visible = tf.not_equal(characters, ord(SPACE))
         characters, source_of_visible = tf.boolean_mask(characters, visible), tf.boolean_mask(source, visible)
-        unit, word_of_unit = _runs(visible, tf.gather(word, source))
-        strings = _encode(characters, unit, tf.size(word_of_unit, tf.int64))
+        unit, word_of_unit = runs(visible, tf.gather(word, source))
+        strings = encode(characters, unit, tf.size(word_of_unit, tf.int64))
         length = tf.math.segment_sum(tf.ones_like(characters), unit)
         is_added = tf.equal(tf.strings.substr(strings, 0, 1), _OPEN)
         too_long = tf.logical_and(length > self._max_characters, tf.logical_not(is_added))
@@ -218,42 +210,6 @@ class InGraphWordPiece(tf.Module):
             return tuple(tf.gather(values, order) for values in (characters, rules, offsets))
 
         return tf.cond(tf.reduce_any(rank > 0), sort, lambda: (characters, rules, offsets))
-
-    def _apply(self, characters, rules):
-        """Replaces each character by its rule's output: int32 [m] characters and their sources."""
-        lengths = tf.gather(self._output_length, rules)
-        source = tf.repeat(tf.range(tf.size(rules)), lengths)
-        within = tf.range(tf.size(source, tf.int64)) - tf.gather(tf.cumsum(lengths, exclusive=True), source)
-        start = tf.gather(self._output_start, tf.gather(rules, source))
-        output = tf.gather(self._outputs, start + within)
-        return tf.where(tf.equal(output, ord(ITSELF)), tf.gather(characters, source), output), source
-
-
-def _runs(visible: tf.Tensor, group: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Numbers the longest runs of visible items inside one group.
-
-    Args:
-      visible: bool [n].
-      group: int64 [n], never falling.
-
-    Returns int64 [visible items], the run of each visible item, and int64 [runs], the group of each run.
-    """
-    after_visible = tf.concat([visible[:1], visible[:-1]], 0)
-    new_group = tf.concat([tf.ones_like(visible[:1]), tf.not_equal(group[1:], group[:-1])], 0)
-    begins = tf.logical_and(visible, tf.logical_or(new_group, tf.logical_not(after_visible)))
-    run = tf.cumsum(tf.cast(begins, tf.int64)) - 1
-    return tf.boolean_mask(run, visible), tf.boolean_mask(group, begins)
-
-
-def _valid(texts: tf.Tensor) -> tf.Tensor:
-    """Replaces malformed bytes by U+FFFD."""
-    return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-
-
-def _encode(characters: tf.Tensor, string: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """int32 [n] characters, int64 [n] numbers of their strings -> string [count]."""
-    ragged = tf.RaggedTensor.from_value_rowids(characters, string, nrows=count, validate=False)
-    return tf.strings.unicode_encode(ragged, "UTF-8")
 
 
 def _reachable_added(backend: dict[str, Any]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""A student that answers at once and takes limited inputs."""
+"""A student that answers at once and takes limited inputs, and what it is asked through."""
 
 from __future__ import annotations
 
@@ -28,23 +28,47 @@ class TableStudent:
 
 
 @pytest.fixture(scope="session")
+def unigram_tokenizer():
+    """A tokenizer with pieces for white space, and with its cls token behind the texts, as XLNet has it."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = ["\u2581", "\u2581an", "na", "\u2581met", "is", *"abdehimnoprstqu,.", "\u2581москва"]
+    vocabulary = [("<unk>", 0.0), ("<pad>", 0.0), ("<sep>", 0.0), ("<cls>", 0.0)]
+    vocabulary += [(piece, -2.0 - number / 8) for number, piece in enumerate(pieces)]
+    backend = Tokenizer(models.Unigram(vocabulary, unk_id=0))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    backend.post_processor = processors.TemplateProcessing(
+        single="$A:0 <sep>:0 <cls>:2", pair="$A:0 <sep>:0 $B:1 <sep>:1 <cls>:2",
+        special_tokens=[("<sep>", 2), ("<cls>", 3)])
+    return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", pad_token="<pad>",
+                                   sep_token="<sep>", cls_token="<cls>")
+
+
+@pytest.fixture(scope="session")
 def asked(tiny_tokenizer):
-    """Makes for a task and a limit the traced signature for raw strings and the package's prediction."""
+    """Makes for a task and a limit one traced signature and the package's prediction."""
     from xtremedistil_tf.export.saved_model import KINDS
     from xtremedistil_tf.students.prediction import StudentPredictor
-    from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece
+    from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer
 
-    def make(task, max_length, pairs=False):
-        student = TableStudent(len(tiny_tokenizer), task, max_length)
+    def make(task, max_length, pairs=False, signature="raw_strings", tokenizer=tiny_tokenizer):
+        student = TableStudent(len(tokenizer), task, max_length)
         kind = KINDS[task.kind]
-        wordpiece = InGraphWordPiece.from_tokenizer(tiny_tokenizer, kind.whole_texts)
-        concrete = kind(student, tiny_tokenizer, task, wordpiece, pairs).concrete()["raw_strings"]
+        tokenizer_graph = graph_tokenizer(tokenizer, kind.whole_texts)
+        concrete = kind(student, tokenizer, task, tokenizer_graph, pairs).concrete()[signature]
 
         def run(**texts):
-            found = concrete(**{name: tf.constant([t.encode() for t in values], tf.string)
-                                for name, values in texts.items()})
+            found = concrete(**{name: _strings(values) for name, values in texts.items()})
             return {name: value.numpy() for name, value in found.items()}
 
-        return run, StudentPredictor(student, tiny_tokenizer, task).predict
+        return run, StudentPredictor(student, tokenizer, task).predict
 
     return make
+
+
+def _strings(values) -> tf.Tensor:
+    """Lists or an array of texts or bytes, of any shape, also without elements."""
+    array = np.asarray(values, object)
+    flat = [value.encode() if isinstance(value, str) else value for value in array.ravel()]
+    return tf.reshape(tf.constant(flat, tf.string), array.shape)

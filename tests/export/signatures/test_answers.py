@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from xtremedistil_tf.corpus.example import QuestionExample
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
 
 TEXT = st.one_of(st.text("annaprisobe ,.\u0301", max_size=60), st.text(max_size=60))
+SPACED = st.one_of(st.text("annaprisobe    ,.\t\u3000", max_size=60), st.text(max_size=40))
 SETTINGS = {
     "windows": ({}, 12), "wide windows": ({"max_answer_pieces": 3}, 40),
     "may be empty": ({"version_2": True, "max_answer_pieces": 1}, 10),
@@ -22,6 +23,12 @@ SETTINGS = {
 def both(request, asked):
     options, max_length = SETTINGS[request.param]
     return asked(QuestionAnsweringTask(**options), max_length)
+
+
+@pytest.fixture(scope="module", params=["windows", "seldom empty"])
+def of_pieces_with_spaces(request, asked, unigram_tokenizer):
+    options, max_length = SETTINGS[request.param]
+    return asked(QuestionAnsweringTask(**options), max_length, tokenizer=unigram_tokenizer)
 
 
 def assert_answers(both, questions: list[str], contexts: list[str]) -> None:
@@ -40,6 +47,14 @@ def assert_answers(both, questions: list[str], contexts: list[str]) -> None:
 @settings(deadline=None, max_examples=12)
 def test_any_question(both, texts):
     assert_answers(both, [question for question, _ in texts], [context for _, context in texts])
+
+
+@given(st.lists(st.tuples(SPACED, SPACED), min_size=2, max_size=8))
+@example([("anna", "  anna   met  "), ("", " \x1f \u3000\t"), ("met", "a"), ("a", "")])
+@settings(deadline=None, max_examples=12)
+def test_answers_neither_begin_nor_end_with_white_space(of_pieces_with_spaces, texts):
+    questions, contexts = zip(*texts)
+    assert_answers(of_pieces_with_spaces, questions, contexts)
 
 
 def test_long_and_empty_ones(both):

@@ -40,6 +40,7 @@ def test_pairs(paired, pairs):
     found = run(texts=[text for text, _ in pairs], pairs=[pair for _, pair in pairs])
     wanted = predict([TextExample(*pair) for pair in pairs])
     assert [label.decode() for label in found["labels"]] == [prediction.label for prediction in wanted]
+    assert found["label_names"].tolist() == [[b"no", b"yes", b"maybe"]] * len(pairs)
     for probabilities, prediction in zip(found["probabilities"], wanted):
         np.testing.assert_allclose(probabilities, prediction.probabilities, atol=1e-5)
 

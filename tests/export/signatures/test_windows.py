@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from hypothesis import example, given, settings, strategies as st
 
-from xtremedistil_tf.export.signatures.windows import ENDLESS, even_windows, word_windows
+from xtremedistil_tf.export.signatures.windows import even_windows, word_windows
 from xtremedistil_tf.tokenization.question_windows import _spans
 from xtremedistil_tf.tokenization.windows import cut_windows
 from xtremedistil_tf.tokenization.words import EncodedWords
@@ -17,15 +17,18 @@ _traced = {}
 def cut_in_graph(texts: list[list[int]], max_pieces: int | None):
     """Windows of texts given as pieces of each word, and the window of each word."""
     if max_pieces not in _traced:
-        spec = tf.TensorSpec([None, None], tf.int32)
+        spec = tf.RaggedTensorSpec([None, None], tf.int32)
         _traced[max_pieces] = tf.function(lambda a, b, c: word_windows(a, b, c, max_pieces),
                                           input_signature=[spec, spec, tf.TensorSpec([None], tf.int32)])
-    width = max((len(words) for words in texts), default=0)
-    starts, stops = np.full((2, len(texts), width), ENDLESS, np.int32)
-    for row, words in enumerate(texts):
-        stops[row, : len(words)] = np.cumsum(words)
-        starts[row, : len(words)] = stops[row, : len(words)] - words
-    return _traced[max_pieces](starts, stops, np.array([sum(words) for words in texts], np.int32))
+    stops = [np.cumsum(words, dtype=np.int32) for words in texts]
+    starts = [stop - np.array(words, np.int32) for stop, words in zip(stops, texts)]
+    counts = [len(words) for words in texts]
+    stops, starts = (
+        tf.RaggedTensor.from_row_lengths(np.concatenate([*values, np.zeros(0, np.int32)]), counts)
+        for values in (stops, starts))
+    totals = np.array([sum(words) for words in texts], np.int32)
+    windows, window_of_word = _traced[max_pieces](starts, stops, totals)
+    return windows, tf.RaggedTensor.from_row_lengths(window_of_word, counts).to_list()
 
 
 def expected(words: list[int], max_pieces: int | None):
@@ -49,7 +52,7 @@ def test_word_windows(texts, max_pieces):
         words = texts[row]
         begins = np.cumsum(words) - words
         answered = [begin for word, begin in enumerate(begins)
-                    if words[word] and window_of_word[row, word] == number]
+                    if words[word] and window_of_word[row][word] == number]
         assert answered == window.answers.tolist()
 
 

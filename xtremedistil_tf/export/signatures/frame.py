@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
 from xtremedistil_tf.tokenization.frame import Frame
@@ -23,19 +22,25 @@ class GraphFrame:
     def join(self, *texts: tf.RaggedTensor) -> dict[str, tf.Tensor]:
         """Ragged int32 [rows, pieces] of each text -> `input_ids`, `attention_mask`, `token_type_ids`, int32
         [rows, time], padded on the right; time is at least 1."""
-        rows = texts[0].nrows()
-        ids, types = [_repeat(self.frame.special[0], rows)], [_repeat(self.frame.special_types[0], rows)]
-        for number, text in enumerate(texts):
-            text_types = text.with_values(tf.fill(tf.shape(text.values), self.frame.text_types[number]))
-            ids += [text, _repeat(self.frame.special[number + 1], rows)]
-            types += [text_types, _repeat(self.frame.special_types[number + 1], rows)]
-        ids, types = tf.concat(ids, 1), tf.concat(types, 1)
-        lengths = ids.row_lengths()
-        time = tf.maximum(tf.reduce_max(lengths), 1)
-        shape = tf.stack([rows, time])
-        return {"input_ids": ids.to_tensor(self._pad_id, shape=shape),
-                "attention_mask": tf.sequence_mask(lengths, time, tf.int32),
-                "token_type_ids": types.to_tensor(0, shape=shape)}
+        lengths = [tf.cast(text.row_lengths(), tf.int32) for text in texts]
+        total = tf.add_n(lengths) + len(self.frame)
+        time = tf.maximum(tf.reduce_max(total), 1)
+        place, begin = tf.range(time), tf.zeros_like(total)
+        # Each part is written to the end of the row, then the next one over what is behind it.
+        ids = types = tf.zeros(tf.stack([tf.size(total), time]), tf.int32)
+        for number, (tokens, token_types) in enumerate(zip(self.frame.special, self.frame.special_types)):
+            for token, token_type in zip(tokens.tolist(), token_types.tolist()):
+                is_behind = place >= begin[:, None]
+                ids, types = tf.where(is_behind, token, ids), tf.where(is_behind, token_type, types)
+                begin += 1
+            if number < len(texts):
+                is_behind = place >= begin[:, None]
+                ids = tf.where(is_behind, shifted(texts[number], begin, time), ids)
+                types = tf.where(is_behind, self.frame.text_types[number], types)
+                begin += lengths[number]
+        is_real = place < total[:, None]
+        return {"input_ids": tf.where(is_real, ids, self._pad_id), "attention_mask": tf.cast(is_real, tf.int32),
+                "token_type_ids": tf.where(is_real, types, 0)}
 
     def room(self, max_length: int | None) -> int | None:
         """How many pieces of text fit; None: no limit."""
@@ -58,6 +63,10 @@ def parts_of(texts: tf.RaggedTensor, rows: tf.Tensor, starts: tf.Tensor, stops: 
     return pieces.with_values(tf.gather(texts.values, pieces.values))
 
 
-def _repeat(tokens: np.ndarray, rows: tf.Tensor) -> tf.Tensor:
-    """int32 [tokens] -> [rows, tokens]."""
-    return tf.tile(tf.constant(tokens, tf.int32)[None], [rows, 1])
+def shifted(values: tf.RaggedTensor, by: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
+    """Ragged [rows, n] -> [rows, time], each row moved to the right by its number in `by`, int32 [rows]; else
+    0 or false."""
+    place = tf.range(time) - by[:, None]
+    inside = (place >= 0) & (place < tf.cast(values.row_lengths(), tf.int32)[:, None])
+    index = tf.where(inside, tf.cast(values.row_starts(), tf.int32)[:, None] + place, tf.size(values.values))
+    return tf.gather(tf.concat([values.values, tf.zeros([1], values.dtype)], 0), index)

@@ -1,4 +1,4 @@
-"""What the SavedModels of all kinds of tasks share: the student's variables, and the two ways to ask it."""
+"""What the SavedModels of all kinds of tasks share: the student's variables, and the ways to ask it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Signatures(tf.Module, abc.ABC):
     Args:
         student: float32 student.
         task: what it answers.
-        wordpiece: its tokenizer's graph form; None: there is no signature for raw strings.
+        tokenizer_graph: its tokenizer's graph form; None: there is no signature for raw strings.
     """
 
     #: Whether texts are tokenized whole, not as white-space words.
@@ -27,9 +27,9 @@ class Signatures(tf.Module, abc.ABC):
     #: Names of the inputs of `raw_strings`, each string [batch].
     raw_inputs: tuple[str, ...] = ("texts",)
 
-    def __init__(self, student, task: Task, wordpiece: InGraphWordPiece | None):
+    def __init__(self, student, task: Task, tokenizer_graph: InGraphWordPiece | None):
         super().__init__()
-        self.wordpiece = wordpiece
+        self.tokenizer_graph = tokenizer_graph
         self.student_variables = student.variables
         names = ["input_ids", "attention_mask"]
         names += ["token_type_ids"] if "token_type_ids" in task.text_columns else []
@@ -39,12 +39,17 @@ class Signatures(tf.Module, abc.ABC):
         self._call = tf.function(lambda inputs: student(inputs, training=False)["logits"],
                                  input_signature=[dict(self._inputs)])
 
+    def inputs(self) -> dict[str, dict[str, tf.TensorSpec]]:
+        """The inputs of each signature; the method of the signature's name answers them."""
+        inputs = {TOKEN_IDS: self._inputs}
+        if self.tokenizer_graph is not None:
+            inputs[RAW_STRINGS] = {name: tf.TensorSpec([None], tf.string, name) for name in self.raw_inputs}
+        return inputs
+
     def concrete(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The traced signatures by name, `serving_default` among them."""
-        found = {TOKEN_IDS: tf.function(self.token_ids).get_concrete_function(**self._inputs)}
-        if self.wordpiece is not None:
-            raw = {name: tf.TensorSpec([None], tf.string, name) for name in self.raw_inputs}
-            found[RAW_STRINGS] = tf.function(self.raw_strings).get_concrete_function(**raw)
+        found = {name: tf.function(getattr(self, name)).get_concrete_function(**inputs)
+                 for name, inputs in self.inputs().items()}
         return found | {"serving_default": found.get(RAW_STRINGS, found[TOKEN_IDS])}
 
     def token_ids(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -4,53 +4,82 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from xtremedistil_tf.export.signatures.entities import GraphEntities
 from xtremedistil_tf.export.signatures.frame import GraphFrame, parts_of
 from xtremedistil_tf.export.signatures.student import Signatures
 from xtremedistil_tf.export.signatures.windows import ENDLESS, word_windows
 
+WORDS = "words"
+
 
 class TaggingSignatures(Signatures):
-    """One tag for each white-space word, however long the text; see `export_saved_model`."""
+    """One tag for each word, however many there are; see `export_saved_model`."""
 
     whole_texts = False
 
-    def __init__(self, student, tokenizer, task, wordpiece, pairs: bool = False):
-        super().__init__(student, task, wordpiece)
-        self.labels = tf.constant(task.labels)
+    def __init__(self, student, tokenizer, task, tokenizer_graph, pairs: bool = False):
+        super().__init__(student, task, tokenizer_graph)
+        self._labels = tf.constant(task.labels)
         self._outside = task.labels.index("O") if "O" in task.labels else 0
-        if wordpiece is not None:
+        self._entities = GraphEntities(task.labels)
+        self._takes_words = False
+        if tokenizer_graph is not None:
+            # A given word may hold white space: it is tokenized as a whole text is.
+            self._takes_words = tokenizer_graph.supports(tokenizer, whole_texts=True)
             self._frame = GraphFrame(tokenizer, pair=False)
             self._room = self._frame.room(student.max_length)
+
+    def inputs(self):
+        words = {WORDS: {"words": tf.TensorSpec([None, None], tf.string, "words")}}
+        return super().inputs() | (words if self._takes_words else {})
 
     def answers(self, logits):
         return {"logits": logits, "probabilities": tf.nn.softmax(logits),
                 "label_ids": tf.argmax(logits, -1, output_type=tf.int32)}
 
     def raw_strings(self, texts):
-        split = self.wordpiece.tokenize(texts)
-        logits = self._logits_of_words(split["pieces"])
-        has_pieces = split["pieces"].row_lengths(axis=2).to_tensor() > 0
+        split = self.tokenizer_graph.tokenize(texts)
+        label_ids, scores = self._answers_of_words(split["pieces"])
+        entities = self._entities.find(texts, label_ids, scores.values, split["starts"].values,
+                                       split["ends"].values)
+        return {"words": split["words"].to_tensor(""), "starts": split["starts"].to_tensor(-1),
+                "ends": split["ends"].to_tensor(-1)} | self._padded(label_ids, scores) | entities
+
+    def words(self, words):
+        """string [batch, time] -> the outputs of `words`."""
+        time = tf.shape(words)[1]
+        counts = tf.maximum(tf.reduce_max(tf.where(words == "", 0, tf.range(1, time + 1)), 1), 0)
+        given = tf.boolean_mask(words, tf.sequence_mask(counts, time))
+        pieces = tf.RaggedTensor.from_row_lengths(self.tokenizer_graph.tokenize_texts(given)["pieces"],
+                                                  tf.cast(counts, tf.int64), validate=False)
+        return self._padded(*self._answers_of_words(pieces), shape=tf.shape(words))
+
+    def _answers_of_words(self, pieces: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """Ragged int32 [batch, words, pieces] -> label number, int32, and score, float32, of each word, both
+        ragged [batch, words]."""
+        lengths = tf.cast(pieces.row_lengths(axis=2), tf.int32)
+        logits, has_pieces = self._logits_of_words(pieces.merge_dims(1, 2), lengths), lengths.values > 0
         label_ids = tf.where(has_pieces, tf.argmax(logits, -1, output_type=tf.int32), self._outside)
         scores = tf.where(has_pieces, tf.reduce_max(tf.nn.softmax(logits), -1), 1.0)
-        counts = tf.cast(split["words"].row_lengths(), tf.int32)
-        is_word = tf.sequence_mask(counts)
-        return {"words": split["words"].to_tensor(""),
-                "tags": tf.where(is_word, tf.gather(self.labels, label_ids), ""),
-                "scores": tf.where(is_word, scores, -1.0),
-                "starts": split["starts"].to_tensor(-1), "ends": split["ends"].to_tensor(-1),
-                "word_counts": counts}
+        return lengths.with_values(label_ids), lengths.with_values(scores)
 
-    def _logits_of_words(self, pieces: tf.RaggedTensor) -> tf.Tensor:
-        """Ragged int32 [batch, words, pieces] -> float32 [batch, words, labels]; anything for a word without
-        pieces."""
-        joined, counts = pieces.merge_dims(1, 2), pieces.row_lengths(axis=2)
-        before_row = tf.gather(joined.row_starts(), counts.value_rowids())
-        stops = tf.cast(counts.with_values(tf.cumsum(counts.values) - before_row), tf.int32)
-        starts = tf.cast(stops - tf.cast(counts, tf.int32), tf.int32).to_tensor(ENDLESS)
-        totals = tf.cast(joined.row_lengths(), tf.int32)
-        windows, window_of_word = word_windows(starts, stops.to_tensor(ENDLESS), totals, self._room)
-        logits = self.logits(self._frame.join(parts_of(joined, *windows)))
+    def _logits_of_words(self, pieces: tf.RaggedTensor, lengths: tf.RaggedTensor) -> tf.Tensor:
+        """Ragged int32 [batch, pieces] and how many each word has, [batch, words] -> float32 [all words,
+        labels]; anything for a word without pieces."""
+        before_text = tf.cast(tf.gather(pieces.row_starts(), lengths.value_rowids()), tf.int32)
+        stops = tf.cumsum(lengths.values) - before_text
+        starts = stops - lengths.values
+        totals = tf.cast(pieces.row_lengths(), tf.int32)
+        windows, window_of_word = word_windows(*map(lengths.with_values, (starts, stops)), totals, self._room)
+        logits = self.logits(self._frame.join(parts_of(pieces, *windows)))
         places = starts - tf.gather(windows.starts, window_of_word) + len(self._frame.frame.special[0])
-        # Padding and words without pieces have no place: the first one is as good as any.
-        places = tf.where(counts.to_tensor() > 0, places, 0)
+        # Words without pieces have no place: the first one is as good as any.
+        places = tf.where(lengths.values > 0, places, 0)
         return tf.gather_nd(logits, tf.stack([window_of_word, places], -1))
+
+    def _padded(self, label_ids: tf.RaggedTensor, scores: tf.RaggedTensor,
+                shape: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        """The outputs `tags`, `scores` and `word_counts`."""
+        tags = label_ids.with_values(tf.gather(self._labels, label_ids.values))
+        return {"tags": tags.to_tensor("", shape=shape), "scores": scores.to_tensor(-1.0, shape=shape),
+                "word_counts": tf.cast(label_ids.row_lengths(), tf.int32)}

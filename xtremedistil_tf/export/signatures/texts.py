@@ -11,10 +11,10 @@ from xtremedistil_tf.export.signatures.student import Signatures, check_same_siz
 class TextSignatures(Signatures):
     """One answer for a whole input; see `export_saved_model`."""
 
-    def __init__(self, student, tokenizer, task, wordpiece, pairs: bool = False):
-        super().__init__(student, task, wordpiece)
+    def __init__(self, student, tokenizer, task, tokenizer_graph, pairs: bool = False):
+        super().__init__(student, task, tokenizer_graph)
         self.raw_inputs = ("texts", "pairs") if pairs else ("texts",)
-        if wordpiece is not None:
+        if tokenizer_graph is not None:
             self._frame = GraphFrame(tokenizer, pairs)
             self._room = self._frame.room(student.max_length)
 
@@ -28,7 +28,7 @@ class TextSignatures(Signatures):
     def _logits_of_texts(self, *texts: tf.Tensor) -> tf.Tensor:
         """float32 [batch, outputs]; longer texts than the student takes are cut."""
         check_same_size(self.raw_inputs, texts)
-        pieces = [self.wordpiece.tokenize_texts(text)["pieces"] for text in texts]
+        pieces = [self.tokenizer_graph.tokenize_texts(text)["pieces"] for text in texts]
         kept = [tf.cast(part.row_lengths(), tf.int32) for part in pieces]
         if self._room is not None:
             kept = [tf.minimum(kept[0], self._room)] if len(kept) == 1 else _longest_first(*kept, self._room)
@@ -40,8 +40,8 @@ class TextSignatures(Signatures):
 class ClassificationSignatures(TextSignatures):
     """The most probable class; see `export_saved_model`."""
 
-    def __init__(self, student, tokenizer, task, wordpiece, pairs: bool = False):
-        super().__init__(student, tokenizer, task, wordpiece, pairs)
+    def __init__(self, student, tokenizer, task, tokenizer_graph, pairs: bool = False):
+        super().__init__(student, tokenizer, task, tokenizer_graph, pairs)
         self.labels = tf.constant(task.labels)
 
     def answers(self, logits):
@@ -52,7 +52,8 @@ class ClassificationSignatures(TextSignatures):
         answers = self.answers(logits)
         return {"labels": tf.gather(self.labels, answers["label_ids"]),
                 "scores": tf.reduce_max(answers["probabilities"], -1),
-                "probabilities": answers["probabilities"]}
+                "probabilities": answers["probabilities"],
+                "label_names": tf.broadcast_to(self.labels, tf.shape(logits))}
 
 
 class RegressionSignatures(TextSignatures):

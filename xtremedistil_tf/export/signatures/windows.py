@@ -23,20 +23,28 @@ class Windows(NamedTuple):
     stops: tf.Tensor
 
 
-def word_windows(starts: tf.Tensor, stops: tf.Tensor, totals: tf.Tensor,
+def word_windows(starts: tf.RaggedTensor, stops: tf.RaggedTensor, totals: tf.Tensor,
                  max_pieces: int | None) -> tuple[Windows, tf.Tensor]:
     """The windows of `windows.cut_windows`, at least one for each text.
 
     Args:
-        starts, stops: int32 [batch, words], pieces at which words begin and end, `ENDLESS` where there is
-            no word. Words may be without pieces.
+        starts, stops: ragged int32 [batch, words], pieces at which words begin and end. Words may be without
+            pieces.
         totals: int32 [batch], pieces of each text.
         max_pieces: most pieces of a window; None: no limit.
 
     Returns:
-        The windows, and int32 [batch, words], the window that answers for each word; any for no word.
+        The windows, and int32 [all words], the window that answers for each word.
     """
-    width = ENDLESS if max_pieces is None else max_pieces
+    if max_pieces is None:
+        return even_windows(totals, None), tf.cast(starts.value_rowids(), tf.int32)
+    padded = starts.to_tensor(ENDLESS), stops.to_tensor(ENDLESS)
+    windows, window_of_word = _limited(*padded, totals, max_pieces)
+    return windows, tf.boolean_mask(window_of_word, tf.sequence_mask(starts.row_lengths()))
+
+
+def _limited(starts: tf.Tensor, stops: tf.Tensor, totals: tf.Tensor, width: int) -> tuple[Windows, tf.Tensor]:
+    """`word_windows` of at most `width` pieces, with `ENDLESS` and any window where there is no word."""
     sentinel = tf.fill([tf.size(totals), 1], ENDLESS)
     word_starts, word_stops = tf.concat([starts, sentinel], 1), tf.concat([tf.zeros_like(sentinel), stops], 1)
 

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import regex
+import tensorflow as tf
+from hypothesis import given, settings, strategies as st
+from tokenizers import normalizers
+
+from xtremedistil_tf.tokenization.graph.graphemes import Graphemes, every_cluster_a_letter
+from xtremedistil_tf.tokenization.graph.text import Text
+
+GRAPHEMES = Graphemes()
+# Some of every kind, in Unicode for long. No regional indicators, which are not joined.
+KINDS = ("a é\r\n\t\u00ad\u200b\u2028\u0301\u0316\u200d\u200c\ufe0f\u0903\u093e\u0600\u070f\U000110bd"
+         "\u00a9\u2122☺👩⚕\u0915\u0937\u094d\u093c\u0d15\u0d4d\u1100\u1161\u11a8가각\U0001f3fd\U000e0020"
+         "\U000e0001\u0e33\U0001d165")
+
+
+def begins(text: str) -> list[int]:
+    decoded = Text.decode(tf.constant([text.encode()]))
+    return np.flatnonzero(GRAPHEMES.begins(decoded.characters, decoded.segment).numpy()).tolist()
+
+
+# The regex package joins any letter and a consonant across a virama, the standard only two consonants.
+@given(st.text(KINDS.replace("\u094d", "").replace("\u0d4d", ""), max_size=25))
+@settings(deadline=None, max_examples=200)
+def test_clusters_are_those_of_the_regex_package(text):
+    assert begins(text) == [match.start() for match in regex.finditer(r"\X", text)]
+
+
+@given(st.text(KINDS, max_size=12))
+@settings(deadline=None, max_examples=400)
+def test_short_clusters_are_those_of_hugging_face(text):
+    # Every cluster of less than six bytes that begins with a letter of the map becomes one "P".
+    places = [*begins(text), len(text)]
+    clusters = [text[start:end] for start, end in zip(places, places[1:])]
+    wanted = ["P" if len(cluster.encode()) < 6 else "P" * len(cluster) for cluster in clusters]
+    assert "".join(wanted) == normalizers.Precompiled(every_cluster_a_letter(b"")).normalize_str(text)
+
+
+def test_a_segment_begins_a_cluster():
+    found = GRAPHEMES.begins(tf.constant([ord("a"), 0x301, 0x301]), tf.constant([0, 0, 1], tf.int64))
+    assert found.numpy().tolist() == [True, False, True]

@@ -1,0 +1,1 @@
+"""Parts of the tokenizers that run inside a TensorFlow graph."""
