@@ -41,6 +41,29 @@ def test_the_documented_example_is_accepted(store, tiny_tokenizer):
     assert row["teacher_logits"].argmax(-1).tolist() == [i % 3 for i in row["input_ids"]]
 
 
+def test_smaller_forms_of_other_programs_are_read_as_documented(store, tiny_tokenizer):
+    rng = np.random.default_rng(0)
+    shard, columns = store / "shard-00000", json.loads((store / "manifest.json").read_text())["columns"]
+    pieces = len(np.load(shard / "input_ids.npy"))
+    arrays = {"": rng.integers(-127, 128, (pieces, 2, 3)).astype(np.int8),
+              "_scale": rng.random((2, 3)).astype(np.float32), "_offset": rng.random((2, 3)).astype(np.float32)}
+    for end, values in arrays.items():
+        np.save(shard / f"teacher_hidden{end}.npy", values)
+    pca = {"mean": rng.normal(size=(2, 8)), "components": rng.normal(size=(2, 3, 8)), "energy": np.ones(2)}
+    np.savez(store / "hidden_pca.npz", **pca)
+    change(store, columns=columns | {"teacher_hidden": {"dtype": "float16", "shape": [2, 8], "per_piece": True}},
+           encodings={"teacher_hidden": {"components": 3, "dtype": "int8"}})
+    expected = COLUMNS | {"teacher_hidden": Column(np.float16, (2, 8))}
+    check_given_store(store, expected, len(tiny_tokenizer))
+    kept = arrays[""] * arrays["_scale"] + arrays["_offset"]
+    states = np.einsum("plk,lkw->plw", kept, pca["components"]) + pca["mean"]
+    found = np.concatenate([TransferStore(store).read(index)["teacher_hidden"] for index in range(3)])
+    np.testing.assert_allclose(found, states, rtol=2e-3, atol=0.05)
+    np.save(shard / "teacher_hidden_scale.npy", np.full((2, 3), np.nan, np.float32))
+    with pytest.raises(TransferStoreError, match="teacher_hidden_scale.npy: holds numbers that are not finite"):
+        check_given_store(store, expected, len(tiny_tokenizer))
+
+
 def change(store, **values):
     path = store / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | values))

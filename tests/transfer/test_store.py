@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -70,6 +71,24 @@ def test_the_store_holds_what_hugging_faces_model_answers(tmp_path, sentences, t
         assert row["teacher_hidden"].dtype == np.float16
         firsts = [w is not None and w != v for v, w in zip([None, *own.word_ids(0)], own.word_ids(0))]
         assert row["word_starts"].astype(bool).tolist() == firsts
+
+
+def test_smaller_forms_give_hugging_faces_hidden_states_back(tmp_path, sentences, tiny_tokenizer, teacher):
+    def written(**form):
+        smaller = dataclasses.replace(spec(sentences), **form)
+        return TransferStore(write_store(tmp_path, smaller, lambda: sentences, tiny_tokenizer,
+                                         lambda: TeacherPredictor(teacher, (1,), tiny_tokenizer.pad_token_id, 16)))
+
+    stores = [written(), written(hidden_dtype="int8"), written(hidden_components=31), written(hidden_components=4)]
+    rows = [np.concatenate([store.read(i)["teacher_hidden"] for i in range(300)])[:, 0].astype(float)
+            for store in stores]
+    errors = [np.sqrt(((row - rows[0]) ** 2).mean()) / rows[0].std() for row in rows]
+    assert errors[1] < 0.015 and errors[2] < 0.01 < errors[3]
+    own = tiny_tokenizer([list(sentences[7].words)], is_split_into_words=True, truncation=True, max_length=24,
+                         return_tensors="tf")
+    answer = teacher.classifier(own, output_hidden_states=True).hidden_states[1][0].numpy()
+    for store, most in zip(stores[:3], (2e-3, 0.1, 0.1)):
+        np.testing.assert_allclose(store.read(7)["teacher_hidden"][:, 0], answer, atol=most)
 
 
 def test_a_complete_store_never_runs_the_teacher_again(tmp_path, sentences, tiny_tokenizer, teacher):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Mapping
+from typing import Mapping, Sequence
 
 import numpy as np
 
 from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.layout import Manifest, shard_path
+from xtremedistil_tf.transfer.layout import INT8_OFFSET, INT8_SCALE, Manifest, shard_path
 from xtremedistil_tf.transfer.reader import TransferStore
 
 _FORMAT = "docs/transfer_store.md describes the format."
@@ -36,18 +36,20 @@ def check_given_store(path: pathlib.Path, expected: Mapping[str, Column], pieces
             raise TransferStoreError(f"{path}: column {name} is {_shown(found)}, this run reads {_shown(column)}. "
                                      f"{_FORMAT}")
     TransferStore(path, list(expected))
+    floats = [name for name, column in expected.items() if column.dtype.kind == "f"]
+    floats += [name + part for name in floats if manifest.is_int8(name) for part in (INT8_SCALE, INT8_OFFSET)]
     for shard in range(manifest.num_shards):
-        _check_shard(shard_path(path, shard), expected, pieces)
+        _check_shard(shard_path(path, shard), floats, pieces)
 
 
-def _check_shard(folder: pathlib.Path, expected: Mapping[str, Column], pieces: int) -> None:
+def _check_shard(folder: pathlib.Path, floats: Sequence[str], pieces: int) -> None:
     ids = np.load(folder / "input_ids.npy", mmap_mode="r")
     if len(ids) and not 0 <= ids.min() <= ids.max() < pieces:
         raise TransferStoreError(f"{folder / 'input_ids.npy'}: ids from {ids.min()} to {ids.max()}, expected 0 to "
                                  f"{pieces - 1}. Encode the text with the tokenizer of --pt_teacher_checkpoint.")
-    for name, column in expected.items():
+    for name in floats:
         file = folder / f"{name}.npy"
-        if column.dtype.kind == "f" and not np.isfinite(np.load(file, mmap_mode="r")).all():
+        if not np.isfinite(np.load(file, mmap_mode="r")).all():
             raise TransferStoreError(f"{file}: holds numbers that are not finite. Write it again, hidden states that "
                                      "overflow float16 as float32.")
 

@@ -1,16 +1,21 @@
 """The format of a transfer store, so that any program can write or read one.
 
     <store>/manifest.json          what the store is; `complete` is set last
+    <store>/hidden_pca.npz         where hidden states are kept as principal components, see `hidden_pca`
     <store>/shard-00000/
+        shard.json                 counts and checksums of the shard, see `shards`; may be left out
         offsets.npy                int64 [examples + 1]
         input_ids.npy              int32 [pieces]
         teacher_logits.npy         float32 [pieces, outputs], or [examples, outputs] where the task is
                                    answered once for the whole input
-        teacher_hidden.npy         float16 [pieces, layers, width]
+        teacher_hidden.npy         float16 [pieces, layers, width]; see `Manifest.encodings` for smaller forms
+        teacher_hidden_scale.npy   float32 [layers, width] and
+        teacher_hidden_offset.npy  float32 [layers, width], where they are int8, see `quantization`
         teacher_attention.npy      float16 [pieces, layers, heads, seq_len], a row for each piece that attends
-        teacher_relations.npy      float16 [pieces, kinds, heads, seq_len]; these three where the stages need them
-        teacher_mask.npy           float32 [pieces], 1 where the teacher has a piece for the student's, where their
-                                   tokenizers differ
+        teacher_relations.npy      float16 [pieces, kinds, heads, seq_len]; these three where the stages need
+                                   them
+        teacher_mask.npy           float32 [pieces], 1 where the teacher has a piece for the student's, where
+                                   their tokenizers differ
         and the other columns of the task's text:
         word_starts.npy            tagging: float32 [pieces], 1 at the first piece of each word
         token_type_ids.npy         classification, regression, question answering: int32 [pieces]
@@ -39,6 +44,8 @@ OFFSETS = "offsets"
 LOGITS, HIDDEN = "teacher_logits", "teacher_hidden"
 ALIGNED = "teacher_mask"
 ATTENTION, RELATIONS = "teacher_attention", "teacher_relations"
+# Ends of the names of what int8 values are read with.
+INT8_SCALE, INT8_OFFSET = "_scale", "_offset"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +53,14 @@ class Manifest:
     """Attributes:
         fingerprint: over `identity`.
         identity: everything the content depends on: teacher, tokenizer, text, seq_len, layer.
-        columns: name -> {"dtype": ..., "shape": [of one value], "per_piece": true or false}.
+        columns: name -> {"dtype": ..., "shape": [of one value], "per_piece": true or false}, as readers
+            get them.
         sentences: number of examples, over all shards.
         shard_sentences: examples of every shard but the last.
         truncated: sentences that were cut at seq_len, filled in at the end.
         complete: whether every shard is written.
+        encodings: name of a column -> how its arrays differ from that: {"components": principal
+            components kept instead of the last axis, 0 for none, "dtype": "float16" or "int8"}.
     """
 
     fingerprint: str
@@ -61,11 +71,39 @@ class Manifest:
     truncated: int = 0
     complete: bool = False
     format: int = FORMAT
+    encodings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     def column(self, name: str) -> Column:
         """What a column holds."""
         facts = self.columns[name]
         return Column(np.dtype(facts["dtype"]), tuple(facts["shape"]), facts["per_piece"])
+
+    def stored(self, name: str) -> Column:
+        """What a column's array on disk holds."""
+        column, encoding = self.column(name), self.encodings.get(name)
+        if not encoding:
+            return column
+        last = encoding["components"] or column.shape[-1]
+        return Column(np.dtype(encoding["dtype"]), (*column.shape[:-1], last), column.per_piece)
+
+    def arrays(self, examples: int, pieces: int) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+        """Name -> (shape, dtype) of every array of a shard with so many examples and pieces."""
+        arrays = {OFFSETS: ((examples + 1,), np.dtype(np.int64))}
+        for name in self.columns:
+            column = self.stored(name)
+            arrays[name] = (pieces if column.per_piece else examples, *column.shape), column.dtype
+            if self.is_int8(name):
+                arrays |= {name + part: (column.shape, np.dtype(np.float32)) for part in (INT8_SCALE, INT8_OFFSET)}
+        return arrays
+
+    def is_int8(self, name: str) -> bool:
+        """Whether a column is kept as int8 with a scale and an offset per channel."""
+        return self.encodings.get(name, {}).get("dtype") == "int8"
+
+    @property
+    def num_components(self) -> int:
+        """Principal components that hidden states are kept as, 0 where they are kept as they are."""
+        return self.encodings.get(HIDDEN, {}).get("components", 0)
 
     @property
     def num_shards(self) -> int:
@@ -75,7 +113,9 @@ class Manifest:
         return min(self.shard_sentences, self.sentences - shard * self.shard_sentences)
 
     def save(self, store: pathlib.Path) -> None:
-        write_json(store / MANIFEST, dataclasses.asdict(self))
+        values = dataclasses.asdict(self)
+        write_json(store / MANIFEST,
+                   {key: value for key, value in values.items() if key != "encodings" or value})
 
     @classmethod
     def load(cls, store: pathlib.Path) -> Manifest:
@@ -85,9 +125,16 @@ class Manifest:
             values = read_json(path)
             if values.get("format") != FORMAT:
                 raise TransferStoreError(f"{path}: format {values.get('format')}, expected {FORMAT}. "
-                                         "It was written by another version: delete the folder to write it anew.")
-            return cls(**values)
-        except (OSError, ValueError, TypeError) as error:
+                                         "It was written by another version: delete the folder to write it "
+                                         "anew.")
+            manifest = cls(**values)
+            manifest.arrays(0, 0)
+            if manifest.sentences < 1 or manifest.shard_sentences < 1:
+                raise ValueError("sentences and shard_sentences must be 1 or more")
+            return manifest
+        except FileNotFoundError as error:
+            raise TransferStoreError(f"{store}: no transfer store; expected a folder with {MANIFEST}.") from error
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise TransferStoreError(f"{path}: not a readable manifest ({error}). Delete {store} to write "
                                      "the store anew.") from error
 
@@ -99,21 +146,3 @@ def column_facts(column: Column) -> dict[str, Any]:
 
 def shard_path(store: pathlib.Path, shard: int) -> pathlib.Path:
     return store / f"shard-{shard:05d}"
-
-
-def shard_is_whole(store: pathlib.Path, manifest: Manifest, shard: int) -> bool:
-    """Whether every array of a shard is there and as long as its offsets say."""
-    folder = shard_path(store, shard)
-    try:
-        offsets = np.load(folder / f"{OFFSETS}.npy")
-        if len(offsets) != manifest.sentences_of(shard) + 1:
-            return False
-        for name in manifest.columns:
-            column = manifest.column(name)
-            array = np.load(folder / f"{name}.npy", mmap_mode="r")
-            rows = offsets[-1] if column.per_piece else len(offsets) - 1
-            if array.shape != (rows, *column.shape) or array.dtype != column.dtype:
-                return False
-    except (OSError, ValueError, EOFError):
-        return False
-    return True

@@ -9,14 +9,18 @@ import numpy as np
 
 from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.layout import OFFSETS, Manifest, shard_is_whole, shard_path
+from xtremedistil_tf.transfer.hidden_pca import load_pca
+from xtremedistil_tf.transfer.layout import HIDDEN, INT8_OFFSET, INT8_SCALE, Manifest, shard_path
+from xtremedistil_tf.transfer.quantization import dequantize
+from xtremedistil_tf.transfer.shards import Shards
 
 
 class TransferStore:
     """A feature source over a store on disk.
 
-    Kept in memory: the offsets (8 bytes per sentence). Arrays are read piece by piece with plain reads,
-    not mapped, so that resident memory stays flat while the system's page cache does its work.
+    Kept in memory: lengths and offsets (8 bytes per example). Arrays are read piece by piece with plain
+    reads, not mapped, so that resident memory stays flat while the system's page cache does its work; no file
+    stays open. Hidden states that are kept in a smaller form are given back as the manifest's column says.
 
     Args:
         path: folder of the store.
@@ -36,15 +40,22 @@ class TransferStore:
             if name not in self.manifest.columns:
                 raise TransferStoreError(f"{path}: no column {name}; it holds {', '.join(self.manifest.columns)}.")
         self._columns = {name: self.manifest.column(name) for name in names}
-        self._offsets = [self._load_offsets(shard) for shard in range(self.manifest.num_shards)]
-        self._lengths = np.concatenate([np.diff(o) for o in self._offsets]).astype(np.int32)
-        self._headers: dict[pathlib.Path, int] = {}
+        self._stored = {name: self.manifest.stored(name) for name in names}
+        self._pca = load_pca(self.path, self.manifest) if HIDDEN in names else None
+        self._offsets = self._load_offsets()
+        self._lengths = np.concatenate([np.diff(offsets) for offsets in self._offsets]).astype(np.int32)
+        self._files: dict[tuple[int, str], tuple[str, int]] = {}
+        self._ranges: dict[tuple[int, str], tuple[np.ndarray, np.ndarray]] = {}
 
-    def _load_offsets(self, shard: int) -> np.ndarray:
-        if not shard_is_whole(self.path, self.manifest, shard):
-            raise TransferStoreError(f"{shard_path(self.path, shard)}: missing or damaged; run the command that "
-                                     "writes the store again, which rewrites this shard alone.")
-        return np.load(shard_path(self.path, shard) / f"{OFFSETS}.npy")
+    def _load_offsets(self) -> list[np.ndarray]:
+        shards, offsets = Shards(self.path, self.manifest, self._pca), []
+        for shard in range(self.manifest.num_shards):
+            if fault := shards.fault(shard):
+                raise TransferStoreError(f"{shards.path(shard)}: missing or damaged ({fault}); run the command "
+                                         "that writes the store again, which rewrites this shard alone.")
+            found = shards.offsets(shard)
+            offsets.append(found.astype(np.uint32) if found[-1] < 1 << 32 else found)
+        return offsets
 
     def __len__(self) -> int:
         return self.manifest.sentences
@@ -59,19 +70,39 @@ class TransferStore:
 
     def read(self, index: int) -> dict[str, np.ndarray]:
         shard, row = divmod(index, self.manifest.shard_sentences)
-        pieces = self._offsets[shard][row: row + 2]
-        folder = shard_path(self.path, shard)
-        return {name: self._slice(folder / f"{name}.npy", column, *pieces) if column.per_piece
-                else self._slice(folder / f"{name}.npy", column, row, row + 1)[0]
+        begin, end = map(int, self._offsets[shard][row: row + 2])
+        return {name: self._decoded(shard, name, self._slice(shard, name, begin, end)) if column.per_piece
+                else self._slice(shard, name, row, row + 1)[0]
                 for name, column in self._columns.items()}
 
-    def _slice(self, path: pathlib.Path, column: Column, begin: int, end: int) -> np.ndarray:
+    def _slice(self, shard: int, name: str, begin: int, end: int) -> np.ndarray:
+        column = self._stored[name]
         values = int(np.prod(column.shape, dtype=np.int64))
-        offset = self._header(path) + int(begin) * values * column.dtype.itemsize
-        return np.fromfile(path, column.dtype, count=int(end - begin) * values,
-                           offset=offset).reshape((end - begin, *column.shape))
+        path, header = self._file(shard, name)
+        rows = np.fromfile(path, column.dtype, count=(end - begin) * values,
+                           offset=header + begin * values * column.dtype.itemsize)
+        return rows.reshape((end - begin, *column.shape))
 
-    def _header(self, path: pathlib.Path) -> int:
-        if path not in self._headers:
-            self._headers[path] = np.load(path, mmap_mode="r").offset
-        return self._headers[path]
+    def _file(self, shard: int, name: str) -> tuple[str, int]:
+        """Path of an array, and where its values begin."""
+        if (shard, name) not in self._files:
+            path = shard_path(self.path, shard) / f"{name}.npy"
+            self._files[shard, name] = str(path), np.load(path, mmap_mode="r").offset
+        return self._files[shard, name]
+
+    def _decoded(self, shard: int, name: str, values: np.ndarray) -> np.ndarray:
+        if name not in self.manifest.encodings:
+            return values
+        if self.manifest.is_int8(name):
+            values = dequantize(values, *self._range(shard, name))
+        if self._pca and name == HIDDEN:
+            values = self._pca.restore(values.astype(np.float32, copy=False))
+        return values.astype(self._columns[name].dtype)
+
+    def _range(self, shard: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Scale and offset of the int8 values of a shard."""
+        if (shard, name) not in self._ranges:
+            folder = shard_path(self.path, shard)
+            self._ranges[shard, name] = tuple(np.load(folder / f"{name}{part}.npy")
+                                              for part in (INT8_SCALE, INT8_OFFSET))
+        return self._ranges[shard, name]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.alignment import aligned_ends, aligned_pieces, aligned_words, row_spans
 from xtremedistil_tf.transfer.layout import ALIGNED, LOGITS
+
+if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.task import Task
 
 Outputs = Mapping[str, np.ndarray]
 

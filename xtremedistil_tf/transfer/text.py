@@ -34,9 +34,15 @@ class TransferText:
             raise DataError(f"--transfer_file={name}: no sentences. Expected unlabeled text, one sentence a line.")
 
     def __iter__(self) -> Iterator[AnyExample]:
-        for index, example in enumerate(self._all()):
-            if (index + 1) * self.sentences // self._total > index * self.sentences // self._total:
-                yield example
+        return evenly(self._all(), self._total, self.sentences)
 
     def _all(self) -> Iterator[AnyExample]:
         return itertools.chain(self._read(), self._surplus)
+
+
+def evenly(examples: Iterable[AnyExample], total: int, most: int) -> Iterator[AnyExample]:
+    """At most `most` of `total` examples, spread evenly over the whole, in order."""
+    kept = min(most, total)
+    for index, example in enumerate(itertools.islice(examples, total)):
+        if (index + 1) * kept // total > index * kept // total:
+            yield example

@@ -1,30 +1,49 @@
-"""Writing a transfer store: tokenize, run the teacher, write shard by shard; resumes at the first missing one."""
+"""Writing a transfer store: tokenize, run the teacher, write shard by shard; only what is missing is written.
+
+The three overlap: while the teacher runs over a shard's text, a thread tokenizes the next and another writes
+the last. Order and content are those of one after the other. Three shards are in memory at most, however large
+the store.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import itertools
 import logging
 import pathlib
-from typing import Any, Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from xtremedistil_tf.atomic import atomic_directory, remove_leftovers
+from xtremedistil_tf.atomic import remove_leftovers
 from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.errors import ConfigError, TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
-from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.teachers.prediction import TeacherPredictor
-from xtremedistil_tf.teachers.protocol import TeacherSignals
-from xtremedistil_tf.transfer.layout import (ALIGNED, ATTENTION, HIDDEN, LOGITS, MANIFEST, OFFSETS, RELATIONS,
-                                             Manifest, column_facts, shard_is_whole, shard_path)
+from xtremedistil_tf.transfer.hidden_pca import HiddenPca, PcaFit, load_pca
+from xtremedistil_tf.transfer.layout import (ALIGNED, ATTENTION, HIDDEN, INT8_OFFSET, INT8_SCALE, LOGITS,
+                                             MANIFEST, OFFSETS, RELATIONS, Manifest, column_facts)
+from xtremedistil_tf.transfer.lock import writer_lock
+from xtremedistil_tf.transfer.overlap import InBackground, made_ahead
+from xtremedistil_tf.transfer.quantization import quantize
 from xtremedistil_tf.transfer.rows import AlignedRows, SameRows
+from xtremedistil_tf.transfer.shards import Shards
+from xtremedistil_tf.transfer.size import check_room, mean_pieces
+from xtremedistil_tf.transfer.text import evenly
+
+if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.task import Task
+    from xtremedistil_tf.teachers.prediction import TeacherPredictor
+    from xtremedistil_tf.teachers.protocol import TeacherSignals
 
 log = logging.getLogger(__name__)
 
 _PIECES_PER_SHARD = 262_144
+_BYTES_PER_SHARD = 1 << 30
+HIDDEN_DTYPES = ("float16", "int8")
 # Where TeacherOutputs has what a column keeps.
 _ANSWERS = {LOGITS: "logits", HIDDEN: "hidden", ATTENTION: "attentions", RELATIONS: "relations"}
 
@@ -40,6 +59,9 @@ class StoreSpec:
         seq_len: most pieces of an example, special tokens included.
         signals: which of HIDDEN, ATTENTION and RELATIONS to keep, and as what columns.
         aligned: whether student and teacher have different tokenizers.
+        hidden_components: principal components to keep of the hidden states of each layer, 0 for all of their
+            width. Readers get the whole width back, without what the components do not explain.
+        hidden_dtype: float16, or int8 with a scale and an offset per channel. Readers get float16.
     """
 
     identity: Mapping[str, Any]
@@ -48,19 +70,48 @@ class StoreSpec:
     seq_len: int
     signals: Mapping[str, Column]
     aligned: bool = False
+    hidden_components: int = 0
+    hidden_dtype: str = "float16"
 
     @property
     def columns(self) -> dict[str, Column]:
-        """All columns of the store."""
+        """All columns of the store, as readers get them."""
         kept = dict(self.task.text_columns)
         kept[LOGITS] = Column(np.float32, (self.task.num_outputs,), self.task.per_piece)
         return kept | self.signals | ({ALIGNED: Column(np.float32)} if self.aligned else {})
 
+    @property
+    def encodings(self) -> dict[str, dict[str, Any]]:
+        """How columns are kept on disk where that is not as readers get them, see `Manifest`.
+
+        Raises:
+            ConfigError: a setting that cannot be meant.
+        """
+        if self.hidden_dtype not in HIDDEN_DTYPES:
+            raise ConfigError(f"--hidden_dtype={self.hidden_dtype}: expected one of "
+                              f"{', '.join(HIDDEN_DTYPES)}.")
+        if HIDDEN not in self.signals or (self.hidden_components, self.hidden_dtype) == (0, HIDDEN_DTYPES[0]):
+            return {}
+        width = self.signals[HIDDEN].shape[-1]
+        if not 0 <= self.hidden_components < width:
+            raise ConfigError(f"--hidden_components={self.hidden_components}: the teacher's hidden states are "
+                              f"{width} wide; expected 1 to {width - 1}, or 0 to keep them whole.")
+        return {HIDDEN: {"components": self.hidden_components, "dtype": self.hidden_dtype}}
+
     def manifest(self) -> Manifest:
+        """Of an unfinished store."""
         columns = {name: column_facts(column) for name, column in self.columns.items()}
-        shard = max(1, min(8192, _PIECES_PER_SHARD // self.seq_len))
         identity = dict(self.identity) | {"task": self.task.kind, "columns": columns, "seq_len": self.seq_len}
-        return Manifest(fingerprint(identity), identity, columns, self.sentences, shard)
+        identity |= {"encodings": self.encodings} if self.encodings else {}
+        return Manifest(fingerprint(identity), identity, columns, self.sentences, self._shard_sentences,
+                        encodings=self.encodings)
+
+    @property
+    def _shard_sentences(self) -> int:
+        piece = sum(int(np.prod(column.shape, dtype=np.int64)) * column.dtype.itemsize
+                    for column in self.columns.values() if column.per_piece)
+        most = min(_PIECES_PER_SHARD, _BYTES_PER_SHARD // piece)
+        return max(1, min(8192, most // self.seq_len))
 
 
 def signal_columns(signals: TeacherSignals, width: int, heads: int, seq_len: int) -> dict[str, Column]:
@@ -72,8 +123,12 @@ def signal_columns(signals: TeacherSignals, width: int, heads: int, seq_len: int
 
 
 def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iterable[AnyExample]],
-                tokenizer, predictor: Callable[[], TeacherPredictor], teacher_tokenizer=None) -> pathlib.Path:
+                tokenizer, predictor: Callable[[], TeacherPredictor], teacher_tokenizer=None,
+                verify: bool = False) -> pathlib.Path:
     """Writes the store below `root` and returns its folder; what is already there is kept.
+
+    Shards that are missing or too short are written; once there is something to write, also those whose
+    checksums are wrong. Another process that writes the same store is waited for.
 
     Args:
         root: folder of stores; this one is `root/<fingerprint>`.
@@ -83,50 +138,166 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
         predictor: makes the teacher's predictor, which gives logits and `spec.signals`; not called when
             nothing is missing.
         teacher_tokenizer: the teacher's, where it is another one; `spec.aligned` then.
+        verify: whether to compare the checksums of a complete store as well, which reads it all.
+
+    Raises:
+        TransferStoreError: no room on the disk, or a teacher whose hidden states are not finite.
+        ConfigError: settings of `spec` that cannot be meant.
     """
     manifest = spec.manifest()
     store = root / manifest.fingerprint
     store.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(store)
-    missing = [s for s in range(manifest.num_shards) if not shard_is_whole(store, manifest, s)]
-    if missing or not (store / MANIFEST).exists():
-        def rows_of(chunk: list[AnyExample]) -> tuple[SameRows | AlignedRows, int]:
-            return _rows(spec, chunk, tokenizer, teacher_tokenizer)
-
-        truncated = _write_shards(store, manifest, examples, rows_of, predictor, missing)
-        dataclasses.replace(manifest, complete=True, truncated=truncated).save(store)
-    else:
-        log.info("transfer store %s: complete, %d examples, the teacher is not run", store, manifest.sentences)
+    if not verify and _is_complete(store, manifest.sentences):
+        log.info("transfer store %s: complete, %d examples, the teacher is not run", store,
+                 manifest.sentences)
+        return store
+    with writer_lock(store):
+        if not verify and _is_complete(store, manifest.sentences):  # another process wrote it meanwhile
+            return store
+        remove_leftovers(store)
+        try:
+            _Writing(store, spec, _begun(store, manifest), examples, tokenizer, teacher_tokenizer,
+                     predictor).run()
+        except OSError as error:
+            if not _is_disk_full(error):
+                raise
+            raise TransferStoreError(f"{store}: the disk is full. What is written stays; make room and run the "
+                                     "same command again, which goes on there.") from error
     return store
 
 
-def _rows(spec: StoreSpec, chunk: list[AnyExample], tokenizer, teacher_tokenizer) -> tuple[SameRows | AlignedRows, int]:
-    """The rows of some examples, and how many were cut."""
-    encoded = spec.task.text_features(tokenizer, chunk, spec.seq_len)
-    if not spec.aligned:
-        return SameRows(encoded.features), encoded.truncated
-    theirs = spec.task.text_features(teacher_tokenizer, chunk, spec.seq_len)
-    return (AlignedRows(spec.task, chunk, tokenizer, encoded.features, teacher_tokenizer, theirs.features),
-            encoded.truncated)
+def _is_complete(store: pathlib.Path, sentences: int) -> bool:
+    """Whether a store is finished, by its manifest and the shapes of its arrays."""
+    try:
+        manifest = Manifest.load(store)
+        shards = Shards(store, manifest, load_pca(store, manifest))
+    except TransferStoreError:
+        return False
+    return (manifest.complete and manifest.sentences == sentences
+            and all(map(shards.is_whole, range(manifest.num_shards))))
 
 
-def _write_shards(store, manifest, examples, rows_of, predictor, missing) -> int:
-    manifest.save(store)
-    todo = sum(manifest.sentences_of(s) for s in missing)
-    if todo < manifest.sentences:
-        log.info("transfer store %s: %d of %d examples are there, going on", store,
-                 manifest.sentences - todo, manifest.sentences)
-    run = predictor() if missing else None
-    truncated, wanted = 0, set(missing)
-    with progress_bar(manifest.sentences, "teacher over transfer set", "sentence",
-                      initial=manifest.sentences - todo) as bar:
-        for shard, chunk in enumerate(_chunks(examples(), manifest)):
-            rows, cut = rows_of(chunk)
-            truncated += cut
-            if shard in wanted:
-                with atomic_directory(shard_path(store, shard)) as part:
-                    _write_shard(part, manifest, rows, run, bar.update)
-    return truncated
+def _is_disk_full(error: OSError) -> bool:
+    # NumPy counts the values that it could not write, and gives no number of an error.
+    full = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+    return error.errno in full or "requested and" in str(error)
+
+
+def _begun(store: pathlib.Path, manifest: Manifest) -> Manifest:
+    """The manifest with the size of the shards that are there, whatever would be chosen today."""
+    if not (store / MANIFEST).exists():
+        return manifest
+    return dataclasses.replace(manifest, shard_sentences=Manifest.load(store).shard_sentences)
+
+
+class _Writing:
+    """Writes what a store lacks. Arguments as those of `write_store`; `manifest` is the store's."""
+
+    def __init__(self, store: pathlib.Path, spec: StoreSpec, manifest: Manifest,
+                 examples: Callable[[], Iterable[AnyExample]], tokenizer, teacher_tokenizer,
+                 predictor: Callable[[], TeacherPredictor]):
+        self._store, self._spec, self._manifest, self._examples = store, spec, manifest, examples
+        self._tokenizer, self._teacher_tokenizer = tokenizer, teacher_tokenizer
+        self._make_predictor = predictor
+        self._predictor: TeacherPredictor | None = None
+
+    def run(self) -> None:
+        self._manifest.save(self._store)
+        self._pca = self._known_pca()
+        missing = self._missing()
+        if missing or (self._manifest.num_components and self._pca is None):
+            mean = mean_pieces(self._spec, self._examples(), self._tokenizer)
+            check_room(self._store, self._spec, mean, self._sentences(missing))
+            if self._manifest.num_components and self._pca is None:
+                self._pca = self._fitted_pca()
+                missing = self._missing()
+            self._predictor = self._predictor or self._make_predictor()
+        truncated = self._write_shards(set(missing))
+        dataclasses.replace(self._manifest, complete=True, truncated=truncated).save(self._store)
+
+    def _known_pca(self) -> HiddenPca | None:
+        try:
+            return load_pca(self._store, self._manifest)
+        except TransferStoreError:
+            return None
+
+    def _missing(self) -> list[int]:
+        """Shards to write; the manifest is not complete here, so that their checksums are worth reading."""
+        shards, missing = Shards(self._store, self._manifest, self._pca), []
+        for shard in range(self._manifest.num_shards):
+            fault = shards.fault(shard) or shards.wrong_values(shard)
+            if fault:
+                missing.append(shard)
+            if fault not in (None, "missing"):
+                log.info("%s: %s; writing it again", shards.path(shard), fault)
+        return missing
+
+    def _sentences(self, shards: Iterable[int]) -> int:
+        return sum(map(self._manifest.sentences_of, shards))
+
+    def _fitted_pca(self) -> HiddenPca:
+        """Principal components of the hidden states of a shard's worth of examples, spread over all."""
+        sample = list(evenly(self._examples(), self._manifest.sentences, self._manifest.shard_sentences))
+        log.info("transfer store %s: finding %d principal components of the hidden states of %d examples",
+                 self._store, self._manifest.num_components, len(sample))
+        fit = PcaFit(*self._manifest.column(HIDDEN).shape)
+        self._predictor = self._make_predictor()
+        for answer in self._predictor.predict(self._rows(sample)[0].teacher_features):
+            fit.add(answer.hidden)
+        pca = fit.result(self._manifest.num_components)
+        pca.save(self._store)
+        log.info("they keep %s of the variance", ", ".join(f"{share:.2%}" for share in pca.energy))
+        return pca
+
+    def _rows(self, chunk: list[AnyExample]) -> tuple[SameRows | AlignedRows, int]:
+        """The rows of some examples, and how many were cut."""
+        spec = self._spec
+        encoded = spec.task.text_features(self._tokenizer, chunk, spec.seq_len)
+        if not spec.aligned:
+            return SameRows(encoded.features), encoded.truncated
+        theirs = spec.task.text_features(self._teacher_tokenizer, chunk, spec.seq_len)
+        return (AlignedRows(spec.task, chunk, self._tokenizer, encoded.features, self._teacher_tokenizer,
+                            theirs.features), encoded.truncated)
+
+    def _write_shards(self, missing: set[int]) -> int:
+        """Writes shards and returns how many examples of the whole store were cut."""
+        total, todo, truncated = self._manifest.sentences, self._sentences(missing), 0
+        if 0 < todo < total:
+            log.info("transfer store %s: %d of %d examples are there, going on", self._store, total - todo,
+                     total)
+        shards = Shards(self._store, self._manifest, self._pca)
+        with (progress_bar(total, "teacher over transfer set", "sentence", initial=total - todo) as bar,
+              contextlib.closing(made_ahead(self._prepared(shards, missing))) as prepared,
+              InBackground() as writing):
+            for shard, rows, cut in prepared:
+                truncated += cut
+                if shard in missing:
+                    outputs = self._outputs(rows, bar.update)
+                    writing.start(lambda args=(shards, shard, rows, outputs, cut): _write_shard(*args))
+        return truncated
+
+    def _prepared(self, shards: Shards, missing: set[int]) -> Iterator[tuple[int, Any, int]]:
+        """For every shard: number, rows (None where it need not be encoded), examples that were cut."""
+        for shard, chunk in enumerate(_chunks(self._examples(), self._manifest)):
+            known = None if shard in missing else shards.facts(shard).truncated
+            yield (shard, *self._rows(chunk)) if known is None else (shard, None, known)
+
+    def _outputs(self, rows: SameRows | AlignedRows, done: Callable[[int], Any]) -> dict[str, np.ndarray]:
+        """What the teacher answers for a shard, as arrays by column."""
+        features, manifest = rows.features, self._manifest
+        columns = {name: manifest.column(name) for name in _ANSWERS if name in manifest.columns}
+        if self._pca:
+            columns[HIDDEN] = dataclasses.replace(columns[HIDDEN], shape=manifest.stored(HIDDEN).shape)
+        rows_of = {True: features.offsets[-1], False: len(features)}
+        outputs = {name: np.zeros((rows_of[column.per_piece], *column.shape), column.dtype)
+                   for name, column in columns.items()}
+        for answer in self._predictor.predict(rows.teacher_features):
+            answers = {name: getattr(answer, _ANSWERS[name]) for name in columns}
+            if self._pca:
+                answers[HIDDEN] = self._pca.project(answers[HIDDEN])
+            rows.place(answer.index, answers, columns, outputs)
+            done(1)
+        return outputs
 
 
 def _chunks(examples: Iterable[AnyExample], manifest: Manifest) -> Iterator[list[AnyExample]]:
@@ -135,15 +306,17 @@ def _chunks(examples: Iterable[AnyExample], manifest: Manifest) -> Iterator[list
         yield chunk
 
 
-def _write_shard(folder: pathlib.Path, manifest: Manifest, rows: SameRows | AlignedRows,
-                 predictor: TeacherPredictor, done: Callable[[int], Any]) -> None:
-    features = rows.features
-    columns = {name: manifest.column(name) for name in _ANSWERS if name in manifest.columns}
-    outputs = {name: np.zeros((features.offsets[-1] if column.per_piece else len(features), *column.shape),
-                              column.dtype) for name, column in columns.items()}
-    for answer in predictor.predict(rows.teacher_features):
-        rows.place(answer.index, {name: getattr(answer, _ANSWERS[name]) for name in columns}, columns, outputs)
-        done(1)
-    np.save(folder / f"{OFFSETS}.npy", features.offsets)
-    for name, values in (dict(features.data) | outputs).items():
-        np.save(folder / f"{name}.npy", values)
+def _write_shard(shards: Shards, shard: int, rows: SameRows | AlignedRows, outputs: Mapping[str, np.ndarray],
+                 truncated: int) -> None:
+    arrays = {OFFSETS: rows.features.offsets} | dict(rows.features.data) | dict(outputs)
+    shards.save(shard, encoded(arrays, shards.manifest), truncated)
+
+
+def encoded(arrays: Mapping[str, np.ndarray], manifest: Manifest) -> dict[str, np.ndarray]:
+    """The arrays of a shard as they are kept: float columns as int8 where the manifest says so."""
+    kept = dict(arrays)
+    for name in filter(manifest.is_int8, arrays):
+        quantized = quantize(arrays[name])
+        kept |= {name: quantized.values, name + INT8_SCALE: quantized.scale,
+                 name + INT8_OFFSET: quantized.offset}
+    return kept

@@ -1,0 +1,83 @@
+"""Look at transfer stores, check them for damage, merge them.
+
+verify reads every array and names what is damaged; the exit status is then not 0. With --repair it removes the
+damaged shards, and the command that wrote the store writes just these again. merge writes one store with the
+examples of several that differ in their text alone, to be used with --transfer_store.
+
+  python run_xtreme_distil_store.py info --store=out/transfer/0123456789abcdef
+  python run_xtreme_distil_store.py verify --store=out/transfer/0123456789abcdef [--repair]
+  python run_xtreme_distil_store.py merge --stores=out1/transfer/0123,out2/transfer/4567 --out=merged
+"""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+
+from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.main import run_command
+from xtremedistil_tf.config.store import StoreConfig
+from xtremedistil_tf.errors import TransferStoreError
+
+_SHOWN = 10
+
+
+def job(argv: list[str]) -> None:
+    config = parse_flags(StoreConfig, _with_command(argv), __doc__)
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    {"info": _info, "verify": _verify, "merge": _merge}[config.command](config)
+
+
+def _with_command(argv: list[str]) -> list[str]:
+    """The first word as a flag."""
+    if len(argv) > 1 and not argv[1].startswith("-"):
+        return [argv[0], f"--command={argv[1]}", *argv[2:]]
+    return argv
+
+
+def _info(config: StoreConfig) -> None:
+    from xtremedistil_tf.transfer.info import store_info
+
+    print(store_info(pathlib.Path(config.store)))
+
+
+def _verify(config: StoreConfig) -> None:
+    from xtremedistil_tf.transfer.verify import remove_damaged, verify_store
+
+    store = pathlib.Path(config.store)
+    found = (remove_damaged if config.repair else verify_store)(store)
+    shards = found.manifest.num_shards
+    problems = [f"shard-{shard:05d}: {fault}" for shard, fault in found.damaged.items()]
+    problems += [found.pca_fault] if found.pca_fault else []
+    for problem in problems[:_SHOWN]:
+        print(problem)
+    if len(problems) > _SHOWN:
+        print(f"... and {len(problems) - _SHOWN} more")
+    print(f"{store}: {shards - len(found.damaged)} of {shards} shards are whole" + _unchecked(found))
+    if problems and config.repair:
+        print("removed what was damaged; run the command that wrote the store again")
+    elif problems:
+        raise TransferStoreError(f"{store}: {len(problems)} fault{'s' * (len(problems) > 1)}. verify --repair "
+                                 "removes what is damaged, and the command that wrote the store then writes just "
+                                 "that again.")
+    elif not found.is_whole:
+        raise TransferStoreError(f"{store}: the store is unfinished; run the command that writes it again.")
+
+
+def _unchecked(found) -> str:
+    if not found.unchecked:
+        return ""
+    return (f", {len(found.unchecked)} of them without checksums (another program wrote them, or an earlier "
+            "version): only their shapes were checked")
+
+
+def _merge(config: StoreConfig) -> None:
+    from xtremedistil_tf.transfer.merge import merge_stores
+
+    manifest = merge_stores([pathlib.Path(folder) for folder in config.merged], pathlib.Path(config.out))
+    print(f"{config.out}: {manifest.sentences:,} examples of {len(config.merged)} stores in "
+          f"{manifest.num_shards} shards")
+
+
+def main() -> None:
+    run_command(job)

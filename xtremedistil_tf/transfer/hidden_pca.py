@@ -1,0 +1,155 @@
+"""Hidden states as a few principal components: fitted on a sample of pieces, layer by layer, in one pass.
+
+    <store>/hidden_pca.npz
+        mean        float32 [layers, width]
+        components  float32 [layers, components, width], orthonormal rows, the first explains most
+        energy      float32 [layers], share of the sample's variance that they keep
+
+A piece is kept as (state - mean) @ components.T and given back as kept @ components + mean.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import zipfile
+
+import numpy as np
+
+from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.errors import TransferStoreError
+from xtremedistil_tf.transfer.checksums import checksum
+from xtremedistil_tf.transfer.layout import HIDDEN, Manifest
+
+FILE = "hidden_pca.npz"
+_BLOCK = 4096
+# BLAS puts larger products on several threads, which costs a reader that shares its cores with training 3 to 10
+# times the processor time.
+_PRODUCTS = 1 << 18
+
+
+@dataclasses.dataclass(frozen=True)
+class HiddenPca:
+    """Attributes:
+        mean: float32 [layers, width].
+        components: float32 [layers, components, width].
+        energy: float32 [layers].
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    energy: np.ndarray
+
+    def project(self, states: np.ndarray) -> np.ndarray:
+        """float32 [pieces, layers, width] -> [pieces, layers, components]."""
+        centred = (states - self.mean).swapaxes(0, 1)
+        return np.matmul(centred, self.components.swapaxes(1, 2)).swapaxes(0, 1)
+
+    def restore(self, kept: np.ndarray) -> np.ndarray:
+        """float32 [pieces, layers, components] -> [pieces, layers, width]."""
+        pieces, layers, components = kept.shape
+        states = np.empty((pieces, *self.mean.shape), np.float32)
+        columns = max(1, _PRODUCTS // max(1, pieces * components))
+        for layer in range(layers):
+            for begin in range(0, states.shape[-1], columns):
+                part = slice(begin, begin + columns)
+                np.matmul(kept[:, layer], self.components[layer, :, part], out=states[:, layer, part])
+        states += self.mean
+        return states
+
+    @property
+    def checksum(self) -> str:
+        """Of mean and components: values kept with others cannot be read with these."""
+        return checksum(self.mean, self.components)
+
+    def save(self, store: pathlib.Path) -> None:
+        with atomic_file(store / FILE) as part:
+            np.savez(part, **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+
+    @classmethod
+    def load(cls, store: pathlib.Path, layers: int, components: int, width: int) -> HiddenPca:
+        """Raises TransferStoreError where the file is missing, damaged, or of other shapes."""
+        path = store / FILE
+        expected = {"mean": (layers, width), "components": (layers, components, width), "energy": (layers,)}
+        try:
+            with np.load(path) as arrays:
+                pca = cls(*(arrays[name].astype(np.float32) for name in expected))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise TransferStoreError(f"{path}: missing or damaged ({error}); without it the store's hidden "
+                                     "states cannot be read. Run the command that writes the store again."
+                                     ) from error
+        for name, shape in expected.items():
+            if getattr(pca, name).shape != shape or not np.isfinite(getattr(pca, name)).all():
+                raise TransferStoreError(f"{path}: {name} has shape {list(getattr(pca, name).shape)}, expected "
+                                         f"finite numbers of shape {list(shape)}.")
+        return pca
+
+
+def load_pca(store: pathlib.Path, manifest: Manifest) -> HiddenPca | None:
+    """The principal components of a store that keeps hidden states as such.
+
+    Raises:
+        TransferStoreError: they are missing or damaged.
+    """
+    if not manifest.num_components:
+        return None
+    layers, width = manifest.column(HIDDEN).shape
+    return HiddenPca.load(store, layers, manifest.num_components, width)
+
+
+class PcaFit:
+    """Collects states and finds their principal components, in memory that does not grow with their number.
+
+    Args:
+        layers, width: of the states.
+    """
+
+    def __init__(self, layers: int, width: int):
+        self._count, self._waiting = 0, []
+        self._shift: np.ndarray | None = None
+        self._sum = np.zeros((layers, width))
+        self._products = np.zeros((layers, width, width))
+
+    def add(self, states: np.ndarray) -> None:
+        """Takes float [pieces, layers, width]."""
+        self._waiting.append(states.astype(np.float32))
+        if self._pieces_waiting >= _BLOCK:
+            self._flush()
+
+    @property
+    def _pieces_waiting(self) -> int:
+        return sum(map(len, self._waiting))
+
+    def _flush(self) -> None:
+        if not self._pieces_waiting:
+            return
+        block = np.concatenate(self._waiting).swapaxes(0, 1)
+        self._waiting = []
+        if self._shift is None:  # channels far from zero would lose their variance to rounding
+            self._shift = block.mean(1)
+        block = block - self._shift[:, None]
+        self._count += block.shape[1]
+        self._sum += block.sum(1, dtype=np.float64)
+        self._products += np.matmul(block.swapaxes(1, 2), block)
+
+    def result(self, components: int) -> HiddenPca:
+        """The first components of every layer.
+
+        Raises:
+            TransferStoreError: there were no states, or some were not finite.
+        """
+        with np.errstate(invalid="ignore"):  # what is not finite is refused below
+            self._flush()
+        mean = self._sum / max(self._count, 1)
+        covariance = self._products / max(self._count, 1) - mean[:, :, None] * mean[:, None, :]
+        if not self._count or not np.isfinite(covariance).all():
+            raise TransferStoreError("the teacher's hidden states are not finite; they have no principal "
+                                     "components. Look at the teacher: one that diverged in fine-tuning "
+                                     "answers NaN.")
+        values, vectors = np.linalg.eigh(covariance)
+        values, vectors = np.maximum(values[:, ::-1], 0), vectors[:, :, ::-1]
+        total = values.sum(-1)
+        energy = np.where(total > 0, values[:, :components].sum(-1) / np.where(total > 0, total, 1), 1)
+        kept = np.ascontiguousarray(vectors[:, :, :components].swapaxes(1, 2))
+        return HiddenPca((mean + self._shift).astype(np.float32), kept.astype(np.float32),
+                         energy.astype(np.float32))
