@@ -244,8 +244,8 @@ def test_other_vocabularies_get_the_token_id_signature_alone(tmp_path, regressio
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    vocabulary = {piece: number for number, piece in enumerate(["<pad>", *pre_tokenizers.ByteLevel.alphabet()])}
-    backend = Tokenizer(models.BPE(vocabulary, []))
+    pieces = ["<pad>", *pre_tokenizers.ByteLevel.alphabet()]
+    backend = Tokenizer(models.BPE({piece: number for number, piece in enumerate(pieces)}, []))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>")
     export_saved_model(tmp_path / "m", regression.student, tokenizer, regression.task)

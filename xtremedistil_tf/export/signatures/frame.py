@@ -39,7 +39,8 @@ class GraphFrame:
                 types = tf.where(is_behind, self.frame.text_types[number], types)
                 begin += lengths[number]
         is_real = place < total[:, None]
-        return {"input_ids": tf.where(is_real, ids, self._pad_id), "attention_mask": tf.cast(is_real, tf.int32),
+        return {"input_ids": tf.where(is_real, ids, self._pad_id),
+                "attention_mask": tf.cast(is_real, tf.int32),
                 "token_type_ids": tf.where(is_real, types, 0)}
 
     def room(self, max_length: int | None) -> int | None:

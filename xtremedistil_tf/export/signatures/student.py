@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece
+from xtremedistil_tf.tokenization.in_graph_unigram import InGraphUnigram
 
 TOKEN_IDS, RAW_STRINGS = "token_ids", "raw_strings"
 
@@ -27,7 +28,7 @@ class Signatures(tf.Module, abc.ABC):
     #: Names of the inputs of `raw_strings`, each string [batch].
     raw_inputs: tuple[str, ...] = ("texts",)
 
-    def __init__(self, student, task: Task, tokenizer_graph: InGraphWordPiece | None):
+    def __init__(self, student, task: Task, tokenizer_graph: InGraphWordPiece | InGraphUnigram | None):
         super().__init__()
         self.tokenizer_graph = tokenizer_graph
         self.student_variables = student.variables
