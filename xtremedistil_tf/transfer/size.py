@@ -24,7 +24,7 @@ MARGIN_BYTES = 64 << 20
 _COMPONENTS = 128
 
 
-def mean_pieces(spec: StoreSpec, examples: Iterable[AnyExample], tokenizer) -> float:
+def sampled_mean_pieces(spec: StoreSpec, examples: Iterable[AnyExample], tokenizer) -> float:
     """Mean number of pieces of an example, special tokens included, on 400 examples spread over the text.
 
     Args:

@@ -31,7 +31,7 @@ from xtremedistil_tf.transfer.overlap import InBackground, made_ahead
 from xtremedistil_tf.transfer.quantization import quantize
 from xtremedistil_tf.transfer.rows import AlignedRows, SameRows
 from xtremedistil_tf.transfer.shards import Shards
-from xtremedistil_tf.transfer.size import check_room, mean_pieces
+from xtremedistil_tf.transfer.size import check_room, sampled_mean_pieces
 from xtremedistil_tf.transfer.text import evenly
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class _Writing:
         self._pca = self._known_pca()
         missing = self._missing()
         if missing or (self._manifest.num_components and self._pca is None):
-            mean = mean_pieces(self._spec, self._examples(), self._tokenizer)
+            mean = sampled_mean_pieces(self._spec, self._examples(), self._tokenizer)
             check_room(self._store, self._spec, mean, self._sentences(missing))
             if self._manifest.num_components and self._pca is None:
                 self._pca = self._fitted_pca()
