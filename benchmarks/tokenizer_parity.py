@@ -212,7 +212,7 @@ def page(measured: str) -> list[str]:
             f"```sh\n{command}\n```", measured,
             "Lines on which the graph's answer is not Hugging Face's: the pieces of words split at white "
             "space, the pieces of whole texts, and the offsets of these. Speeds are of whole texts, "
-            f"{_BATCH.value} in a batch, both on the same cores in turn."]
+            f"{_BATCH.value} in a batch, both on the same cores in turn; they compare within a row only."]
 
 
 if __name__ == "__main__":

@@ -132,6 +132,17 @@ def test_what_the_facts_say_is_checked(store, facts, message):
     assert list(found.damaged) == [0] and message in found.damaged[0]
 
 
+@pytest.mark.parametrize("damage", [delete, truncate])
+@pytest.mark.parametrize("read_before", [False, True])
+def test_a_file_that_changes_while_the_store_is_read_is_an_error(store, damage, read_before):
+    opened = TransferStore(store)
+    if read_before:
+        opened.read(119)
+    damage(store / "shard-00002" / "teacher_logits.npy")
+    with pytest.raises(TransferStoreError, match="teacher_logits.npy: changed since the store was opened"):
+        opened.read(119)
+
+
 def test_offsets_that_fall_are_refused(store):
     file = store / "shard-00000" / "offsets.npy"
     offsets = np.load(file)

@@ -41,6 +41,8 @@ class TransferStore:
                 raise TransferStoreError(f"{path}: no column {name}; it holds {', '.join(self.manifest.columns)}.")
         self._columns = {name: self.manifest.column(name) for name in names}
         self._stored = {name: self.manifest.stored(name) for name in names}
+        self._row_bytes = {name: int(np.prod(column.shape, dtype=np.int64)) * column.dtype.itemsize
+                           for name, column in self._stored.items()}
         self._pca = load_pca(self.path, self.manifest) if HIDDEN in names else None
         self._offsets = self._load_offsets()
         self._lengths = np.concatenate([np.diff(offsets) for offsets in self._offsets]).astype(np.int32)
@@ -76,12 +78,17 @@ class TransferStore:
                 for name, column in self._columns.items()}
 
     def _slice(self, shard: int, name: str, begin: int, end: int) -> np.ndarray:
-        column = self._stored[name]
-        values = int(np.prod(column.shape, dtype=np.int64))
-        path, header = self._file(shard, name)
-        rows = np.fromfile(path, column.dtype, count=(end - begin) * values,
-                           offset=header + begin * values * column.dtype.itemsize)
-        return rows.reshape((end - begin, *column.shape))
+        rows = np.empty((end - begin, *self._stored[name].shape), self._stored[name].dtype)
+        try:
+            path, header = self._file(shard, name)
+            with open(path, "rb", buffering=0) as file:  # a third of what np.fromfile takes
+                file.seek(header + begin * self._row_bytes[name])
+                if file.readinto(rows) != rows.nbytes:
+                    raise ValueError("too short")
+        except (OSError, ValueError) as error:
+            raise TransferStoreError(f"{shard_path(self.path, shard) / name}.npy: changed since the store was "
+                                     f"opened ({error}). Start the command again.") from error
+        return rows
 
     def _file(self, shard: int, name: str) -> tuple[str, int]:
         """Path of an array, and where its values begin."""
