@@ -230,7 +230,7 @@ def page(runs: list[dict]) -> list[str]:
             f"{growth[0]}, the reader's by {growth[1]}. The store of {large['examples']:,} has "
             f"{large['write']['files']:,} files; reading it has at most {large['read']['most_open_files']} files open "
             "(descriptors of all kinds), for none stays open, and opening it takes "
-            f"{large['read']['open_seconds']:.1f} s. Sizes differ from the estimate by at most {100 * estimate:.1f} %.",
+            f"{large['read']['open_seconds']:.1f} s. Sizes differ from the estimate by at most {100 * estimate:.2f} %.",
             "By the same estimate, a million sentences of 24 pieces with one layer of 768:",
             table(["form", "bytes an example", "GB"], wide_rows())]
 
