@@ -103,8 +103,9 @@ def write_job(count: int, form: str) -> dict:
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     sizes = [file.stat().st_size for file in store.rglob("*") if file.is_file()]
     pieces = sum(int(np.load(file, mmap_mode="r")[-1]) for file in store.glob("shard-*/offsets.npy"))
-    return {"store": str(store), "seconds": seconds, "cpu_seconds": cpu, "bytes": sum(sizes), "files": len(sizes), "pieces": pieces,
-            "estimated_bytes": estimate_bytes(spec, pieces / count), "before_mb": before, "peak_mb": peak_mb()}
+    return {"store": str(store), "seconds": seconds, "cpu_seconds": cpu, "bytes": sum(sizes), "files": len(sizes),
+            "pieces": pieces, "estimated_bytes": estimate_bytes(spec, pieces / count), "before_mb": before,
+            "peak_mb": peak_mb()}
 
 
 def verify_job(store: str) -> dict:
