@@ -31,7 +31,8 @@ FORMS = [{}, {"hidden_dtype": "int8"}, {"hidden_components": 6}, {"hidden_compon
 
 
 def contents(store):
-    return {file.relative_to(store): file.read_bytes() for file in sorted(store.rglob("*")) if file.is_file()}
+    return {file.relative_to(store): file.read_bytes() for file in sorted(store.rglob("*"))
+            if file.is_file() and file.name != "writer.json"}
 
 
 def test_the_defaults_write_what_they_always_did(tmp_path, fake):
@@ -190,7 +191,7 @@ def test_errors_of_teacher_tokenizer_and_disk_come_out_and_whole_shards_stay(tmp
     with pytest.raises(ZeroDivisionError):
         fake.write(tmp_path, text, Breaks(fake.Teacher(), ZeroDivisionError()))
     store = next(tmp_path.iterdir())
-    assert [p.name for p in sorted(store.iterdir())] == ["manifest.json", "shard-00000"]
+    assert [p.name for p in sorted(store.iterdir())] == ["manifest.json", "shard-00000", "writer.lock"]
     monkeypatch.setattr(size, "_SAMPLE", 1)
     broken = text[:160] + [SimpleNamespace(words=("not a number",))] + text[161:]
     with pytest.raises(ValueError, match="not a number"):
@@ -283,7 +284,7 @@ def test_a_killed_writer_is_gone_on_from(tmp_path, fake, form):
     process.communicate()
     (store,) = (tmp_path / "b").iterdir()
     there = sorted(file.name for file in store.glob("shard-*"))
-    assert (store / "writer.lock").exists() and 1 <= len(there) < 8
+    assert 1 <= len(there) < 8
     log.unlink()
     settings = {"hidden_components": 5, "hidden_dtype": "int8"} if form else {}
     text = fake.sentences(400)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import pathlib
 from typing import Any, Iterable, Iterator, Sequence
@@ -91,8 +92,9 @@ class Exports:
             log.warning("full int8 is calibrated on the dev set: %s", error)
             return list(self.dev[:count])
 
+    @functools.cached_property
     def features(self) -> RaggedFeatures:
-        """The dev set as inputs of the student."""
+        """The dev set as inputs of the student, encoded once for all forms."""
         return self.saved.task.prediction_features(self.saved.tokenizer, self.dev,
                                                    self.saved.student.max_length).features
 
@@ -106,7 +108,7 @@ class Exports:
         facts = {"agreement": agreement(task, expected, found), task.main_score: reached,
                  "difference": reached - score, "passed": score - reached <= self.config.max_f1_drop}
         if self.config.measure:
-            facts |= measure_footprint(form, self.model_dir, quantization, self.features(), len(tokenizer),
+            facts |= measure_footprint(form, self.model_dir, quantization, self.features, len(tokenizer),
                                        tokenizer.pad_token_id, self.settings.seq_len, self.config.threads,
                                        self.config.seconds)
         return facts
@@ -125,7 +127,7 @@ def run(config: ExportConfig) -> dict[str, Any]:
     score = task.scores(exports.dev, expected)[task.main_score]
     found = {"keras": {task.main_score: score, "bytes": size_of(exports.saved.weights_file)}}
     if config.measure:
-        found["keras"] |= measure_footprint("keras", exports.model_dir, "none", exports.features(),
+        found["keras"] |= measure_footprint("keras", exports.model_dir, "none", exports.features,
                                             len(exports.saved.tokenizer), exports.saved.tokenizer.pad_token_id,
                                             exports.settings.seq_len, config.threads, config.seconds)
     refused: dict[str, str] = {}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pathlib
 
+from xtremedistil_tf.config.prediction import LOCAL_FORMS
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.export.layout import exported_path
 from xtremedistil_tf.runtimes.runtime import Runtime
-
-LOCAL_FORMS = ("keras", "saved_model", "tflite", "onnx")
 
 
 def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",

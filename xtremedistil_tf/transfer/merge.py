@@ -16,7 +16,7 @@ from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.transfer.hidden_pca import HiddenPca, load_pca
 from xtremedistil_tf.transfer.layout import INT8_OFFSET, INT8_SCALE, MANIFEST, OFFSETS, Manifest
-from xtremedistil_tf.transfer.lock import LOCK, writer_lock
+from xtremedistil_tf.transfer.lock import LOCK, OWNER, writer_lock
 from xtremedistil_tf.transfer.quantization import dequantize
 from xtremedistil_tf.transfer.shards import Shards
 from xtremedistil_tf.transfer.size import MARGIN_BYTES, shown_bytes
@@ -58,7 +58,7 @@ def merge_stores(stores: Sequence[pathlib.Path], out: pathlib.Path) -> Manifest:
     manifest = _merged(sources)
     out.mkdir(parents=True, exist_ok=True)
     with writer_lock(out):
-        if any(file.name != LOCK for file in out.iterdir()) and not _is_begun(out, manifest):
+        if any(file.name not in (LOCK, OWNER) for file in out.iterdir()) and not _is_begun(out, manifest):
             raise TransferStoreError(f"{out}: holds something else. Name a folder that is empty or new.")
         remove_leftovers(out)
         _write(sources, manifest, out)
