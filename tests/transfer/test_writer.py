@@ -196,7 +196,8 @@ def test_errors_of_teacher_tokenizer_and_disk_come_out_and_whole_shards_stay(tmp
     broken = text[:160] + [SimpleNamespace(words=("not a number",))] + text[161:]
     with pytest.raises(ValueError, match="not a number"):
         fake.write(tmp_path, broken)
-    assert [p.name for p in sorted(store.iterdir())] == ["manifest.json", *(f"shard-0000{n}" for n in range(3))]
+    assert [p.name for p in sorted(store.iterdir())] == ["manifest.json", *(f"shard-0000{n}" for n in range(3)),
+                                                             "writer.lock"]
     original = np.save
 
     def full(file, values):

@@ -70,6 +70,9 @@ class SlowTokenizer:
             raise AttributeError(name)
         return getattr(self._tokenizer, name)
 
+    def __reduce__(self):
+        return type(self), (self._tokenizer,)
+
     def __len__(self) -> int:
         return len(self._tokenizer)
 

@@ -17,10 +17,11 @@ from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.transfer.hidden_pca import HiddenPca, load_pca
 from xtremedistil_tf.transfer.layout import INT8_OFFSET, INT8_SCALE, MANIFEST, OFFSETS, Manifest
 from xtremedistil_tf.transfer.lock import LOCK, OWNER, writer_lock
+from xtremedistil_tf.transfer.provenance import merge_provenance
 from xtremedistil_tf.transfer.quantization import dequantize
 from xtremedistil_tf.transfer.shards import Shards
 from xtremedistil_tf.transfer.size import MARGIN_BYTES, shown_bytes
-from xtremedistil_tf.transfer.writer import encoded
+from xtremedistil_tf.transfer.maker import encoded
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +58,9 @@ def merge_stores(stores: Sequence[pathlib.Path], out: pathlib.Path) -> Manifest:
         _check_alike(sources[0], other)
     manifest = _merged(sources)
     out.mkdir(parents=True, exist_ok=True)
+    if any(file.name not in (LOCK, OWNER) for file in out.iterdir()) and not _is_begun(out, manifest):
+        raise TransferStoreError(f"{out}: holds something else. Name a folder that is empty or new.")
     with writer_lock(out):
-        if any(file.name not in (LOCK, OWNER) for file in out.iterdir()) and not _is_begun(out, manifest):
-            raise TransferStoreError(f"{out}: holds something else. Name a folder that is empty or new.")
         remove_leftovers(out)
         _write(sources, manifest, out)
     return manifest
@@ -129,6 +130,7 @@ def _write(sources: Sequence[_Source], manifest: Manifest, out: pathlib.Path) ->
             parts = [_rows(*place) for place in _places(sources, begin, begin + manifest.sentences_of(shard))]
             shards.save(shard, _joined(parts, manifest))
             bar.update(1)
+    merge_provenance([source.path for source in sources], [source.manifest.sentences for source in sources], out)
     dataclasses.replace(manifest, complete=True).save(out)
 
 

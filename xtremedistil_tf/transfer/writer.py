@@ -1,8 +1,8 @@
 """Writing a transfer store: tokenize, run the teacher, write shard by shard; only what is missing is written.
 
-The three overlap: while the teacher runs over a shard's text, a thread tokenizes the next and another writes
-the last. Order and content are those of one after the other. Three shards are in memory at most, however large
-the store.
+In one process the three overlap: while the teacher runs over a shard's text, a thread tokenizes the next and
+another writes the last. Order and content are those of one after the other. Three shards are in memory at
+most, however large the store. Several processes can do it together, see `Workforce`.
 """
 
 from __future__ import annotations
@@ -13,28 +13,30 @@ import errno
 import itertools
 import logging
 import pathlib
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Iterable, Iterator, Mapping, Protocol
 
 import numpy as np
 
 from xtremedistil_tf.atomic import remove_leftovers
 from xtremedistil_tf.batching.ragged import Column
+from xtremedistil_tf.config.distillation import HIDDEN_DTYPES
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ConfigError, TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.transfer.hidden_pca import HiddenPca, PcaFit, load_pca
-from xtremedistil_tf.transfer.layout import (ALIGNED, ATTENTION, HIDDEN, INT8_OFFSET, INT8_SCALE, LOGITS,
-                                             MANIFEST, OFFSETS, RELATIONS, Manifest, column_facts)
+from xtremedistil_tf.transfer.layout import (ALIGNED, ATTENTION, HIDDEN, LOGITS, MANIFEST, RELATIONS,
+                                             Manifest, column_facts)
 from xtremedistil_tf.transfer.lock import writer_lock
+from xtremedistil_tf.transfer.maker import Rows, ShardMaker
 from xtremedistil_tf.transfer.overlap import InBackground, made_ahead
-from xtremedistil_tf.transfer.quantization import quantize
-from xtremedistil_tf.transfer.rows import AlignedRows, SameRows
 from xtremedistil_tf.transfer.shards import Shards
 from xtremedistil_tf.transfer.size import check_room, sampled_mean_pieces
 from xtremedistil_tf.transfer.text import evenly
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from xtremedistil_tf.tasks.task import Task
     from xtremedistil_tf.teachers.prediction import TeacherPredictor
     from xtremedistil_tf.teachers.protocol import TeacherSignals
@@ -43,9 +45,6 @@ log = logging.getLogger(__name__)
 
 _PIECES_PER_SHARD = 262_144
 _BYTES_PER_SHARD = 1 << 30
-HIDDEN_DTYPES = ("float16", "int8")
-# Where TeacherOutputs has what a column keeps.
-_ANSWERS = {LOGITS: "logits", HIDDEN: "hidden", ATTENTION: "attentions", RELATIONS: "relations"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,9 +121,56 @@ def signal_columns(signals: TeacherSignals, width: int, heads: int, seq_len: int
     return {name: Column(np.float16, shape) for name, shape in shapes.items() if shape[0]}
 
 
+class ShardWorkers(Protocol):
+    """Whoever runs a `ShardMaker`: this process, or others."""
+
+    def pca_fit(self, sample: list[AnyExample]) -> PcaFit:
+        """As `ShardMaker.pca_fit`."""
+
+    def make(self, shards: Iterator[tuple[int, list[AnyExample]]], bar: tqdm) -> int:
+        """Writes shards, given as number and examples; returns how many examples were cut.
+
+        The bar moves on by every example done.
+        """
+
+
+#: Begins and ends the work of those who run a `ShardMaker`.
+Workforce = Callable[[ShardMaker], ContextManager[ShardWorkers]]
+
+
+class _ThisProcess:
+    """The teacher runs over a shard while a thread tokenizes the next and another writes the last."""
+
+    def __init__(self, maker: ShardMaker):
+        self._maker, self.pca_fit = maker, maker.pca_fit
+
+    def make(self, shards: Iterator[tuple[int, list[AnyExample]]], bar: tqdm) -> int:
+        maker, truncated = self._maker, 0
+        with contextlib.closing(made_ahead(self._with_rows(shards))) as prepared, InBackground() as writing:
+            for shard, rows, cut in prepared:
+                outputs = maker.outputs(rows, bar.update)
+                writing.start(lambda args=(maker, shard, rows, outputs, cut): _write_shard(*args))
+                truncated += cut
+        return truncated
+
+    def _with_rows(self, shards: Iterable[tuple[int, list[AnyExample]]]) -> Iterator[tuple[int, Rows, int]]:
+        for shard, examples in shards:
+            yield shard, *self._maker.rows(examples)
+
+
+def _write_shard(maker: ShardMaker, shard: int, rows: Rows, outputs: Mapping[str, np.ndarray],
+                 truncated: int) -> None:
+    maker.save(shard, rows, outputs, truncated)
+
+
+def in_this_process(maker: ShardMaker) -> ContextManager[ShardWorkers]:
+    """A `Workforce` of one."""
+    return contextlib.nullcontext(_ThisProcess(maker))
+
+
 def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iterable[AnyExample]],
                 tokenizer, predictor: Callable[[], TeacherPredictor], teacher_tokenizer=None,
-                verify: bool = False) -> pathlib.Path:
+                verify: bool = False, workforce: Workforce = in_this_process) -> pathlib.Path:
     """Writes the store below `root` and returns its folder; what is already there is kept.
 
     Shards that are missing or too short are written; once there is something to write, also those whose
@@ -139,6 +185,7 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
             nothing is missing.
         teacher_tokenizer: the teacher's, where it is another one; `spec.aligned` then.
         verify: whether to compare the checksums of a complete store as well, which reads it all.
+        workforce: who makes what is missing; the store is the same, whoever does.
 
     Raises:
         TransferStoreError: no room on the disk, or a teacher whose hidden states are not finite.
@@ -156,8 +203,8 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
             return store
         remove_leftovers(store)
         try:
-            _Writing(store, spec, _begun(store, manifest), examples, tokenizer, teacher_tokenizer,
-                     predictor).run()
+            maker = ShardMaker(store, spec, _begun(store, manifest), tokenizer, teacher_tokenizer, predictor)
+            _Writing(maker, examples, workforce).run()
         except OSError as error:
             if not _is_disk_full(error):
                 raise
@@ -191,29 +238,31 @@ def _begun(store: pathlib.Path, manifest: Manifest) -> Manifest:
 
 
 class _Writing:
-    """Writes what a store lacks. Arguments as those of `write_store`; `manifest` is the store's."""
+    """Writes what a store lacks. Arguments as those of `write_store`; `maker` makes its shards."""
 
-    def __init__(self, store: pathlib.Path, spec: StoreSpec, manifest: Manifest,
-                 examples: Callable[[], Iterable[AnyExample]], tokenizer, teacher_tokenizer,
-                 predictor: Callable[[], TeacherPredictor]):
-        self._store, self._spec, self._manifest, self._examples = store, spec, manifest, examples
-        self._tokenizer, self._teacher_tokenizer = tokenizer, teacher_tokenizer
-        self._make_predictor = predictor
-        self._predictor: TeacherPredictor | None = None
+    def __init__(self, maker: ShardMaker, examples: Callable[[], Iterable[AnyExample]], workforce: Workforce):
+        self._maker, self._examples, self._workforce = maker, examples, workforce
+        self._store, self._spec, self._manifest = maker.store, maker.spec, maker.manifest
 
     def run(self) -> None:
         self._manifest.save(self._store)
-        self._pca = self._known_pca()
+        self._maker.hidden_pca = self._known_pca()
         missing = self._missing()
-        if missing or (self._manifest.num_components and self._pca is None):
-            mean = sampled_mean_pieces(self._spec, self._examples(), self._tokenizer)
+        truncated = 0
+        if missing or self._lacks_pca:
+            mean = sampled_mean_pieces(self._spec, self._examples(), self._maker.tokenizer)
             check_room(self._store, self._spec, mean, self._sentences(missing))
-            if self._manifest.num_components and self._pca is None:
-                self._pca = self._fitted_pca()
-                missing = self._missing()
-            self._predictor = self._predictor or self._make_predictor()
-        truncated = self._write_shards(set(missing))
+            with self._workforce(self._maker) as workers:
+                if self._lacks_pca:
+                    self._maker.hidden_pca = self._fitted_pca(workers)
+                    missing = self._missing()
+                truncated = self._make(workers, missing)
+        truncated += self._truncated_before(missing)
         dataclasses.replace(self._manifest, complete=True, truncated=truncated).save(self._store)
+
+    @property
+    def _lacks_pca(self) -> bool:
+        return self._manifest.num_components > 0 and self._maker.hidden_pca is None
 
     def _known_pca(self) -> HiddenPca | None:
         try:
@@ -223,7 +272,7 @@ class _Writing:
 
     def _missing(self) -> list[int]:
         """Shards to write; the manifest is not complete here, so that their checksums are worth reading."""
-        shards, missing = Shards(self._store, self._manifest, self._pca), []
+        shards, missing = self._maker.shards, []
         for shard in range(self._manifest.num_shards):
             fault = shards.fault(shard) or shards.wrong_values(shard)
             if fault:
@@ -235,88 +284,39 @@ class _Writing:
     def _sentences(self, shards: Iterable[int]) -> int:
         return sum(map(self._manifest.sentences_of, shards))
 
-    def _fitted_pca(self) -> HiddenPca:
+    def _fitted_pca(self, workers: ShardWorkers) -> HiddenPca:
         """Principal components of the hidden states of a shard's worth of examples, spread over all."""
         sample = list(evenly(self._examples(), self._manifest.sentences, self._manifest.shard_sentences))
         log.info("transfer store %s: finding %d principal components of the hidden states of %d examples",
                  self._store, self._manifest.num_components, len(sample))
-        fit = PcaFit(*self._manifest.column(HIDDEN).shape)
-        self._predictor = self._make_predictor()
-        for answer in self._predictor.predict(self._rows(sample)[0].teacher_features):
-            fit.add(answer.hidden)
-        pca = fit.result(self._manifest.num_components)
+        # Solved here, whoever collected the states: the last digits depend on the number of threads.
+        pca = workers.pca_fit(sample).result(self._manifest.num_components)
         pca.save(self._store)
         log.info("they keep %s of the variance", ", ".join(f"{share:.2%}" for share in pca.energy))
         return pca
 
-    def _rows(self, chunk: list[AnyExample]) -> tuple[SameRows | AlignedRows, int]:
-        """The rows of some examples, and how many were cut."""
-        spec = self._spec
-        encoded = spec.task.text_features(self._tokenizer, chunk, spec.seq_len)
-        if not spec.aligned:
-            return SameRows(encoded.features), encoded.truncated
-        theirs = spec.task.text_features(self._teacher_tokenizer, chunk, spec.seq_len)
-        return (AlignedRows(spec.task, chunk, self._tokenizer, encoded.features, self._teacher_tokenizer,
-                            theirs.features), encoded.truncated)
-
-    def _write_shards(self, missing: set[int]) -> int:
-        """Writes shards and returns how many examples of the whole store were cut."""
-        total, todo, truncated = self._manifest.sentences, self._sentences(missing), 0
+    def _make(self, workers: ShardWorkers, missing: list[int]) -> int:
+        """Writes shards and returns how many of their examples were cut."""
+        total, todo = self._manifest.sentences, self._sentences(missing)
         if 0 < todo < total:
             log.info("transfer store %s: %d of %d examples are there, going on", self._store, total - todo,
                      total)
-        shards = Shards(self._store, self._manifest, self._pca)
-        with (progress_bar(total, "teacher over transfer set", "sentence", initial=total - todo) as bar,
-              contextlib.closing(made_ahead(self._prepared(shards, missing))) as prepared,
-              InBackground() as writing):
-            for shard, rows, cut in prepared:
-                truncated += cut
-                if shard in missing:
-                    outputs = self._outputs(rows, bar.update)
-                    writing.start(lambda args=(shards, shard, rows, outputs, cut): _write_shard(*args))
-        return truncated
+        with progress_bar(total, "teacher over transfer set", "sentence", initial=total - todo) as bar:
+            return workers.make(self._with_examples(missing), bar)
 
-    def _prepared(self, shards: Shards, missing: set[int]) -> Iterator[tuple[int, Any, int]]:
-        """For every shard: number, rows (None where it need not be encoded), examples that were cut."""
-        for shard, chunk in enumerate(_chunks(self._examples(), self._manifest)):
-            known = None if shard in missing else shards.facts(shard).truncated
-            yield (shard, *self._rows(chunk)) if known is None else (shard, None, known)
+    def _truncated_before(self, missing: list[int]) -> int:
+        """How many examples were cut in the shards that were there."""
+        there = set(range(self._manifest.num_shards)).difference(missing)
+        known = {shard: self._maker.shards.facts(shard).truncated for shard in there}
+        unknown = [shard for shard, truncated in known.items() if truncated is None]
+        return (sum(truncated or 0 for truncated in known.values())
+                + sum(self._maker.rows(examples)[1] for _, examples in self._with_examples(unknown)))
 
-    def _outputs(self, rows: SameRows | AlignedRows, done: Callable[[int], Any]) -> dict[str, np.ndarray]:
-        """What the teacher answers for a shard, as arrays by column."""
-        features, manifest = rows.features, self._manifest
-        columns = {name: manifest.column(name) for name in _ANSWERS if name in manifest.columns}
-        if self._pca:
-            columns[HIDDEN] = dataclasses.replace(columns[HIDDEN], shape=manifest.stored(HIDDEN).shape)
-        rows_of = {True: features.offsets[-1], False: len(features)}
-        outputs = {name: np.zeros((rows_of[column.per_piece], *column.shape), column.dtype)
-                   for name, column in columns.items()}
-        for answer in self._predictor.predict(rows.teacher_features):
-            answers = {name: getattr(answer, _ANSWERS[name]) for name in columns}
-            if self._pca:
-                answers[HIDDEN] = self._pca.project(answers[HIDDEN])
-            rows.place(answer.index, answers, columns, outputs)
-            done(1)
-        return outputs
-
-
-def _chunks(examples: Iterable[AnyExample], manifest: Manifest) -> Iterator[list[AnyExample]]:
-    stream = itertools.islice(examples, manifest.sentences)
-    while chunk := list(itertools.islice(stream, manifest.shard_sentences)):
-        yield chunk
-
-
-def _write_shard(shards: Shards, shard: int, rows: SameRows | AlignedRows, outputs: Mapping[str, np.ndarray],
-                 truncated: int) -> None:
-    arrays = {OFFSETS: rows.features.offsets} | dict(rows.features.data) | dict(outputs)
-    shards.save(shard, encoded(arrays, shards.manifest), truncated)
-
-
-def encoded(arrays: Mapping[str, np.ndarray], manifest: Manifest) -> dict[str, np.ndarray]:
-    """The arrays of a shard as they are kept: float columns as int8 where the manifest says so."""
-    kept = dict(arrays)
-    for name in filter(manifest.is_int8, arrays):
-        quantized = quantize(arrays[name])
-        kept |= {name: quantized.values, name + INT8_SCALE: quantized.scale,
-                 name + INT8_OFFSET: quantized.offset}
-    return kept
+    def _with_examples(self, wanted: Iterable[int]) -> Iterator[tuple[int, list[AnyExample]]]:
+        """The number and the examples of some shards, in order."""
+        last, wanted = max(wanted, default=-1), set(wanted)
+        stream = iter(self._examples()) if wanted else iter(())
+        for shard in range(last + 1):
+            examples = list(itertools.islice(stream, self._manifest.sentences_of(shard)))
+            if shard in wanted:
+                yield shard, examples

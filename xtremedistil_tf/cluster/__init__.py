@@ -1,0 +1,1 @@
+"""Work on several machines: the transfer store on a Ray cluster."""

@@ -1,0 +1,178 @@
+"""Ray actors that work through a list of jobs; what a lost one was doing is done again by another.
+
+Ray places the actors. Which of them does what is decided here, because Ray's own ways lack something for long
+jobs on machines that come and go: `ray.data` gives actors several jobs in advance and repeats one that kills
+its worker without end, and `ray.util.ActorPool` waits for actors that have no machine to run on.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import logging
+from typing import Any, Callable, Iterable, Iterator
+
+from xtremedistil_tf.errors import TransferStoreError, XtremeDistilError
+
+log = logging.getLogger(__name__)
+
+_MOST_LOSSES = 3
+_PATIENCE_SECONDS = 60
+_MEMORY = ("A worker that is killed again and again has often run out of memory: use fewer --ray_workers or "
+           "a smaller --teacher_batch_size.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A call of a worker's method.
+
+    Attributes:
+        name: for messages.
+        method, args: what to call, and with what.
+    """
+
+    name: str
+    method: str
+    args: tuple
+
+
+@dataclasses.dataclass
+class _Worker:
+    actor: Any
+    place: str = "?"
+
+
+class WorkerPool:
+    """Some actors of one kind.
+
+    Args:
+        new_actor: asks Ray for an actor. Its method `start()` returns where it is, for messages.
+        size: how many to have.
+
+    Attributes:
+        losses: how many workers were lost.
+    """
+
+    def __init__(self, new_actor: Callable[[], Any], size: int):
+        self._new_actor, self.losses, self._lost_starting = new_actor, 0, 0
+        self._idle: list[_Worker] = []
+        self._starting: dict[Any, _Worker] = {}
+        self._busy: dict[Any, tuple[_Worker, Job]] = {}
+        for _ in range(size):
+            self._start()
+
+    @property
+    def ready(self) -> int:
+        """How many workers there are now."""
+        return len(self._idle) + len(self._busy)
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Any]]:
+        """Yields jobs with what they returned, in the order in which they are done.
+
+        Only one job more is drawn from `jobs` than workers are at work.
+
+        Raises:
+            TransferStoreError: a job lost three workers, or workers are lost as they start.
+            XtremeDistilError, OSError, RayTaskError: what a job raised.
+        """
+        coming, again, losses = iter(jobs), collections.deque(), collections.Counter()
+        job = next(coming, None)
+        while job or self._busy:
+            if job and self._idle:
+                self._give(self._idle.pop(), job)
+                job = again.popleft() if again else next(coming, None)
+                continue
+            ref = self._first_done()
+            if ref in self._starting:
+                self._finish_start(ref)
+                continue
+            worker, finished = self._busy.pop(ref)
+            try:
+                result = _result(ref)
+            except _Lost as lost:
+                losses[finished.name] += 1
+                self._replace(worker, finished.name, losses[finished.name], lost)
+                again.append(finished)
+                job = job or again.popleft()
+                continue
+            self._idle.append(worker)
+            yield finished, result
+
+    def close(self) -> None:
+        """Ends all workers."""
+        import ray
+
+        working = [worker for worker, _ in self._busy.values()]
+        for worker in [*self._idle, *self._starting.values(), *working]:
+            ray.kill(worker.actor)
+
+    def _give(self, worker: _Worker, job: Job) -> None:
+        self._busy[getattr(worker.actor, job.method).remote(*job.args)] = worker, job
+
+    def _start(self) -> None:
+        worker = _Worker(self._new_actor())
+        self._starting[worker.actor.start.remote()] = worker
+
+    def _finish_start(self, ref: Any) -> None:
+        worker = self._starting.pop(ref)
+        try:
+            worker.place = _result(ref)
+        except _Lost as lost:
+            self._lost_starting += 1
+            self._replace(worker, "its start", self._lost_starting, lost)
+        else:
+            self._lost_starting = 0
+            self._idle.append(worker)
+
+    def _replace(self, worker: _Worker, doing: str, times: int, lost: _Lost) -> None:
+        import ray
+
+        self.losses += 1
+        ray.kill(worker.actor)  # one that only cannot be reached must not go on either
+        if times >= _MOST_LOSSES:
+            raise TransferStoreError(f"{doing} lost {times} Ray workers, the last one on {worker.place} "
+                                     f"({lost}). {_MEMORY} What is written stays; the same command goes on "
+                                     "there.")
+        log.warning("the Ray worker on %s was lost during %s (%s); another one does it again", worker.place,
+                    doing, lost)
+        self._start()
+
+    def _first_done(self) -> Any:
+        import ray
+
+        while True:
+            done, _ = ray.wait([*self._starting, *self._busy], num_returns=1, timeout=_PATIENCE_SECONDS)
+            if done:
+                return done[0]
+            if not self._busy:
+                log.warning("no Ray worker has started for %d seconds: the cluster has no room for one, or "
+                            "it is loading the teacher; waiting (ray status shows what is free)",
+                            _PATIENCE_SECONDS)
+
+
+class _Lost(Exception):
+    """A worker is gone."""
+
+
+def _result(ref: Any) -> Any:
+    """What a call returned.
+
+    Raises:
+        _Lost: the worker is gone.
+        XtremeDistilError, OSError, RayTaskError: what the call raised.
+    """
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        return ray.get(ref)
+    except RayTaskError as error:
+        if isinstance(error.cause, (XtremeDistilError, OSError)):
+            raise error.cause from None
+        raise
+    except RayError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        if "in its creation task" in lines[0]:
+            raise TransferStoreError(f"a Ray worker cannot start: {lines[-1]}. Install the same packages on "
+                                     "all machines of the cluster.") from None
+        raise _Lost(lines[-1].split(" Some common causes")[0]) from None
