@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xtremedistil_tf.batching.inference import in_order, run_over
 from xtremedistil_tf.batching.pipeline import ShuffledBatches, padded_batches
-from xtremedistil_tf.batching.plan import BatchPlan
+from xtremedistil_tf.batching.plan import BatchPlan, Shares
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures, pad_batch
 
 
@@ -101,3 +101,27 @@ def test_an_epoch_can_be_entered_anywhere(source):
     whole, rest = list(batches.epoch(1, 0)), list(batches.epoch(1, 10))
     assert len(rest) == len(whole) - 10
     assert all(np.array_equal(a["input_ids"], b["input_ids"]) for a, b in zip(whole[10:], rest))
+
+
+def test_shares_of_all_processes_are_the_batch():
+    indices = np.arange(100, 117)
+    rows = [share for local in ((0, 1), (2, 3)) for share in Shares(local, 4).of(indices)]
+    assert sorted(np.concatenate(rows).tolist()) == indices.tolist()
+    assert {len(share) for share in rows} == {4, 5}
+
+
+def test_a_batch_too_small_to_share_goes_to_everyone():
+    assert [rows.tolist() for rows in Shares((0, 1), 4).of(np.array([7, 8, 9]))] == [[7, 8, 9]] * 2
+
+
+def test_an_epoch_in_shares_is_the_epoch(source):
+    batches = ShuffledBatches(source, BatchPlan(source.lengths, np.arange(97), 32), 0)
+    whole = [batch["labels"].numpy() for batch in batches.epoch(1, 2)]
+    halves = [[tuple(b["labels"].numpy() for b in pair) for pair in batches.epoch(1, 2, Shares(local, 4))]
+              for local in ((0, 1), (2, 3))]
+    for labels, (a, b), (c, d) in zip(whole, *halves, strict=True):
+        if len(labels) < 4:
+            assert all(share.tolist() == labels.tolist() for share in (a, b, c, d))
+        else:
+            assert sorted(np.concatenate([a, b, c, d]).tolist()) == sorted(labels.tolist())
+    assert min(map(len, whole)) == 1  # 97 = 3 * 32 + 1; every kind of batch is there

@@ -28,15 +28,19 @@ class Data:
         self.left, self.poison = break_after, poison
 
     def epoch(self, number, first_batch):
+        return tf.data.Dataset.from_generator(lambda: self.batches(number, first_batch), output_signature={
+            "x": tf.TensorSpec((None, 4)), "y": tf.TensorSpec((None, 1))})
+
+    def batches(self, number, first_batch):
         for i in range(first_batch, 5):
             if self.left is not None:
                 self.left -= 1
                 if self.left < 0:
-                    raise KeyboardInterrupt
+                    raise RuntimeError("broken off")
             rng = np.random.default_rng([number, i])
             x = rng.normal(size=(8, 4)).astype(np.float32)
             y = x.sum(1, keepdims=True) * (np.nan if (number, i) == self.poison else 1)
-            yield {"x": tf.constant(x), "y": tf.constant(y.astype(np.float32))}
+            yield {"x": x, "y": y.astype(np.float32)}
 
 
 def make_stage():
@@ -50,7 +54,7 @@ def make_stage():
 
 
 def held_out(stage):
-    batch = next(Data().epoch(99, 0))
+    batch = next(iter(Data().epoch(99, 0)))
     return lambda: {"loss": float(stage.test_step(batch)["loss"])}
 
 
@@ -58,22 +62,51 @@ def settings(**changes):
     return LoopSettings(**{"name": "phase", "epochs": 4, "patience": 9, "checkpoint_minutes": 0.0} | changes)
 
 
-def test_resumed_training_equals_uninterrupted_training(tmp_path):
+@pytest.mark.parametrize("steps_per_execution", [1, 3])
+def test_resumed_training_equals_uninterrupted_training(steps_per_execution, tmp_path):
     whole = make_stage()
     expected = train_phase(whole, Data(), held_out(whole), settings(), tmp_path / "whole.npz")
     for break_after in (1, 4, 5, 6, 12):
         checkpoint = tmp_path / f"{break_after}.npz"
         broken = make_stage()
-        with pytest.raises(KeyboardInterrupt):
-            train_phase(broken, Data(break_after), held_out(broken), settings(), checkpoint)
+        with pytest.raises(tf.errors.OpError, match="broken off"):
+            train_phase(broken, Data(break_after), held_out(broken), settings(steps_per_execution=steps_per_execution),
+                        checkpoint)
         resumed = make_stage()
         data = Data()
-        result = train_phase(resumed, data, held_out(resumed), settings(), checkpoint)
+        result = train_phase(resumed, data, held_out(resumed), settings(steps_per_execution=steps_per_execution),
+                        checkpoint)
         for a, b in zip(whole.get_weights(), resumed.get_weights()):
             np.testing.assert_array_equal(a, b)
         drop = ("seconds",)
         assert [{k: v for k, v in r.items() if k not in drop} for r in result.history] == \
                [{k: v for k, v in r.items() if k not in drop} for r in expected.history]
+
+
+@pytest.mark.parametrize("steps_per_execution", [2, 5, 100])
+def test_steps_in_one_graph_are_those_one_by_one(steps_per_execution, tmp_path):
+    results = []
+    for steps in (1, steps_per_execution):
+        stage = make_stage()
+        history = train_phase(stage, Data(), held_out(stage), settings(steps_per_execution=steps),
+                              tmp_path / f"{steps}.npz").history
+        results.append((stage.get_weights(), [{k: v for k, v in r.items() if k != "seconds"} for r in history]))
+    for a, b in zip(results[0][0], results[1][0]):
+        np.testing.assert_array_equal(a, b)
+    assert results[0][1] == results[1][1]
+
+
+def test_a_phase_is_traced_once_for_all_lengths(tmp_path):
+    class Lengths(Data):
+        def batches(self, number, first_batch):
+            for i, batch in enumerate(super().batches(number, first_batch)):
+                yield {name: values[: 8 - i] for name, values in batch.items()}
+
+    stage, traces = make_stage(), []
+    losses_of = stage.losses_of
+    stage.losses_of = lambda batch, training: traces.append(1) or losses_of(batch, training)
+    train_phase(stage, Lengths(), lambda: {"loss": 0.0}, settings(), tmp_path / "c.npz")
+    assert len(traces) == 1
 
 
 def test_best_weights_are_restored_and_patience_ends_the_phase(tmp_path):
@@ -103,7 +136,7 @@ def test_a_phase_never_ends_worse_than_it_began(tmp_path):
 def test_the_start_stays_a_candidate_after_an_interruption(tmp_path):
     stage = make_stage()
     values = iter([2.0, 5.0])
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(tf.errors.OpError, match="broken off"):
         train_phase(stage, Data(7), lambda: {"loss": next(values)}, settings(start_competes=True),
                     tmp_path / "c.npz")
     before = make_stage().get_weights()
@@ -115,10 +148,12 @@ def test_the_start_stays_a_candidate_after_an_interruption(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_non_finite_loss_names_phase_epoch_and_batch(tmp_path):
+@pytest.mark.parametrize("steps_per_execution", [1, 2, 9])
+def test_a_non_finite_loss_names_phase_epoch_and_batch(steps_per_execution, tmp_path):
     stage = make_stage()
     with pytest.raises(NonFiniteLossError, match=r"phase: loss is nan in epoch 2, batch 3.*c\.npz"):
-        train_phase(stage, Data(poison=(1, 2)), held_out(stage), settings(), tmp_path / "c.npz")
+        train_phase(stage, Data(poison=(1, 2)), held_out(stage),
+                    settings(steps_per_execution=steps_per_execution), tmp_path / "c.npz")
     assert load_state(tmp_path / "c.npz")[1]["epoch"] == 1
 
 
@@ -134,7 +169,5 @@ def test_a_damaged_checkpoint_starts_the_phase_again(tmp_path, caplog):
 
 def test_stages_work_with_compile_and_fit():
     stage = make_stage()
-    data = tf.data.Dataset.from_generator(lambda: Data().epoch(0, 0), output_signature={
-        "x": tf.TensorSpec((None, 4)), "y": tf.TensorSpec((None, 1))})
-    history = stage.fit(data, epochs=3, verbose=0).history["loss"]
+    history = stage.fit(Data().epoch(0, 0), epochs=3, verbose=0).history["loss"]
     assert history[-1] < history[0]

@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.batching.plan import BatchPlan
+from xtremedistil_tf.batching.plan import BatchPlan, Shares
 from xtremedistil_tf.batching.ragged import FeatureSource, pad_batch
 
 
@@ -52,5 +52,13 @@ class ShuffledBatches:
     def batches_per_epoch(self) -> int:
         return self.plan.batches_per_epoch
 
-    def epoch(self, number: int, first_batch: int) -> tf.data.Dataset:
-        return padded_batches(self.source, self.plan.epoch(number)[first_batch:], self.pad_id)
+    def epoch(self, number: int, first_batch: int, shares: Shares | None = None) -> tf.data.Dataset:
+        batches = self.plan.epoch(number)[first_batch:]
+        if shares is None:
+            return padded_batches(self.source, batches, self.pad_id)
+        return stream(lambda: (self.shared(indices, shares) for indices in batches),
+                      (batch_spec(self.source),) * len(shares.local))
+
+    def shared(self, indices: np.ndarray, shares: Shares) -> tuple[dict[str, np.ndarray], ...]:
+        """A batch as one padded batch for each replica of this process; only their rows are read."""
+        return tuple(pad_batch(self.source, rows, self.pad_id) for rows in shares.of(indices))

@@ -49,5 +49,28 @@ class BatchPlan:
         return _cut(order, self.batch_size)
 
 
+@dataclasses.dataclass(frozen=True)
+class Shares:
+    """Which shares of every batch belong to this process, where several replicas train together.
+
+    Attributes:
+        local: numbers of the replicas of this process, from 0.
+        total: replicas of all processes.
+    """
+
+    local: tuple[int, ...]
+    total: int
+
+    def of(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The rows of each local replica: every `total`-th one, as neighbours are of similar length.
+
+        Of a batch with fewer rows than replicas each replica has all rows: layers need not cope with empty
+        batches, and a mean over the rows of all replicas stays the same.
+        """
+        if len(indices) < self.total:
+            return (indices,) * len(self.local)
+        return tuple(indices[replica:: self.total] for replica in self.local)
+
+
 def _cut(indices: np.ndarray, size: int) -> list[np.ndarray]:
     return [indices[begin: begin + size] for begin in range(0, len(indices), size)]

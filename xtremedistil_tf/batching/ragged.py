@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, Mapping, Protocol, Sequence
 
 import numpy as np
@@ -77,7 +78,7 @@ class RaggedFeatures:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    @property
+    @functools.cached_property  # asked for at every batch
     def lengths(self) -> np.ndarray:
         return np.diff(self.offsets).astype(np.int32)
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from xtremedistil_tf.batching.pipeline import ShuffledBatches, batch_spec, padded_batches, stream
-from xtremedistil_tf.batching.plan import BatchPlan
+from xtremedistil_tf.batching.plan import BatchPlan, Shares
 from xtremedistil_tf.batching.ragged import FeatureSource, pad_batch
 
 
@@ -22,12 +22,28 @@ class Split:
     valid: np.ndarray
 
 
-def hold_out(source: FeatureSource, fraction: float, most: int, seed: int) -> Split:
-    """Holds out a random share of a source, at least one example where there are two."""
-    total = len(source.lengths)
+def hold_out(source: FeatureSource, fraction: float, most: int, seed: int,
+             provenance: np.ndarray | None = None) -> Split:
+    """Holds out a random share of a source, at least one example where there are two.
+
+    Only originals are held out, and what was made out of them is left out: it would give their answers away.
+
+    Args:
+        source: the examples.
+        fraction: of the originals to hold out.
+        most: examples to hold out.
+        seed: of the draw.
+        provenance: int [examples], 0 for an original, others for what follows it and was made out of it;
+            None: all are originals.
+    """
+    count = len(source.lengths)
+    originals = np.arange(count) if provenance is None else np.flatnonzero(provenance == 0)
+    total = len(originals)
     held = min(most, max(1, round(total * fraction))) if total > 1 else 0
     order = np.random.default_rng([seed, 0x401D]).permutation(total)
-    return Split(source, np.sort(order[held:]), np.sort(order[:held]))
+    family = np.searchsorted(originals, np.arange(count), side="right") - 1
+    train = np.flatnonzero(~np.isin(family, order[:held]))
+    return Split(source, train, originals[np.sort(order[:held])])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,16 +58,26 @@ class JointBatches:
     def batches_per_epoch(self) -> int:
         return self.transfer.batches_per_epoch
 
-    def epoch(self, number: int, first_batch: int) -> tf.data.Dataset:
+    def epoch(self, number: int, first_batch: int, shares: Shares | None = None) -> tf.data.Dataset:
         spec = {"transfer": batch_spec(self.transfer.source), "labelled": batch_spec(self.labelled.source)}
-        return stream(lambda: self._pairs(number, first_batch), spec)
+        if shares is None:
+            return stream(lambda: self._pairs(number, first_batch), spec)
+        return stream(lambda: self._shared_pairs(number, first_batch, shares), (spec,) * len(shares.local))
 
     def _pairs(self, number: int, first_batch: int) -> Iterator[dict]:
-        done = number * self.batches_per_epoch + first_batch
-        partners = self._labelled_from(done)
-        for indices in self.transfer.plan.epoch(number)[first_batch:]:
-            yield {"transfer": pad_batch(self.transfer.source, indices, self.transfer.pad_id),
-                   "labelled": pad_batch(self.labelled.source, next(partners), self.labelled.pad_id)}
+        for transfer, labelled in self._indices(number, first_batch):
+            yield {"transfer": pad_batch(self.transfer.source, transfer, self.transfer.pad_id),
+                   "labelled": pad_batch(self.labelled.source, labelled, self.labelled.pad_id)}
+
+    def _shared_pairs(self, number: int, first_batch: int, shares: Shares) -> Iterator[tuple[dict, ...]]:
+        for transfer, labelled in self._indices(number, first_batch):
+            yield tuple({"transfer": one, "labelled": other}
+                        for one, other in zip(self.transfer.shared(transfer, shares),
+                                              self.labelled.shared(labelled, shares)))
+
+    def _indices(self, number: int, first_batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        partners = self._labelled_from(number * self.batches_per_epoch + first_batch)
+        return zip(self.transfer.plan.epoch(number)[first_batch:], partners)
 
     def _labelled_from(self, batch: int) -> Iterator[np.ndarray]:
         epoch, position = divmod(batch, self.labelled.batches_per_epoch)

@@ -21,6 +21,7 @@ from xtremedistil_tf.distillation.stages import (JointStage, JointWeights, Label
 from xtremedistil_tf.distillation.signals import RepresentationSignal
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.training.distribution import Workers
 from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, train_phase
 from xtremedistil_tf.training.optimizers import RowAdam, cosine_schedule
 from xtremedistil_tf.training.stage import Stage
@@ -85,6 +86,9 @@ class PhaseRecord:
 class Runner:
     """Trains a student through phases.
 
+    To train under a strategy, the student is built and all this is done in its scope; with several workers
+    the folder is on a file system that they share, and the chief alone writes to it.
+
     Args:
         student: built student; its weights are the starting point.
         task: what it learns.
@@ -93,19 +97,21 @@ class Runner:
         folder: where phases are kept, as `<phase>-<fingerprint>/`.
         start: fingerprint of the starting weights and of the data.
         checkpoint_minutes: minutes between checkpoints inside a phase.
-        on_epoch: receives (phase name, epoch record).
+        on_epoch: receives (phase name, epoch record), at the chief.
         score: measures the student on the dev set after each phase, for the record only.
+        steps_per_execution: see `LoopSettings`.
     """
 
     def __init__(self, student, task: Task, data: DistillationData,
                  settings_of: Callable[[schedule.Phase], PhaseSettings], folder: pathlib.Path, start: str,
                  checkpoint_minutes: float,
                  on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda phase, record: None,
-                 score: Callable[[], dict[str, float]] = dict):
+                 score: Callable[[], dict[str, float]] = dict, steps_per_execution: int = 1):
         self._student, self._task, self._data, self._settings_of = student, task, data, settings_of
         self._folder, self._fingerprint = folder, start
-        self._checkpoint_minutes = checkpoint_minutes
+        self._checkpoint_minutes, self._steps_per_execution = checkpoint_minutes, steps_per_execution
         self._on_epoch, self._score = on_epoch, score
+        self._workers = Workers()
 
     @property
     def fingerprint(self) -> str:
@@ -129,14 +135,16 @@ class Runner:
             if record:
                 return record
         self._explain_change(phase, values)
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder)
+        if self._workers.chief:
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(folder)
         result = self._train(phase, settings, stage, folder / "progress.npz")
         record = PhaseRecord(phase.name, phase.stage, phase.unfrozen, result.history, result.best_epoch,
                              result.seconds, result.cpu_seconds, self._score(), reused=False)
-        save_state(result_file, {f"variable_{i}": v.numpy() for i, v in enumerate(stage.trainable_variables)},
-                   {"settings": values, "record": dataclasses.asdict(record)})
-        (folder / "progress.npz").unlink(missing_ok=True)
+        if self._workers.chief:
+            arrays = {f"variable_{i}": v.numpy() for i, v in enumerate(stage.trainable_variables)}
+            save_state(result_file, arrays, {"settings": values, "record": dataclasses.asdict(record)})
+            (folder / "progress.npz").unlink(missing_ok=True)
         best = f"best epoch {record.best_epoch}" if record.best_epoch else "no epoch was better than its start"
         log.info("phase %s: %s, %.0f s, dev %s", phase.name, best, record.seconds,
                      ", ".join(f"{k} {v:.4f}" for k, v in record.scores.items()))
@@ -188,7 +196,8 @@ class Runner:
         optimizer = RowAdam(cosine_schedule(settings.learning_rate, steps, settings.final_learning_rate))
         stage.compile(optimizer=optimizer)
         loop = LoopSettings(phase.name, settings.epochs, settings.patience, start_competes=True,
-                            seed=settings.seed, checkpoint_minutes=self._checkpoint_minutes)
+                            seed=settings.seed, checkpoint_minutes=self._checkpoint_minutes,
+                            steps_per_execution=self._steps_per_execution)
         return train_phase(stage, data, held_out_loss(stage, validation), loop, checkpoint,
                            lambda record: self._on_epoch(phase.name, record))
 
@@ -214,7 +223,7 @@ def _shuffled(split: Split, batch_size: int, seed: int, pad_id: int) -> Shuffled
 def held_out_loss(stage: Stage, batches: tf.data.Dataset) -> Callable[[], dict[str, float]]:
     """A function that measures the stage's losses over validation batches, each token counting once."""
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[batches.element_spec])
     def step(batch):
         return stage.test_step(batch), stage.weight_of(batch)
 

@@ -16,6 +16,7 @@ from xtremedistil_tf.teachers.loading import load_classifier
 from xtremedistil_tf.teachers.model import Teacher, TeacherStage
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
+from xtremedistil_tf.training.distribution import strategy_for
 from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, train_phase
 from xtremedistil_tf.training.precision import precision
 from xtremedistil_tf.training.optimizers import RowAdam, WarmupLinearDecay
@@ -44,6 +45,8 @@ def fine_tune(checkpoint: str, tokenizer, task: Task, train: Sequence[AnyExample
               ) -> tuple[Teacher, PhaseResult]:
     """Fine-tunes a teacher and returns it with its best weights (by the task's main score on dev).
 
+    It trains on all GPUs, and with all workers, which have to call this at the same time.
+
     Args:
         checkpoint: what `from_pretrained` takes.
         tokenizer: its fast tokenizer.
@@ -54,7 +57,7 @@ def fine_tune(checkpoint: str, tokenizer, task: Task, train: Sequence[AnyExample
         checkpoint_minutes: minutes between checkpoints.
         on_epoch: receives each epoch's record.
     """
-    with precision(recipe.policy):
+    with precision(recipe.policy), strategy_for().scope():
         teacher = Teacher(load_classifier(checkpoint, task, recipe.seed), task)
         features = task.training_features(tokenizer, train, recipe.seq_len).features
         plan = BatchPlan(features.lengths, np.arange(len(features)), recipe.batch_size, recipe.seed)

@@ -7,13 +7,17 @@ import tf_keras
 
 
 class _StepSeeded:
-    """Stands in for a Keras layer's random generator; the mask depends on (stream, step) only."""
+    """Stands in for a Keras layer's random generator; the mask depends on (stream, step), and on the replica
+    where there are several."""
 
     def __init__(self, step: tf.Variable, stream: int):
         self._step, self._stream = step, stream
 
     def dropout(self, inputs, rate, noise_shape=None):
         seed = tf.stack([tf.constant(self._stream, tf.int32), tf.cast(self._step, tf.int32)])
+        replica = tf.distribute.get_replica_context()
+        if replica is not None and replica.num_replicas_in_sync > 1:
+            seed = tf.random.experimental.stateless_fold_in(seed, replica.replica_id_in_sync_group)
         return tf.nn.experimental.stateless_dropout(inputs, rate=rate, seed=seed, noise_shape=noise_shape)
 
 

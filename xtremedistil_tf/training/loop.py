@@ -1,7 +1,8 @@
 """The training loop of one phase: epochs, best weights, early stopping, exact resume.
 
 `stage.train_step` is the inner step; this is the outer controller. Everything that decides the result
-(weights, optimizer slots, step, position in the epoch, best weights so far) is in one checkpoint.
+(weights, optimizer slots, step, position in the epoch, best weights so far) is in one checkpoint. Where
+several workers train, all do the same with the chief's measurements, and the chief writes the files.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from typing import Any, Callable, Mapping, Protocol, Sequence
 import numpy as np
 import tensorflow as tf
 
+from xtremedistil_tf.batching.plan import Shares
 from xtremedistil_tf.errors import NonFiniteLossError
 from xtremedistil_tf.progress import progress_bar
+from xtremedistil_tf.training.distribution import Workers
 from xtremedistil_tf.training.dropout import seed_dropout_by_step
 from xtremedistil_tf.training.state import load_state, save_state
+from xtremedistil_tf.training.steps import TrainingSteps
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +33,12 @@ class TrainingData(Protocol):
 
     batches_per_epoch: int
 
-    def epoch(self, number: int, first_batch: int) -> tf.data.Dataset:
-        """The batches of an epoch, from `first_batch` on; the same for the same arguments."""
+    def epoch(self, number: int, first_batch: int, shares: Shares | None = None) -> tf.data.Dataset:
+        """The batches of an epoch, from `first_batch` on; the same for the same arguments.
+
+        With `shares`, which are given only where there are several replicas: tuples of batches, one for each
+        replica of this process, whose rows together are those of the batch over all processes.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +55,8 @@ class LoopSettings:
             that it never ends worse than it began.
         seed: seed of dropout in this phase.
         checkpoint_minutes: minutes between checkpoints inside the phase.
+        steps_per_execution: steps between two looks of Python at the losses; the result does not depend on
+            it.
     """
 
     name: str
@@ -57,6 +67,7 @@ class LoopSettings:
     start_competes: bool = False
     seed: int = 0
     checkpoint_minutes: float = 5.0
+    steps_per_execution: int = 1
 
 
 @dataclasses.dataclass
@@ -95,18 +106,22 @@ def train_phase(stage, data: TrainingData, validate: Callable[[], Mapping[str, f
                 on_epoch: Callable[[dict[str, Any]], None] = lambda record: None) -> PhaseResult:
     """Trains `stage.trainable_variables` and leaves the best weights in them.
 
+    To train under a strategy, the stage is made and this is called in its scope.
+
     Args:
-        stage: compiled tf_keras.Model with `train_step(batch) -> {"loss": ..., ...}`; only its trainable
-            variables move.
+        stage: compiled tf_keras.Model with `train_step(batch) -> {"loss": ..., ...}`, float32 scalars; only
+            its trainable variables move.
         data: training batches.
-        validate: measures the current weights.
+        validate: measures the current weights; with several workers the chief's values count.
         settings: see `LoopSettings`.
         checkpoint: file that holds the state between checkpoints; removed by the caller once the
             phase's result is safe.
-        on_epoch: receives each epoch's record.
+        on_epoch: receives each epoch's record, at the chief.
 
     Raises:
         NonFiniteLossError: with phase, epoch, batch and checkpoint named.
+        ConfigError: the workers do not have the same data or checkpoint.
+        XtremeDistilError: a worker is gone.
     """
     return _Loop(stage, data, validate, settings, checkpoint, on_epoch).run()
 
@@ -115,27 +130,37 @@ class _Loop:
     def __init__(self, stage, data, validate, settings, checkpoint, on_epoch):
         self.stage, self.data, self.validate = stage, data, validate
         self.settings, self.checkpoint, self.on_epoch = settings, checkpoint, on_epoch
+        self.workers = Workers()
         self.variables: Sequence[tf.Variable] = stage.trainable_variables
         optimizer = stage.optimizer
         optimizer.build(self.variables)
         self.slots: Sequence[tf.Variable] = _restorable(optimizer)
         self.position = _Position()
-        self.best: list[np.ndarray] = [v.numpy() for v in self.variables]
+        self.best: list[np.ndarray] = []
         self.saved = time.monotonic()
         seed_dropout_by_step(stage, optimizer.iterations, settings.seed)
 
     def run(self) -> PhaseResult:
-        self._restore()
+        self._start()
         if self.settings.start_competes and math.isnan(self.position.best):
             self._measure_start()
-        step = tf.function(self.stage.train_step, reduce_retracing=True)
+        steps = TrainingSteps(self.stage, self.workers)
         while not self._finished():
-            self._train_epoch(step)
+            self._train_epoch(steps)
             self._close_epoch()
         for variable, value in zip(self.variables, self.best):
             variable.assign(value)
         p = self.position
         return PhaseResult(p.history, p.best_epoch + 1, p.best, p.seconds, p.cpu_seconds)
+
+    def _start(self) -> None:
+        """Makes weights and position those that all workers begin with."""
+        restored, p = self._restore(), self.position
+        self.workers.agree({"phase": self.settings.name, "batches": self.data.batches_per_epoch,
+                            "epoch": p.epoch + 1, "batch": p.batch, "best epoch": p.best_epoch + 1})
+        self.workers.copy_from_chief(self.stage.weights)
+        if not restored:
+            self.best = [v.numpy() for v in self.variables]
 
     def _finished(self) -> bool:
         p = self.position
@@ -144,24 +169,37 @@ class _Loop:
 
     def _measure_start(self) -> None:
         self._start_clock()
-        value = float(self.validate()[self.settings.monitor])
+        value = self._measured()[self.settings.monitor]
         if math.isfinite(value):
             self.position.best = value
         self._read_clock()
 
-    def _train_epoch(self, step) -> None:
+    def _measured(self) -> dict[str, float]:
+        """The chief's: a rounding error must not make workers decide differently."""
+        metrics = self.validate()
+        values = self.workers.from_chief(np.array([float(v) for v in metrics.values()]))
+        return dict(zip(metrics, map(float, values)))
+
+    def _train_epoch(self, steps: TrainingSteps) -> None:
         p, total = self.position, self.data.batches_per_epoch
         label = f"{self.settings.name} {p.epoch + 1}/{self.settings.epochs}"
         self._start_clock()
         with progress_bar(total, label, "batch", initial=p.batch) as bar:
-            for batch in self.data.epoch(p.epoch, p.batch):
-                self._add({k: float(v) for k, v in step(batch).items()})
-                p.batch += 1
-                bar.update()
+            batches = iter(self._batches())
+            while p.batch < total:
+                count = min(self.settings.steps_per_execution, total - p.batch)
+                for metrics in steps(batches, count):
+                    self._add(metrics)
+                    p.batch += 1
+                bar.update(count)
                 if p.batch < total and self._checkpoint_is_due():
                     self._read_clock()
                     self._save()
         self._read_clock()
+
+    def _batches(self) -> tf.data.Dataset:
+        p, shares = self.position, self.workers.shares
+        return self.data.epoch(p.epoch, p.batch, *([] if shares is None else [shares]))
 
     def _add(self, metrics: dict[str, float]) -> None:
         p = self.position
@@ -177,21 +215,22 @@ class _Loop:
     def _close_epoch(self) -> None:
         p, s = self.position, self.settings
         self._start_clock()
-        metrics = self.validate()
-        value = float(metrics[s.monitor])
+        metrics = self._measured()
+        value = metrics[s.monitor]
         better = math.isnan(p.best) or (value > p.best if s.higher_is_better else value < p.best)
         if better:
             p.best, p.best_epoch = value, p.epoch
             self.best = [v.numpy() for v in self.variables]
         self._read_clock()
         record = {"epoch": p.epoch + 1, **{k: v / max(1, p.batch) for k, v in p.sums.items()},
-                  **{f"val_{k}": float(v) for k, v in metrics.items()},
+                  **{f"val_{k}": v for k, v in metrics.items()},
                   "learning_rate": _learning_rate(self.stage.optimizer), "seconds": round(p.seconds, 3)}
         p.history.append(record)
         p.epoch, p.batch, p.sums = p.epoch + 1, 0, {}
         shown = "  ".join(f"{k} {v:.4g}" for k, v in record.items() if isinstance(v, float) and k != "seconds")
         log.info("%s epoch %d/%d: %s%s", s.name, p.epoch, s.epochs, shown, "  *best" if better else "")
-        self.on_epoch(record)
+        if self.workers.chief:
+            self.on_epoch(record)
         if not self._finished() and self._checkpoint_is_due():
             self._save()
 
@@ -207,21 +246,24 @@ class _Loop:
         return time.monotonic() - self.saved >= 60 * self.settings.checkpoint_minutes
 
     def _save(self) -> None:
+        if not self.workers.chief:
+            return
         arrays = {f"variable_{i}": v.numpy() for i, v in enumerate(self.variables)}
         arrays |= {f"slot_{i}": v.numpy() for i, v in enumerate(self.slots)}
         arrays |= {f"best_{i}": v for i, v in enumerate(self.best)}
         save_state(self.checkpoint, arrays, dataclasses.asdict(self.position))
         self.saved = time.monotonic()
 
-    def _restore(self) -> None:
+    def _restore(self) -> bool:
+        """Whether there was a checkpoint to go on from."""
         if not self.checkpoint.exists():
-            return
+            return False
         try:
             arrays, facts = load_state(self.checkpoint)
         except (OSError, ValueError) as error:
             log.warning("%s: checkpoint cannot be read, the phase starts again (%s)",
                             self.settings.name, error)
-            return
+            return False
         for i, variable in enumerate(self.variables):
             variable.assign(arrays[f"variable_{i}"])
         for i, variable in enumerate(self.slots):
@@ -230,6 +272,7 @@ class _Loop:
         self.position = _Position(**facts)
         log.info("%s: resumed at epoch %d, batch %d", self.settings.name,
                      self.position.epoch + 1, self.position.batch)
+        return True
 
 
 def _restorable(optimizer) -> list[tf.Variable]:
@@ -241,4 +284,4 @@ def _restorable(optimizer) -> list[tf.Variable]:
 
 def _learning_rate(optimizer) -> float:
     rate = optimizer.learning_rate
-    return float(rate(optimizer.iterations) if callable(rate) else rate)
+    return float(tf.convert_to_tensor(rate(optimizer.iterations) if callable(rate) else rate))

@@ -1,4 +1,8 @@
-"""The losses of the stages. All are float32 means over the tokens with weight; padding never counts."""
+"""The losses of the stages. All are float32 means over the tokens with weight; padding never counts.
+
+Where several replicas share a batch, a replica's loss is its part of the mean over the whole of it: the sum
+over the replicas is the loss of the batch, and the sum of their gradients its gradient.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +68,14 @@ REPRESENTATION_LOSSES = {"kl": representation_kl, "mse": representation_mse}
 
 
 def _mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    return tf.math.divide_no_nan(tf.reduce_sum(values * weights), tf.reduce_sum(weights))
+    return tf.math.divide_no_nan(tf.reduce_sum(values * weights), _over_replicas(tf.reduce_sum(weights)))
+
+
+def _over_replicas(weight: tf.Tensor) -> tf.Tensor:
+    replica = tf.distribute.get_replica_context()  # None: not in training, as in validation
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return weight
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, weight)
 
 
 def squared_error(targets: tf.Tensor, values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
@@ -88,7 +99,7 @@ def span_loss(starts: tf.Tensor, ends: tf.Tensor, logits: tf.Tensor, mask: tf.Te
     logits = tf.where(mask[..., None] > 0, tf.cast(logits, tf.float32), -1e9)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
         tf.stack([starts, ends], -1), tf.transpose(logits, [0, 2, 1]))
-    return tf.reduce_mean(losses)
+    return _mean(losses, tf.ones_like(losses))
 
 
 def attention_mse(teacher: tf.Tensor, student: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

@@ -34,6 +34,10 @@ class RowAdam(tf_keras.optimizers.AdamW):
             self.exclude_from_weight_decay(
                 var_list=[v for v in variables if v.shape.rank < 2 or "embedding" in v.name.lower()])
 
+    def _clip_gradients(self, grads):
+        # The norm is that of the gradient, in which each row occurs once.
+        return super()._clip_gradients(self._deduplicate_sparse_grad(grads))
+
     def update_step(self, gradient, variable):
         if not isinstance(gradient, tf.IndexedSlices):
             return super().update_step(gradient, variable)
