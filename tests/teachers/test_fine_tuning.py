@@ -18,7 +18,8 @@ from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe, dev_score
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
-from xtremedistil_tf.teachers.workshop import FineTunedTeachers, make_teacher, make_teachers, tokenizer_of
+from xtremedistil_tf.teachers.tokenizers import load_tokenizer
+from xtremedistil_tf.teachers.workshop import FineTunedTeachers, make_teacher, make_teachers
 
 RECIPE = TeacherRecipe(epochs=12, learning_rate=3e-3, batch_size=16, patience=12, seq_len=48, seed=1)
 
@@ -47,7 +48,7 @@ def make(corpus, task, tiny_teacher_dir):
     """Makes a teacher below a folder."""
     def make(root, recipe=RECIPE, epochs=None, task=task, checkpoint=tiny_teacher_dir, minutes=5.0,
              **options):
-        return make_teacher(str(checkpoint), root, tokenizer_of(str(checkpoint)), task, corpus.train,
+        return make_teacher(str(checkpoint), root, load_tokenizer(str(checkpoint)), task, corpus.train,
                             corpus.dev, examples_fingerprint(corpus.train), recipe, minutes,
                             (lambda record: None) if epochs is None else epochs.append, **options)
 
@@ -74,7 +75,7 @@ def test_the_saved_teacher_is_a_hugging_face_directory_of_the_best_weights(made,
     fine_tuned = made[1]
     config = AutoConfig.from_pretrained(fine_tuned.path)
     assert [config.id2label[i] for i in range(len(corpus.labels))] == corpus.labels
-    score = dev_score(fine_tuned.load(task), tokenizer_of(str(fine_tuned.path)), corpus.dev, 48)
+    score = dev_score(fine_tuned.load(task), load_tokenizer(str(fine_tuned.path)), corpus.dev, 48)
     assert score()["f1"] == pytest.approx(max(record["val_f1"] for record in fine_tuned.history))
     assert (fine_tuned.num_layers, fine_tuned.width) == (2, 32)
     assert not list(fine_tuned.path.parent.glob("*-progress*"))
@@ -151,7 +152,7 @@ def test_labels_in_another_order_are_put_into_the_tasks(made, make, corpus, task
     path, backend = made[1].path, made[2]
     turned = TaggingTask(task.labels[::-1])
     assert make(path, task=turned, backend=backend).path == path
-    tokenizer = tokenizer_of(str(path))
+    tokenizer = load_tokenizer(str(path))
     features = task.prediction_features(tokenizer, corpus.dev, 48)
     first, second = (TeacherPredictor(made[1].load(t), (), tokenizer.pad_token_id, 16)
                      for t in (task, turned))
@@ -175,7 +176,7 @@ def test_onnx_cannot_fine_tune(make, tmp_path):
 
 
 def test_several_checkpoints_and_several_given_teachers(made, corpus, task, tiny_teacher_dir, tmp_path):
-    backend, tokenizer = made[2], tokenizer_of(str(tiny_teacher_dir))
+    backend, tokenizer = made[2], load_tokenizer(str(tiny_teacher_dir))
     recipe, epochs = dataclasses.replace(RECIPE, epochs=1), []
 
     def several(checkpoints, roots):
@@ -200,7 +201,7 @@ def test_several_checkpoints_and_several_given_teachers(made, corpus, task, tiny
 
 
 def test_bucketed_prediction_equals_one_padded_batch(made, corpus, task):
-    teacher, tokenizer = made[1].load(task), tokenizer_of(str(made[1].path))
+    teacher, tokenizer = made[1].load(task), load_tokenizer(str(made[1].path))
     features = task.text_features(tokenizer, corpus.dev, 48).features
     predictor = TeacherPredictor(teacher, (1, 2), tokenizer.pad_token_id, 7, attentions=(2,), seq_len=48)
     outputs = sorted(predictor.predict(features), key=lambda o: o.index)
@@ -220,7 +221,7 @@ def test_bucketed_prediction_equals_one_padded_batch(made, corpus, task):
 def test_one_trace_for_all_shapes(made, corpus, task, monkeypatch):
     if made[2] != "tf":
         pytest.skip("torch traces nothing")
-    teacher, tokenizer = made[1].load(task), tokenizer_of(str(made[1].path))
+    teacher, tokenizer = made[1].load(task), load_tokenizer(str(made[1].path))
     calls, call = [], teacher.call
     monkeypatch.setattr(teacher, "call", lambda *args, **options: calls.append(1) or call(*args, **options))
     features = task.text_features(tokenizer, corpus.dev, 48).features

@@ -7,6 +7,8 @@ import logging
 import pathlib
 from typing import Any, Callable, Sequence
 
+import numpy as np
+
 from xtremedistil_tf.atomic import atomic_directory, read_json, remove_leftovers, write_json
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
@@ -20,7 +22,9 @@ from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
 from xtremedistil_tf.teachers.messages import explained, quiet_transformers
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 from xtremedistil_tf.teachers.task_config import why_not_fine_tuned
-from xtremedistil_tf.teachers.tokenizers import common_tokenizer, load_tokenizer
+from xtremedistil_tf.teachers.tokenizers import common_tokenizer
+from xtremedistil_tf.training.distribution import Workers, strategy_for
+from xtremedistil_tf.training.loop import PhaseResult
 
 log = logging.getLogger(__name__)
 
@@ -221,23 +225,36 @@ def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer, task: Task, tra
     identity = {"checkpoint": checkpoint_fingerprint(checkpoint), "data": data_fingerprint, "kind": task.kind,
                 "labels": task.labels, "backend": backend, "recipe": dataclasses.asdict(recipe)}
     path = root / fingerprint(identity)[:8]
-    remove_leftovers(root)
-    if (path / _RECORD).exists():
+    workers = Workers(strategy_for())
+    if workers.chief:
+        remove_leftovers(root)
+    if workers.from_chief(np.array([(path / _RECORD).exists()], np.float32))[0]:
         log.info("teacher %s: already fine-tuned", path)
         return FineTuned.at(path, backend)
     _explain_change(root, path, identity)
     state_file = root / f"{path.name}-progress.npz"
-    teacher, result = fine_tune(checkpoint, tokenizer, task, train, dev, recipe, state_file,
-                                checkpoint_minutes, on_epoch)
+
+    def trained() -> tuple[Any, PhaseResult]:
+        return fine_tune(checkpoint, tokenizer, task, train, dev, recipe, state_file, checkpoint_minutes,
+                         on_epoch)
+
+    # TensorFlow's workers train together; the other backends' chief trains alone.
+    together = trained() if backend == "tf" else None
+    with workers.chief_first():
+        if workers.chief:
+            _keep(path, *(together or trained()), tokenizer, identity)
+            for left in root.glob(f"{path.name}-progress.*"):
+                left.unlink()
+    return FineTuned.at(path, backend)
+
+
+def _keep(path: pathlib.Path, teacher: Any, result: PhaseResult, tokenizer, identity: dict[str, Any]) -> None:
     with atomic_directory(path) as part:
         teacher.save_pretrained(part)
         tokenizer.save_pretrained(part)
         write_json(part / _RECORD, {"identity": identity, "history": result.history,
                                     "best_epoch": result.best_epoch, "seconds": result.seconds,
                                     "cpu_seconds": result.cpu_seconds})
-    for left in root.glob(f"{path.name}-progress.*"):
-        left.unlink()
-    return FineTuned.at(path, backend)
 
 
 def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, Any]) -> None:
@@ -249,8 +266,3 @@ def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, 
                     for key, value in identity["recipe"].items() if before["recipe"].get(key) != value]
         log.warning("a teacher was fine-tuned with other settings (%s): a new one is made in %s, the "
                         "earlier stays in %s", ", ".join(changed), path, record.parent)
-
-
-def tokenizer_of(checkpoint: str):
-    """The checkpoint's tokenizer, see `load_tokenizer`."""
-    return load_tokenizer(checkpoint)

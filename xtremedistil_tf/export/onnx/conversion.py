@@ -21,9 +21,6 @@ def converted_model(student, task: Task) -> tuple[onnx.ModelProto, list[str]]:
     Returns:
         The model, and what tf2onnx complained of; it writes a model in any case, a valid one or not.
     """
-    import tf2onnx
-    from xtremedistil_tf.export.onnx.rewriting import REWRITERS
-
     names = input_names(task)
 
     def logits(*values: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -31,10 +28,39 @@ def converted_model(student, task: Task) -> tuple[onnx.ModelProto, list[str]]:
         return {LOGITS: student(inputs, training=False)["logits"]}
 
     signature = [tf.TensorSpec([None, None], tf.int64, name) for name in names]
+    model, complaints = function_model(tf.function(logits, input_signature=signature))
+    return new_model(task, list(model.graph.node), list(model.graph.initializer)), complaints
+
+
+def function_model(function) -> tuple[onnx.ModelProto, list[str]]:
+    """The graph of a `tf.function` as tf2onnx first writes it.
+
+    tf2onnx's own optimizations are left out: ONNX Runtime has the same, and they copy the weights again and again,
+    20 GB of them for a table of 250,000 pieces.
+
+    Args:
+        function: with an input signature of named tensors; returns a dict of tensors.
+
+    Returns:
+        The model, with inputs and outputs by their names, and what tf2onnx complained of.
+    """
+    import tf2onnx.tf_loader
+    import tf2onnx.tfonnx
+    from xtremedistil_tf.export.onnx.rewriting import REWRITERS
+
+    traced = function.get_concrete_function()
+    inputs = {tensor.name: tensor.name.split(":")[0] for tensor in traced.inputs if tensor.dtype != tf.resource}
+    outputs = dict(zip((tensor.name for tensor in traced.outputs), sorted(traced.structured_outputs)))
     with _Complaints() as complaints:
-        model, _ = tf2onnx.convert.from_function(tf.function(logits, input_signature=signature), signature,
-                                                 opset=OPSET, custom_rewriter=list(REWRITERS))
-    return new_model(task, list(model.graph.node), list(model.graph.initializer)), complaints.messages
+        with tf.device("CPU"):
+            frozen = tf2onnx.tf_loader.from_function(traced, list(inputs), list(outputs))
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(frozen, name="")
+            converted = tf2onnx.tfonnx.process_tf_graph(
+                graph, opset=OPSET, custom_rewriter=list(REWRITERS), input_names=list(inputs),
+                output_names=list(outputs), tensors_to_rename=inputs | outputs)
+            model = converted.make_model("model")
+    return model, complaints.messages
 
 
 class _Complaints(logging.Handler):

@@ -1,0 +1,1 @@
+"""Faster, slightly inexact ways to run a teacher over the transfer set, each compared with the exact one."""
