@@ -135,6 +135,8 @@ def _write_forms(name: str) -> None:
         return (pad_batch(features, np.array([i]), tokenizer.pad_token_id) for i in range(len(features)))
 
     for form, quantization in TEACHER_FORMS if name == TEACHER else FORMS:
+        if form == "keras":
+            continue
         began, path = time.time(), exported_path(folder, form, quantization)
         if form == "saved_model":
             export_saved_model(path, student, tokenizer, task)

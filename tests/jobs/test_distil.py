@@ -10,6 +10,7 @@ import pytest
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import Example, QuestionExample, TextExample
+from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.jobs.distil import Pipeline
 from xtremedistil_tf.students.model_directory import load_student
 from xtremedistil_tf.students.prediction import StudentPredictor
@@ -146,3 +147,47 @@ def test_the_second_run_measures_nothing_and_a_lost_export_is_written_again(tmp_
     run(task, task_kind="regression", strategy="D0S")
     assert (tmp_path / "out" / "export" / "saved_model" / "saved_model.pb").exists()
     assert np.isfinite(first["student"]["pearson"])
+
+
+def test_augmented_text_and_small_hidden_states_reach_the_student(run, tmp_path, tiny_task, caplog):
+    caplog.set_level("INFO", "xtremedistil_tf")
+    options = dict(do_NER=True, seq_len=24, augment="entities,neighbours,mixing", augment_factor=2.0,
+                   hidden_components=8, hidden_dtype="int8")
+    run(tiny_task, **options)
+    originals = len((tiny_task / "unlabeled.txt").read_text(encoding="utf-8").splitlines())
+    (store,) = (path.parent for path in (tmp_path / "out" / "transfer").glob("*/manifest.json"))
+    manifest = json.loads((store / "manifest.json").read_text())
+    codes = np.load(store / "provenance.npy")
+    assert manifest["encodings"]["teacher_hidden"] == {"components": 8, "dtype": "int8"}
+    assert len(codes) == manifest["sentences"] > originals and (codes == 0).sum() == originals
+    facts = json.loads((store / "provenance.json").read_text())
+    assert set(facts["augmenters"]) == {"entities", "neighbours", "mixing"}
+    for augmenter in facts["augmenters"].values():
+        assert augmenter["counts"]["kept"] == (codes == augmenter["code"]).sum()
+    (store / "provenance.npy").unlink()  # as if killed before it was written
+    caplog.clear()
+    run(tiny_task, **options)
+    assert np.array_equal(np.load(store / "provenance.npy"), codes) and "everything is done already" in caplog.text
+
+
+def test_the_teacher_judges_new_examples(run, tmp_path, tiny_task):
+    run(tiny_task, do_NER=True, seq_len=24, augment="neighbours", augment_confidence=0.999, strategy="D2")
+    facts = json.loads(next((tmp_path / "out" / "transfer").glob("*/provenance.json")).read_text())
+    counts = facts["augmenters"]["neighbours"]["counts"]
+    assert counts["refused"] > 0 == counts["kept"]  # a teacher of one epoch is that sure of nothing
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"augment": "masked"}, "--augment=masked needs a masked language model"),
+    ({"augment": "nothing"}, "expected one or several of masked, neighbours"),
+    ({"augment": "external"}, "--augment_file"),
+])
+def test_augmenters_are_refused_before_the_teacher_is_trained(run, tmp_path, tiny_task, options, message):
+    with pytest.raises(ConfigError, match=message):
+        run(tiny_task, do_NER=True, **options)
+    assert not (tmp_path / "out" / "teacher").exists()
+
+
+def test_augmenting_a_given_store_is_refused():
+    with pytest.raises(ConfigError, match="--augment makes more of --transfer_file"):
+        DistillationConfig(task="t", model_dir="m", transfer_store="s", augment="mixing").validate()

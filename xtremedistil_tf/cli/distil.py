@@ -19,12 +19,16 @@ from xtremedistil_tf.config import DistillationConfig
 
 def job(argv: list[str]) -> None:
     config = parse_flags(DistillationConfig, argv, __doc__)
-    prepare_tensorflow()
+    prepare_tensorflow(trains=True)
     import tf_keras
 
     from xtremedistil_tf.jobs.distil import Pipeline
+    from xtremedistil_tf.jobs.dry_run import dry_run
 
     tf_keras.utils.set_random_seed(config.seed)
+    if config.dry_run:
+        dry_run(config)
+        return
     Pipeline(config, shlex.join(argv)).run()
 
 

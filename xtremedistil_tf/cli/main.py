@@ -29,15 +29,21 @@ def run_command(job: Callable[[list[str]], None]) -> None:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def prepare_tensorflow(deterministic: bool = True) -> None:
-    """Imports TensorFlow without its start-up chatter and sets up logging to stderr."""
+def prepare_tensorflow(deterministic: bool = True, trains: bool = False) -> None:
+    """Imports TensorFlow without its start-up chatter and sets up logging to stderr.
+
+    Args:
+        deterministic: whether the same command is to give the same numbers.
+        trains: whether this process may be one of several workers, which are waited for then.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     with _silenced_stderr():
         import tensorflow as tf
         if deterministic:
             tf.config.experimental.enable_op_determinism()
-        tf.config.list_logical_devices()
+        if not trains:  # a worker must not touch its devices before it has joined the others
+            tf.config.list_logical_devices()
     _quiet_libraries()
     handler = logging.StreamHandler()
     handler.setFormatter(_LineFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
@@ -45,6 +51,17 @@ def prepare_tensorflow(deterministic: bool = True) -> None:
     ours.setLevel(logging.INFO)
     ours.propagate = False
     ours.addHandler(handler)
+    if trains:
+        _join_workers(ours)
+
+
+def _join_workers(log: logging.Logger) -> None:
+    if os.environ.get("TF_CONFIG"):
+        log.info("TF_CONFIG is set: waiting for the other workers")
+    with _silenced_stderr():
+        from xtremedistil_tf.training.distribution import strategy_for
+
+        strategy_for()
 
 
 def _quiet_libraries() -> None:

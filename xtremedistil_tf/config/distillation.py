@@ -15,6 +15,8 @@ REPRESENTATION_LOSS_NAMES = ("kl", "mse")
 EMBEDDING_INITS = ("svd", "random")
 RELATION_KINDS = ("", "qkv", "v")
 UNFREEZING = ("block", "layer")
+HIDDEN_DTYPES = ("float16", "int8")
+TEACHER_PATHS = ("exact", "bfloat16", "openvino", "onnx_int8")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +92,49 @@ class DistillationConfig:
         "instead of --transfer_file.")
     transfer_store_dir: str = setting("Teacher", "",
         "Where the teacher's outputs are kept. Default: <model_dir>/transfer.")
+    teacher_path: str = setting("Teacher", "exact",
+        "How the teacher is run over the transfer set: exact (float32); or faster, and compared with exact "
+        "first: bfloat16 (TensorFlow), openvino (bfloat16 where the processor has it), onnx_int8.",
+        TEACHER_PATHS)
+    teacher_tolerance: float = setting("Teacher", 0.02,
+        "Refuse a --teacher_path of which, on a sample of the transfer set, a larger share of answers, or mean "
+        "difference of probabilities, or 1 - cosine of hidden states, is off.", minimum=0.0)
+    ray_address: str = setting("Teacher", "",
+        "Write the transfer store with the workers of a Ray cluster (docs/cluster.md): auto, host:port of its "
+        "head, or local; empty: in this process.")
+    ray_workers: int = setting("Teacher", 0,
+        "Workers on it; 0: one for each GPU, or as many as there is room for.", minimum=0)
+    hidden_components: int = setting("Teacher", 0,
+        "Principal components of each layer's hidden states to keep in the transfer store, 0 for all of "
+        "their width.", minimum=0)
+    hidden_dtype: str = setting("Teacher", "float16",
+        "How the transfer store keeps hidden states: float16, or int8 with a scale per channel.",
+        HIDDEN_DTYPES)
+
+    # Augmentation
+    augment: str = setting("Augmentation", "",
+        "More transfer text out of the transfer text (docs/augmentation.md): one or several of masked, "
+        "neighbours, entities, retrieval, mixing and external, separated by commas.")
+    augment_factor: float = setting("Augmentation", 1.0,
+        "Most new examples for each original, shared evenly among the augmenters.", minimum=0.0)
+    augment_checkpoint: str = setting("Augmentation", "",
+        "masked: a masked language model, named as --pt_teacher_checkpoint.")
+    augment_gazetteer: str = setting("Augmentation", "",
+        "entities: further entities, type<TAB>entity a line; several files separated by commas, one named "
+        "after a language (de.tsv) is for that language.")
+    augment_corpus: str = setting("Augmentation", "",
+        "retrieval: a large plain text, one sentence a line, to take similar sentences from.")
+    augment_encoder: str = setting("Augmentation", "",
+        "retrieval: a sentence encoder, named as --pt_teacher_checkpoint.")
+    augment_encoder_prefix: str = setting("Augmentation", "",
+        "retrieval: what the encoder wants before each text, such as 'query: ' for E5.")
+    augment_file: str = setting("Augmentation", "",
+        "external: a file of variants, index<TAB>text a line, or .jsonl.")
+    augment_function: str = setting("Augmentation", "",
+        "external: a function of your own, module:function, from texts to lists of new texts.")
+    augment_confidence: float = setting("Augmentation", 0.0,
+        "Keep new examples that the teacher is at least so sure of (0 to 1), and answers as it does the "
+        "original where it should; 0: keep all.", minimum=0.0, maximum=1.0)
 
     # Student
     student_type: str = setting("Student", "auto",
@@ -195,6 +240,12 @@ class DistillationConfig:
     # Run
     license: str = setting("Run", "", "Licence of the student, for its model card. Default: not stated.")
     seed: int = setting("Run", 42, "Seed of everything random.", minimum=0)
+    steps_per_execution: int = setting("Run", 1,
+        "Training steps that TensorFlow runs without coming back to Python; more are a little faster for "
+        "small BiLSTMs. The student is the same.", minimum=1)
+    dry_run: bool = setting("Run", False,
+        "Print the steps of the run with their batches, bytes on disk, memory and an estimate of their time "
+        "from a short measurement on a sample, and stop.")
     opt_policy: str = setting("Run", "float32", "Precision of training.", POLICIES)
     checkpoint_minutes: float = setting("Run", 5.0,
         "Minutes between checkpoints inside a phase.", minimum=0.0)
@@ -214,6 +265,12 @@ class DistillationConfig:
         if self.transfer_store and self.student_vocab_size:
             raise ConfigError("--student_vocab_size trains on --transfer_file, but --transfer_store is given "
                               "instead. Leave one of them out.")
+        if self.augment and self.transfer_store:
+            raise ConfigError("--augment makes more of --transfer_file, but --transfer_store is given instead. "
+                              "Leave one of them out.")
+        if self.ray_address and self.teacher_path != "exact":
+            raise ConfigError(f"--teacher_path={self.teacher_path} is for one process and does not go with "
+                              f"--ray_address={self.ray_address}. Leave one of them out.")
         if self.learning_rate and self.final_learning_rate > self.learning_rate:
             raise ConfigError(f"--final_learning_rate={self.final_learning_rate} is above "
                               f"--learning_rate={self.learning_rate}; expected the schedule to fall.")

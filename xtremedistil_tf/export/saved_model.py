@@ -55,7 +55,7 @@ def export_saved_model(path: str | os.PathLike, student, tokenizer, task: Task, 
     `starts` and `ends` count Unicode characters: `text[start:end]` in Python. Texts are UTF-8; malformed
     bytes count as U+FFFD. Texts longer than the student takes are treated as by `StudentPredictor`: windows
     for tagging and question answering, else cut. `serving_default` is `raw_strings` where there is one. A
-    program that loads a model with `raw_strings` must import tensorflow_text first.
+    program that loads a model with `raw_strings` of a WordPiece vocabulary must import tensorflow_text first.
 
     Batches may be empty. The first axis of every input and output is the batch, so that a server may join
     requests and part their answers again. Outputs with an axis of words or entities are padded on the right,

@@ -9,15 +9,19 @@ from typing import Any
 from xtremedistil_tf.batching.ragged import PADDED_TO
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.distillation.layer_map import LayerMap, layer_map, top_pair
+from xtremedistil_tf.distillation.runner import PhaseSettings
+from xtremedistil_tf.distillation.schedule import LABELLED, Phase, phases_of
 from xtremedistil_tf.distillation.signals import RepresentationSignal, check_attention_heads
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.students.bilstm import BiLSTMShape
+from xtremedistil_tf.students.bilstm import HEAD, PROJECTION, BiLSTMShape
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.pretrained import checkpoint_encoder
 from xtremedistil_tf.students.transformer import TransformerShape
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.protocol import Relations, TeacherSignals
 
+#: The strategy of `--direct_baseline`: labels alone.
+BASELINE = "D0S"
 # Flags that only a transformer student has.
 _ENCODER_FLAGS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
                   "pt_student_checkpoint", "compress_word_embedding")
@@ -55,7 +59,7 @@ def learning_rate_of(config: DistillationConfig) -> float:
 
 def needs_no_teacher(config: DistillationConfig) -> bool:
     """Whether a run only fine-tunes a checkpoint on labels: task-agnostic students on their target tasks."""
-    return config.strategy == "D0S" and bool(config.pt_student_checkpoint) and not config.compress_word_embedding
+    return config.strategy == BASELINE and bool(config.pt_student_checkpoint) and not config.compress_word_embedding
 
 
 def student_shape(config: DistillationConfig, tokenizer, task: Task, teacher: TeacherSizes | None,
@@ -183,3 +187,22 @@ def _relation_heads(config: DistillationConfig, shape: TransformerShape, teacher
                           f"{shape.hidden_size} and the teacher's {teacher.width}. Expected one of "
                           f"{fitting}.")
     return heads
+
+
+def strategy_phases(config: DistillationConfig, strategy: str, shape: BiLSTMShape | TransformerShape) -> list[Phase]:
+    """The phases of a strategy for a student."""
+    blocks = shape.blocks if config.unfreeze == "block" else ()
+    steps = shape.representation_steps if config.progressive_transfer else ()
+    return phases_of(strategy, shape.groups, blocks, steps)
+
+
+def phase_settings(config: DistillationConfig, phase: Phase) -> PhaseSettings:
+    """How a phase is trained."""
+    c = config
+    epochs = c.ft_epochs if phase.data == LABELLED else c.distil_epochs
+    if c.frozen_epochs and set(phase.unfrozen) <= {HEAD, PROJECTION}:
+        epochs = min(epochs, c.frozen_epochs)
+    return PhaseSettings(phase.name, phase.stage, phase.unfrozen, epochs, c.student_distil_batch_size,
+                         c.student_ft_batch_size, c.patience, learning_rate_of(c), c.final_learning_rate,
+                         signal_of(c, phase.layers), (c.label_weight, c.representation_weight, c.logit_weight),
+                         c.opt_policy, c.seed)

@@ -12,47 +12,50 @@ import numpy as np
 import tf_keras
 
 from xtremedistil_tf.atomic import read_json, write_json
-from xtremedistil_tf.batching.ragged import FeatureSource, RaggedFeatures
+from xtremedistil_tf.augmentation.kept import AugmentedText
+from xtremedistil_tf.batching.ragged import Column, FeatureSource, RaggedFeatures
 from xtremedistil_tf.batching.remapped import RemappedPieces
+from xtremedistil_tf.cluster.connection import require_ray
+from xtremedistil_tf.cluster.ray_store import RayWorkforce
+from xtremedistil_tf.cluster.recipe import PredictorRecipe
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.corpus import read_unlabeled
 from xtremedistil_tf.distillation.data import Split, hold_out
-from xtremedistil_tf.distillation.runner import (DistillationData, PhaseRecord, PhaseSettings, Runner,
-                                                 needs_hidden_states, needs_teacher)
-from xtremedistil_tf.distillation.schedule import Phase, phases_of
+from xtremedistil_tf.distillation.runner import (DistillationData, PhaseRecord, Runner, needs_hidden_states,
+                                                 needs_teacher)
+from xtremedistil_tf.distillation.schedule import Phase
 from xtremedistil_tf.evaluation.measuring import Measured, measure
 from xtremedistil_tf.export.layout import EXPORT, exported_path
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
+from xtremedistil_tf.jobs.choice import (BASELINE, TeacherSizes, layer_pairs, needs_no_teacher, phase_settings,
+                                         strategy_phases, student_kind, student_shape, teacher_signals)
 from xtremedistil_tf.jobs.labelled import open_labelled
 from xtremedistil_tf.jobs.start import StudentStart
+from xtremedistil_tf.jobs.transfer_text import Augmentation, transfer_text
 from xtremedistil_tf.jobs.vocabulary import student_vocabulary
 from xtremedistil_tf.report.html import write_report
 from xtremedistil_tf.report.model_card import write_model_card
 from xtremedistil_tf.report.table import results_table
 from xtremedistil_tf.report.tensorboard import EpochLog
-from xtremedistil_tf.students.bilstm import HEAD, PROJECTION
-from xtremedistil_tf.jobs.choice import (TeacherSizes, layer_pairs, learning_rate_of, needs_no_teacher,
-                                             signal_of, student_kind, student_shape, teacher_signals)
 from xtremedistil_tf.students.hugging_face import save_encoder
 from xtremedistil_tf.students.model_directory import CONFIG_FILE, WEIGHTS_FILE, save_student, versions
 from xtremedistil_tf.students.prediction import StudentPredictor
 from xtremedistil_tf.students.registry import deployed
+from xtremedistil_tf.teachers.accelerated.paths import EXACT, SAMPLE, accelerated
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
-from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherSignals
 from xtremedistil_tf.teachers.workshop import FineTunedTeachers
 from xtremedistil_tf.tokenization.trimming import Trimmed, trim_tokenizer
+from xtremedistil_tf.training.distribution import Workers, strategy_for
 from xtremedistil_tf.training.precision import precision
 from xtremedistil_tf.transfer.given import check_given_store
 from xtremedistil_tf.transfer.layout import LOGITS, Manifest
+from xtremedistil_tf.transfer.provenance import has_provenance, load_provenance, save_provenance
 from xtremedistil_tf.transfer.reader import TransferStore
-from xtremedistil_tf.transfer.text import TransferText
-from xtremedistil_tf.transfer.writer import StoreSpec, signal_columns, write_store
+from xtremedistil_tf.transfer.text import TransferText, evenly
+from xtremedistil_tf.transfer.writer import StoreSpec, in_this_process, signal_columns, write_store
 
 log = logging.getLogger(__name__)
-
-BASELINE = "D0S"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,30 +78,46 @@ class Pipeline:
     def __init__(self, config: DistillationConfig, command: str = ""):
         self.config, self.command = config, command
         student_kind(config)  # contradictions are refused before anything long begins
+        if config.ray_address:
+            require_ray()
         self.dir = pathlib.Path(config.model_dir)
         self.dir.mkdir(parents=True, exist_ok=True)
         self.log = EpochLog(self.dir / "logs")
+        self.workers = Workers(strategy_for())
         self._teacher: LoadedTeacher | None = None
         self.trimmed: Trimmed | None = None
 
     def run(self) -> dict[str, Any]:
         """Runs what is missing and returns the metrics, as `metrics.json` has them."""
         began = time.monotonic()
-        self._open()
-        self._choose_student()
-        store = self._write_store() if needs_teacher(self.phases) else None
-        data = self._distillation_data(store)
-        student = self._distil(data, self.phases, "checkpoints")
-        baseline = self._distil(data, self._phases(BASELINE), "baseline") if self._wants_baseline else None
+        student = self.train()
+        wanted = self.config.direct_baseline and self.config.strategy != BASELINE
+        baseline = self._distil(self._phases(BASELINE), "baseline") if wanted else None
+        with self.workers.chief_first():
+            metrics = self._outcome(student, baseline, began)
+        print(results_table(metrics))
+        return metrics
+
+    def _outcome(self, student: Distilled, baseline: Distilled | None, began: float) -> dict[str, Any]:
+        """The metrics, measured and written unless that is done."""
         identity = self._identity(student, baseline)
         metrics = self._finished(identity)
         if metrics is None:
-            metrics = self._measure(student, baseline, store)
+            metrics = self._measure(student, baseline)
             metrics["fingerprint"] = identity
             metrics["seconds"]["this run"] = round(time.monotonic() - began, 1)
             self._write(student, metrics)
-        print(results_table(metrics))
         return metrics
+
+    def train(self) -> Distilled:
+        """The student after all its phases, for which teacher and transfer store are made on the way."""
+        self._open()
+        self._choose_student()
+        self.spec = self._store_spec() if needs_teacher(self.phases) and not self.config.transfer_store else None
+        with self.workers.chief_first():
+            self.store = self._find_store() if needs_teacher(self.phases) else None
+        self.data = self._distillation_data()
+        return self._distil(self.phases, "checkpoints")
 
     def _open(self) -> None:
         """Reads the labelled data and finds or makes the teachers and the student's vocabulary."""
@@ -106,23 +125,24 @@ class Pipeline:
         self.labelled = open_labelled(_without_teacher(c) if needs_no_teacher(c) else c)
         self.corpus, self.task = self.labelled.corpus, self.labelled.task
         self.student_checkpoint = resolve_checkpoint(c.pt_student_checkpoint) if c.pt_student_checkpoint else ""
+        augmentation = Augmentation(c, self.labelled) if c.augment and c.strategy != BASELINE else None
         self.fine_tuned: FineTunedTeachers | None = None
         if not needs_no_teacher(c):
             self.fine_tuned = self.labelled.make_teachers(c, self.dir / "teacher",
                                                           lambda record: self.log.epoch("teacher", record))
-        self.text = self._transfer_text()
-        self.vocabulary = student_vocabulary(c, self.labelled.tokenizer, self.student_checkpoint,
-                                             self.dir / "checkpoints", self.text or (),
-                                             self.text.fingerprint if self.text else "")
+        self.text: TransferText | AugmentedText | None = transfer_text(c, self.labelled)
+        with self.workers.chief_first():
+            if augmentation:
+                self.text = augmentation.of(self.text, self._store_root, self.fine_tuned.fingerprint,
+                                            lambda: self.teacher)
+            self.vocabulary = student_vocabulary(c, self.labelled.tokenizer, self.student_checkpoint,
+                                                 self.dir / "checkpoints", self.text or (),
+                                                 self.text.fingerprint if self.text else "")
         self.tokenizer = self.vocabulary.tokenizer
 
-    def _transfer_text(self) -> TransferText | None:
-        c = self.config
-        if c.transfer_store or (c.strategy == BASELINE and not c.student_vocab_size):
-            return None
-        return TransferText(lambda: read_unlabeled(c.transfer_file, self.task.kind, c.do_pairwise)
-                            if c.transfer_file else (), c.transfer_file,
-                            self.corpus.surplus if c.transfer_surplus else [], c.max_transfer)
+    @property
+    def _store_root(self) -> pathlib.Path:
+        return pathlib.Path(self.config.transfer_store_dir or self.dir / "transfer")
 
     def _choose_student(self) -> None:
         """Decides shape, phases, and what the store must hold, before anything long begins."""
@@ -136,9 +156,7 @@ class Pipeline:
             self.signals = teacher_signals(c, self.shape, layer_pairs(c, self.shape, sizes))
 
     def _phases(self, strategy: str) -> list[Phase]:
-        blocks = self.shape.blocks if self.config.unfreeze == "block" else ()
-        steps = self.shape.representation_steps if self.config.progressive_transfer else ()
-        return phases_of(strategy, self.shape.groups, blocks, steps)
+        return strategy_phases(self.config, strategy, self.shape)
 
     def _identity(self, student: Distilled, baseline: Distilled | None) -> str:
         test = examples_fingerprint(self.corpus.test)
@@ -173,10 +191,6 @@ class Pipeline:
         write_json(self.dir / "metrics.json", metrics)
 
     @property
-    def _wants_baseline(self) -> bool:
-        return self.config.direct_baseline and self.config.strategy != BASELINE
-
-    @property
     def teacher(self) -> LoadedTeacher:
         """The fine-tuned teacher, loaded when something first needs it."""
         if self._teacher is None:
@@ -185,38 +199,69 @@ class Pipeline:
 
     # Data
 
-    def _write_store(self) -> pathlib.Path:
+    def _store_spec(self) -> StoreSpec:
+        """What the transfer store is to hold."""
+        c = self.config
+        identity = {"teacher": self.fine_tuned.fingerprint, "text": self.text.fingerprint,
+                    "vocabulary": self.vocabulary.identity, "signals": dataclasses.asdict(self.signals)}
+        if c.teacher_path != EXACT:
+            identity["teacher_path"] = [c.teacher_path, c.teacher_tolerance]
+        return StoreSpec(identity, self.task, self.text.sentences, c.seq_len, self._signal_columns(),
+                         self.vocabulary.teachers is not None, c.hidden_components, c.hidden_dtype)
+
+    def _signal_columns(self) -> dict[str, Column]:
+        return signal_columns(self.signals, self.fine_tuned.width, self.fine_tuned.num_heads, self.config.seq_len)
+
+    def _find_store(self) -> pathlib.Path:
+        """The transfer store: the given one, or one that is written now as far as it is not there."""
         c, tokenizer = self.config, self.labelled.tokenizer
-        columns = signal_columns(self.signals, self.fine_tuned.width, self.fine_tuned.num_heads, c.seq_len)
-        aligned = self.vocabulary.teachers is not None
         self.store_seconds = 0.0
         if c.transfer_store:
             store = pathlib.Path(c.transfer_store)
-            check_given_store(store, StoreSpec({}, self.task, 0, c.seq_len, columns, aligned).columns,
-                              len(self.tokenizer))
+            wanted = StoreSpec({}, self.task, 0, c.seq_len, self._signal_columns(),
+                               self.vocabulary.teachers is not None)
+            check_given_store(store, wanted.columns, len(self.tokenizer))
             return store
-        identity = {"teacher": self.fine_tuned.fingerprint, "text": self.text.fingerprint,
-                    "vocabulary": self.vocabulary.identity, "signals": dataclasses.asdict(self.signals)}
-        spec = StoreSpec(identity, self.task, self.text.sentences, c.seq_len, columns, aligned)
-        root = pathlib.Path(c.transfer_store_dir) if c.transfer_store_dir else self.dir / "transfer"
         began = time.monotonic()
-        store = write_store(root, spec, lambda: self.text, self.tokenizer,
-                            lambda: TeacherPredictor(self.teacher, self.signals.hidden, tokenizer.pad_token_id,
-                                                     c.teacher_batch_size, self.signals.attentions, c.seq_len,
-                                                     self.signals.relations), tokenizer)
+        recipe = self.predictor_recipe()
+        predictor, workforce = lambda: recipe.predictor(self.fast_teacher()), in_this_process
+        if c.ray_address:
+            predictor, workforce = recipe, RayWorkforce(c.ray_address, c.ray_workers)
+        store = write_store(self._store_root, self.spec, lambda: self.text, self.tokenizer, predictor, tokenizer,
+                            workforce=workforce)
+        if isinstance(self.text, AugmentedText) and not has_provenance(store):
+            save_provenance(store, self.text.codes(), self.text.provenance)
         self.store_seconds = time.monotonic() - began
         return store
 
-    def _distillation_data(self, store: pathlib.Path | None) -> DistillationData:
+    def fast_teacher(self) -> LoadedTeacher:
+        """The teacher as `--teacher_path` runs it over the transfer set."""
+        c, tokenizer = self.config, self.labelled.tokenizer
+        if c.teacher_path == EXACT:
+            return self.teacher
+        sample = self.task.text_features(tokenizer, list(evenly(self.text, self.text.sentences, SAMPLE)),
+                                         c.seq_len).features
+        return accelerated(self.teacher, c.teacher_path, c.teacher_tolerance, sample, tokenizer.pad_token_id,
+                           c.teacher_batch_size, self.signals)
+
+    def predictor_recipe(self) -> PredictorRecipe:
+        """Makes what runs the teacher, with the signals that the phases need."""
+        return PredictorRecipe(self.fine_tuned, self.task, self.signals, self.labelled.tokenizer.pad_token_id,
+                               self.config.teacher_batch_size, self.config.seq_len)
+
+    def _distillation_data(self) -> DistillationData:
         c = self.config
         train, dev = (self.labelled.encode(self.tokenizer, split, c.seq_len) for split in ("train", "dev"))
-        self._seen([train, dev], store)
+        store = self.store
+        self._seen([train, dev])
         both = RaggedFeatures.concatenate(train, dev)
         labelled = Split(self._pieces(both), np.arange(len(train)), np.arange(len(train), len(both)))
         transfer = text = None
         if store is not None:
             lean = [*self.task.text_columns, LOGITS]
-            text = hold_out(TransferStore(store, lean), c.holdout_fraction, c.max_holdout, c.seed)
+            lean_store = TransferStore(store, lean)
+            text = hold_out(lean_store, c.holdout_fraction, c.max_holdout, c.seed,
+                            load_provenance(store, len(lean_store)))
             transfer = dataclasses.replace(text, source=self._pieces(TransferStore(store)))
             text = dataclasses.replace(text, source=self._pieces(text.source))
         self._start = fingerprint({"labelled": self.labelled.fingerprint, "task": [self.task.kind, self.task.labels],
@@ -227,12 +272,12 @@ class Pipeline:
                                    "holdout": [c.holdout_fraction, c.max_holdout]})
         return DistillationData(labelled, transfer, text, self.tokenizer.pad_token_id)
 
-    def _seen(self, labelled: list[RaggedFeatures], store: pathlib.Path | None) -> None:
+    def _seen(self, labelled: list[RaggedFeatures]) -> None:
         """Finds the pieces that labelled and transfer text use, and trims the vocabulary to them if asked to."""
         seen = np.zeros(len(self.tokenizer), bool)
         for features in labelled:
             seen[features.data["input_ids"]] = True
-        for file in sorted(store.glob("shard-*/input_ids.npy")) if store else ():
+        for file in sorted(self.store.glob("shard-*/input_ids.npy")) if self.store else ():
             seen[np.load(file)] = True
         self.seen_pieces = int(seen.sum())
         if self.config.trim_vocabulary:
@@ -247,18 +292,20 @@ class Pipeline:
 
     # Student
 
-    def _distil(self, data: DistillationData, phases: list[Phase], folder: str) -> Distilled:
+    def _distil(self, phases: list[Phase], folder: str) -> Distilled:
         """Trains a student through phases."""
         c = self.config
         origin = StudentStart(c, self.fine_tuned, lambda: self.teacher, self.vocabulary, self.student_checkpoint,
                               self.trimmed, self.dir / "checkpoints")
-        with precision(c.opt_policy):
+        with self.workers.chief_first():
+            origin.prepare(self.shape)
+        with precision(c.opt_policy), self.workers.strategy.scope():
             tf_keras.utils.set_random_seed(c.seed)
             student = origin.student(self.shape)
             start = fingerprint([self._start, dataclasses.asdict(self.shape), origin.identity, c.seed])
-            runner = Runner(student, self.task, data, self._settings_of, self.dir / folder, start,
+            runner = Runner(student, self.task, self.data, lambda phase: phase_settings(c, phase), self.dir / folder, start,
                             c.checkpoint_minutes, lambda phase, record: self.log.epoch(f"{folder}/{phase}", record),
-                            self._dev_score(student))
+                            self._dev_score(student), c.steps_per_execution)
             records = runner.run(phases)
         self.energy = origin.energy
         # Under the default precision again: what is measured, saved and exported computes in float32.
@@ -272,19 +319,9 @@ class Pipeline:
 
         return measure_dev
 
-    def _settings_of(self, phase: Phase) -> PhaseSettings:
-        c = self.config
-        epochs = c.ft_epochs if phase.data == "labelled" else c.distil_epochs
-        if c.frozen_epochs and set(phase.unfrozen) <= {HEAD, PROJECTION}:
-            epochs = min(epochs, c.frozen_epochs)
-        return PhaseSettings(phase.name, phase.stage, phase.unfrozen, epochs, c.student_distil_batch_size,
-                             c.student_ft_batch_size, c.patience, learning_rate_of(c), c.final_learning_rate,
-                             signal_of(c, phase.layers), (c.label_weight, c.representation_weight, c.logit_weight),
-                             c.opt_policy, c.seed)
-
     # Measuring
 
-    def _measure(self, distilled: Distilled, baseline: Distilled | None, store) -> dict[str, Any]:
+    def _measure(self, distilled: Distilled, baseline: Distilled | None) -> dict[str, Any]:
         began = time.monotonic()
         split, examples = self.labelled.measured
         students = {"student": (distilled.student, self.tokenizer)}
@@ -303,7 +340,7 @@ class Pipeline:
         records += [(f"labels alone: {r.name}", r) for r in (baseline.records if baseline else [])]
         timed = ({"teacher fine-tuning": self.fine_tuned} if self.fine_tuned else {}) | dict(records)
         seconds = {name: round(step.seconds, 1) for name, step in timed.items()}
-        if store is not None:
+        if self.store is not None:
             seconds["transfer store"] = round(self.store_seconds, 1)
         return {"task": self.config.task, "kind": self.task.kind, "main_score": self.task.main_score, "split": split,
                 "sentences": len(examples), "strategy": self.config.strategy, "seen_pieces": seen} | measured | {

@@ -49,6 +49,10 @@ class StudentStart:
         return fingerprint([self._checkpoint and checkpoint_fingerprint(self._checkpoint),
                             starts_from_teacher_embeddings(self._config), self._config.embedding_init])
 
+    def prepare(self, shape) -> None:
+        """Makes the table that students with this shape start from, and keeps it."""
+        self._table(shape)
+
     def student(self, shape) -> Any:
         """A student with its first weights, under the current precision policy."""
         student = new_student(shape)

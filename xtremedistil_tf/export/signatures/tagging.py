@@ -7,7 +7,7 @@ import tensorflow as tf
 from xtremedistil_tf.export.signatures.entities import GraphEntities
 from xtremedistil_tf.export.signatures.frame import GraphFrame, parts_of
 from xtremedistil_tf.export.signatures.student import Signatures
-from xtremedistil_tf.export.signatures.windows import ENDLESS, word_windows
+from xtremedistil_tf.export.signatures.windows import word_windows
 
 WORDS = "words"
 

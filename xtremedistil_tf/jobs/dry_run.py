@@ -1,0 +1,169 @@
+"""`--dry_run`: what a run would do, take and cost, from the same steps over a small sample."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import pathlib
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from typing import Any, Sequence
+
+from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.corpus import TaskCorpus
+from xtremedistil_tf.jobs.choice import BASELINE, phase_settings, strategy_phases
+from xtremedistil_tf.jobs.distil import Pipeline
+from xtremedistil_tf.jobs.labelled import Labelled, open_labelled
+from xtremedistil_tf.jobs.transfer_text import transfer_text
+from xtremedistil_tf.transfer.size import estimate_bytes, sampled_mean_pieces, shown_bytes
+from xtremedistil_tf.transfer.text import evenly
+
+log = logging.getLogger(__name__)
+
+_BATCHES = 4
+#: Epochs of a measurement: the first one traces, the second one is what an epoch costs.
+_EPOCHS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One line of the plan.
+
+    Attributes:
+        name: of the step.
+        examples: that it reads in an epoch.
+        epochs: most passes over them.
+        steps: most batches in all.
+        seconds: most wall time, early stopping aside.
+    """
+
+    name: str
+    examples: int
+    epochs: int
+    steps: int
+    seconds: float
+
+
+def dry_run(config: DistillationConfig) -> list[Step]:
+    """Measures every step on a sample, prints the plan, and leaves nothing behind.
+
+    Args:
+        config: validated configuration of the run.
+    """
+    model_dir = pathlib.Path(config.model_dir)
+    is_new = not model_dir.exists()
+    model_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=model_dir) as folder:
+            labelled = open_labelled(config)
+            sample = Pipeline(_sampled(config, labelled.corpus, pathlib.Path(folder)))
+            steps, disk = _measured(config, labelled, sample)
+    finally:
+        if is_new:
+            model_dir.rmdir()
+    _print(config, steps, disk, model_dir.resolve().parent if is_new else model_dir)
+    return steps
+
+
+def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Path) -> DistillationConfig:
+    """The configuration of the measurement: few examples, few epochs, as much to validate on for each of them."""
+    languages = max(1, len(corpus.languages))
+    train = _BATCHES * max(config.teacher_ft_batch_size, config.student_ft_batch_size)
+    share = min(1.0, train / len(corpus.train))
+    per_language = {f"max_{split}_per_language": math.ceil(share * len(getattr(corpus, split)) / languages)
+                    for split in ("train", "dev")}
+    given = config.teacher_model_dir and all((pathlib.Path(name.strip()) / "config.json").exists()
+                                             for name in config.teacher_model_dir.split(","))
+    transfer = math.ceil(_BATCHES * config.student_distil_batch_size / (1 - config.holdout_fraction))
+    return dataclasses.replace(
+        config, **per_language, max_test_per_language=1, max_transfer=transfer,
+        model_dir=str(folder), ray_address="", teacher_model_dir=config.teacher_model_dir if given else "",
+        transfer_store_dir="", augment="", teacher_epochs=_EPOCHS, distil_epochs=_EPOCHS, ft_epochs=_EPOCHS,
+        frozen_epochs=0, patience=_EPOCHS, direct_baseline=False, checkpoint_minutes=1e6)
+
+
+def _measured(config: DistillationConfig, whole: Labelled,
+              sample: Pipeline) -> tuple[list[Step], dict[str, float]]:
+    """The steps with their times, and bytes on disk by what takes them."""
+    student, data, text = sample.train(), sample.data, transfer_text(config, whole)
+    labelled, transfer = len(whole.corpus.train), text.sentences if text else 0
+    steps, disk = [], {}
+    teacher = sample.fine_tuned
+    if teacher and sample.dir in teacher.path.parents:  # else it is there already
+        steps.append(_extrapolated("teacher", teacher.history, len(sample.corpus.train), labelled,
+                                   config.teacher_ft_batch_size, config.teacher_epochs))
+        disk["teacher"] = 4.0 * sample.teacher.parameters
+    if sample.spec is not None:
+        spec = dataclasses.replace(sample.spec, sentences=transfer)
+        disk["transfer store"] = float(estimate_bytes(spec, sampled_mean_pieces(spec, text, sample.tokenizer)))
+        steps.append(Step("teacher over transfer set", transfer, 1, -(-transfer // config.teacher_batch_size),
+                          transfer * _seconds_per_sentence(config, sample)))
+    baseline = strategy_phases(config, BASELINE, sample.shape) if config.direct_baseline and config.strategy != BASELINE else []
+    sizes = {True: (len(data.labelled.train), labelled)}
+    if data.transfer is not None:
+        held = min(config.max_holdout, round(transfer * config.holdout_fraction))
+        sizes[False] = len(data.transfer.train), transfer - held
+    records = {record.name: record for record in student.records}
+    like = next((r for r in student.records if r.stage == "labels"), student.records[-1])
+    for name, phase in [*((p.name, p) for p in sample.phases), *((f"labels alone: {p.name}", p) for p in baseline)]:
+        settings = phase_settings(config, phase)
+        is_labelled = phase.data == "labelled"
+        batch = settings.labelled_batch_size if is_labelled else settings.batch_size
+        history = records.get(name, like).history
+        steps.append(_extrapolated(name, history, *sizes[is_labelled], batch, settings.epochs))
+    weights = 4.0 * sum(int(variable.shape.num_elements()) for variable in student.student.variables)
+    disk["phases of the student"] = weights * (len(sample.phases) + len(baseline) + 3)
+    return steps, disk
+
+
+def _extrapolated(name: str, history: Sequence[dict[str, Any]], sampled: int, examples: int, batch: int,
+                  epochs: int) -> Step:
+    """A step of the run from two epochs over a sample; what the first one took longer is taken once."""
+    first, second = (record["seconds"] for record in history[:2])
+    epoch = second - first
+    a_step = epoch / -(-sampled // batch)
+    steps = epochs * -(-examples // batch)
+    return Step(name, examples, epochs, steps, max(0.0, first - epoch) + steps * a_step)
+
+
+def _seconds_per_sentence(config: DistillationConfig, sample: Pipeline) -> float:
+    """Of the teacher, once its graph is traced."""
+    tokenizer = sample.labelled.tokenizer
+    features = sample.task.text_features(tokenizer, list(evenly(sample.text, sample.text.sentences, 256)),
+                                         config.seq_len).features
+    predictor = sample.predictor_recipe().predictor(sample.fast_teacher())
+    for _ in range(2):
+        began = time.monotonic()
+        for _ in predictor.predict(features):
+            pass
+    return (time.monotonic() - began) / len(features)
+
+
+def _print(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, float], folder: pathlib.Path) -> None:
+    width = max(len(step.name) for step in steps)
+    print(f"{'step':<{width}} {'examples':>10} {'epochs':>7} {'batches':>10} {'time':>10}")
+    for step in steps:
+        print(f"{step.name:<{width}} {step.examples:>10,} {step.epochs:>7,} {step.steps:>10,} "
+              f"{shown_seconds(step.seconds):>10}")
+    print(f"{'at most':<{width}} {shown_seconds(sum(step.seconds for step in steps)):>40}")
+    print(f"\nEarly stopping (--patience={config.patience}) ends phases sooner. Evaluation and export are not in it.")
+    if config.augment:
+        print(f"--augment={config.augment} is not in it: up to {config.augment_factor:g} new examples for each "
+              "transfer example, and the time to make them.")
+    print(f"\non disk    {shown_bytes(sum(disk.values()))}, {shown_bytes(shutil.disk_usage(folder).free)} free: "
+          + ", ".join(f"{name} {shown_bytes(size)}" for name, size in disk.items()))
+    unit = 1 if sys.platform == "darwin" else 1024
+    print(f"memory     {shown_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)} on the sample; it "
+          "hardly grows with the transfer set")
+
+
+def shown_seconds(seconds: float) -> str:
+    """A duration such as 45 s, 12 min or 3 h 05 min."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
