@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -34,6 +35,35 @@ def weights(model_dir):
     with h5py.File(model_dir / "xtremedistil.weights.h5") as file:
         file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
     return found
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_two_workers_make_the_student_of_one(tmp_path, tiny_task, tiny_teacher_dir):
+    """The whole main job under TF_CONFIG; without dropout, whose masks differ from replica to replica."""
+    options = ("--dropout=0", "--steps_per_execution=2", "--direct_baseline")
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    workers = []
+    for index in range(2):
+        cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        workers.append(subprocess.Popen(
+            list(map(str, command(tiny_task, tiny_teacher_dir, tmp_path / "two", *options))), cwd=ROOT,
+            env=os.environ | {"TF_CONFIG": json.dumps(cluster)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True))
+    printed = [worker.communicate(timeout=500)[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], printed
+    teacher = next((tmp_path / "two" / "teacher").glob("*/fine-tuning.json")).parent
+    alone = run(*command(tiny_task, tiny_teacher_dir, tmp_path / "one", *options, f"--teacher_model_dir={teacher}"))
+    assert alone.returncode == 0, alone.stderr
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert set(one) == set(two)
+    for name in one:
+        np.testing.assert_allclose(two[name], one[name], atol=2e-4, err_msg=name)
+    assert all("f1" in text.lower() for text in printed)
 
 
 @pytest.fixture(scope="module")

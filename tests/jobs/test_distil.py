@@ -188,6 +188,25 @@ def test_augmenters_are_refused_before_the_teacher_is_trained(run, tmp_path, tin
     assert not (tmp_path / "out" / "teacher").exists()
 
 
+def test_a_faster_teacher_writes_a_store_of_its_own(run, tmp_path, tiny_task, caplog):
+    caplog.set_level("INFO", "xtremedistil_tf")
+    stores = []
+    for path in ("exact", "openvino"):
+        run(tiny_task, do_NER=True, seq_len=24, strategy="D2", teacher_path=path, teacher_tolerance=0.2)
+        stores.append({p.parent.name: np.concatenate([np.load(f) for f in sorted(p.parent.glob("*/teacher_logits.npy"))])
+                       for p in (tmp_path / "out" / "transfer").glob("*/manifest.json")})
+    (name, exact), = stores[0].items()
+    assert len(stores[1]) == 2
+    (fast,) = (logits for other, logits in stores[1].items() if other != name)
+    assert not np.array_equal(fast, exact) and np.abs(fast - exact).max() < 0.1 * np.abs(exact).max()
+
+
+def test_a_faster_teacher_on_a_cluster_is_refused():
+    with pytest.raises(ConfigError, match="--teacher_path=openvino is for one process"):
+        DistillationConfig(task="t", model_dir="m", transfer_file="f", teacher_path="openvino",
+                           ray_address="auto").validate()
+
+
 def test_augmenting_a_given_store_is_refused():
     with pytest.raises(ConfigError, match="--augment makes more of --transfer_file"):
         DistillationConfig(task="t", model_dir="m", transfer_store="s", augment="mixing").validate()

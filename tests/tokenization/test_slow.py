@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -54,6 +55,12 @@ def test_pieces_of_words_are_the_tokenizers_own(slow):
                 for piece in slow.tokenize(word)]
     assert list(zip(encoded.ids.tolist(), encoded.word_ids.tolist())) == expected
     assert len(encoded.ids) > len(WORDS) and encoded.num_words == len(WORDS)
+
+
+def test_a_pickled_one_answers_the_same(slow):
+    tokenizer = SlowTokenizer(slow)
+    (before,), (after,) = (encode_words(t, [WORDS]) for t in (tokenizer, pickle.loads(pickle.dumps(tokenizer))))
+    assert np.array_equal(before.ids, after.ids)
 
 
 def test_each_word_is_tokenized_once(slow, monkeypatch):

@@ -1,0 +1,51 @@
+"""The page of all flags: whole, and as committed."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from xtremedistil_tf.cli.flags_page import COMMANDS, flags_page
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "flags.md"
+
+
+def test_the_committed_page_is_the_one_that_is_made():
+    expected = PAGE.read_text(encoding="utf-8")
+    assert flags_page() == expected, "run: python -m xtremedistil_tf.cli.flags_page docs/flags.md"
+
+
+def test_every_command_of_the_package_is_there():
+    setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    pattern = r"^    (xtreme-[\w-]+) = xtremedistil_tf\.cli\.(\w+):main$"
+    installed = dict(re.findall(pattern, setup, re.MULTILINE))
+    assert {command.installed: command.module for command in COMMANDS} == installed
+    assert {command.script for command in COMMANDS} == {path.name for path in ROOT.glob("run_*.py")}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.module)
+def test_scripts_and_modules_belong_together(command):
+    script = (ROOT / command.script).read_text(encoding="utf-8")
+    assert f"xtremedistil_tf.cli.{command.module} import main" in script
+    cli = (ROOT / "xtremedistil_tf" / "cli" / f"{command.module}.py").read_text(encoding="utf-8")
+    assert f"parse_flags({command.config_class.__name__}," in cli
+
+
+@pytest.mark.parametrize("command", {c.config_class: c for c in reversed(COMMANDS)}.values(),
+                         ids=lambda command: command.module)
+def test_every_flag_has_its_entry(command):
+    section = flags_page().split(f"## {command.script}\n")[1].split("\n## ")[0]
+    entries = re.findall(r"^- \*\*`--(\w+)`\*\*", section, re.MULTILINE)
+    assert sorted(entries) == sorted(field.name for field in dataclasses.fields(command.config_class))
+
+
+def test_it_is_written_by_a_command(tmp_path):
+    made = tmp_path / "flags.md"
+    subprocess.run([sys.executable, "-m", "xtremedistil_tf.cli.flags_page", str(made)], check=True, cwd=ROOT)
+    assert made.read_bytes() == PAGE.read_bytes()

@@ -1,0 +1,59 @@
+"""Pages of the documentation, and the blocks of code in them.
+
+An HTML comment on the line before a block says what becomes of it: `<!-- run -->` is executed by
+`test_commands.py`, in the order of the page and in one shell; `<!-- elsewhere: why -->` is not. A comment
+`<!-- run`, some lines, `-->` is a preparation that readers do not see.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+from typing import Callable
+
+import pytest
+
+RUN, ELSEWHERE = "run", "elsewhere"
+_MARK = re.compile(r"<!-- (run|elsewhere)(?:: (.+))? -->")
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A block of code.
+
+    Attributes:
+        line: where it begins.
+        language: of its fence.
+        mark: run, elsewhere, or empty.
+        why: what it needs, where it is run elsewhere.
+        text: its lines.
+    """
+
+    line: int
+    language: str
+    mark: str
+    why: str
+    text: str
+
+
+def _blocks(page: pathlib.Path) -> list[Block]:
+    lines, found, number = page.read_text(encoding="utf-8").splitlines(), [], 0
+    while number < len(lines):
+        start, line = number, lines[number]
+        if line == "<!-- run":
+            number = lines.index("-->", start)
+            found.append(Block(start + 1, "sh", RUN, "", "\n".join(lines[start + 1:number])))
+        elif line.startswith("```"):
+            number = lines.index("```", start + 1)
+            mark = _MARK.fullmatch(lines[start - 1]) if start else None
+            found.append(Block(start + 1, line[3:].strip(), mark[1] if mark else "", mark and mark[2] or "",
+                               "\n".join(lines[start + 1:number])))
+        number += 1
+    return found
+
+
+@pytest.fixture(scope="session")
+def blocks_of() -> Callable[[pathlib.Path], list[Block]]:
+    """page -> its blocks, in order."""
+    return _blocks
