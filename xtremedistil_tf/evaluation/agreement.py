@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
 
-from xtremedistil_tf.tasks.task import Task
+if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.task import Task
 
-_SAME_NUMBER = 1e-2
+#: Numbers that are no further apart count as the same answer.
+SAME_NUMBER = 1e-2
 
 
 def agreement(task: Task, expected: Sequence[Any], found: Sequence[Any]) -> float:
@@ -25,5 +27,5 @@ def agreement(task: Task, expected: Sequence[Any], found: Sequence[Any]) -> floa
     elif task.kind == "question_answering":
         pairs = [((a.text, a.start), (b.text, b.start)) for a, b in zip(expected, found, strict=True)]
     else:
-        pairs = [(True, abs(a - b) <= _SAME_NUMBER) for a, b in zip(expected, found, strict=True)]
+        pairs = [(True, abs(a - b) <= SAME_NUMBER) for a, b in zip(expected, found, strict=True)]
     return float(np.mean([a == b for a, b in pairs])) if pairs else 1.0

@@ -6,7 +6,12 @@ import dataclasses
 from typing import Any, Mapping, Sequence
 
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.evaluation.comparison import compare, measure_student, measure_teacher, student_score, teacher_score
+from xtremedistil_tf.evaluation.agreement import agreement
+from xtremedistil_tf.evaluation.answers import student_answers, teacher_answers
+from xtremedistil_tf.evaluation.comparison import compare
+from xtremedistil_tf.evaluation.confusion import confusion
+from xtremedistil_tf.evaluation.costs import student_costs, teacher_costs
+from xtremedistil_tf.evaluation.disagreements import disagreements
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 
@@ -36,25 +41,49 @@ def measure(measured: Measured, examples: Sequence[AnyExample],
             extra: Mapping[str, Sequence[AnyExample]] | None = None) -> dict[str, Any]:
     """`teacher` and `retention` (where there is a teacher), and each of the students, on labelled examples.
 
+    `confusion` {model: counts} of teacher and student for tasks with labels, see `evaluation.confusion`;
+    where there is a teacher, `disagreements` of the two, see `evaluation.disagreements`, with `agreement`.
     `extra` sets are scored too: `extra` {set: {model: main score}}.
     """
     m = measured
+    answers = _answers(m, examples)
     metrics: dict[str, Any] = {}
     if m.teacher is not None:
-        metrics["teacher"] = measure_teacher(m.teacher, m.teacher_tokenizer, examples, m.seq_len, m.seen_pieces)
+        costs = teacher_costs(m.teacher, m.teacher_tokenizer, m.seq_len, m.seen_pieces)
+        metrics["teacher"] = m.task.scores(examples, answers["teacher"]) | costs
     for name, (student, tokenizer) in m.students.items():
-        metrics[name] = measure_student(student, tokenizer, m.task, examples, m.seq_len, m.seen_pieces)
+        costs = student_costs(student, tokenizer, m.seq_len, m.seen_pieces)
+        metrics[name] = m.task.scores(examples, answers[name]) | costs
     if m.teacher is not None:
         metrics["retention"] = compare(metrics["student"], metrics["teacher"], m.task.main_score)
+    metrics |= _differences(m.task, examples, answers)
     if extra:
         metrics["extra"] = {name: _main_scores(m, rows) for name, rows in extra.items()}
     return metrics
 
 
-def _main_scores(m: Measured, examples: Sequence[AnyExample]) -> dict[str, float]:
-    main = m.task.main_score
+def _answers(m: Measured, examples: Sequence[AnyExample]) -> dict[str, list[Any]]:
+    """The predictions of each model, the teacher's first."""
     found = {}
     if m.teacher is not None:
-        found["teacher"] = teacher_score(m.teacher, m.teacher_tokenizer, examples, m.seq_len)[main]
-    return found | {name: student_score(student, tokenizer, m.task, examples)[main]
+        found["teacher"] = teacher_answers(m.teacher, m.teacher_tokenizer, examples, m.seq_len)
+    return found | {name: student_answers(student, tokenizer, m.task, examples)
                     for name, (student, tokenizer) in m.students.items()}
+
+
+def _differences(task: Task, examples: Sequence[AnyExample],
+                 answers: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """What the scores do not tell: which labels are taken for which, and where student and teacher part."""
+    counts = {name: confusion(task, examples, answers[name]) for name in ("teacher", "student")
+              if name in answers}
+    found: dict[str, Any] = {"confusion": counts} if counts["student"] is not None else {}
+    if "teacher" in answers:
+        teacher, student = answers["teacher"], answers["student"]
+        found["disagreements"] = {"agreement": agreement(task, teacher, student),
+                                  **disagreements(task, examples, teacher, student)}
+    return found
+
+
+def _main_scores(m: Measured, examples: Sequence[AnyExample]) -> dict[str, float]:
+    return {name: m.task.scores(examples, found)[m.task.main_score]
+            for name, found in _answers(m, examples).items()}

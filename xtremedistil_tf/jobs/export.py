@@ -21,6 +21,7 @@ from xtremedistil_tf.evaluation.footprint import measure_footprint
 from xtremedistil_tf.export.layout import EXPORT, exported_path
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.report.exports_table import exports_table
+from xtremedistil_tf.report.html import write_report
 from xtremedistil_tf.report.model_card import write_model_card
 from xtremedistil_tf.runtimes.opening import open_runtime
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
@@ -171,6 +172,7 @@ def _keep(exports: Exports, report: dict[str, Any]) -> None:
     metrics["exports"] = report | {"forms": earlier | report["forms"]}
     if file.exists():
         write_json(file, metrics)
+        write_report(exports.model_dir / "report.html", metrics)
     write_json(own, metrics["exports"])
     write_model_card(exports.model_dir, metrics, exports.saved.task, exports.saved.config, exports.config.license)
 

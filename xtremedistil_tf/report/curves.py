@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Mapping, Sequence
 
 from xtremedistil_tf.report.charts import Reference, Series, line_chart, step_chart
+from xtremedistil_tf.report.html_table import framed
+from xtremedistil_tf.report.section import Section
 from xtremedistil_tf.report.values import (count, dig, duration, finite, main_score, name_of, percent, plain,
                                            records, score_title, text)
 
 _LEGEND = ('<p><span class="key train">training</span><span class="key valid">held out</span>'
            '<span class="key best">best epoch, whose weights are kept</span></p>')
 
+#: Epochs of a phase beyond which not all are drawn: a page of many long phases would be too large to send.
+_MOST_EPOCHS = 80
 
-def scores_after_phases(metrics: Mapping[str, Any]) -> str:
-    """Section with the main dev score after each phase; empty without phases."""
+
+def scores_after_phases(metrics: Mapping[str, Any]) -> Section | None:
+    """The main dev score after each phase; None without phases."""
     phases = records(metrics.get("phases"))
     if not phases:
-        return ""
+        return None
     main, title = main_score(metrics), f"dev {score_title(metrics)}"
     names = [name_of(phase) for phase in phases]
     values = [_hundred(dig(phase, "scores", main)) for phase in phases]
@@ -28,17 +34,17 @@ def scores_after_phases(metrics: Mapping[str, Any]) -> str:
     chart = step_chart(f"{title} after each phase", names, values, references)
     legend = '<span class="key student">student</span>' + "".join(
         f'<span class="key {one.css}">{one.name} {one.value:.1f}</span>' for one in references)
-    return (f'<section><h2>{title[0].upper()}{title[1:]} after each phase</h2><figure class="wide" id="steps">{chart}'
-            f"<figcaption>{legend}</figcaption></figure>{hint}</section>")
+    return Section("phases", f"{title[0].upper()}{title[1:]} after each phase",
+                   f'<figure class="wide" id="steps">{chart}<figcaption>{legend}</figcaption></figure>{hint}')
 
 
-def learning_curves(metrics: Mapping[str, Any]) -> str:
-    """Section with a chart for each phase of student and baseline and two for the teacher, or empty."""
+def learning_curves(metrics: Mapping[str, Any]) -> Section | None:
+    """A chart for each phase of student and baseline and two for the teacher; None without any."""
     groups = [("Teacher", _teacher_charts(metrics, records(metrics.get("teacher_history")))),
               ("Student", _phase_charts(metrics, metrics.get("phases"))),
               ("Labels alone", _phase_charts(metrics, metrics.get("baseline_phases")))]
     shown = [f'<h3>{title}</h3><div class="charts">{charts}</div>' for title, charts in groups if charts]
-    return f"<section><h2>Learning curves</h2>{_LEGEND}{''.join(shown)}</section>" if shown else ""
+    return Section("curves", "Learning curves", _LEGEND + "".join(shown)) if shown else None
 
 
 def _teacher_charts(metrics: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
@@ -47,12 +53,13 @@ def _teacher_charts(metrics: Mapping[str, Any], history: Sequence[Mapping[str, A
     key, title = f"val_{main_score(metrics)}", f"dev {score_title(metrics)}"
     best, highest = _best_of(history, key)
     highest = _hundred(highest)
-    epochs = _epochs(history)
-    losses = line_chart("teacher, loss by epoch", epochs, _losses(history), best)
+    drawn, thinned = _drawn(history, best)
+    epochs = _epochs(drawn)
+    losses = line_chart("teacher, loss by epoch", epochs, _losses(drawn), best)
     scores = line_chart(f"teacher, {title} by epoch", epochs,
-                        [Series(title, "valid", [_hundred(dig(r, key)) for r in history])], best)
-    facts = _join(f"best epoch {count(best)} of {len(history)}", _seconds_of(history))
-    return (_figure("Teacher, loss", losses, facts, _numbers(history))
+                        [Series(title, "valid", [_hundred(dig(r, key)) for r in drawn])], best)
+    facts = _join(f"best epoch {count(best)} of {len(history)}", _seconds_of(history), thinned)
+    return (_figure("Teacher, loss", losses, facts, _numbers(drawn))
             + _figure(f"Teacher, {title}", scores, f"best {title} {plain(highest, '.2f')}"))
 
 
@@ -63,7 +70,8 @@ def _phase_charts(metrics: Mapping[str, Any], phases: Any) -> str:
 def _phase_chart(metrics: Mapping[str, Any], phase: Mapping[str, Any]) -> str:
     history, name = records(phase.get("history")), name_of(phase)
     best = finite(phase.get("best_epoch"))
-    chart = line_chart(f"{name}, loss by epoch", _epochs(history), _losses(history), best)
+    drawn, thinned = _drawn(history, best)
+    chart = line_chart(f"{name}, loss by epoch", _epochs(drawn), _losses(drawn), best)
     unfrozen = phase.get("unfrozen")
     groups = ", ".join(map(str, unfrozen)) if isinstance(unfrozen, (list, tuple)) else unfrozen
     facts = _join(f"stage {text(phase.get('stage'))}", f"unfrozen: {text(groups)}",
@@ -71,8 +79,8 @@ def _phase_chart(metrics: Mapping[str, Any], phase: Mapping[str, Any]) -> str:
                   f"best epoch {count(best)} of {len(history)}",
                   f"dev {score_title(metrics)} {percent(dig(phase, 'scores', main_score(metrics)))}",
                   duration(phase.get("seconds")),
-                  "loaded from an earlier run" if phase.get("reused") is True else "")
-    return _figure(name, chart, facts, _numbers(history))
+                  "loaded from an earlier run" if phase.get("reused") is True else "", thinned)
+    return _figure(name, chart, facts, _numbers(drawn))
 
 
 def _figure(name: str, chart: str, facts: str, more: str = "") -> str:
@@ -89,15 +97,24 @@ def _numbers(history: Sequence[Mapping[str, Any]]) -> str:
     rows = "".join(f'<tr><th scope="row">{plain(epoch, "g")}</th>'
                    + "".join(f"<td>{plain(record.get(c))}</td>" for c in columns) + "</tr>"
                    for epoch, record in zip(_epochs(history), history))
-    return ('<details><summary>Numbers</summary><div class="scroll"><table>'
-            f'<thead><tr><th scope="col">epoch</th>{head}</tr></thead>'
-            f"<tbody>{rows}</tbody></table></div></details>")
+    table = framed('<table><caption class="unseen">Numbers by epoch</caption>'
+                   f'<thead><tr><th scope="col">epoch</th>{head}</tr></thead><tbody>{rows}</tbody></table>',
+                   "Numbers by epoch")
+    return f"<details><summary>Numbers</summary>{table}</details>"
 
 
 def _losses(history: Sequence[Mapping[str, Any]]) -> list[Series]:
     series = [Series("training loss", "train", [finite(record.get("loss")) for record in history]),
               Series("held-out loss", "valid", [finite(record.get("val_loss")) for record in history])]
     return [one for one in series if any(value is not None for value in one.values)]
+
+
+def _drawn(history: Sequence[Mapping[str, Any]], best: float | None) -> tuple[list[dict[str, Any]], str]:
+    """The epochs to draw, of long histories evenly spaced ones with the best and the last, and a note on it."""
+    stride, last = max(1, math.ceil(len(history) / _MOST_EPOCHS)), len(history) - 1
+    drawn = [{**record, "epoch": epoch} for i, (epoch, record) in enumerate(zip(_epochs(history), history))
+             if i % stride == 0 or i == last or epoch == best]
+    return drawn, f"one epoch in {stride} is drawn" if stride > 1 else ""
 
 
 def _epochs(history: Sequence[Mapping[str, Any]]) -> list[float]:

@@ -32,7 +32,7 @@ def measured_on(report: Mapping[str, Any]) -> str:
 
 def _row(name: str, facts: Mapping[str, Any], main: str) -> list[str]:
     times = facts.get("latency", {})
-    return [name, f"{facts['bytes'] / 1e6:.1f}", _shown(facts.get("agreement"), 100, ".2f"),
+    return [name, _shown(facts.get("bytes"), 1e-6, ".1f"), _shown(facts.get("agreement"), 100, ".2f"),
             _shown(facts[main], 100, ".2f"), _shown(facts.get("difference"), 100, "+.2f"),
             _shown(facts.get("cold_start_s"), 1, ".2f"),
             *[_shown(times.get(size, {}).get("median_ms"), 1, ".2f") for size in ("batch_1", "batch_32")],

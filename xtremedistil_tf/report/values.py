@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import numbers
+import os
 import re
 from typing import Any, Mapping
 
@@ -18,6 +19,18 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uf
 def text(value: Any) -> str:
     """Any value as escaped text, safe between tags and inside quoted attributes."""
     return MISSING if value is None else html.escape(_UNPRINTABLE.sub("\ufffd", str(value)), quote=True)
+
+
+def isolated(value: Any) -> str:
+    """A name or word as HTML whose direction of writing does not reach the text around it."""
+    return f"<bdi>{text(value)}</bdi>"
+
+
+def base_name(path: Any) -> Any:
+    """The last part of an absolute path; all else as it is."""
+    if not isinstance(path, str) or not os.path.isabs(path):
+        return path
+    return os.path.basename(path.rstrip("/\\")) or path
 
 
 def finite(value: Any) -> float | None:
@@ -41,9 +54,15 @@ def main_score(metrics: Mapping[str, Any]) -> str:
     return str(metrics.get("main_score") or "f1")
 
 
-def score_title(metrics: Mapping[str, Any], key: str | None = None) -> str:
-    """Safe name of a score, by default of the main one."""
-    return text(score_name(key or main_score(metrics), str(metrics.get("kind") or "tagging")))
+def score_title(metrics: Mapping[str, Any], key: str | None = None, capital: bool = False) -> str:
+    """Safe name of a score, by default of the main one; with `capital` as a sentence begins."""
+    name = score_name(key or main_score(metrics), str(metrics.get("kind") or "tagging"))
+    return text(name[:1].upper() + name[1:] if capital else name)
+
+
+def items(metrics: Mapping[str, Any]) -> str:
+    """What the examples of the task are called, in the plural."""
+    return "sentences" if metrics.get("kind", "tagging") == "tagging" else "examples"
 
 
 def records(values: Any) -> list[Mapping[str, Any]]:

@@ -1,0 +1,27 @@
+"""What a teacher and a student cost: size and latency."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from xtremedistil_tf.evaluation.latency import count_parameters, latency, model_size
+from xtremedistil_tf.teachers.protocol import LoadedTeacher
+
+
+def teacher_costs(teacher: LoadedTeacher, tokenizer, seq_len: int, seen_pieces: int) -> dict[str, Any]:
+    """`model_size` and `latency` on inputs of `seq_len` pieces, which is noted beside the times."""
+    size = model_size(teacher.parameters, *teacher.word_embeddings().shape, seen_pieces)
+    forward = teacher.forward()
+    times = latency(lambda batch: forward(batch)["logits"], len(tokenizer), seq_len)
+    return size | {"latency": times | {"seq_len": seq_len}}
+
+
+def student_costs(student, tokenizer, seq_len: int, seen_pieces: int) -> dict[str, Any]:
+    """As `teacher_costs`, of a student."""
+    rows, width = student.word_embeddings.shape
+    size = model_size(count_parameters(student), rows, width, min(rows, seen_pieces))
+    forward = tf.function(lambda batch: student(batch, training=False)["logits"], reduce_retracing=True)
+    times = latency(forward, len(tokenizer), seq_len)
+    return size | {"latency": times | {"seq_len": seq_len}}
