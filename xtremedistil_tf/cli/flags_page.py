@@ -1,0 +1,136 @@
+"""The flags of all commands as a page of the documentation, made from the configuration classes.
+
+  python -m xtremedistil_tf.cli.flags_page docs/flags.md
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+import sys
+import textwrap
+from typing import Any
+
+from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.config import (DistillationConfig, ExportConfig, ModelFineTuningConfig, PredictionConfig,
+                                    StudentFineTuningConfig, field_type)
+from xtremedistil_tf.config.store import StoreConfig
+from xtremedistil_tf.server.config import ServeConfig
+
+_WIDTH = 120
+_TYPES = {str: "text", int: "whole number", float: "number", bool: "yes or no"}
+_MARKED_UP = re.compile(r"([*`\\\[\]])")
+_PAGE = re.compile(r"docs/(\w+\.md)")
+_INTRODUCTION = """\
+# Flags
+
+<!-- Made by: python -m xtremedistil_tf.cli.flags_page docs/flags.md -->
+
+Every flag of every command; `--help` prints the same. `--name=value` and `--name value` are both accepted;
+flags that are yes or no are given as `--name` and `--noname`. `--flagfile=FILE` reads flags from a file, one
+a line, with `#` before comments; what comes later wins. In Python, the same names are arguments of the
+configuration classes.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command of the package.
+
+    Attributes:
+        script: in the root of a checkout.
+        installed: its name once the package is installed.
+        module: of `xtremedistil_tf.cli`, whose docstring describes it.
+        config_class: what its flags are made from.
+    """
+
+    script: str
+    installed: str
+    module: str
+    config_class: type
+
+
+COMMANDS = (
+    Command("run_xtreme_distil.py", "xtreme-distil", "distil", DistillationConfig),
+    Command("run_xtreme_distil_predict.py", "xtreme-distil-predict", "predict", PredictionConfig),
+    Command("run_xtreme_distil_export.py", "xtreme-distil-export", "export", ExportConfig),
+    Command("run_xtreme_distil_predict_onnx.py", "xtreme-distil-predict-onnx", "predict_onnx",
+            PredictionConfig),
+    Command("run_xtreme_distil_serve.py", "xtreme-distil-serve", "serve", ServeConfig),
+    Command("run_xtreme_distil_store.py", "xtreme-distil-store", "store", StoreConfig),
+    Command("run_xtreme_distil_ft.py", "xtreme-distil-ft", "fine_tune_student", StudentFineTuningConfig),
+    Command("run_model_ft.py", "xtreme-distil-model-ft", "fine_tune_model", ModelFineTuningConfig),
+)
+
+
+def flags_page() -> str:
+    """The whole page in Markdown."""
+    return "\n".join([_INTRODUCTION, *(_section(command) for command in COMMANDS)])
+
+
+def _section(command: Command) -> str:
+    module = importlib.import_module(f"xtremedistil_tf.cli.{command.module}")
+    summary = module.__doc__.splitlines()[0]
+    same = next(other for other in COMMANDS if other.config_class is command.config_class)
+    lines = [f"## {command.script}", "", *_wrapped(_escaped(summary)),
+             f"Installed as `{command.installed}`.", ""]
+    if same is not command:
+        return "\n".join([*lines, f"Its flags are those of [{same.script}](#{_anchor(same.script)}).", ""])
+    groups: dict[str, list[dataclasses.Field]] = {}
+    for field in dataclasses.fields(command.config_class):
+        groups.setdefault(field.metadata["group"], []).append(field)
+    for group, fields in groups.items():
+        lines += [f"### {group}", ""]
+        for field in fields:
+            lines += _entry(command.config_class, field)
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _entry(config_class: type, field: dataclasses.Field) -> list[str]:
+    title = f"- **`--{field.name}`** ({'; '.join(_facts(config_class, field))})"
+    text = _PAGE.sub(r"[\1](\1)", _escaped(field.metadata["help"]))
+    return [f"{title}:", *_wrapped(text, "  ")]
+
+
+def _facts(config_class: type, field: dataclasses.Field) -> list[str]:
+    meta = field.metadata
+    bounds = [f"{word} {meta[key]}" for key, word in (("minimum", "from"), ("maximum", "to"))
+              if meta[key] is not None]
+    kind = " ".join([_TYPES[field_type(config_class, field.name)], *bounds])
+    if meta["choices"]:
+        kind = "one of " + ", ".join(f"`{choice}`" for choice in meta["choices"] if choice)
+    return [kind, f"default {_shown(field.default)}"]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "empty" if value == "" else f"`{value}`"
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    lines = textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent,
+                          break_long_words=False, break_on_hyphens=False)
+    # A line that begins with a dash would be a list of its own.
+    return [re.sub(r"^( *)([-+#>])(?= )", r"\1\\\2", line) for line in lines]
+
+
+def _escaped(text: str) -> str:
+    return _MARKED_UP.sub(r"\\\1", text).replace("<", "&lt;")
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^\w-]", "", title.lower())
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    with atomic_file(sys.argv[1]) as part:
+        part.write_text(flags_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
