@@ -43,3 +43,8 @@ class NonFiniteLossError(XtremeDistilError):
 
 class ExportCheckError(XtremeDistilError):
     """An exported file answers worse than the student by more than is allowed."""
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of a library's error, for a message of ours; its type where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

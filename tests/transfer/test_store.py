@@ -17,6 +17,7 @@ from xtremedistil_tf.teachers.model import Teacher
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.transfer import writer
 from xtremedistil_tf.transfer.layout import HIDDEN, Manifest
+from xtremedistil_tf.transfer.maker import ShardMaker
 from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.text import TransferText
 from xtremedistil_tf.transfer.writer import StoreSpec, write_store
@@ -107,7 +108,7 @@ def test_anything_that_changes_the_content_makes_another_store(tmp_path, sentenc
 
 def test_an_interrupted_store_goes_on_and_is_identical(tmp_path, sentences, tiny_tokenizer, teacher, monkeypatch):
     whole = write(tmp_path / "a", sentences, tiny_tokenizer, teacher)
-    original, done = writer._write_shard, []
+    original, done = ShardMaker.save, []
 
     def breaks(*args):
         if len(done) == 3:
@@ -115,10 +116,10 @@ def test_an_interrupted_store_goes_on_and_is_identical(tmp_path, sentences, tiny
         done.append(1)
         original(*args)
 
-    monkeypatch.setattr(writer, "_write_shard", breaks)
+    monkeypatch.setattr(ShardMaker, "save", breaks)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "b", sentences, tiny_tokenizer, teacher)
-    monkeypatch.setattr(writer, "_write_shard", original)
+    monkeypatch.setattr(ShardMaker, "save", original)
     part = tmp_path / "b" / whole.name
     with pytest.raises(TransferStoreError, match="unfinished"):
         TransferStore(part)

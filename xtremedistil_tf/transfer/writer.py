@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import functools
 import itertools
 import logging
 import pathlib
@@ -149,18 +150,13 @@ class _ThisProcess:
         with contextlib.closing(made_ahead(self._with_rows(shards))) as prepared, InBackground() as writing:
             for shard, rows, cut in prepared:
                 outputs = maker.outputs(rows, bar.update)
-                writing.start(lambda args=(maker, shard, rows, outputs, cut): _write_shard(*args))
+                writing.start(functools.partial(maker.save, shard, rows, outputs, cut))
                 truncated += cut
         return truncated
 
     def _with_rows(self, shards: Iterable[tuple[int, list[AnyExample]]]) -> Iterator[tuple[int, Rows, int]]:
         for shard, examples in shards:
             yield shard, *self._maker.rows(examples)
-
-
-def _write_shard(maker: ShardMaker, shard: int, rows: Rows, outputs: Mapping[str, np.ndarray],
-                 truncated: int) -> None:
-    maker.save(shard, rows, outputs, truncated)
 
 
 def in_this_process(maker: ShardMaker) -> ContextManager[ShardWorkers]:

@@ -103,7 +103,7 @@ def test_all_matrices_of_an_int8_teacher_are_integers():
     from xtremedistil_tf.export.onnx.conversion import function_model
     from xtremedistil_tf.teachers.accelerated.graph import teacher_graph
 
-    graph = quantized_model(function_model(teacher_graph(make_teacher(), TeacherSignals())[0])[0]).graph
+    graph = quantized_model(function_model(teacher_graph(make_teacher(), TeacherSignals()))[0]).graph
     kinds = [node.op_type for node in graph.node]
     assert kinds.count("MatMulInteger") == 2 * 6 + 1  # the head is one, too
     assert kinds.count("MatMul") == 2 * 2  # of attention, which multiplies no weights

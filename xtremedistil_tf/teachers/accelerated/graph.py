@@ -9,8 +9,8 @@ import tensorflow as tf
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherSignals
 
 
-def teacher_graph(teacher: LoadedTeacher, signals: TeacherSignals) -> tuple[Any, list[tf.TensorSpec]]:
-    """A tf.function of the teacher's inputs, in order, and their specs.
+def teacher_graph(teacher: LoadedTeacher, signals: TeacherSignals) -> Any:
+    """A tf.function of the teacher's inputs, in order.
 
     Inputs are `input_ids`, `attention_mask` and, where the task has them, `token_type_ids`, int32 [batch,
     time]; the outputs are those of `LoadedTeacher.forward`.
@@ -27,4 +27,4 @@ def teacher_graph(teacher: LoadedTeacher, signals: TeacherSignals) -> tuple[Any,
     def answers(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         return dict(forward(dict(zip(names, values))))
 
-    return tf.function(answers, input_signature=specs), specs
+    return tf.function(answers, input_signature=specs)

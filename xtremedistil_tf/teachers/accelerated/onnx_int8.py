@@ -33,7 +33,7 @@ def onnx_int8_forward(teacher: LoadedTeacher, signals: TeacherSignals) -> Forwar
     from xtremedistil_tf.export.onnx.quantized import quantized_model
 
     # What tf2onnx complains of, ONNX Runtime refuses or the guard sees.
-    model, _ = function_model(teacher_graph(teacher, signals)[0])
+    model, _ = function_model(teacher_graph(teacher, signals))
     session = _session(quantized_model(model).SerializeToString())
     inputs = [value.name for value in session.get_inputs()]
     outputs = [value.name for value in session.get_outputs()]

@@ -48,4 +48,4 @@ def _save(teacher: LoadedTeacher, signals: TeacherSignals, folder: str) -> None:
     """Writes a SavedModel, the form that OpenVINO reads by itself and that holds more than 2 GB."""
     module = tf.Module()
     module.kept = teacher.variables
-    tf.saved_model.save(module, folder, teacher_graph(teacher, signals)[0].get_concrete_function())
+    tf.saved_model.save(module, folder, teacher_graph(teacher, signals).get_concrete_function())

@@ -10,7 +10,7 @@ import numpy as np
 
 from xtremedistil_tf.batching.ragged import FeatureSource
 from xtremedistil_tf.config.distillation import TEACHER_PATHS
-from xtremedistil_tf.errors import ConfigError, XtremeDistilError
+from xtremedistil_tf.errors import ConfigError, XtremeDistilError, reason_of
 from xtremedistil_tf.teachers.accelerated.guard import compare
 from xtremedistil_tf.teachers.averaged import AveragedTeacher
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
@@ -78,10 +78,9 @@ class AcceleratedTeacher:
         except XtremeDistilError:
             raise
         except Exception as error:
-            reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
             kind = self._teacher.classifier.config.model_type
             raise ConfigError(f"--teacher_path={self._path}: this teacher, of type {kind}, cannot be {verb} "
-                              f"({reason}). Use --teacher_path=exact.") from error
+                              f"({reason_of(error)}). Use --teacher_path=exact.") from error
 
 
 def accelerated(teacher: LoadedTeacher, path: str, tolerance: float, sample: FeatureSource, pad_id: int,
