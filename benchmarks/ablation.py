@@ -57,9 +57,10 @@ def main(argv):
         values = {"pt_teacher_checkpoint": _TEACHER.value, "teacher_model_dir": work / task / "teacher",
                   "transfer_store_dir": work / task / "transfer", **tasks[task], **settings}
         m = runs.distil(work / task / name.replace(" ", "_").replace(",", ""), values, ["flags/ablation.cfg"])
-        teachers[task] = m["teacher"][m["main_score"]]
-        figures[key] = {"score": m["main_score"], "teacher": teachers[task],
-                        "student": m["student"][m["main_score"]], "command": public_command(m["command"])}
+        if "teacher" in m:  # labels alone need none
+            teachers[task] = m["teacher"][m["main_score"]]
+        figures[key] = {"score": m["main_score"], "student": m["student"][m["main_score"]],
+                        "command": public_command(m["command"])}
         return figures[key]["student"]
 
     strategies = [[name, percent(measure("tagging", name, _BILSTM | {"strategy": name})),
@@ -74,7 +75,7 @@ def main(argv):
              table(["strategy", "tagging, BiLSTM", "pairs, transformer"], strategies),
              "## Signals (strategy D4.1, transformer)", table(["signal", "tagging", "pairs"], signals),
              "## Commands", "```sh\n" + "\n".join("python " + f["command"] for f in figures.values()) + "\n```"]
-    write_page(pathlib.Path(_OUT.value), parts, figures)
+    write_page(pathlib.Path(_OUT.value), parts, {"teachers": teachers} | figures)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ that of one uninterrupted run, bit for bit.
 from __future__ import annotations
 
 import collections
+import json
 import logging
 import os
 import pathlib
@@ -58,7 +59,8 @@ class Disk:
 
     def fill(self) -> None:
         free = shutil.disk_usage(self.folder).free
-        os.posix_fallocate(os.open(self._ballast, os.O_CREAT | os.O_WRONLY), 0, max(1, free - 4096))
+        with self._ballast.open("wb") as file:  # closed, or the room would not come back with the file's end
+            os.posix_fallocate(file.fileno(), 0, max(1, free - 4096))
 
     def empty(self) -> None:
         self._ballast.unlink(missing_ok=True)
@@ -101,9 +103,9 @@ def strike(way: str, process: subprocess.Popen, disk: Disk) -> None:
     except subprocess.TimeoutExpired:  # it had no need of what was taken away
         process.kill()
         process.wait()
-    disk.empty()
     if way == "read":
         disk.set_writable(True)
+    disk.empty()
 
 
 def finished_files(model_dir: pathlib.Path) -> dict[str, tuple[int, int]]:
@@ -177,11 +179,11 @@ def check_equal(model_dir: pathlib.Path, quiet: pathlib.Path) -> None:
 def main(argv):
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     work, options = pathlib.Path(_WORK.value).resolve(), argv[1:]
-    began = time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "quiet" / "metrics.json").exists() and start(work / "quiet", options, work / "quiet.log").wait():
         raise SystemExit(f"the quiet run failed; see {work / 'quiet.log'}")
-    quiet_seconds = max(60.0, time.monotonic() - began)
+    metrics = json.loads((work / "quiet" / "metrics.json").read_text(encoding="utf-8"))
+    quiet_seconds = max(60.0, metrics["seconds"]["this run"])
     records, is_tmpfs = soak(options, work, quiet_seconds)
     spoilt = [record for record in records if record["spoilt"]]
     counts = collections.Counter((record["way"], record["step"]) for record in records)

@@ -9,6 +9,7 @@ the student is trained on labels alone, once from that encoder and once from ran
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import pathlib
@@ -44,15 +45,16 @@ def main(argv):
     rows, figures, commands = [], {"source": _kept(source)}, [source["command"]]
     for name, (folder, settings) in TARGETS.items():
         common = {"task": data / folder, "pt_teacher_checkpoint": _TEACHER.value,
-                  "teacher_model_dir": teachers / name / "teacher", **_FINE_TUNING, **settings}
+                  **_FINE_TUNING, **settings}
         scratch = runs.distil(work / f"{name}-scratch", common | _SHAPE)
         distilled = runs.distil(work / f"{name}-distilled",
                                 common | {"pt_student_checkpoint": work / "source" / "export" / "encoder"})
         score = scratch["main_score"]
+        teacher = json.loads((teachers / name / "metrics.json").read_text(encoding="utf-8"))["teacher"]
         before, after = scratch["student"][score], distilled["student"][score]
-        rows.append([name, score, scratch["sentences"], percent(scratch["teacher"][score]), percent(before),
+        rows.append([name, score, scratch["sentences"], percent(teacher[score]), percent(before),
                      percent(after), f"{100 * (after - before):+.2f}"])
-        figures[name] = {"scratch": _kept(scratch), "distilled": _kept(distilled)}
+        figures[name] = {"teacher": teacher, "scratch": _kept(scratch), "distilled": _kept(distilled)}
         commands += [scratch["command"], distilled["command"]]
     score = source["main_score"]
     parts = ["# Distilled on one task, fine-tuned on others", environment(source["versions"]),

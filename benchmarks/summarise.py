@@ -72,9 +72,10 @@ def _phases(metrics):
 
 
 def _student(config):
-    if config.get("student_type", "bilstm") == "bilstm":
-        return f"BiLSTM, E={config['embedding_size']}, H={config['lstm_units']}"
-    return f"transformer, {config['num_hidden_layers']} x {config['hidden_size']}"
+    shape = config.get("num_hidden_layers") or config.get("hidden_size")
+    if shape or config.get("pt_student_checkpoint"):
+        return f"transformer, {config['num_hidden_layers']} x {config['hidden_size']}"
+    return f"BiLSTM, E={config['embedding_size']}, H={config['lstm_units']}"
 
 
 def main(argv):
