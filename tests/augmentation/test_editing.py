@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremedistil_tf.augmentation.editing import (Editable, chosen, side_of, text_of, with_text, without_label,
-                                                  word_spans)
+from xtremedistil_tf.augmentation.editing import (
+    Editable,
+    chosen,
+    side_of,
+    text_of,
+    with_text,
+    without_label,
+    word_spans,
+)
 from xtremedistil_tf.corpus.example import Answer, Example, QuestionExample, TextExample
 
 texts = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=60)
@@ -25,7 +32,7 @@ def test_words_and_gaps_are_the_text(text):
 def test_exchanged_words_stand_where_the_old_ones_stood(text, data):
     words = Editable.of(TextExample(text, label="x"), "text")
     places = data.draw(st.sets(st.sampled_from(words.exchangeable))) if words.exchangeable else set()
-    new = words.with_words({place: "neu" for place in places})
+    new = words.with_words(dict.fromkeys(places, "neu"))
     expected, end = "", 0
     for place, (begin, stop) in enumerate(word_spans(text)):
         expected += text[end:begin] + ("neu" if place in places else text[begin:stop])

@@ -90,3 +90,17 @@ def test_damage_is_explained(tmp_path):
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(DataError, match="variants.jsonl.gz: damaged .*Delete"):
         list(kept)
+
+
+def test_an_augmenter_that_makes_next_to_nothing_warns(tmp_path, caplog):
+    class Nothing(Changed):
+        def variants(self, examples, plan):
+            return ([] for _ in examples)
+
+    caplog.set_level("INFO", "xtremedistil_tf")
+    originals = TransferText(lambda: examples_of("questions"), "t")
+    AugmentedText(originals, [Nothing()], 1, 3, tmp_path / "a")
+    AugmentedText(originals, [Changed()], 1, 3, tmp_path / "b")
+    none, some = caplog.records
+    assert none.levelname == "WARNING" and "0 new examples of 60 wanted" in none.getMessage()
+    assert some.levelname == "INFO"

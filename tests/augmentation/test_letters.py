@@ -4,8 +4,9 @@ from xtremedistil_tf.augmentation.letters import is_word, kind_of, recased
 
 
 @pytest.mark.parametrize(("text", "yes"), [
-    ("house", True), ("Été", True), ("हिन्दी", True), ("京", True), ("の", True), ("한", True), ("ש", False), ("b", False),
-    ("x1", False), ("don't", False), ("##ing", False), ("", False), ("3", False), (".", False)])
+    ("house", True), ("Été", True), ("हिन्दी", True), ("京", True), ("の", True), ("한", True),
+    ("ש", False), ("b", False), ("x1", False), ("don't", False), ("##ing", False), ("", False), ("3", False),
+    (".", False)])
 def test_words_are_letters(text, yes):
     assert is_word(text) is yes
 

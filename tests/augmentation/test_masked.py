@@ -30,7 +30,7 @@ def test_some_words_are_exchanged_for_words(masked, sentences, words):
         old, new = sentences[item.index], item.example
         changed = [(one, other) for one, other in zip(old.words, new.words) if one != other]
         assert len(new.words) == len(old.words) and (new.language, new.line) == (old.language, old.line)
-        exchangeable = [word for word in old.words if word.isalpha() and len(word) > 1 or word in "北京"]
+        exchangeable = [word for word in old.words if (word.isalpha() and len(word) > 1) or word in "北京"]
         assert len(changed) == min(len(exchangeable), max(1, round(0.3 * len(old.words))))
         assert all(other in words and one.isalpha() for one, other in changed)
 

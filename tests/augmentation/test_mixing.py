@@ -73,7 +73,8 @@ def test_a_variant_is_labelled_if_both_sentences_are():
 
 
 def test_nobody_to_mix_with():
-    assert list(MixedSpans().augment([Example(("a", "b", "c"), None, "de"), Example(("a", "b"), None, "en")], PLAN)) == []
+    alone = [Example(("a", "b", "c"), None, "de"), Example(("a", "b"), None, "en")]
+    assert list(MixedSpans().augment(alone, PLAN)) == []
     assert list(MixedPairs().augment([TextExample("a", "b", language="de")], PLAN)) == []
 
 

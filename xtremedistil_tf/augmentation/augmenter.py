@@ -5,10 +5,13 @@ from __future__ import annotations
 import abc
 import dataclasses
 import itertools
-from typing import Any, ClassVar, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, TypeVar
 
 from xtremedistil_tf.augmentation.plan import VariantPlan
 from xtremedistil_tf.corpus.example import AnyExample
+
+E = TypeVar("E")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Augmenter(abc.ABC):
                 yield Augmented(variant, self.name, index)
 
 
-def blocks(examples: Iterable[AnyExample], size: int) -> Iterator[tuple[int, list[AnyExample]]]:
+def blocks(examples: Iterable[E], size: int) -> Iterator[tuple[int, list[E]]]:
     """Cuts a stream: yields (index of the first, `size` examples or at the end fewer)."""
     stream, first = iter(examples), 0
     while block := list(itertools.islice(stream, size)):

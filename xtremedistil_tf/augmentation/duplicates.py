@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import array
 import hashlib
+import itertools
 import unicodedata
+from typing import Any
 
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample
 
@@ -19,6 +21,7 @@ def normalised(text: str) -> str:
 
 def parts_of(example: AnyExample) -> tuple[str, ...]:
     """The normalised texts that an example consists of."""
+    texts: tuple[str, ...]
     if isinstance(example, Example):
         texts = (" ".join(example.words),)
     elif isinstance(example, QuestionExample):
@@ -83,7 +86,7 @@ def similarity(first: tuple[str, ...], second: tuple[str, ...]) -> float:
                 for one, other in zip(first, second)), default=1.0)
 
 
-def _jaccard(first: set, second: set) -> float:
+def _jaccard(first: set[Any], second: set[Any]) -> float:
     return len(first & second) / max(1, len(first | second))
 
 
@@ -91,4 +94,4 @@ def _shingles(text: str) -> set[tuple[str, ...]]:
     units = text.split()
     if len(text) > _LONGEST_MEAN_WORD * len(units):
         units = list(text.replace(" ", ""))
-    return set(zip(units, units[1:])) if len(units) > 1 else {(unit,) for unit in units}
+    return set(itertools.pairwise(units)) if len(units) > 1 else {(unit,) for unit in units}

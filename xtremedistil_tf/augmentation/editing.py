@@ -7,10 +7,11 @@ import functools
 import random
 import re
 import unicodedata
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from xtremedistil_tf.augmentation.letters import is_word
-from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample
+from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
 
 _RUN = re.compile(r"\S+")
 # Chinese characters are words by themselves, as in BERT's vocabularies.
@@ -20,8 +21,9 @@ _IDEOGRAPHS = re.compile(f"[{_RANGES}]|[^{_RANGES}]+")
 
 def side_of(example: AnyExample, rng: random.Random) -> str:
     """The field to vary: `words`, `text`, of a pair `text` or `pair` by chance, of a question `question`."""
-    side = first_side(example)
-    return rng.choice(("text", "pair")) if side == "text" and example.pair is not None else side
+    if isinstance(example, TextExample) and example.pair is not None:
+        return rng.choice(("text", "pair"))
+    return first_side(example)
 
 
 def first_side(example: AnyExample) -> str:
@@ -39,11 +41,12 @@ def text_of(example: AnyExample, side: str) -> str:
 
 def with_text(example: AnyExample, side: str, text: str) -> AnyExample:
     """The example with another text in a field; tags stay where the number of words does, else they go."""
-    if side != "words":
-        return dataclasses.replace(example, **{side: text})
-    words = tuple(text.split())
-    tags = example.tags if len(words) == len(example.words) else None
-    return dataclasses.replace(example, words=words, tags=tags)
+    if isinstance(example, Example):
+        words = tuple(text.split())
+        tags = example.tags if len(words) == len(example.words) else None
+        return dataclasses.replace(example, words=words, tags=tags)
+    changed: dict[str, Any] = {side: text}
+    return dataclasses.replace(example, **changed)
 
 
 def without_label(example: AnyExample) -> AnyExample:
@@ -89,10 +92,10 @@ class Editable:
     def with_words(self, new: Mapping[int, str]) -> AnyExample:
         """The example with other words at some indices."""
         words = [new.get(i, word) for i, word in enumerate(self.words)]
-        if not self.gaps:
-            return dataclasses.replace(self.example, **{self.side: tuple(words)})
-        text = self.gaps[0] + "".join(word + gap for word, gap in zip(words, self.gaps[1:]))
-        return dataclasses.replace(self.example, **{self.side: text})
+        changed: dict[str, Any] = {self.side: tuple(words)}
+        if self.gaps:
+            changed[self.side] = self.gaps[0] + "".join(word + gap for word, gap in zip(words, self.gaps[1:]))
+        return dataclasses.replace(self.example, **changed)
 
 
 def chosen(places: Sequence[int], words: int, share: float, rng: random.Random) -> list[int]:

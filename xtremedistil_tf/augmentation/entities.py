@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import random
-from typing import Any, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter
 from xtremedistil_tf.augmentation.gazetteer import Gazetteer, Words

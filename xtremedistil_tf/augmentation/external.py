@@ -8,7 +8,8 @@ import inspect
 import json
 import os
 import pathlib
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter, blocks
 from xtremedistil_tf.augmentation.editing import first_side, side_of, text_of, with_text
@@ -62,10 +63,10 @@ class ExternalFunction(Augmenter):
             for example, side, answer in zip(block, sides, answers):
                 yield [self._variant(example, side, item) for item in answer]
 
-    def _called(self, block: list) -> list[list]:
+    def _called(self, block: list[Any]) -> list[list[Any]]:
         try:
-            answers = [answer if isinstance(answer, str) else list(answer)
-                       for answer in self._function(block)]
+            answers: list[Any] = [answer if isinstance(answer, str) else list(answer)
+                                  for answer in self._function(block)]
         except Exception as error:  # whatever a stranger's code raises
             raise self._wrong(f"failed: {type(error).__name__}: {error}") from error
         if text := next((answer for answer in answers if isinstance(answer, str)), None):
@@ -107,7 +108,7 @@ class ExternalFile(Augmenter):
 
     name, keeps_label = "external", True
 
-    def __init__(self, path: str | os.PathLike, pairs: bool = False):
+    def __init__(self, path: str | os.PathLike[str], pairs: bool = False):
         self._path, self._pairs = pathlib.Path(path), pairs
         faults, found = Faults(path), False
         for _ in self._rows(faults):
@@ -163,7 +164,7 @@ class ExternalFile(Augmenter):
             yield number, index, texts
 
 
-def _function(name: str) -> Callable:
+def _function(name: str) -> Callable[..., Any]:
     module, _, attribute = name.partition(":")
     if not (module and attribute):
         raise ConfigError(f"--augment=external: {quoted(name)}, expected module:function, such as "

@@ -6,7 +6,7 @@ import collections
 import functools
 import hashlib
 import os
-from typing import Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults, quoted
@@ -33,9 +33,9 @@ class Gazetteer:
         self.labels = tuple(labels)
         self.types = sorted({kind for kind in entity_rules(self.labels).types if kind})
         # language -> entity -> type -> times; the language None holds for all.
-        self._met: dict[str | None, dict[Words, collections.Counter]] = collections.defaultdict(
+        self._met: dict[str | None, dict[Words, collections.Counter[str]]] = collections.defaultdict(
             lambda: collections.defaultdict(collections.Counter))
-        self._outside: dict[str | None, collections.Counter] = collections.defaultdict(collections.Counter)
+        self._outside: dict[str | None, collections.Counter[str]] = collections.defaultdict(collections.Counter)
         self._lists = functools.lru_cache(maxsize=None)(self._listed)
         self._lexicon = functools.lru_cache(maxsize=None)(self._matched)
 
@@ -49,7 +49,7 @@ class Gazetteer:
             outside = (word for word, tag in zip(example.words, example.tags) if tag == "O")
             self._outside[example.language].update(outside)
 
-    def add_files(self, path: str | os.PathLike) -> None:
+    def add_files(self, path: str | os.PathLike[str]) -> None:
         """Adds `type<TAB>entity` lines of what `text_files(path)` names, plain, .gz or .xz.
 
         A file named after a language (`de.tsv.xz`) is for that language, any other one for all.
@@ -119,10 +119,14 @@ class Gazetteer:
         self._lists.cache_clear()
         self._lexicon.cache_clear()
 
-    def _merged(self, language: str | None) -> tuple[dict[Words, collections.Counter], collections.Counter]:
-        """Counts of a language and of what holds for all; of all languages where it is None."""
-        met: dict[Words, collections.Counter] = {}
-        outside: collections.Counter = collections.Counter()
+    def _merged(self, language: str | None) -> tuple[dict[Words, collections.Counter[str]], collections.Counter[str]]:
+        """Counts of a language and of what holds for all; of all languages where it is None.
+
+        Also of all where nothing is known of the language: a file's name may only look like one (`few.txt`).
+        """
+        language = language if language in self._met else None
+        met: dict[Words, collections.Counter[str]] = {}
+        outside: collections.Counter[str] = collections.Counter()
         for key in sorted(self._met, key=str) if language is None else dict.fromkeys((language, None)):
             for words, counts in self._met.get(key, {}).items():
                 met[words] = met[words] + counts if words in met else counts

@@ -8,7 +8,8 @@ import json
 import logging
 import os
 import pathlib
-from typing import Any, Callable, Iterable, Iterator, Protocol, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from xtremedistil_tf.fingerprint import fingerprint
 log = logging.getLogger(__name__)
 
 _VARIANTS, _FACTS = "variants.jsonl.gz", "facts.json"
+# Of the examples wanted; fewer is worth a warning.
+_FEW = 0.1
 
 Chooser = Callable[[Iterator[Augmented], Tally], Iterator[Augmented]]
 
@@ -61,7 +64,7 @@ class AugmentedText:
     """
 
     def __init__(self, originals: Originals, augmenters: Sequence[Augmenter], factor: float, seed: int,
-                 root: str | os.PathLike, near: float = NEAR_DUPLICATE, choose: Chooser | None = None,
+                 root: str | os.PathLike[str], near: float = NEAR_DUPLICATE, choose: Chooser | None = None,
                  choice: Any = None):
         self._originals = originals
         self._settings = (augmenters, factor, seed)
@@ -76,8 +79,8 @@ class AugmentedText:
         self.tally = Tally.from_json(facts)
         self.sentences = facts["sentences"]
         self.fingerprint = f"{identity}-{self.sentences}"
-        for line in self.tally.lines():
-            log.info("%s", line)
+        for counts, line in zip(self.tally.counts.values(), self.tally.lines()):
+            log.log(logging.WARNING if counts.kept < _FEW * counts.wanted else logging.INFO, "%s", line)
 
     def __iter__(self) -> Iterator[AnyExample]:
         return (item.example for item in self.items())
@@ -106,7 +109,7 @@ class AugmentedText:
             sentences = 0
             with gzip.open(part / _VARIANTS, "wt", encoding="utf-8") as file:
                 original = None
-                for sentences, item in enumerate(stream, 1):
+                for sentences, item in enumerate(stream, 1):  # noqa: B007  their number is written below
                     if item.augmenter == ORIGINAL:
                         original = item.example
                     else:
@@ -132,8 +135,9 @@ def _record(item: Augmented, original: AnyExample) -> dict[str, Any]:
 
 
 def _variant(original: AnyExample, record: dict[str, Any]) -> AnyExample:
-    changed = {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
-               if name not in ("index", "augmenter")}
+    changed: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
+        if name not in ("index", "augmenter")}
     if changed.get("answers"):
         changed["answers"] = tuple(Answer(**answer) for answer in changed["answers"])
     return dataclasses.replace(original, **changed)

@@ -12,7 +12,7 @@ def is_word(text: str) -> bool:
     if not text or any(unicodedata.category(character)[0] not in "LM" for character in text):
         return False
     # Ideographs and syllables without case have no alphabet to be a letter of.
-    return len(text) > 1 or unicodedata.category(text) == "Lo" and text > "\u2e7f"
+    return len(text) > 1 or (unicodedata.category(text) == "Lo" and text > "\u2e7f")
 
 
 def kind_of(word: str) -> tuple[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple, Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -42,6 +43,8 @@ class MaskedLanguageModel:
         self._batch_size = batch_size
         self._row_of_id = np.zeros(self._model.config.vocab_size, np.int32)
         self._row_of_id[self.words.ids] = np.arange(len(self.words.ids))
+        # Kept by the instance: a cache of the class would keep the model after its last user.
+        self._forward = functools.lru_cache(maxsize=2)(self._traced)
 
     def likely(self, sentences: Sequence[np.ndarray], most: int) -> list[Likely]:
         """The most likely whole words in the masked places of each sentence, in order.
@@ -66,13 +69,12 @@ class MaskedLanguageModel:
             answers[index] = Likely(self._row_of_id[outputs["ids"][places]], outputs["scores"][places])
         return answers
 
-    @functools.lru_cache(maxsize=2)
-    def _forward(self, most: int):
+    def _traced(self, most: int) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
         forbidden = np.full(len(self._row_of_id), -np.inf, np.float32)
         forbidden[self.words.ids] = 0
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 3)
-        def run(ids, attention, masked):
+        def run(ids: tf.Tensor, attention: tf.Tensor, masked: tf.Tensor) -> dict[str, tf.Tensor]:
             logits = self._model(input_ids=ids, attention_mask=attention, training=False).logits
             places = tf.where(masked > 0)
             # Only masked places are ranked: to rank a vocabulary costs more than to score it.

@@ -6,7 +6,8 @@ import collections
 import dataclasses
 import math
 import random
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter, blocks
 from xtremedistil_tf.augmentation.duplicates import normalised

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import random
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ class NeighbouringWords(Augmenter):
 
     name, keeps_label = "neighbours", True
 
-    def __init__(self, table: Callable[[], np.ndarray], tokenizer, identity: str, neighbours: int = 10,
+    def __init__(self, table: Callable[[], np.ndarray], tokenizer: Any, identity: str, neighbours: int = 10,
                  share: float = 0.15, block: int = 1024):
         self._make_table, self._tokenizer = table, tokenizer
         self._count, self._share, self._block = neighbours, share, block

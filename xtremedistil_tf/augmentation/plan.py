@@ -7,7 +7,7 @@ import fractions
 import hashlib
 import math
 import random
-from typing import Sequence
+from collections.abc import Sequence
 
 from xtremedistil_tf.errors import ConfigError
 

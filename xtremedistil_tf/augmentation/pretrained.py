@@ -63,14 +63,14 @@ def load_encoder(name: str) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def longest_input(config, tokenizer) -> int:
+def longest_input(config: Any, tokenizer: Any) -> int:
     """Pieces that a model takes at once, special tokens included; a multiple of `PADDED_TO`."""
     # RoBERTa and its kin count positions from the one after the padding id.
     positions = getattr(config, "max_position_embeddings", 512) - (config.pad_token_id or 0) - 1
     return max(PADDED_TO, min(positions, tokenizer.model_max_length) // PADDED_TO * PADDED_TO)
 
 
-def _load(model_class, checkpoint: str, config) -> tuple[Any, list[str]]:
+def _load(model_class: Any, checkpoint: str, config: Any) -> tuple[Any, list[str]]:
     """The model and the names of the weights that did not come from the checkpoint, the pooler's aside."""
     with quiet_transformers(), explained(checkpoint, "the model"):
         model, info = model_from_pretrained(model_class, checkpoint, config=config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -119,7 +119,9 @@ def _groups(stream: Iterable[Augmented]) -> Iterator[list[Augmented]]:
 
 
 def _comparable(variant: AnyExample, original: AnyExample) -> bool:
-    return not isinstance(variant, Example) or len(variant.words) == len(original.words)
+    if not (isinstance(variant, Example) and isinstance(original, Example)):
+        return True
+    return len(variant.words) == len(original.words)
 
 
 def _top_probabilities(logits: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from typing import Any, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter, blocks
 from xtremedistil_tf.augmentation.editing import side_of, text_of, with_text, without_label
@@ -36,7 +37,7 @@ class RetrievedSentences(Augmenter):
 
     name, keeps_label = "retrieval", False
 
-    def __init__(self, corpus: str, encode: Encoder, identity: str, folder: str | os.PathLike = "",
+    def __init__(self, corpus: str, encode: Encoder, identity: str, folder: str | os.PathLike[str] = "",
                  least: float = 0.5, most: float = 0.98, block: int = 256):
         self._corpus, self._encode, self._identity, self._folder = corpus, encode, identity, folder
         self._least, self._most, self._block = least, most, block

@@ -9,7 +9,9 @@ import logging
 import math
 import os
 import pathlib
-from typing import Callable, Iterator, Sequence
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +35,7 @@ _TRAINING_PER_CELL = 64
 _INDEX, _TEXT, _OFFSETS, _FACTS = "index.faiss", "sentences.txt", "offsets.npy", "facts.json"
 
 
-def load_faiss():
+def load_faiss() -> types.ModuleType:
     """The module faiss; MissingExtraError if it is not installed."""
     try:
         import faiss
@@ -62,7 +64,7 @@ class RetrievalIndex:
             facts = read_json(folder / _FACTS)
             self.fingerprint, self._languages = facts["fingerprint"], facts["languages"]
             self._offsets = np.load(folder / _OFFSETS)
-            self._text = open(folder / _TEXT, "rb")
+            self._text = open(folder / _TEXT, "rb")  # noqa: SIM115  it is read until `close`
             self._index = faiss.read_index(str(folder / _INDEX))
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
@@ -97,7 +99,7 @@ class RetrievalIndex:
 
 
 def open_or_build(corpus: str, encode: Encoder, identity: str,
-                  folder: str | os.PathLike = "") -> RetrievalIndex:
+                  folder: str | os.PathLike[str] = "") -> RetrievalIndex:
     """Opens the index of a text, which is built first if it is not there.
 
     It is built as a stream: memory is that of the index. The text is read three times if it is large (to
@@ -147,7 +149,7 @@ def _build(folder: pathlib.Path, files: Sequence[pathlib.Path], total: int, enco
     faiss.write_index(index, str(folder / _INDEX))
 
 
-def _new_index(width: int, files: Sequence[pathlib.Path], total: int, encode: Encoder):
+def _new_index(width: int, files: Sequence[pathlib.Path], total: int, encode: Encoder) -> Any:
     """An empty index by inner product, trained where it has cells."""
     faiss = load_faiss()
     if total <= EXACT:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,11 +56,11 @@ class SentenceEncoder:
         return load_encoder(self._checkpoint)
 
     @functools.cached_property
-    def _forward(self):
+    def _forward(self) -> Any:
         import tensorflow as tf
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2)
-        def run(ids, attention):
+        def run(ids: Any, attention: Any) -> dict[str, Any]:
             encoder = self._loaded[0]
             states = encoder(input_ids=ids, attention_mask=attention, training=False).last_hidden_state
             weights = tf.cast(attention, states.dtype)[..., None]

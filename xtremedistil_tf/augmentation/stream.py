@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from xtremedistil_tf.augmentation.augmenter import Augmented, Augmenter
 from xtremedistil_tf.augmentation.duplicates import DigestSet, digest, parts_of, similarity
 from xtremedistil_tf.augmentation.plan import VariantPlan, plans_of
-from xtremedistil_tf.augmentation.provenance import ORIGINAL, Tally
+from xtremedistil_tf.augmentation.provenance import ORIGINAL, Counts, Tally
 from xtremedistil_tf.corpus.example import AnyExample, QuestionExample
 
 #: A variant this similar to its original, or to another variant of it, is dropped; see `similarity`.
@@ -64,7 +64,7 @@ class _Group:
         self._kept, self._seen, self._near = [original], seen, near
         seen.add(digest(original))
 
-    def fresh(self, candidates: Iterable[AnyExample], wanted: int, counts) -> Iterator[AnyExample]:
+    def fresh(self, candidates: Iterable[AnyExample], wanted: int, counts: Counts) -> Iterator[AnyExample]:
         """The first `wanted` candidates that are not dropped."""
         stream = iter(candidates)
         while wanted and (variant := next(stream, None)) is not None:

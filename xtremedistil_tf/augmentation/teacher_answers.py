@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class TeacherAnswers:
         seq_len: most pieces of an example.
     """
 
-    def __init__(self, task: Task, tokenizer, predictor: TeacherPredictor, seq_len: int):
+    def __init__(self, task: Task, tokenizer: Any, predictor: TeacherPredictor, seq_len: int):
         self._task, self._tokenizer, self._predictor, self._seq_len = task, tokenizer, predictor, seq_len
 
     def __call__(self, examples: Sequence[AnyExample]) -> list[np.ndarray]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class WholeWords:
     words: list[str]
 
     @classmethod
-    def of(cls, tokenizer) -> WholeWords:
+    def of(cls, tokenizer: Any) -> WholeWords:
         """All words of letters that the tokenizer encodes as one piece, special tokens aside.
 
         Args:
@@ -52,7 +53,7 @@ class WholeWords:
         return self.row_of.get(word if self.cased else word.lower(), -1)
 
 
-def _decoder(tokenizer) -> Callable[[int], str]:
+def _decoder(tokenizer: Any) -> Callable[[int], str]:
     if tokenizer.is_fast:
         decode = tokenizer.backend_tokenizer.decode
         return lambda i: decode([i], skip_special_tokens=False)
