@@ -7,8 +7,9 @@ import logging
 import os
 import sys
 import warnings
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
 
+from xtremedistil_tf.cli.failures import explained
 from xtremedistil_tf.errors import XtremeDistilError
 
 EXIT_USER_ERROR = 2
@@ -16,7 +17,7 @@ EXIT_INTERRUPTED = 130
 
 
 def run_command(job: Callable[[list[str]], None]) -> None:
-    """Runs a command's job on `sys.argv` and exits: 0 done, 2 a mistake that the user can mend."""
+    """Runs a command's job on `sys.argv` and exits: 0 done, 2 a mistake or a lack that the user can mend."""
     try:
         job(sys.argv)
     except XtremeDistilError as error:
@@ -27,6 +28,12 @@ def run_command(job: Callable[[list[str]], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        message = explained(error)
+        if message is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(EXIT_USER_ERROR)
 
 
 def prepare_tensorflow(deterministic: bool = True, trains: bool = False) -> None:
@@ -92,4 +99,5 @@ def _silenced_stderr() -> Iterator[None]:
         yield
     finally:
         os.dup2(kept, 2)
-        os.close(kept), os.close(null)
+        os.close(kept)
+        os.close(null)
