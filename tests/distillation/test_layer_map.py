@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from xtremedistil_tf.distillation.layer_map import layer_map, top_pair
@@ -31,7 +33,7 @@ def test_uniform_maps_rise_from_embeddings_to_top(student, teacher):
     pairs = layer_map("uniform", student, teacher)
     assert pairs[0] == (0, 0) and pairs[-1] == (student, teacher)
     assert len(pairs) == min(student, teacher) + 1
-    for lower, upper in zip(pairs, pairs[1:]):
+    for lower, upper in itertools.pairwise(pairs):
         assert lower[0] < upper[0] and lower[1] < upper[1]
 
 

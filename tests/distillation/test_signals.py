@@ -90,6 +90,19 @@ def test_attention_of_grouped_heads(batch, outputs, loss):
         expected_attention(batch, outputs, [0, 1], loss), rel=1e-4)
 
 
+@pytest.mark.parametrize("loss", ["mse", "kl"])
+def test_attention_that_is_known_of_some_pieces_only(batch, outputs, loss, monkeypatch):
+    known = [(0, 1), (0, 4), (1, 2)]
+    maps = batch["teacher_attention"].numpy()
+    for row, piece in tokens():
+        if (row, piece) not in known:
+            maps[row, piece] = 0
+    signal = RepresentationSignal(hidden_weight=0, attention_weight=1, attention_loss=loss)
+    found = float(signal.losses(batch | {"teacher_attention": tf.constant(maps)}, outputs)["loss"])
+    monkeypatch.setitem(globals(), "tokens", lambda: known)
+    assert found == pytest.approx(expected_attention(batch, outputs, [0, 1], loss), rel=1e-4)
+
+
 def test_relations(batch, outputs):
     signal = RepresentationSignal(hidden_weight=0, relation_weight=1)
     assert float(signal.losses(batch, outputs)["loss"]) == pytest.approx(expected_relations(batch, outputs),

@@ -7,9 +7,8 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.distillation.stages import (JointStage, JointWeights, LabelStage, LogitStage,
-                                                 RepresentationStage)
 from xtremedistil_tf.distillation.signals import RepresentationSignal
+from xtremedistil_tf.distillation.stages import JointStage, JointWeights, LabelStage, LogitStage, RepresentationStage
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.tagging import TaggingTask
@@ -46,8 +45,9 @@ def stages(student):
 def test_losses_are_the_formulas_on_the_right_tokens(student, batch):
     outputs = student(batch)
     mask = tf.cast(batch["attention_mask"], tf.float32)
-    expected = {"representation": representation_kl(batch["teacher_hidden"][:, :, 0], outputs["representations"][0], mask),
-                "mse": representation_mse(batch["teacher_hidden"][:, :, 0], outputs["representations"][0], mask),
+    states = batch["teacher_hidden"][:, :, 0], outputs["representations"][0]
+    expected = {"representation": representation_kl(*states, mask),
+                "mse": representation_mse(*states, mask),
                 "logits": logit_loss(batch["teacher_logits"], outputs["logits"], batch["word_starts"]),
                 "labels": label_loss(batch["labels"], outputs["logits"], batch["word_starts"])}
     for name, stage in stages(student).items():

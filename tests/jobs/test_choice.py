@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.jobs.choice import (
+    TeacherSizes,
+    layer_pairs,
+    signal_of,
+    starts_from_teacher_embeddings,
+    student_kind,
+    student_shape,
+    teacher_signals,
+)
 from xtremedistil_tf.students.bilstm import BiLSTMShape
-from xtremedistil_tf.jobs.choice import (TeacherSizes, layer_pairs, signal_of,
-                                             starts_from_teacher_embeddings, student_kind, student_shape,
-                                             teacher_signals)
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
 

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.cli import export as export_command, predict as predict_command
+from xtremedistil_tf.cli import export as export_command
+from xtremedistil_tf.cli import predict as predict_command
 from xtremedistil_tf.config import ExportConfig
 from xtremedistil_tf.errors import ConfigError, ExportCheckError, ModelLoadError
 from xtremedistil_tf.jobs import export

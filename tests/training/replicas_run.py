@@ -103,9 +103,8 @@ def main(kind: str, folder: str, result: str, fatal_read: str = "0") -> None:
             student.set_weights([w + 0.01 for w in student.get_weights()])
         runner = Runner(student, task, data(int(fatal_read)), settings, pathlib.Path(folder), "start", 0.0)
         records = runner.run(phases)
-    np.savez(result, losses=[row["loss"] for record in records for row in record.history],
-             best=[record.best_epoch for record in records], masks=[masks(strategy), masks(strategy)],
-             *student.get_weights())
+    np.savez(result, *student.get_weights(), losses=[row["loss"] for record in records for row in record.history],
+             best=[record.best_epoch for record in records], masks=[masks(strategy), masks(strategy)])
 
 
 if __name__ == "__main__":

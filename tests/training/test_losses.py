@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from xtremedistil_tf.training.losses import (label_loss, logit_loss, representation_kl, representation_mse,
-                                             span_loss, squared_error)
+from xtremedistil_tf.training.losses import (
+    label_loss,
+    logit_loss,
+    representation_kl,
+    representation_mse,
+    span_loss,
+    squared_error,
+)
 
 
 @pytest.fixture

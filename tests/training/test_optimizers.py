@@ -34,7 +34,8 @@ def test_sparse_updates_move_only_the_rows_of_the_batch():
     m, v, expected = np.zeros((6, 2)), np.zeros((6, 2)), start.astype(float)
     for step, rows in enumerate(([1, 4], [4, 4], [1, 5]), 1):
         values = np.full((2, 2), 0.5 * step, np.float32)
-        optimizer.apply_gradients([(tf.IndexedSlices(tf.constant(values), tf.constant(rows), tf.constant([6, 2])), table)])
+        gradient = tf.IndexedSlices(tf.constant(values), tf.constant(rows), tf.constant([6, 2]))
+        optimizer.apply_gradients([(gradient, table)])
         dense = np.zeros((6, 2))
         np.add.at(dense, rows, values)
         for row in set(rows):

@@ -7,6 +7,7 @@ import os
 import pathlib
 import time
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,9 +15,9 @@ import pytest
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.transfer import writer
-from xtremedistil_tf.transfer.layout import HIDDEN
+from xtremedistil_tf.transfer.layout import ATTENTION, HIDDEN
 
-SEQ_LEN, LAYERS, WIDTH = 16, 2, 24
+SEQ_LEN, LAYERS, HEADS, WIDTH = 16, 2, 3, 24
 SHARD = 50
 
 
@@ -24,7 +25,7 @@ class FakeTask:
     """Tagging whose pieces are the words, which are numbers; records how many examples it encoded."""
 
     kind, per_piece, num_outputs = "tagging", True, 3
-    text_columns = {"input_ids": Column(np.int32), "word_starts": Column(np.float32)}
+    text_columns: ClassVar = {"input_ids": Column(np.int32), "word_starts": Column(np.float32)}
 
     def __init__(self) -> None:
         self.encoded = 0
@@ -48,6 +49,15 @@ def hidden_states(ids: np.ndarray, noise: float = 0.02) -> np.ndarray:
     return states.astype(np.float32)
 
 
+def attentions(ids: np.ndarray) -> np.ndarray:
+    """float16 [pieces, LAYERS, HEADS, SEQ_LEN]: distributions over the pieces of the example."""
+    logits = np.sin(np.multiply.outer(ids + 1.0, np.arange(1, LAYERS * HEADS + 1))[..., None] + ids)
+    maps = np.zeros((len(ids), LAYERS, HEADS, SEQ_LEN), np.float16)
+    shares = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    maps[..., :len(ids)] = shares.reshape(len(ids), LAYERS, HEADS, len(ids))
+    return maps
+
+
 @dataclasses.dataclass
 class FakeTeacher:
     """Attributes:
@@ -68,7 +78,7 @@ class FakeTeacher:
         for index in reversed(range(len(source))):
             ids = source.read(index)["input_ids"]
             yield SimpleNamespace(index=index, logits=np.stack([ids % 7, ids % 5, ids % 3], -1).astype(np.float32),
-                                  hidden=hidden_states(ids, self.noise))
+                                  hidden=hidden_states(ids, self.noise), attentions=attentions(ids))
 
 
 def sentences(count: int, seed: int = 0) -> list[Example]:
@@ -80,6 +90,8 @@ def sentences(count: int, seed: int = 0) -> list[Example]:
 def write(root, text, teacher=None, task=None, **settings) -> pathlib.Path:
     """Writes a store of the fake teacher's answers."""
     signals = {HIDDEN: Column(np.float16, (LAYERS, WIDTH))}
+    if "attention_sample" in settings:
+        signals[ATTENTION] = Column(np.float16, (LAYERS, HEADS, SEQ_LEN))
     identity = settings.pop("identity", {"teacher": "fake"})
     verify = settings.pop("verify", False)
     spec = writer.StoreSpec(identity, task or FakeTask(), len(text), SEQ_LEN, signals, **settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -22,7 +24,7 @@ def states_of(seed=0, count=700, layers=2, width=12):
 
 def fitted(states, components, cuts=(0, 3, 4, 250, 700)):
     fit = PcaFit(*states.shape[1:])
-    for begin, end in zip(cuts, cuts[1:]):
+    for begin, end in itertools.pairwise(cuts):
         fit.add(states[begin:end])
     return fit.result(components)
 

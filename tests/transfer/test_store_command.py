@@ -44,7 +44,8 @@ def test_verify_names_what_is_damaged_and_repair_removes_it(tmp_path, fake, caps
     assert "2 of 4 shards are whole" in out
     run("verify", "--repair", f"--store={store}")
     assert "removed what was damaged" in capsys.readouterr().out
-    assert sorted(file.name for file in store.iterdir()) == ["manifest.json", "shard-00000", "shard-00002", "writer.lock"]
+    assert sorted(file.name for file in store.iterdir()) == [
+        "manifest.json", "shard-00000", "shard-00002", "writer.lock"]
     with pytest.raises(TransferStoreError):
         run("verify", f"--store={store}")  # unfinished now
     log = tmp_path / "log"

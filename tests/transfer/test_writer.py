@@ -193,7 +193,7 @@ def test_errors_of_teacher_tokenizer_and_disk_come_out_and_whole_shards_stay(tmp
     store = next(tmp_path.iterdir())
     assert [p.name for p in sorted(store.iterdir())] == ["manifest.json", "shard-00000", "writer.lock"]
     monkeypatch.setattr(size, "_SAMPLE", 1)
-    broken = text[:160] + [SimpleNamespace(words=("not a number",))] + text[161:]
+    broken = [*text[:160], SimpleNamespace(words=("not a number",)), *text[161:]]
     with pytest.raises(ValueError, match="not a number"):
         fake.write(tmp_path, broken)
     assert [p.name for p in sorted(store.iterdir())] == ["manifest.json", *(f"shard-0000{n}" for n in range(3)),
@@ -247,7 +247,8 @@ def test_a_store_that_does_not_fit_is_refused_before_the_teacher_runs(tmp_path, 
 
 
 def start_writer(fake, root, log, count, seconds, form=""):
-    code = (f"import runpy, pathlib; from xtremedistil_tf.transfer import writer; writer._PIECES_PER_SHARD = {16 * 50}\n"
+    code = ("import runpy, pathlib; from xtremedistil_tf.transfer import writer\n"
+            f"writer._PIECES_PER_SHARD = {16 * 50}\n"
             f"fake = runpy.run_path({fake.file!r})\n"
             f"fake['write']({str(root)!r}, fake['sentences']({count}), "
             f"fake['FakeTeacher'](pathlib.Path({str(log)!r}), {seconds}){form})")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from xtremedistil_tf.config.fields import POLICIES, TASK_KINDS, help_of, setting, validate_fields
 from xtremedistil_tf.errors import ConfigError
@@ -110,6 +111,8 @@ class DistillationConfig:
     hidden_dtype: str = setting("Teacher", "float16",
         "How the transfer store keeps hidden states: float16, or int8 with a scale per channel.",
         HIDDEN_DTYPES)
+    attention_sample: int = setting("Teacher", 0,
+        "Pieces of each example whose attention maps the transfer store keeps, drawn at random; 0: all.", minimum=0)
 
     # Augmentation
     augment: str = setting("Augmentation", "",

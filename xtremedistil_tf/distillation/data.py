@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -69,12 +70,12 @@ class JointBatches:
             return stream(lambda: self._pairs(number, first_batch), spec)
         return stream(lambda: self._shared_pairs(number, first_batch, shares), (spec,) * len(shares.local))
 
-    def _pairs(self, number: int, first_batch: int) -> Iterator[dict]:
+    def _pairs(self, number: int, first_batch: int) -> Iterator[dict[str, Any]]:
         for transfer, labelled in self._indices(number, first_batch):
             yield {"transfer": pad_batch(self.transfer.source, transfer, self.transfer.pad_id),
                    "labelled": pad_batch(self.labelled.source, labelled, self.labelled.pad_id)}
 
-    def _shared_pairs(self, number: int, first_batch: int, shares: Shares) -> Iterator[tuple[dict, ...]]:
+    def _shared_pairs(self, number: int, first_batch: int, shares: Shares) -> Iterator[tuple[dict[str, Any], ...]]:
         for transfer, labelled in self._indices(number, first_batch):
             yield tuple({"transfer": one, "labelled": other}
                         for one, other in zip(self.transfer.shared(transfer, shares),
@@ -104,7 +105,7 @@ def joint_validation_batches(transfer: Split, labelled: Split, batch_size: int, 
     sources = {"transfer": transfer.source, "labelled": labelled.source}
     longest = max(map(len, parts.values()))
 
-    def pairs():
+    def pairs() -> Iterator[dict[str, Any]]:
         for i in range(longest):
             yield {name: pad_batch(sources[name], batches[i % len(batches)], pad_id)
                    for name, batches in parts.items()}

@@ -85,4 +85,4 @@ def _pairs(spec: str, student_layers: int) -> LayerMap:
     if len({student for student, _ in pairs}) < len(pairs):
         raise ConfigError(f"--layer_map={spec}: a state of the student occurs twice. Expected each at most "
                           "once.")
-    return tuple(sorted(pairs))
+    return tuple(sorted((student, teacher) for student, teacher in pairs))

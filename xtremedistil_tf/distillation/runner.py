@@ -6,7 +6,8 @@ import dataclasses
 import json
 import logging
 import pathlib
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,13 +17,12 @@ from xtremedistil_tf.batching.pipeline import ShuffledBatches
 from xtremedistil_tf.batching.plan import BatchPlan
 from xtremedistil_tf.distillation import schedule
 from xtremedistil_tf.distillation.data import JointBatches, Split, joint_validation_batches, validation_batches
-from xtremedistil_tf.distillation.stages import (JointStage, JointWeights, LabelStage, LogitStage,
-                                                 RepresentationStage)
 from xtremedistil_tf.distillation.signals import RepresentationSignal
+from xtremedistil_tf.distillation.stages import JointStage, JointWeights, LabelStage, LogitStage, RepresentationStage
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.training.distribution import Workers
-from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, train_phase
+from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, TrainingData, train_phase
 from xtremedistil_tf.training.optimizers import RowAdam, cosine_schedule
 from xtremedistil_tf.training.stage import Stage
 from xtremedistil_tf.training.state import load_state, save_state
@@ -102,7 +102,7 @@ class Runner:
         steps_per_execution: see `LoopSettings`.
     """
 
-    def __init__(self, student, task: Task, data: DistillationData,
+    def __init__(self, student: Any, task: Task, data: DistillationData,
                  settings_of: Callable[[schedule.Phase], PhaseSettings], folder: pathlib.Path, start: str,
                  checkpoint_minutes: float,
                  on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda phase, record: None,
@@ -201,7 +201,7 @@ class Runner:
         return train_phase(stage, data, held_out_loss(stage, validation), loop, checkpoint,
                            lambda record: self._on_epoch(phase.name, record))
 
-    def _batches(self, phase: schedule.Phase, settings: PhaseSettings):
+    def _batches(self, phase: schedule.Phase, settings: PhaseSettings) -> tuple[TrainingData, tf.data.Dataset]:
         pad_id = self._data.pad_id
         if phase.data == schedule.LABELLED:
             split = self._data.labelled
@@ -224,7 +224,7 @@ def held_out_loss(stage: Stage, batches: tf.data.Dataset) -> Callable[[], dict[s
     """A function that measures the stage's losses over validation batches, each token counting once."""
 
     @tf.function(input_signature=[batches.element_spec])
-    def step(batch):
+    def step(batch: Mapping[str, Any]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         return stage.test_step(batch), stage.weight_of(batch)
 
     def measure() -> dict[str, float]:

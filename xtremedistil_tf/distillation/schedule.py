@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from xtremedistil_tf.errors import ConfigError
 
@@ -81,7 +82,8 @@ def _representation_phases(number: int, groups: tuple[str, ...],
 
 
 def _gradual_phases(number: int, stage: str, blocks: Sequence[Sequence[str]]) -> list[Phase]:
-    phases, unfrozen = [], ()
+    phases: list[Phase] = []
+    unfrozen: tuple[str, ...] = ()
     for step, block in enumerate(blocks, 1):
         unfrozen += tuple(block)
         name = block[0] if len(block) == 1 else f"{block[0]}-to-{block[-1]}"
@@ -89,6 +91,6 @@ def _gradual_phases(number: int, stage: str, blocks: Sequence[Sequence[str]]) ->
     return phases
 
 
-def _position(number: int, step: int, steps: Sequence) -> str:
+def _position(number: int, step: int, steps: Sequence[Any]) -> str:
     """Such as `2.03`, with as many digits as keep names in order."""
     return f"{number}.{step:0{len(str(len(steps)))}d}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -63,16 +64,20 @@ class RepresentationSignal:
         shown = {name: value for name, (_, value) in parts.items()} if len(parts) > 1 else {}
         return {"loss": loss} | shown
 
-    def _hidden(self, batch, outputs, mask, chosen) -> tf.Tensor:
+    def _hidden(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, Any], mask: tf.Tensor,
+                chosen: Iterable[int]) -> tf.Tensor:
         distance = REPRESENTATION_LOSSES[self.loss]
         return _average([distance(batch["teacher_hidden"][:, :, i], outputs["representations"][i], mask)
                          for i in chosen])
 
-    def _attention(self, batch, outputs, mask, chosen) -> tf.Tensor:
+    def _attention(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, Any], mask: tf.Tensor,
+                   chosen: Iterable[int]) -> tf.Tensor:
         distance = ATTENTION_LOSSES[self.attention_loss]
         teacher = _cut(batch["teacher_attention"], mask)
         maps = [(teacher[:, :, i], tf.transpose(outputs["attentions"][i], [0, 2, 1, 3])) for i in chosen]
-        return _average([distance(group_heads(theirs, ours.shape[2]), ours, mask) for theirs, ours in maps])
+        # Rows of pieces that the store has no attention of are 0, those that it has sum to 1.
+        rows = mask * tf.cast(tf.reduce_sum(tf.cast(teacher[:, :, 0, 0], tf.float32), -1) > 0, tf.float32)
+        return _average([distance(group_heads(theirs, ours.shape[2]), ours, mask, rows) for theirs, ours in maps])
 
 
 def signal_mask(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:

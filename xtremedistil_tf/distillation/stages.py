@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
 
 from xtremedistil_tf.distillation.signals import RepresentationSignal, signal_mask
 from xtremedistil_tf.tasks.task import Task
@@ -16,14 +20,14 @@ class RepresentationStage(Stage):
     Batches: the task's `text_columns`, `attention_mask`, and what the signal reads.
     """
 
-    def __init__(self, student, task: Task, signal: RepresentationSignal):
+    def __init__(self, student: Any, task: Task, signal: RepresentationSignal):
         super().__init__(student, task, "representation_stage")
         self.signal = signal
 
-    def losses_of(self, batch, training):
+    def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
         return self.signal.losses(batch, self(batch, training=training))
 
-    def weight_of(self, batch):
+    def weight_of(self, batch: Mapping[str, Any]) -> tf.Tensor:
         return total(signal_mask(batch))
 
 
@@ -33,10 +37,10 @@ class LogitStage(Stage):
     Batches: the task's `text_columns`, `attention_mask`, `teacher_logits`.
     """
 
-    def __init__(self, student, task: Task):
+    def __init__(self, student: Any, task: Task):
         super().__init__(student, task, "logit_stage")
 
-    def losses_of(self, batch, training):
+    def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
         return {"loss": self.task.logit_loss(batch, self(batch, training=training)["logits"])}
 
 
@@ -46,10 +50,10 @@ class LabelStage(Stage):
     Batches: the task's `text_columns` and `label_columns`, and `attention_mask`.
     """
 
-    def __init__(self, student, task: Task):
+    def __init__(self, student: Any, task: Task):
         super().__init__(student, task, "label_stage")
 
-    def losses_of(self, batch, training):
+    def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
         return {"loss": self.task.label_loss(batch, self(batch, training=training)["logits"])}
 
 
@@ -68,11 +72,11 @@ class JointStage(Stage):
     Batches: dict with `labelled` (as for LabelStage) and `transfer` (as for the other two).
     """
 
-    def __init__(self, student, task: Task, weights: JointWeights, signal: RepresentationSignal):
+    def __init__(self, student: Any, task: Task, weights: JointWeights, signal: RepresentationSignal):
         super().__init__(student, task, "joint_stage")
         self._weights, self.signal = weights, signal
 
-    def losses_of(self, batch, training):
+    def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
         labelled, transfer = batch["labelled"], batch["transfer"]
         losses = {"label_loss": self.task.label_loss(labelled, self(labelled, training=training)["logits"])}
         outputs = self(transfer, training=training)
@@ -83,5 +87,5 @@ class JointStage(Stage):
             loss += self._weights.representation * losses["representation_loss"]
         return {"loss": loss} | losses
 
-    def weight_of(self, batch):
+    def weight_of(self, batch: Mapping[str, Any]) -> tf.Tensor:
         return self.task.weight_of(batch["transfer"])

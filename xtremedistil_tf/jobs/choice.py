@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, cast
 
 from xtremedistil_tf.batching.ragged import PADDED_TO
 from xtremedistil_tf.config import DistillationConfig
@@ -62,7 +62,7 @@ def needs_no_teacher(config: DistillationConfig) -> bool:
     return config.strategy == BASELINE and bool(config.pt_student_checkpoint) and not config.compress_word_embedding
 
 
-def student_shape(config: DistillationConfig, tokenizer, task: Task, teacher: TeacherSizes | None,
+def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teacher: TeacherSizes | None,
                   checkpoint: str = "") -> BiLSTMShape | TransformerShape:
     """The shape of the run's student.
 
@@ -119,7 +119,9 @@ def teacher_signals(config: DistillationConfig, shape: BiLSTMShape | Transformer
     attentions = tuple(teacher for student, teacher in pairs if student) if signal.attention_weight else ()
     if not signal.relation_weight:
         return TeacherSignals(hidden, attentions)
-    return TeacherSignals(hidden, attentions, Relations(shape.relations, pairs[-1][1], shape.relation_heads))
+    transformer = cast(TransformerShape, shape)  # see `student_kind`
+    relations = Relations(transformer.relations, pairs[-1][1], transformer.relation_heads)
+    return TeacherSignals(hidden, attentions, relations)
 
 
 def signal_of(config: DistillationConfig, layers: tuple[int, ...] = ()) -> RepresentationSignal:
@@ -151,7 +153,7 @@ def starts_from_teacher_embeddings(config: DistillationConfig) -> bool:
     return config.compress_word_embedding or config.embedding_init == "svd"
 
 
-def _encoder(config: DistillationConfig, tokenizer, checkpoint: str) -> dict[str, Any]:
+def _encoder(config: DistillationConfig, tokenizer: Any, checkpoint: str) -> dict[str, Any]:
     c = config
     if checkpoint:
         encoder = checkpoint_encoder(checkpoint, tokenizer, c.num_hidden_layers, c.compress_word_embedding)
@@ -192,7 +194,7 @@ def _relation_heads(config: DistillationConfig, shape: TransformerShape, teacher
 def strategy_phases(config: DistillationConfig, strategy: str, shape: BiLSTMShape | TransformerShape) -> list[Phase]:
     """The phases of a strategy for a student."""
     blocks = shape.blocks if config.unfreeze == "block" else ()
-    steps = shape.representation_steps if config.progressive_transfer else ()
+    steps = cast(TransformerShape, shape).representation_steps if config.progressive_transfer else ()
     return phases_of(strategy, shape.groups, blocks, steps)
 
 

@@ -6,7 +6,8 @@ import dataclasses
 import logging
 import pathlib
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tf_keras
@@ -20,15 +21,29 @@ from xtremedistil_tf.cluster.ray_store import RayWorkforce
 from xtremedistil_tf.cluster.recipe import PredictorRecipe
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.distillation.data import Split, hold_out
-from xtremedistil_tf.distillation.runner import (DistillationData, PhaseRecord, Runner, needs_hidden_states,
-                                                 needs_teacher)
+from xtremedistil_tf.distillation.runner import (
+    DistillationData,
+    PhaseRecord,
+    Runner,
+    needs_hidden_states,
+    needs_teacher,
+)
 from xtremedistil_tf.distillation.schedule import Phase
 from xtremedistil_tf.evaluation.measuring import Measured, measure
 from xtremedistil_tf.export.layout import EXPORT, exported_path
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
-from xtremedistil_tf.jobs.choice import (BASELINE, TeacherSizes, layer_pairs, needs_no_teacher, phase_settings,
-                                         strategy_phases, student_kind, student_shape, teacher_signals)
+from xtremedistil_tf.jobs.choice import (
+    BASELINE,
+    TeacherSizes,
+    layer_pairs,
+    needs_no_teacher,
+    phase_settings,
+    strategy_phases,
+    student_kind,
+    student_shape,
+    teacher_signals,
+)
 from xtremedistil_tf.jobs.labelled import open_labelled
 from xtremedistil_tf.jobs.start import StudentStart
 from xtremedistil_tf.jobs.transfer_text import Augmentation, transfer_text
@@ -202,12 +217,14 @@ class Pipeline:
     def _store_spec(self) -> StoreSpec:
         """What the transfer store is to hold."""
         c = self.config
-        identity = {"teacher": self.fine_tuned.fingerprint, "text": self.text.fingerprint,
-                    "vocabulary": self.vocabulary.identity, "signals": dataclasses.asdict(self.signals)}
+        identity: dict[str, Any] = {
+            "teacher": self.fine_tuned.fingerprint, "text": self.text.fingerprint,
+            "vocabulary": self.vocabulary.identity, "signals": dataclasses.asdict(self.signals)}
         if c.teacher_path != EXACT:
             identity["teacher_path"] = [c.teacher_path, c.teacher_tolerance]
         return StoreSpec(identity, self.task, self.text.sentences, c.seq_len, self._signal_columns(),
-                         self.vocabulary.teachers is not None, c.hidden_components, c.hidden_dtype)
+                         self.vocabulary.teachers is not None, c.hidden_components, c.hidden_dtype,
+                         c.attention_sample)
 
     def _signal_columns(self) -> dict[str, Column]:
         return signal_columns(self.signals, self.fine_tuned.width, self.fine_tuned.num_heads, self.config.seq_len)
@@ -303,15 +320,16 @@ class Pipeline:
             tf_keras.utils.set_random_seed(c.seed)
             student = origin.student(self.shape)
             start = fingerprint([self._start, dataclasses.asdict(self.shape), origin.identity, c.seed])
-            runner = Runner(student, self.task, self.data, lambda phase: phase_settings(c, phase), self.dir / folder, start,
-                            c.checkpoint_minutes, lambda phase, record: self.log.epoch(f"{folder}/{phase}", record),
+            runner = Runner(student, self.task, self.data, lambda phase: phase_settings(c, phase),
+                            self.dir / folder, start, c.checkpoint_minutes,
+                            lambda phase, record: self.log.epoch(f"{folder}/{phase}", record),
                             self._dev_score(student), c.steps_per_execution)
             records = runner.run(phases)
         self.energy = origin.energy
         # Under the default precision again: what is measured, saved and exported computes in float32.
         return Distilled(deployed(student), records, runner.fingerprint)
 
-    def _dev_score(self, student) -> Callable[[], dict[str, float]]:
+    def _dev_score(self, student: Any) -> Callable[[], dict[str, float]]:
         predictor, main = StudentPredictor(student, self.tokenizer, self.task), self.task.main_score
 
         def measure_dev() -> dict[str, float]:

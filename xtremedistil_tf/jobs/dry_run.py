@@ -11,7 +11,8 @@ import shutil
 import sys
 import tempfile
 import time
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import TaskCorpus
@@ -75,8 +76,9 @@ def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Pat
     languages = max(1, len(corpus.languages))
     train = _BATCHES * max(config.teacher_ft_batch_size, config.student_ft_batch_size)
     share = min(1.0, train / len(corpus.train))
-    per_language = {f"max_{split}_per_language": math.ceil(share * len(getattr(corpus, split)) / languages)
-                    for split in ("train", "dev")}
+    per_language: dict[str, Any] = {
+        f"max_{split}_per_language": math.ceil(share * len(getattr(corpus, split)) / languages)
+        for split in ("train", "dev")}
     given = config.teacher_model_dir and all((pathlib.Path(name.strip()) / "config.json").exists()
                                              for name in config.teacher_model_dir.split(","))
     transfer = math.ceil(_BATCHES * config.student_distil_batch_size / (1 - config.holdout_fraction))
@@ -103,7 +105,8 @@ def _measured(config: DistillationConfig, whole: Labelled,
         disk["transfer store"] = float(estimate_bytes(spec, sampled_mean_pieces(spec, text, sample.tokenizer)))
         steps.append(Step("teacher over transfer set", transfer, 1, -(-transfer // config.teacher_batch_size),
                           transfer * _seconds_per_sentence(config, sample)))
-    baseline = strategy_phases(config, BASELINE, sample.shape) if config.direct_baseline and config.strategy != BASELINE else []
+    with_baseline = config.direct_baseline and config.strategy != BASELINE
+    baseline = strategy_phases(config, BASELINE, sample.shape) if with_baseline else []
     sizes = {True: (len(data.labelled.train), labelled)}
     if data.transfer is not None:
         held = held_out_count(transfer, config.holdout_fraction, config.max_holdout)

@@ -6,7 +6,8 @@ import dataclasses
 import functools
 import logging
 import pathlib
-from typing import Any, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 

@@ -12,6 +12,7 @@ import tf_keras
 from xtremedistil_tf.atomic import write_json
 from xtremedistil_tf.batching.ragged import RaggedFeatures
 from xtremedistil_tf.config import DistillationConfig, StudentFineTuningConfig
+from xtremedistil_tf.corpus.folder import TaskCorpus
 from xtremedistil_tf.distillation.data import Split
 from xtremedistil_tf.distillation.runner import DistillationData, PhaseSettings, Runner
 from xtremedistil_tf.distillation.schedule import Phase, phases_of
@@ -24,6 +25,7 @@ from xtremedistil_tf.students.prediction import StudentPredictor
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.opening import open_task
 from xtremedistil_tf.tasks.score_names import scores_text
+from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.training.precision import precision
 
 
@@ -33,7 +35,8 @@ def run(config: StudentFineTuningConfig) -> dict[str, Any]:
     saved = load_student(source)
     out = pathlib.Path(config.output_dir or source / "fine-tuned")
     out.mkdir(parents=True, exist_ok=True)
-    settings = dataclasses.replace(DistillationConfig.from_json(saved.config), task_kind=saved.task.kind, model_dir=str(out))
+    settings = dataclasses.replace(DistillationConfig.from_json(saved.config), task_kind=saved.task.kind,
+                                   model_dir=str(out))
     settings = dataclasses.replace(settings, task=config.task or settings.task)
     corpus, task = open_task(settings)
     _check_labels(config, saved, task)
@@ -50,7 +53,7 @@ def run(config: StudentFineTuningConfig) -> dict[str, Any]:
     return scores
 
 
-def _check_labels(config: StudentFineTuningConfig, saved: SavedStudent, task) -> None:
+def _check_labels(config: StudentFineTuningConfig, saved: SavedStudent, task: Task) -> None:
     from xtremedistil_tf.errors import ConfigError
 
     if unknown := [label for label in task.labels if label not in saved.task.labels]:
@@ -59,8 +62,8 @@ def _check_labels(config: StudentFineTuningConfig, saved: SavedStudent, task) ->
                           "a student for the new ones.")
 
 
-def _train(config: StudentFineTuningConfig, saved: SavedStudent, corpus, seq_len: int, out: pathlib.Path,
-           weights: str):
+def _train(config: StudentFineTuningConfig, saved: SavedStudent, corpus: TaskCorpus, seq_len: int,
+           out: pathlib.Path, weights: str) -> Any:
     task, tokenizer = saved.task, saved.tokenizer
     train, dev = (task.training_features(tokenizer, examples, seq_len).features
                   for examples in (corpus.train, corpus.dev))

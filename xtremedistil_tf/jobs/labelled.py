@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import pathlib
-from typing import Any, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from xtremedistil_tf.batching.ragged import RaggedFeatures
 from xtremedistil_tf.config import DistillationConfig
@@ -43,7 +44,7 @@ class Labelled:
         """Name and examples of the split that results are measured on."""
         return ("test", self.corpus.test) if self.corpus.test else ("dev", self.corpus.dev)
 
-    def encode(self, tokenizer, split: str, seq_len: int) -> RaggedFeatures:
+    def encode(self, tokenizer: Any, split: str, seq_len: int) -> RaggedFeatures:
         """The features of `train` or `dev`; says how many examples were cut."""
         examples = getattr(self.corpus, split)
         encoded = self.task.training_features(tokenizer, examples, seq_len)

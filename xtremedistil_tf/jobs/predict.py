@@ -6,7 +6,8 @@ import contextlib
 import dataclasses
 import pathlib
 import sys
-from typing import Any, Iterable, Iterator, TextIO
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.config import DistillationConfig, PredictionConfig
@@ -107,12 +108,11 @@ def _output(config: PredictionConfig) -> Iterator[TextIO]:
     target = config.output_file or (
         STANDARD_STREAM if config.pred_file == STANDARD_STREAM else f"{config.model_dir}/predictions.txt")
     if target == STANDARD_STREAM:
-        sys.stdout.reconfigure(encoding="utf-8")
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # Python's own output can be
         yield sys.stdout
         return
-    with atomic_file(target) as part:
-        with open(part, "w", encoding="utf-8") as handle:
-            yield handle
+    with atomic_file(target) as part, open(part, "w", encoding="utf-8") as handle:
+        yield handle
     print(f"wrote {target}", file=sys.stderr)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.fingerprint import fingerprint
-from xtremedistil_tf.jobs.vocabulary import Vocabulary, carried_over
 from xtremedistil_tf.jobs.choice import starts_from_teacher_embeddings
+from xtremedistil_tf.jobs.vocabulary import Vocabulary, carried_over
 from xtremedistil_tf.students.pretrained import checkpoint_word_embeddings, load_encoder
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.teachers.checkpoints import checkpoint_fingerprint
@@ -37,8 +38,9 @@ class StudentStart:
         energy: share of the teacher's embedding energy that the reduced table keeps; None without one.
     """
 
-    def __init__(self, config: DistillationConfig, fine_tuned: FineTunedTeachers | None, teacher: Callable[[], LoadedTeacher],
-                 vocabulary: Vocabulary, checkpoint: str, trimmed: Trimmed | None, folder: pathlib.Path):
+    def __init__(self, config: DistillationConfig, fine_tuned: FineTunedTeachers | None,
+                 teacher: Callable[[], LoadedTeacher], vocabulary: Vocabulary, checkpoint: str,
+                 trimmed: Trimmed | None, folder: pathlib.Path):
         self._config, self._fine_tuned, self._teacher = config, fine_tuned, teacher
         self._vocabulary, self._checkpoint, self._trimmed, self._folder = vocabulary, checkpoint, trimmed, folder
         self.energy: float | None = None
@@ -49,12 +51,12 @@ class StudentStart:
         return fingerprint([self._checkpoint and checkpoint_fingerprint(self._checkpoint),
                             starts_from_teacher_embeddings(self._config), self._config.embedding_init])
 
-    def prepare(self, shape) -> None:
+    def prepare(self, shape: Any) -> None:
         """Makes the reduced table that students with this shape start from, if they do, and keeps it."""
         if starts_from_teacher_embeddings(self._config):
             self._reduced_file(shape.embedding_size)
 
-    def student(self, shape) -> Any:
+    def student(self, shape: Any) -> Any:
         """A student with its first weights, under the current precision policy."""
         student = new_student(shape)
         if self._checkpoint:
@@ -64,7 +66,7 @@ class StudentStart:
             student.set_word_embeddings(table)
         return student
 
-    def with_all_pieces(self, student, trimmed: Trimmed) -> Any:
+    def with_all_pieces(self, student: Any, trimmed: Trimmed) -> Any:
         """A trimmed student with the whole vocabulary again: pieces that were cut have their first embeddings."""
         tokenizer = self._vocabulary.tokenizer
         shape = student.shape.with_vocabulary(len(tokenizer), tokenizer.pad_token_id)
@@ -78,7 +80,7 @@ class StudentStart:
         whole.set_word_embeddings(rows)
         return whole
 
-    def _table(self, shape) -> np.ndarray | None:
+    def _table(self, shape: Any) -> np.ndarray | None:
         """float32 [student's pieces, embedding size]; None where the student keeps what it has."""
         if starts_from_teacher_embeddings(self._config):
             table = self._reduced(shape.embedding_size)

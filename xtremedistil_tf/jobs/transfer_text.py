@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmented, Augmenter
 from xtremedistil_tf.augmentation.kept import AugmentedText, Chooser

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import pathlib
-from typing import Any, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def carried_over(table: np.ndarray, teachers: Any, tokenizer: Any) -> np.ndarray
     return rows
 
 
-def _roles(tokenizer) -> dict[str, int]:
+def _roles(tokenizer: Any) -> dict[str, int]:
     names = ("cls_token_id", "sep_token_id", "pad_token_id", "unk_token_id", "mask_token_id")
     return {name: getattr(tokenizer, name) for name in names if getattr(tokenizer, name) is not None}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
@@ -13,7 +15,7 @@ class _StepSeeded:
     def __init__(self, step: tf.Variable, stream: int):
         self._step, self._stream = step, stream
 
-    def dropout(self, inputs, rate, noise_shape=None):
+    def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any = None) -> tf.Tensor:
         seed = tf.stack([tf.constant(self._stream, tf.int32), tf.cast(self._step, tf.int32)])
         replica = tf.distribute.get_replica_context()
         if replica is not None and replica.num_replicas_in_sync > 1:
@@ -43,7 +45,7 @@ def seed_dropout_by_step(model: tf_keras.Model, step: tf.Variable, seed: int) ->
             layer.xdropout = lambda inputs, _g=generator, _r=rate: _g.dropout(inputs, _r)
 
 
-def _is_dropout(layer) -> bool:
+def _is_dropout(layer: Any) -> bool:
     # DeBERTa has a dropout of its own ("stable dropout"), seeded by nobody.
     return isinstance(layer, tf_keras.layers.Dropout) or (
         hasattr(layer, "xdropout") and hasattr(layer, "drop_prob"))

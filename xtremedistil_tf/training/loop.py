@@ -12,7 +12,8 @@ import logging
 import math
 import pathlib
 import time
-from typing import Any, Callable, Mapping, Protocol, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -31,7 +32,9 @@ log = logging.getLogger(__name__)
 class TrainingData(Protocol):
     """Batches of one epoch from any position on."""
 
-    batches_per_epoch: int
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches of an epoch."""
 
     def epoch(self, number: int, first_batch: int, shares: Shares | None = None) -> tf.data.Dataset:
         """The batches of an epoch, from `first_batch` on; the same for the same arguments.
@@ -101,7 +104,7 @@ class PhaseResult:
     cpu_seconds: float
 
 
-def train_phase(stage, data: TrainingData, validate: Callable[[], Mapping[str, float]],
+def train_phase(stage: Any, data: TrainingData, validate: Callable[[], Mapping[str, float]],
                 settings: LoopSettings, checkpoint: pathlib.Path,
                 on_epoch: Callable[[dict[str, Any]], None] = lambda record: None) -> PhaseResult:
     """Trains `stage.trainable_variables` and leaves the best weights in them.
@@ -127,7 +130,8 @@ def train_phase(stage, data: TrainingData, validate: Callable[[], Mapping[str, f
 
 
 class _Loop:
-    def __init__(self, stage, data, validate, settings, checkpoint, on_epoch):
+    def __init__(self, stage: Any, data: TrainingData, validate: Callable[[], Mapping[str, float]],
+                 settings: LoopSettings, checkpoint: pathlib.Path, on_epoch: Callable[[dict[str, Any]], None]):
         self.stage, self.data, self.validate = stage, data, validate
         self.settings, self.checkpoint, self.on_epoch = settings, checkpoint, on_epoch
         self.workers = Workers()
@@ -275,13 +279,13 @@ class _Loop:
         return True
 
 
-def _restorable(optimizer) -> list[tf.Variable]:
+def _restorable(optimizer: Any) -> list[tf.Variable]:
     variables = optimizer.variables
     variables = variables() if callable(variables) else variables
     learning_rate = getattr(optimizer, "_learning_rate", None)
     return [v for v in variables if v is not learning_rate]
 
 
-def _learning_rate(optimizer) -> float:
+def _learning_rate(optimizer: Any) -> float:
     rate = optimizer.learning_rate
     return float(tf.convert_to_tensor(rate(optimizer.iterations) if callable(rate) else rate))

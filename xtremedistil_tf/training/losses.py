@@ -102,16 +102,17 @@ def span_loss(starts: tf.Tensor, ends: tf.Tensor, logits: tf.Tensor, mask: tf.Te
     return _mean(losses, tf.ones_like(losses))
 
 
-def attention_mse(teacher: tf.Tensor, student: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+def attention_mse(teacher: tf.Tensor, student: tf.Tensor, mask: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """Mean squared difference of attention probabilities, over heads and over the pieces attended to.
 
     Args:
         teacher, student: [batch, time, heads, time], 0 where the last axis is padding.
-        weights: float32 [batch, time], 1 at every token that is no padding.
+        mask: float32 [batch, time], 1 at every token that is no padding.
+        rows: float32 [batch, time], 1 at those tokens whose attention counts.
     """
     difference = tf.cast(student, tf.float32) - tf.cast(teacher, tf.float32)
     per_token = tf.reduce_sum(tf.reduce_mean(tf.square(difference), -2), -1)
-    return _mean(per_token / tf.reduce_sum(weights, -1, keepdims=True), weights)
+    return _mean(per_token / tf.reduce_sum(mask, -1, keepdims=True), rows)
 
 
 def distribution_kl(teacher: tf.Tensor, student: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
@@ -127,4 +128,10 @@ def distribution_kl(teacher: tf.Tensor, student: tf.Tensor, weights: tf.Tensor) 
     return _mean(per_token, weights)
 
 
-ATTENTION_LOSSES = {"mse": attention_mse, "kl": distribution_kl}
+def attention_kl(teacher: tf.Tensor, student: tf.Tensor, mask: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """KL(teacher || student) of attention probabilities; arguments as of `attention_mse`."""
+    del mask
+    return distribution_kl(teacher, student, rows)
+
+
+ATTENTION_LOSSES = {"mse": attention_mse, "kl": attention_kl}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
@@ -20,27 +23,28 @@ class RowAdam(tf_keras.optimizers.AdamW):
         clip_norm: global norm to which gradients are clipped, None for no clipping.
     """
 
-    def __init__(self, learning_rate, weight_decay: float | None = None, clip_norm: float | None = None,
-                 epsilon: float = 1e-7, **kwargs):
+    def __init__(self, learning_rate: Any, weight_decay: float | None = None, clip_norm: float | None = None,
+                 epsilon: float = 1e-7, **kwargs: Any):
         super().__init__(learning_rate=learning_rate, weight_decay=weight_decay or 0.0, epsilon=epsilon,
                          global_clipnorm=clip_norm, jit_compile=False, **kwargs)
         self._decays = bool(weight_decay)
         if not self._decays:
             self.weight_decay = None
 
-    def exclude_undecayed(self, variables) -> None:
+    def exclude_undecayed(self, variables: Iterable[tf.Variable]) -> None:
         """Exempts embedding tables, biases and layer normalisation from weight decay."""
         if self._decays:
             self.exclude_from_weight_decay(
                 var_list=[v for v in variables if v.shape.rank < 2 or "embedding" in v.name.lower()])
 
-    def _clip_gradients(self, grads):
+    def _clip_gradients(self, grads: Any) -> Any:
         # The norm is that of the gradient, in which each row occurs once.
         return super()._clip_gradients(self._deduplicate_sparse_grad(grads))
 
-    def update_step(self, gradient, variable):
+    def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
         if not isinstance(gradient, tf.IndexedSlices):
-            return super().update_step(gradient, variable)
+            super().update_step(gradient, variable)
+            return
         step = tf.cast(self.iterations + 1, variable.dtype)
         rate = tf.cast(self.learning_rate, variable.dtype)
         correction = (tf.sqrt(1 - tf.pow(tf.cast(self.beta_2, variable.dtype), step))
@@ -56,7 +60,8 @@ class RowAdam(tf_keras.optimizers.AdamW):
         variable.scatter_sub(tf.IndexedSlices(change, rows))
 
 
-def cosine_schedule(initial: float, steps: int, final: float = 1e-8) -> tf_keras.optimizers.schedules.LearningRateSchedule:
+def cosine_schedule(initial: float, steps: int,
+                    final: float = 1e-8) -> tf_keras.optimizers.schedules.LearningRateSchedule:
     """Cosine from `initial` to `final` over `steps` (XtremeDistil: 1e-3 to 1e-8)."""
     return tf_keras.optimizers.schedules.CosineDecay(initial, max(1, steps), alpha=final / initial)
 
@@ -67,11 +72,11 @@ class WarmupLinearDecay(tf_keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, peak: float, steps: int, warmup_steps: int):
         self.peak, self.steps, self.warmup_steps = peak, max(1, steps), warmup_steps
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         step = tf.cast(step, tf.float32)
         rising = (step + 1) / max(1, self.warmup_steps)
         falling = (self.steps - step) / max(1, self.steps - self.warmup_steps)
         return self.peak * tf.clip_by_value(tf.minimum(rising, falling), 0.0, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"peak": self.peak, "steps": self.steps, "warmup_steps": self.warmup_steps}

@@ -57,7 +57,7 @@ def _relation(states: tf.Tensor, heads: int, hidden: tf.Tensor) -> tf.Tensor:
     return tf.transpose(tf.nn.softmax(scores + hidden), [0, 2, 1, 3])
 
 
-def encoder_layers(model) -> list[Any]:
+def encoder_layers(model: Any) -> list[Any]:
     """The layers of an encoder or of a model with a head on one, bottom first.
 
     Args:
@@ -75,7 +75,7 @@ def encoder_layers(model) -> list[Any]:
     return list(layers)
 
 
-def query_key_value(layer, states: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def query_key_value(layer: Any, states: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Queries, keys and values of a layer, each [batch, time, width].
 
     Args:
@@ -89,7 +89,7 @@ def query_key_value(layer, states: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.
     return tuple(getattr(attention, name)(states) for name in names)
 
 
-def attention_dropout_holder(layer):
+def attention_dropout_holder(layer: Any) -> Any:
     """The sub-layer whose attribute `dropout` is given a layer's attention probabilities.
 
     Raises:
@@ -102,7 +102,7 @@ def attention_dropout_holder(layer):
     return holder
 
 
-def _self_attention(layer) -> tuple[Any, tuple[str, str, str]]:
+def _self_attention(layer: Any) -> tuple[Any, tuple[str, str, str]]:
     for path, names in _PLACES:
         holder = layer.attention
         for name in path:

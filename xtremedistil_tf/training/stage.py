@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 import tf_keras
@@ -23,22 +24,22 @@ class Stage(tf_keras.Model):
         name: shown by Keras.
     """
 
-    def __init__(self, model, task: Task, name: str):
+    def __init__(self, model: Any, task: Task, name: str):
         super().__init__(name=name)
         self.model, self.task = model, task
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, Any]:
         return self.model(inputs, training=training)
 
-    def losses_of(self, batch, training: bool) -> dict[str, tf.Tensor]:
+    def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
         """float32 scalars; `loss` is what is minimised."""
         raise NotImplementedError
 
-    def weight_of(self, batch) -> tf.Tensor:
+    def weight_of(self, batch: Mapping[str, Any]) -> tf.Tensor:
         """float32 scalar, how many answers the losses of a batch are means over."""
         return self.task.weight_of(batch)
 
-    def train_step(self, batch):
+    def train_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         scales = isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
         variables = self.trainable_variables
         # Keras's `trainable` is unknown to the tape: left to itself it would record frozen layers too.
@@ -55,5 +56,5 @@ class Stage(tf_keras.Model):
         self.optimizer.apply_gradients([(g, v) for g, v in zip(gradients, variables) if g is not None])
         return losses
 
-    def test_step(self, batch):
+    def test_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         return self.losses_of(batch, training=False)

@@ -6,7 +6,8 @@ import json
 import os
 import pathlib
 import zipfile
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +16,15 @@ from xtremedistil_tf.atomic import atomic_file
 _FACTS = "facts.json"
 
 
-def save_state(path: str | os.PathLike, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+def save_state(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
     """Writes named arrays and JSON facts as an uncompressed .npz."""
     encoded = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    with atomic_file(path) as part:
-        with open(part, "wb") as handle:
-            np.savez(handle, **{_FACTS: encoded}, **arrays)
+    everything: dict[str, Any] = {_FACTS: encoded, **arrays}
+    with atomic_file(path) as part, open(part, "wb") as handle:
+        np.savez(handle, **everything)
 
 
-def load_state(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Reads what `save_state` wrote.
 
     Raises:

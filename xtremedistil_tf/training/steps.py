@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import tensorflow as tf
 
 from xtremedistil_tf.training.distribution import Workers, worker_loss_explained
@@ -18,12 +21,12 @@ class TrainingSteps:
         workers: who trains.
     """
 
-    def __init__(self, stage, workers: Workers):
+    def __init__(self, stage: Any, workers: Workers):
         self._stage, self._workers = stage, workers
         self._names: list[str] = []
         self._graph = tf.function(self._steps)
 
-    def __call__(self, iterator, count: int) -> list[dict[str, float]]:
+    def __call__(self, iterator: Iterator[Any], count: int) -> list[dict[str, float]]:
         """Takes the next `count` batches and returns the losses of each.
 
         Args:
@@ -37,13 +40,13 @@ class TrainingSteps:
             rows = [row for size in blocks for row in self._graph(iterator, tf.constant(size)).numpy()]
         return [dict(zip(self._names, map(float, row))) for row in rows]
 
-    def _steps(self, iterator, count: tf.Tensor) -> tf.Tensor:
+    def _steps(self, iterator: Iterator[Any], count: tf.Tensor) -> tf.Tensor:
         rows = tf.TensorArray(tf.float32, count)
         for number in tf.range(count):
             rows = rows.write(number, self._step(next(iterator)))
         return rows.stack()
 
-    def _step(self, batch) -> tf.Tensor:
+    def _step(self, batch: Any) -> tf.Tensor:
         strategy, shares = self._workers.strategy, self._workers.shares
         if shares is None:
             return self._losses(batch)
@@ -52,7 +55,7 @@ class TrainingSteps:
         losses = strategy.run(self._losses, args=(shared,))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-    def _losses(self, batch) -> tf.Tensor:
+    def _losses(self, batch: Any) -> tf.Tensor:
         losses = self._stage.train_step(batch)
         self._names = list(losses)
         return tf.stack(list(losses.values()))

@@ -11,5 +11,5 @@ def checksum(*arrays: np.ndarray) -> str:
     """`crc32:` and 8 hex digits over the arrays' values in C order, one after the other."""
     value = 0
     for array in arrays:
-        value = zlib.crc32(np.ascontiguousarray(array), value)
+        value = zlib.crc32(np.ascontiguousarray(array).data, value)
     return f"crc32:{value:08x}"

@@ -105,7 +105,8 @@ class PcaFit:
     """
 
     def __init__(self, layers: int, width: int):
-        self._count, self._waiting = 0, []
+        self._count = 0
+        self._waiting: list[np.ndarray] = []
         self._shift: np.ndarray | None = None
         self._sum = np.zeros((layers, width))
         self._products = np.zeros((layers, width, width))

@@ -11,7 +11,9 @@
         teacher_hidden.npy         float16 [pieces, layers, width]; see `Manifest.encodings` for smaller forms
         teacher_hidden_scale.npy   float32 [layers, width] and
         teacher_hidden_offset.npy  float32 [layers, width], where they are int8, see `quantization`
-        teacher_attention.npy      float16 [pieces, layers, heads, seq_len], a row for each piece that attends
+        teacher_attention.npy      float16 [pieces, layers, heads, seq_len], a row for each piece that attends;
+                                   or [examples, rows, layers, heads, seq_len] of some pieces, and
+        teacher_attention_rows.npy int32 [examples, rows], which these are, see `sampled_attention`
         teacher_relations.npy      float16 [pieces, kinds, heads, seq_len]; these three where the stages need
                                    them
         teacher_mask.npy           float32 [pieces], 1 where the teacher has a piece for the student's, where
@@ -30,7 +32,8 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +47,7 @@ OFFSETS = "offsets"
 LOGITS, HIDDEN = "teacher_logits", "teacher_hidden"
 ALIGNED = "teacher_mask"
 ATTENTION, RELATIONS = "teacher_attention", "teacher_relations"
+ATTENTION_ROWS = "teacher_attention_rows"
 # Ends of the names of what int8 values are read with.
 INT8_SCALE, INT8_OFFSET = "_scale", "_offset"
 
@@ -59,8 +63,9 @@ class Manifest:
         shard_sentences: examples of every shard but the last.
         truncated: sentences that were cut at seq_len, filled in at the end.
         complete: whether every shard is written.
-        encodings: name of a column -> how its arrays differ from that: {"components": principal
-            components kept instead of the last axis, 0 for none, "dtype": "float16" or "int8"}.
+        encodings: name of a column -> how its arrays differ from that. Of hidden states {"components":
+            principal components kept instead of the last axis, 0 for none, "dtype": "float16" or "int8"}, of
+            attention maps {"rows": pieces of an example whose rows are kept}.
     """
 
     fingerprint: str
@@ -83,14 +88,22 @@ class Manifest:
         column, encoding = self.column(name), self.encodings.get(name)
         if not encoding:
             return column
+        if name == ATTENTION:
+            return Column(column.dtype, (encoding["rows"], *column.shape), per_piece=False)
         last = encoding["components"] or column.shape[-1]
         return Column(np.dtype(encoding["dtype"]), (*column.shape[:-1], last), column.per_piece)
 
+    @property
+    def kept(self) -> dict[str, Column]:
+        """Name -> what it holds, of every array with a row for each piece or for each example."""
+        kept = {name: self.stored(name) for name in self.columns}
+        rows = {ATTENTION_ROWS: Column(np.dtype(np.int32), (self.attention_rows,), per_piece=False)}
+        return kept | (rows if self.attention_rows else {})
+
     def arrays(self, examples: int, pieces: int) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
         """Name -> (shape, dtype) of every array of a shard with so many examples and pieces."""
-        arrays = {OFFSETS: ((examples + 1,), np.dtype(np.int64))}
-        for name in self.columns:
-            column = self.stored(name)
+        arrays: dict[str, tuple[tuple[int, ...], np.dtype]] = {OFFSETS: ((examples + 1,), np.dtype(np.int64))}
+        for name, column in self.kept.items():
             arrays[name] = (pieces if column.per_piece else examples, *column.shape), column.dtype
             if self.is_int8(name):
                 arrays |= {name + part: (column.shape, np.dtype(np.float32)) for part in (INT8_SCALE, INT8_OFFSET)}
@@ -103,7 +116,12 @@ class Manifest:
     @property
     def num_components(self) -> int:
         """Principal components that hidden states are kept as, 0 where they are kept as they are."""
-        return self.encodings.get(HIDDEN, {}).get("components", 0)
+        return int(self.encodings.get(HIDDEN, {}).get("components", 0))
+
+    @property
+    def attention_rows(self) -> int:
+        """Pieces of an example whose attention maps are kept, 0 where all are."""
+        return int(self.encodings.get(ATTENTION, {}).get("rows", 0))
 
     @property
     def num_shards(self) -> int:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.transfer.hidden_pca import HiddenPca, PcaFit
-from xtremedistil_tf.transfer.layout import (ATTENTION, HIDDEN, INT8_OFFSET, INT8_SCALE, LOGITS, OFFSETS,
-                                             RELATIONS, Manifest)
+from xtremedistil_tf.transfer.layout import (
+    ATTENTION,
+    ATTENTION_ROWS,
+    HIDDEN,
+    INT8_OFFSET,
+    INT8_SCALE,
+    LOGITS,
+    OFFSETS,
+    RELATIONS,
+    Manifest,
+)
 from xtremedistil_tf.transfer.quantization import quantize
 from xtremedistil_tf.transfer.rows import AlignedRows, SameRows
+from xtremedistil_tf.transfer.sampled_attention import sampled, sampled_rows
 from xtremedistil_tf.transfer.shards import Shards
 
 if TYPE_CHECKING:
@@ -80,13 +91,18 @@ class ShardMaker:
         columns = {name: manifest.column(name) for name in _ANSWERS if name in manifest.columns}
         if pca:
             columns[HIDDEN] = dataclasses.replace(columns[HIDDEN], shape=manifest.stored(HIDDEN).shape)
+        if manifest.attention_rows:
+            columns |= {name: manifest.kept[name] for name in (ATTENTION, ATTENTION_ROWS)}
         rows_of = {True: features.offsets[-1], False: len(features)}
         outputs = {name: np.zeros((rows_of[column.per_piece], *column.shape), column.dtype)
                    for name, column in columns.items()}
         for answer in self._predictor.predict(rows.teacher_features):
-            answers = {name: getattr(answer, _ANSWERS[name]) for name in columns}
+            answers = {name: getattr(answer, _ANSWERS[name]) for name in columns if name in _ANSWERS}
             if pca:
                 answers[HIDDEN] = pca.project(answers[HIDDEN])
+            if manifest.attention_rows:
+                kept = sampled_rows(features.read(answer.index)["input_ids"], manifest.attention_rows)
+                answers |= {ATTENTION: sampled(answers[ATTENTION], kept), ATTENTION_ROWS: kept}
             rows.place(answer.index, answers, columns, outputs)
             done(1)
         return outputs

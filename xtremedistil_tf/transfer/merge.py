@@ -6,7 +6,8 @@ import dataclasses
 import logging
 import pathlib
 import shutil
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +18,11 @@ from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.transfer.hidden_pca import HiddenPca, load_pca
 from xtremedistil_tf.transfer.layout import INT8_OFFSET, INT8_SCALE, MANIFEST, OFFSETS, Manifest
 from xtremedistil_tf.transfer.lock import LOCK, OWNER, writer_lock
+from xtremedistil_tf.transfer.maker import encoded
 from xtremedistil_tf.transfer.provenance import merge_provenance
 from xtremedistil_tf.transfer.quantization import dequantize
 from xtremedistil_tf.transfer.shards import Shards
 from xtremedistil_tf.transfer.size import MARGIN_BYTES, shown_bytes
-from xtremedistil_tf.transfer.maker import encoded
 
 log = logging.getLogger(__name__)
 
@@ -161,8 +162,8 @@ def _rows(source: _Source, shard: int, begin: int, end: int) -> dict[str, np.nda
     manifest, shards = source.manifest, source.shards
     offsets = shards.offsets(shard)
     arrays = {OFFSETS: offsets[begin: end + 1] - offsets[begin]}
-    for name in manifest.columns:
-        rows = slice(offsets[begin], offsets[end]) if manifest.column(name).per_piece else slice(begin, end)
+    for name, column in manifest.kept.items():
+        rows = slice(offsets[begin], offsets[end]) if column.per_piece else slice(begin, end)
         arrays[name] = shards.array(shard, name)[rows]
         if manifest.is_int8(name):
             arrays |= {name + part: np.array(shards.array(shard, name + part))
@@ -175,7 +176,7 @@ def _joined(parts: Sequence[dict[str, np.ndarray]], manifest: Manifest) -> dict[
         return parts[0]
     lengths = np.concatenate([np.diff(part[OFFSETS]) for part in parts])
     arrays = {OFFSETS: np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)}
-    for name in manifest.columns:
+    for name in manifest.kept:
         arrays[name] = np.concatenate([_values(part, name, manifest) for part in parts])
     return encoded(arrays, manifest)
 

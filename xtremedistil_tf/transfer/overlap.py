@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Callable, Iterator, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 _END = object()
 
 
-def made_ahead(items: Iterator[T]) -> Iterator[T]:
+def made_ahead(items: Iterator[T]) -> Generator[T, None, None]:
     """The items of an iterator in order; while the caller uses one, a thread makes the next, and only that.
 
     What the iterator raises is raised where the item would have been.
     """
     with ThreadPoolExecutor(1, "made-ahead") as pool:
-        following: Future = pool.submit(next, items, _END)
+        following: Future[Any] = pool.submit(next, items, _END)
         while (item := following.result()) is not _END:
             following = pool.submit(next, items, _END)
             yield item
@@ -30,7 +31,7 @@ class InBackground:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, "in-background")
-        self._running: Future | None = None
+        self._running: Future[Any] | None = None
 
     def start(self, job: Callable[[], Any]) -> None:
         """Starts a job when the one before it is done."""
@@ -45,7 +46,7 @@ class InBackground:
     def __enter__(self) -> InBackground:
         return self
 
-    def __exit__(self, kind, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._pool:
             if kind is None:
                 self._finish()

@@ -10,7 +10,8 @@ A store without these files holds originals only.
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 

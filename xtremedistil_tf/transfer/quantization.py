@@ -52,8 +52,8 @@ def quantize(states: np.ndarray) -> Quantized:
     scale = np.where(high > low, (high - low) / _LEVELS, 1).astype(np.float32)
     values = np.empty(states.shape, np.int8)
     for begin in range(0, len(states), _ROWS):
-        rows = slice(begin, begin + _ROWS)
-        values[rows] = np.clip(np.rint((states[rows] - offset) / scale), -127, 127)
+        part = slice(begin, begin + _ROWS)
+        values[part] = np.clip(np.rint((states[part] - offset) / scale), -127, 127)
     return Quantized(values, scale, offset)
 
 

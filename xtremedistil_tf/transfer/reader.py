@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer.hidden_pca import load_pca
-from xtremedistil_tf.transfer.layout import HIDDEN, INT8_OFFSET, INT8_SCALE, Manifest, shard_path
+from xtremedistil_tf.transfer.layout import (
+    ATTENTION,
+    ATTENTION_ROWS,
+    HIDDEN,
+    INT8_OFFSET,
+    INT8_SCALE,
+    Manifest,
+    shard_path,
+)
 from xtremedistil_tf.transfer.quantization import dequantize
+from xtremedistil_tf.transfer.sampled_attention import restored
 from xtremedistil_tf.transfer.shards import Shards
 
 
@@ -40,7 +49,7 @@ class TransferStore:
             if name not in self.manifest.columns:
                 raise TransferStoreError(f"{path}: no column {name}; it holds {', '.join(self.manifest.columns)}.")
         self._columns = {name: self.manifest.column(name) for name in names}
-        self._stored = {name: self.manifest.stored(name) for name in names}
+        self._stored = self.manifest.kept
         self._row_bytes = {name: int(np.prod(column.shape, dtype=np.int64)) * column.dtype.itemsize
                            for name, column in self._stored.items()}
         self._pca = load_pca(self.path, self.manifest) if HIDDEN in names else None
@@ -73,9 +82,15 @@ class TransferStore:
     def read(self, index: int) -> dict[str, np.ndarray]:
         shard, row = divmod(index, self.manifest.shard_sentences)
         begin, end = map(int, self._offsets[shard][row: row + 2])
-        return {name: self._decoded(shard, name, self._slice(shard, name, begin, end)) if column.per_piece
-                else self._slice(shard, name, row, row + 1)[0]
-                for name, column in self._columns.items()}
+        return {name: self._decoded(shard, name, self._slice(shard, name, begin, end)) if self._stored[name].per_piece
+                else self._of_example(shard, name, row, end - begin)
+                for name in self._columns}
+
+    def _of_example(self, shard: int, name: str, row: int, length: int) -> np.ndarray:
+        value: np.ndarray = self._slice(shard, name, row, row + 1)[0]
+        if name == ATTENTION:  # kept for some pieces only
+            return restored(value, self._slice(shard, ATTENTION_ROWS, row, row + 1)[0], length)
+        return value
 
     def _slice(self, shard: int, name: str, begin: int, end: int) -> np.ndarray:
         rows = np.empty((end - begin, *self._stored[name].shape), self._stored[name].dtype)
@@ -83,7 +98,7 @@ class TransferStore:
             path, header = self._file(shard, name)
             with open(path, "rb", buffering=0) as file:  # a third of what np.fromfile takes
                 file.seek(header + begin * self._row_bytes[name])
-                if file.readinto(rows) != rows.nbytes:
+                if file.readinto(rows.data) != rows.nbytes:
                     raise ValueError("too short")
         except (OSError, ValueError) as error:
             raise TransferStoreError(f"{shard_path(self.path, shard) / name}.npy: changed since the store was "

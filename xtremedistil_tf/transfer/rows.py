@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.tokenization.alignment import aligned_ends, aligned_pieces, aligned_words, row_spans
+from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_ends, aligned_pieces, aligned_words, row_spans
 from xtremedistil_tf.transfer.layout import ALIGNED, LOGITS
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class AlignedRows:
             else:
                 outputs[name][pieces] = values[np.maximum(places, 0)]
 
-    def _logits(self, logits: np.ndarray, places: np.ndarray, student, teacher, pieces: slice) -> np.ndarray:
+    def _logits(self, logits: np.ndarray, places: np.ndarray, student: PieceSpans, teacher: PieceSpans,
+                pieces: slice) -> np.ndarray:
         if self._task.kind == "tagging":
             words = aligned_words(student.units, teacher.units)
             self.features.data["word_starts"][pieces] *= words >= 0

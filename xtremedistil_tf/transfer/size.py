@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import shutil
-from typing import TYPE_CHECKING, Iterable
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.layout import HIDDEN, OFFSETS, Manifest
+from xtremedistil_tf.transfer.layout import ATTENTION, HIDDEN, OFFSETS, Manifest
 from xtremedistil_tf.transfer.text import evenly
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ _SAMPLE = 400
 _MARGIN = 0.05
 #: Room to leave on the disk in any case.
 MARGIN_BYTES = 64 << 20
-_COMPONENTS = 128
+_COMPONENTS, _ROWS = 128, 8
 
 
-def sampled_mean_pieces(spec: StoreSpec, examples: Iterable[AnyExample], tokenizer) -> float:
+def sampled_mean_pieces(spec: StoreSpec, examples: Iterable[AnyExample], tokenizer: Any) -> float:
     """Mean number of pieces of an example, special tokens included, on 400 examples spread over the text.
 
     Args:
@@ -49,8 +50,7 @@ def estimate_bytes(spec: StoreSpec, mean_pieces: float) -> int:
 def bytes_per_example(manifest: Manifest, mean_pieces: float) -> dict[str, float]:
     """Column -> mean bytes that an example takes in it on disk."""
     sizes = {OFFSETS: float(np.dtype(np.int64).itemsize)}
-    for name in manifest.columns:
-        column = manifest.stored(name)
+    for name, column in manifest.kept.items():
         values = int(np.prod(column.shape, dtype=np.int64))
         sizes[name] = values * column.dtype.itemsize * (mean_pieces if column.per_piece else 1)
         if manifest.is_int8(name):
@@ -76,7 +76,8 @@ def check_room(store: pathlib.Path, spec: StoreSpec, mean_pieces: float, sentenc
         return
     fits = max(0, int((free - MARGIN_BYTES) / (1 + _MARGIN) / sum(sizes.values())))
     largest = max(sizes, key=sizes.__getitem__)
-    remedies = _smaller(spec, mean_pieces, sentences) + [
+    remedies = [
+        *_smaller(spec, mean_pieces, sentences),
         f"--max_transfer={fits} (what fits now)",
         "fewer layers (--layer_map)" if largest == HIDDEN else "a shorter --seq_len",
         "a folder with more room (--transfer_store_dir)"]
@@ -88,14 +89,14 @@ def check_room(store: pathlib.Path, spec: StoreSpec, mean_pieces: float, sentenc
 
 
 def _smaller(spec: StoreSpec, mean_pieces: float, sentences: int) -> list[str]:
-    """Settings of the hidden states that take less room, with what they would need."""
-    if HIDDEN not in spec.signals:
-        return []
-    changes = []
-    if spec.hidden_dtype != "int8":
+    """Settings with which hidden states and attention maps take less room, with what they would need."""
+    changes: list[tuple[dict[str, Any], str]] = []
+    if HIDDEN in spec.signals and spec.hidden_dtype != "int8":
         changes.append(({"hidden_dtype": "int8"}, "--hidden_dtype=int8"))
-    if (spec.hidden_components or spec.signals[HIDDEN].shape[-1]) > _COMPONENTS:
+    if HIDDEN in spec.signals and (spec.hidden_components or spec.signals[HIDDEN].shape[-1]) > _COMPONENTS:
         changes.append(({"hidden_components": _COMPONENTS}, f"--hidden_components={_COMPONENTS}"))
+    if ATTENTION in spec.signals and (spec.attention_sample or spec.seq_len) > _ROWS:
+        changes.append(({"attention_sample": _ROWS}, f"--attention_sample={_ROWS}"))
     smaller = [(flag, dataclasses.replace(spec, sentences=sentences, **change)) for change, flag in changes]
     return [f"{flag} ({shown_bytes(estimate_bytes(other, mean_pieces))})" for flag, other in smaller]
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.fingerprint import ExamplesDigest
+
+T = TypeVar("T")
 
 
 class TransferText:
@@ -40,7 +43,7 @@ class TransferText:
         return itertools.chain(self._read(), self._surplus)
 
 
-def evenly(examples: Iterable[AnyExample], total: int, most: int) -> Iterator[AnyExample]:
+def evenly(examples: Iterable[T], total: int, most: int) -> Iterator[T]:
     """At most `most` of `total` examples, spread evenly over the whole, in order."""
     kept = min(most, total)
     for index, example in enumerate(itertools.islice(examples, total)):

@@ -14,7 +14,8 @@ import functools
 import itertools
 import logging
 import pathlib
-from typing import TYPE_CHECKING, Any, Callable, ContextManager, Iterable, Iterator, Mapping, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -26,8 +27,16 @@ from xtremedistil_tf.errors import ConfigError, TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.transfer.hidden_pca import HiddenPca, PcaFit, load_pca
-from xtremedistil_tf.transfer.layout import (ALIGNED, ATTENTION, HIDDEN, LOGITS, MANIFEST, RELATIONS,
-                                             Manifest, column_facts)
+from xtremedistil_tf.transfer.layout import (
+    ALIGNED,
+    ATTENTION,
+    HIDDEN,
+    LOGITS,
+    MANIFEST,
+    RELATIONS,
+    Manifest,
+    column_facts,
+)
 from xtremedistil_tf.transfer.lock import writer_lock
 from xtremedistil_tf.transfer.maker import Rows, ShardMaker
 from xtremedistil_tf.transfer.overlap import InBackground, made_ahead
@@ -62,6 +71,7 @@ class StoreSpec:
         hidden_components: principal components to keep of the hidden states of each layer, 0 for all of their
             width. Readers get the whole width back, without what the components do not explain.
         hidden_dtype: float16, or int8 with a scale and an offset per channel. Readers get float16.
+        attention_sample: pieces of an example whose attention maps are kept, 0 for all.
     """
 
     identity: Mapping[str, Any]
@@ -72,13 +82,14 @@ class StoreSpec:
     aligned: bool = False
     hidden_components: int = 0
     hidden_dtype: str = "float16"
+    attention_sample: int = 0
 
     @property
     def columns(self) -> dict[str, Column]:
         """All columns of the store, as readers get them."""
         kept = dict(self.task.text_columns)
         kept[LOGITS] = Column(np.float32, (self.task.num_outputs,), self.task.per_piece)
-        return kept | self.signals | ({ALIGNED: Column(np.float32)} if self.aligned else {})
+        return kept | dict(self.signals) | ({ALIGNED: Column(np.float32)} if self.aligned else {})
 
     @property
     def encodings(self) -> dict[str, dict[str, Any]]:
@@ -87,6 +98,16 @@ class StoreSpec:
         Raises:
             ConfigError: a setting that cannot be meant.
         """
+        return self._hidden_encoding() | self._attention_encoding()
+
+    def _attention_encoding(self) -> dict[str, dict[str, Any]]:
+        if not 0 <= self.attention_sample < self.seq_len:
+            raise ConfigError(f"--attention_sample={self.attention_sample}: an example has at most --seq_len="
+                              f"{self.seq_len} pieces; expected 1 to {self.seq_len - 1}, or 0 to keep all of them.")
+        sampled = self.attention_sample and ATTENTION in self.signals
+        return {ATTENTION: {"rows": self.attention_sample}} if sampled else {}
+
+    def _hidden_encoding(self) -> dict[str, dict[str, Any]]:
         if self.hidden_dtype not in HIDDEN_DTYPES:
             raise ConfigError(f"--hidden_dtype={self.hidden_dtype}: expected one of "
                               f"{', '.join(HIDDEN_DTYPES)}.")
@@ -108,8 +129,10 @@ class StoreSpec:
 
     @property
     def _shard_sentences(self) -> int:
+        rows = self._attention_encoding().get(ATTENTION, {}).get("rows", self.seq_len)
         piece = sum(int(np.prod(column.shape, dtype=np.int64)) * column.dtype.itemsize
-                    for column in self.columns.values() if column.per_piece)
+                    * (rows if name == ATTENTION else self.seq_len)
+                    for name, column in self.columns.items() if column.per_piece) // self.seq_len
         most = min(_PIECES_PER_SHARD, _BYTES_PER_SHARD // piece)
         return max(1, min(8192, most // self.seq_len))
 
@@ -136,7 +159,7 @@ class ShardWorkers(Protocol):
 
 
 #: Begins and ends the work of those who run a `ShardMaker`.
-Workforce = Callable[[ShardMaker], ContextManager[ShardWorkers]]
+Workforce = Callable[[ShardMaker], contextlib.AbstractContextManager[ShardWorkers]]
 
 
 class _ThisProcess:
@@ -159,13 +182,13 @@ class _ThisProcess:
             yield shard, *self._maker.rows(examples)
 
 
-def in_this_process(maker: ShardMaker) -> ContextManager[ShardWorkers]:
+def in_this_process(maker: ShardMaker) -> contextlib.AbstractContextManager[ShardWorkers]:
     """A `Workforce` of one."""
     return contextlib.nullcontext(_ThisProcess(maker))
 
 
 def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iterable[AnyExample]],
-                tokenizer, predictor: Callable[[], TeacherPredictor], teacher_tokenizer=None,
+                tokenizer: Any, predictor: Callable[[], TeacherPredictor], teacher_tokenizer: Any = None,
                 verify: bool = False, workforce: Workforce = in_this_process) -> pathlib.Path:
     """Writes the store below `root` and returns its folder; what is already there is kept.
 
