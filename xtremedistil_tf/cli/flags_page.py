@@ -13,9 +13,16 @@ import textwrap
 from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
-from xtremedistil_tf.config import (DistillationConfig, ExportConfig, ModelFineTuningConfig, PredictionConfig,
-                                    StudentFineTuningConfig, field_type)
+from xtremedistil_tf.config import (
+    DistillationConfig,
+    ExportConfig,
+    ModelFineTuningConfig,
+    PredictionConfig,
+    StudentFineTuningConfig,
+    field_type,
+)
 from xtremedistil_tf.config.store import StoreConfig
+from xtremedistil_tf.config.sweep import SweepConfig
 from xtremedistil_tf.server.config import ServeConfig
 
 _WIDTH = 120
@@ -59,6 +66,7 @@ COMMANDS = (
             PredictionConfig),
     Command("run_xtreme_distil_serve.py", "xtreme-distil-serve", "serve", ServeConfig),
     Command("run_xtreme_distil_store.py", "xtreme-distil-store", "store", StoreConfig),
+    Command("run_xtreme_distil_sweep.py", "xtreme-distil-sweep", "sweep", SweepConfig),
     Command("run_xtreme_distil_ft.py", "xtreme-distil-ft", "fine_tune_student", StudentFineTuningConfig),
     Command("run_model_ft.py", "xtreme-distil-model-ft", "fine_tune_model", ModelFineTuningConfig),
 )
@@ -69,16 +77,26 @@ def flags_page() -> str:
     return "\n".join([_INTRODUCTION, *(_section(command) for command in COMMANDS)])
 
 
+def _own_fields(config_class: type) -> list[dataclasses.Field[Any]]:
+    """The fields of a configuration that it has not from another one."""
+    inherited = {field.name for base in config_class.__mro__[1:] if dataclasses.is_dataclass(base)
+                 for field in dataclasses.fields(base)}
+    return [field for field in dataclasses.fields(config_class) if field.name not in inherited]
+
+
 def _section(command: Command) -> str:
     module = importlib.import_module(f"xtremedistil_tf.cli.{command.module}")
-    summary = module.__doc__.splitlines()[0]
+    summary = (module.__doc__ or "").splitlines()[0]
     same = next(other for other in COMMANDS if other.config_class is command.config_class)
     lines = [f"## {command.script}", "", *_wrapped(_escaped(summary)),
              f"Installed as `{command.installed}`.", ""]
     if same is not command:
         return "\n".join([*lines, f"Its flags are those of [{same.script}](#{_anchor(same.script)}).", ""])
-    groups: dict[str, list[dataclasses.Field]] = {}
-    for field in dataclasses.fields(command.config_class):
+    base = next((other for other in COMMANDS if other.config_class in command.config_class.__mro__[1:]), None)
+    if base:
+        lines += [f"It has all flags of [{base.script}](#{_anchor(base.script)}), and these:", ""]
+    groups: dict[str, list[dataclasses.Field[Any]]] = {}
+    for field in _own_fields(command.config_class):
         groups.setdefault(field.metadata["group"], []).append(field)
     for group, fields in groups.items():
         lines += [f"### {group}", ""]
@@ -88,13 +106,13 @@ def _section(command: Command) -> str:
     return "\n".join(lines)
 
 
-def _entry(config_class: type, field: dataclasses.Field) -> list[str]:
+def _entry(config_class: type, field: dataclasses.Field[Any]) -> list[str]:
     title = f"- **`--{field.name}`** ({'; '.join(_facts(config_class, field))})"
     text = _PAGE.sub(r"[\1](\1)", _escaped(field.metadata["help"]))
     return [f"{title}:", *_wrapped(text, "  ")]
 
 
-def _facts(config_class: type, field: dataclasses.Field) -> list[str]:
+def _facts(config_class: type, field: dataclasses.Field[Any]) -> list[str]:
     meta = field.metadata
     bounds = [f"{word} {meta[key]}" for key, word in (("minimum", "from"), ("maximum", "to"))
               if meta[key] is not None]

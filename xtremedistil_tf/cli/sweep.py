@@ -1,0 +1,42 @@
+"""Find the student that fits: try several sizes within a budget of latency or megabytes.
+
+Every size is first built with random weights, exported and measured: what is over the budget is never
+trained. The others are distilled from one teacher and one transfer store in rounds of successive halving: many
+for few epochs, the best by dev score, and all on the front of score and cost, for more. The last round is in
+full. Printed are all points, with the Pareto front numbered; <sweep_dir> receives sweep.md, sweep.json,
+pareto.svg and, for each point of the front, a flag file that makes it again. The same command goes on where an
+interrupted one stopped.
+
+  python run_xtreme_distil_sweep.py --flagfile=flags/quickstart.cfg --sweep_dir=sweep --max_latency_ms=2 \\
+    --sweep_embedding_size=50,100 --sweep_lstm_units=100,200,400
+  python run_xtreme_distil_sweep.py ... --dry_run    what each size costs, and how many runs there will be
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import signal
+import sys
+from typing import Any
+
+from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.main import run_command
+from xtremedistil_tf.config.sweep import SweepConfig
+
+
+def job(argv: list[str]) -> None:
+    config = parse_flags(SweepConfig, argv, __doc__)
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    signal.signal(signal.SIGTERM, _terminated)
+    from xtremedistil_tf.sweep.run import Sweep
+
+    Sweep(config, shlex.join(argv)).run()
+
+
+def _terminated(number: int, frame: Any) -> None:
+    sys.exit(128 + number)  # an exception, so that the run at work is ended too
+
+
+def main() -> None:
+    run_command(job)

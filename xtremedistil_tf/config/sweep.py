@@ -1,0 +1,129 @@
+"""What `run_xtreme_distil_sweep.py` does."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from xtremedistil_tf.config.distillation import DistillationConfig
+from xtremedistil_tf.config.export import QUANTIZATIONS, QUANTIZATIONS_OF, listed
+from xtremedistil_tf.config.fields import setting, validate_fields
+from xtremedistil_tf.config.prediction import LOCAL_FORMS
+from xtremedistil_tf.errors import ConfigError
+
+#: Kind of student -> the flags that list sizes of it, each with the flag of one run and its letter.
+SWEPT = {
+    "bilstm": {"sweep_embedding_size": ("embedding_size", "E"), "sweep_lstm_units": ("lstm_units", "H")},
+    "transformer": {"sweep_hidden_size": ("hidden_size", "D"),
+                    "sweep_num_hidden_layers": ("num_hidden_layers", "L")},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepConfig(DistillationConfig):
+    """Everything that decides a sweep: the settings that its runs have in common, and what is varied."""
+
+    dry_run: bool = setting("Run", False,
+        "Measure what each size costs untrained, print those within the budget and how many runs there will "
+        "be, and stop.")
+    sweep_dir: str = setting("Sweep", "", "Folder that receives the sweep. Default: <model_dir>/sweep.")
+    max_latency_ms: float = setting("Sweep", 0.0,
+        "Budget: most milliseconds for one example of --seq_len pieces on one thread, 0 for any.",
+        minimum=0.0)
+    max_megabytes: float = setting("Sweep", 0.0,
+        "Budget: most megabytes of the exported file on disk, 0 for any.", minimum=0.0)
+    sweep_embedding_size: str = setting("Sweep", "",
+        "BiLSTM students: values of --embedding_size to try, separated by commas.")
+    sweep_lstm_units: str = setting("Sweep", "",
+        "BiLSTM students: values of --lstm_units to try, separated by commas.")
+    sweep_hidden_size: str = setting("Sweep", "",
+        "Transformer students: values of --hidden_size to try, separated by commas.")
+    sweep_num_hidden_layers: str = setting("Sweep", "",
+        "Transformer students: values of --num_hidden_layers to try, separated by commas.")
+    sweep_format: str = setting("Sweep", "tflite", "Form of the student that is measured.", LOCAL_FORMS)
+    sweep_quantize: str = setting("Sweep", "none,int8",
+        "Quantizations to try, separated by commas; those that the form does not have are left out.")
+    sweep_rounds: int = setting("Sweep", 3,
+        "Rounds of successive halving: the last one trains in full, each one before it for --sweep_keep times "
+        "the epochs of the next.", minimum=1)
+    sweep_keep: float = setting("Sweep", 0.33,
+        "Share of the students of a round that goes on to the next. One that no other beats in both score and "
+        "cost always does.", minimum=0.01, maximum=1.0)
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self, "task")
+        if not (self.sweep_dir or self.model_dir):
+            validate_fields(self, "sweep_dir")
+        if not self.quantizations():
+            raise ConfigError(f"--sweep_format={self.sweep_format} is written in "
+                              f"{', '.join(_quantizations_of(self.sweep_format))}, but --sweep_quantize="
+                              f"{self.sweep_quantize} asks for none of these.")
+        kind = self._kind()
+        if self.student_type not in ("auto", kind):
+            raise ConfigError(f"--student_type={self.student_type}: --{self._given(kind)[0]} is for {kind} "
+                              "students. Leave one of them out.")
+        for name in SWEPT[kind]:
+            self._sizes(name)
+        self._check_heads()
+        self.shared().validate()
+
+    @property
+    def folder(self) -> str:
+        """Folder that receives the sweep."""
+        return self.sweep_dir or f"{self.model_dir}/sweep"
+
+    def shared(self) -> DistillationConfig:
+        """What all runs have in common, the teacher and the transfer store among it."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(DistillationConfig)}
+        return DistillationConfig(**own | {
+            "model_dir": f"{self.folder}/runs", "student_type": self._kind(), "dry_run": False,
+            "teacher_model_dir": self.teacher_model_dir or f"{self.folder}/teacher",
+            "transfer_store_dir": self.transfer_store_dir or f"{self.folder}/transfer"})
+
+    def swept(self) -> dict[str, list[int]]:
+        """Flag of one run -> its values to try, for the lists that are given."""
+        kind = self._kind()
+        return {SWEPT[kind][name][0]: self._sizes(name) for name in self._given(kind)}
+
+    def quantizations(self) -> list[str]:
+        """The asked ones that the form has."""
+        asked = listed(self.sweep_quantize)
+        for word in asked:
+            if word not in QUANTIZATIONS:
+                raise ConfigError(f"--sweep_quantize: {word!r} is none of {', '.join(QUANTIZATIONS)}.")
+        return [name for name in _quantizations_of(self.sweep_format) if name in asked]
+
+    def _kind(self) -> str:
+        given = [kind for kind in SWEPT if self._given(kind)]
+        names = [f"--{name}" for kind in given or SWEPT for name in self._given(kind) or SWEPT[kind]]
+        if not given:
+            raise ConfigError(f"nothing to try: give one or several of {', '.join(names)}, such as "
+                              "--sweep_lstm_units=100,200,400.")
+        if len(given) > 1:
+            raise ConfigError(f"{', '.join(names)}: the first are sizes of BiLSTM students, the last of "
+                              "transformer students. Sweep one kind at a time.")
+        return given[0]
+
+    def _given(self, kind: str) -> list[str]:
+        return [name for name in SWEPT[kind] if getattr(self, name)]
+
+    def _sizes(self, name: str) -> list[int]:
+        given = getattr(self, name)
+        words = listed(given)
+        for word in words or ([given] if given else []):
+            if not (word.isascii() and word.isdigit() and int(word) > 0):
+                raise ConfigError(f"--{name}={given}: {word!r} is not a whole number above 0. Expected "
+                                  "numbers separated by commas, such as 100,200.")
+        return list(dict.fromkeys(map(int, words)))
+
+    def _check_heads(self) -> None:
+        for width in self._sizes("sweep_hidden_size"):
+            heads = self.num_attention_heads or max(1, width // 32)
+            if width % heads:
+                raise ConfigError(f"--sweep_hidden_size: the {heads} attention heads of a student of width "
+                                  f"{width} do not divide it. Expected a multiple of 32, or "
+                                  "--num_attention_heads that divides all the widths.")
+
+
+def _quantizations_of(form: str) -> tuple[str, ...]:
+    return QUANTIZATIONS_OF.get(form, ("none",))

@@ -1,0 +1,30 @@
+"""A short run of a sweep: trains a student and prints its dev score. The test set is not read.
+
+  python -m xtremedistil_tf.sweep.trial --task=... --model_dir=...
+"""
+
+from __future__ import annotations
+
+import json
+
+from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
+from xtremedistil_tf.config import DistillationConfig
+
+
+def job(argv: list[str]) -> None:
+    """Prints `score` and `training_seconds` as the last line, in JSON."""
+    config = parse_flags(DistillationConfig, argv, __doc__)
+    prepare_tensorflow(trains=True)
+    import tf_keras
+
+    from xtremedistil_tf.jobs.distil import Pipeline
+
+    tf_keras.utils.set_random_seed(config.seed)
+    records = Pipeline(config).train().records
+    (score,) = records[-1].scores.values()
+    print(json.dumps({"score": score, "training_seconds": sum(record.seconds for record in records)}))
+
+
+if __name__ == "__main__":
+    run_command(job)
