@@ -10,6 +10,8 @@ import platform
 import re
 from typing import Any, Mapping, Sequence
 
+_AGREEMENT = "Agreement with the paper:"
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table; all columns but the first are numbers."""
@@ -20,6 +22,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 def percent(value: float | None) -> str:
     """A share of one as a percentage with two decimals."""
     return "-" if value is None else f"{100 * value:.2f}"
+
+
+def spread(scores: Mapping[str, Any], main: str = "f1") -> str:
+    """Mean and standard deviation over languages in percent, as the papers' tables have them; else the score."""
+    if f"mean_{main}" not in scores:
+        return percent(scores[main])
+    return f"{percent(scores[f'mean_{main}'])} ({100 * scores[f'std_{main}']:.1f})"
 
 
 def environment(versions: Mapping[str, str]) -> str:
@@ -34,6 +43,25 @@ def public_command(command: str) -> str:
     if data:
         command = command.replace(data, "$XTREMEDISTIL_DATA")
     return re.sub(r"(?<=[=,])/\S*?/?([^/\s,]+)(?=\s|,|$)", r"\1", command)
+
+
+def commands(lines: Sequence[str]) -> str:
+    """The section with the commands of a page's runs, each once."""
+    return "## Commands\n\n```sh\n" + "\n".join(f"python {public_command(line)}"
+                                                 for line in dict.fromkeys(lines)) + "\n```"
+
+
+def picture(out: pathlib.Path, text: str) -> str:
+    """The picture that lies beside a page under its name."""
+    return f"![{text}]({out.with_suffix('.svg').name})"
+
+
+def agreement(out: pathlib.Path, given: str = "") -> str:
+    """The line that says, by hand, how far a page agrees with the paper: `given`, else what the page has already."""
+    if not given and out.exists():
+        found = [line for line in out.read_text(encoding="utf-8").splitlines() if line.startswith(_AGREEMENT)]
+        given = found[0].removeprefix(_AGREEMENT) if found else ""
+    return f"{_AGREEMENT} {given.strip()}".rstrip()
 
 
 def write_page(out: pathlib.Path, parts: Sequence[str], figures: Any) -> None:

@@ -1,0 +1,120 @@
+"""Task folders that benchmarks build out of the real data sets: 40 languages, and classes with few labels each."""
+
+from __future__ import annotations
+
+import pathlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from xtremedistil_tf.atomic import atomic_directory, read_json
+from xtremedistil_tf.corpus import Example, TextExample, load_task, read_text
+from xtremedistil_tf.corpus.folder import TaskCorpus
+from xtremedistil_tf.errors import DataError
+
+#: Where a language's labels are taken from: the first of these that has it.
+_LABELLED = ("ner-wikiann", "ner-wikiann-mini", "ner-gold")
+
+
+def sources(data: pathlib.Path) -> dict[str, list[str]]:
+    """Language -> its folders below `data`, that of its labels first; languages without any are left out.
+
+    Raises:
+        DataError: `data` has no ner41.json.
+    """
+    listed = data / "ner41.json"
+    if not listed.exists():
+        raise DataError(f"{listed}: no such file; expected a map from each language to its folders.")
+    found = {}
+    for language, folders in read_json(listed).items():
+        labelled = [folder for name in _LABELLED for folder in folders if folder.split("/")[0] == name]
+        if labelled:
+            found[language] = [labelled[0], *(folder for folder in folders if folder != labelled[0])]
+    return found
+
+
+def build_languages(data: pathlib.Path, folder: pathlib.Path, languages: Mapping[str, Sequence[str]],
+                    limits: tuple[int, int, int], text: int) -> None:
+    """A folder `task` with train, dev and test of each language, and `unlabeled` with transfer text of each.
+
+    Args:
+        data: the folder of real data sets.
+        folder: to build, unless it is there.
+        languages: see `sources`.
+        limits: most train, dev and test sentences of a language.
+        text: most transfer sentences of a language: what training leaves of its labelled sentences, then sentences
+            of its other folders; without duplicates, and without those of train, dev and test.
+    """
+    if folder.exists():
+        return
+    with atomic_directory(folder) as part:
+        for language, folders in languages.items():
+            corpus = load_task(data / folders[0], max_train=limits[0], max_dev=limits[1], max_test=limits[2])
+            for split in ("train", "dev", "test"):
+                _write(part / "task" / language / f"{split}.tsv",
+                       (f"{' '.join(e.words)}\t{' '.join(e.tags)}" for e in getattr(corpus, split)))
+            lines = _unlabeled(data, corpus, folders[1:], text)
+            if lines:
+                _write(part / "unlabeled" / f"{language}.txt", lines)
+
+
+def _unlabeled(data: pathlib.Path, corpus: TaskCorpus, folders: Sequence[str], most: int) -> list[str]:
+    kept = {" ".join(example.words) for split in (corpus.train, corpus.dev, corpus.test) for example in split}
+    lines: dict[str, None] = {}
+    files = [file for folder in folders for file in sorted((data / folder).glob("train.*"))]
+    for examples in (corpus.surplus, *map(read_text, files)):
+        for line in _lines(examples):
+            if len(lines) == most:
+                return list(lines)
+            if line not in kept:
+                lines[line] = None
+    return list(lines)
+
+
+def _lines(examples: Iterable[Example]) -> Iterable[str]:
+    return (" ".join(example.words) for example in examples)
+
+
+def build_classes(source: pathlib.Path, folder: pathlib.Path, per_class: int, dev: int) -> None:
+    """A task folder whose training file begins with `per_class` examples of each class; the others follow.
+
+    A task without a test set gets its dev set as test set, and a dev set out of the end of its training set.
+
+    Args:
+        source: the task.
+        folder: to build, unless it is there.
+        per_class: examples of each class at the beginning.
+        dev: most dev examples.
+
+    Raises:
+        DataError: a class has fewer than `per_class` examples.
+    """
+    if folder.exists():
+        return
+    corpus = load_task(source, kind="classification")
+    train, held_out, test = corpus.train, corpus.dev, corpus.test
+    if not test:
+        train, held_out, test = train[:-dev], train[-dev:], held_out
+    first, rest = balanced(train, per_class)
+    count = Counter(example.label for example in first)
+    if few := [f"{label} ({count[label]})" for label in corpus.labels if count[label] < per_class]:
+        raise DataError(f"{source}: too few training examples of {', '.join(few)}; expected {per_class} of each class.")
+    with atomic_directory(folder) as part:
+        for name, examples in (("train", first + rest), ("dev", held_out[:dev]), ("test", test)):
+            _write(part / f"{name}.tsv", (f"{e.text}\t{e.label}" for e in examples))
+        _write(part / "labels.tsv", (f"{index}\t{label}" for index, label in enumerate(corpus.labels)))
+
+
+def balanced(examples: Iterable[TextExample], per_class: int) -> tuple[list[TextExample], list[TextExample]]:
+    """The first `per_class` examples of each class, and the others, both in their order."""
+    first: list[TextExample] = []
+    rest: list[TextExample] = []
+    count: Counter[object] = Counter()
+    for example in examples:
+        count[example.label] += 1
+        (first if count[example.label] <= per_class else rest).append(example)
+    return first, rest
+
+
+def _write(file: pathlib.Path, lines: Iterable[str]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
