@@ -15,7 +15,7 @@ import argparse
 import pathlib
 import random
 import sys
-from typing import Iterable
+from collections.abc import Iterable
 
 _DATA = pathlib.Path(__file__).resolve().parent
 # The script also runs in a checkout that is not installed.
@@ -119,8 +119,8 @@ def _write(path: pathlib.Path, lines: Iterable[str]) -> None:
 
 def _check_out(out: pathlib.Path) -> None:
     """The folder is replaced as a whole, so anything that is not an older sample must be left alone."""
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "labels.tsv").exists()
-                                               and (out / "unlabeled.txt").exists())):
+    older = all((out / name).exists() for name in ("labels.tsv", "unlabeled.txt"))
+    if out.exists() and not (out.is_dir() and (older or not any(out.iterdir()))):
         raise ConfigError(f"--out {out}: exists and is not a sample that this script wrote, expected a new "
                           "or empty folder. Name another folder.")
 

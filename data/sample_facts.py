@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Iterable
+from typing import Any
 
 import babel
 
@@ -104,7 +105,7 @@ def _zone_cities(locale: babel.Locale, skip: set[str]) -> dict[str, str]:
     zones = [zone for zone, names in babel.Locale("ru").time_zones.items() if "city" in names]
     cities = {}
     for zone in sorted(zones):
-        if zone in _NOT_CITIES or zone.startswith(_NOT_CITY_AREAS) and zone not in _CITIES_ALL_THE_SAME:
+        if zone in _NOT_CITIES or (zone.startswith(_NOT_CITY_AREAS) and zone not in _CITIES_ALL_THE_SAME):
             continue
         name = locale.time_zones.get(zone, {}).get("city")
         if name is None and latin:

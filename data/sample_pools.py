@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Iterable
+from collections.abc import Iterable
 
 from sample_facts import Facts
 from xtremedistil_tf.errors import DataError

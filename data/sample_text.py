@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import faker
 
@@ -116,9 +116,9 @@ class Filler:
         return kind, tokenize(name)
 
     def _person(self, slot: str) -> str:
-        woman = slot == "WOMAN" or slot not in ("MAN", "SURNAME") and self._rng.random() < 0.5
+        woman = slot == "WOMAN" or (slot not in ("MAN", "SURNAME") and self._rng.random() < 0.5)
         surname = self._rng.choice(self._names["surnames_women" if woman else "surnames_men"])
-        if slot == "SURNAME" or slot in ("PER", "ANY") and self._rng.random() < 0.12:
+        if slot == "SURNAME" or (slot in ("PER", "ANY") and self._rng.random() < 0.12):
             return surname[0].upper() + surname[1:]
         first = self._rng.choice(self._facts.women if woman else self._facts.men)
         if "two_surnames" in self._language.facts and self._rng.random() < 0.5:
@@ -126,7 +126,7 @@ class Filler:
         return f"{first} {surname}"
 
     def _place(self, slot: str) -> str:
-        if slot == "CITY" or slot != "COUNTRY" and self._rng.random() < 0.5:
+        if slot == "CITY" or (slot != "COUNTRY" and self._rng.random() < 0.5):
             return self._rng.choice(self._names["cities"])
         return self._rng.choice(self._names["countries"])
 

@@ -62,8 +62,7 @@ def tiny_tokenizer(tmp_path_factory):
     vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(pieces)]
     folder = tmp_path_factory.mktemp("tokenizer")
     (folder / "vocab.txt").write_text("\n".join(vocab), encoding="utf-8")
-    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=False)
-    return tokenizer
+    return BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=False)
 
 
 @pytest.fixture(scope="session")

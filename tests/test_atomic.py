@@ -10,11 +10,10 @@ from xtremedistil_tf.atomic import atomic_directory, atomic_file, read_json, rem
 def test_a_file_is_replaced_only_by_a_whole_one(tmp_path):
     target = tmp_path / "a.weights.h5"
     target.write_text("old")
-    with pytest.raises(RuntimeError):
-        with atomic_file(target) as part:
-            assert part.name.endswith("a.weights.h5") and part.parent == tmp_path
-            part.write_text("half")
-            raise RuntimeError
+    with pytest.raises(RuntimeError), atomic_file(target) as part:
+        assert part.name.endswith("a.weights.h5") and part.parent == tmp_path
+        part.write_text("half")
+        raise RuntimeError
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
     with atomic_file(target) as part:
         part.write_text("new")
@@ -26,9 +25,8 @@ def test_a_folder_is_replaced_only_by_a_whole_one(tmp_path):
     for content in ("1", "2"):
         with atomic_directory(target) as part:
             (part / content).write_text(content)
-    with pytest.raises(RuntimeError):
-        with atomic_directory(target) as part:
-            raise RuntimeError
+    with pytest.raises(RuntimeError), atomic_directory(target) as part:
+        raise RuntimeError
     assert [f.name for f in target.iterdir()] == ["2"] and list(tmp_path.iterdir()) == [target]
 
 

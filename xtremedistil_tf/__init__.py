@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -39,7 +40,7 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'xtremedistil_tf' has no attribute {name!r}")
     return getattr(importlib.import_module(f"xtremedistil_tf.{_HOMES[name]}"), name)

@@ -8,11 +8,12 @@ import os
 import pathlib
 import shutil
 import tempfile
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
-def atomic_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Yields a temporary path in the target's folder; on success it is renamed to `path`.
 
     The temporary name keeps the target's suffixes, which some writers dispatch on.
@@ -29,7 +30,7 @@ def atomic_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+def atomic_directory(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Yields a temporary directory; on success it takes the place of `path`."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,19 +52,19 @@ def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def remove_leftovers(folder: str | os.PathLike) -> None:
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
     """Deletes what writers that were killed left in `folder`."""
     for pattern in (".part-*", ".old-*"):
         for leftover in pathlib.Path(folder).glob(pattern):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
-def write_json(path: str | os.PathLike, value: Any) -> None:
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
     with atomic_file(path) as part:
         part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: str | os.PathLike) -> Any:
+def read_json(path: str | os.PathLike[str]) -> Any:
     return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
 
 

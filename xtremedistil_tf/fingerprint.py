@@ -6,7 +6,8 @@ import dataclasses
 import hashlib
 import json
 import os
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 _CHUNK = 1 << 20
 _LABELS = frozenset({"tags", "label", "answers"})
@@ -18,7 +19,7 @@ def fingerprint(value: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def file_fingerprint(path: str | os.PathLike) -> str:
+def file_fingerprint(path: str | os.PathLike[str]) -> str:
     """16 hex digits over the bytes of a file."""
     digest = hashlib.blake2b(digest_size=8)
     with open(path, "rb") as handle:

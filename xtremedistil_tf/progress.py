@@ -15,7 +15,7 @@ _LOG_SECONDS = 20
 class _LoggedBar(tqdm):
     """Where no terminal shows a bar: a line in the log every 20 seconds."""
 
-    def display(self, msg=None, pos=None):
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
         if 0 < self.n < self.total:
             log.info("%s", msg or self)
 

@@ -33,7 +33,8 @@ def test_an_epoch_is_a_permutation_and_a_function_of_seed_and_number(count, batc
     assert sorted(np.concatenate(batches).tolist()) == indices.tolist()
     assert len(batches) == plan.batches_per_epoch
     assert max(map(len, batches)) <= batch_size
-    assert all(np.array_equal(a, b) for a, b in zip(batches, BatchPlan(lengths, indices, batch_size, seed).epoch(epoch)))
+    again = BatchPlan(lengths, indices, batch_size, seed).epoch(epoch)
+    assert all(np.array_equal(a, b) for a, b in zip(batches, again))
 
 
 def test_epochs_and_seeds_differ():

@@ -37,11 +37,22 @@ def test_scripts_and_modules_belong_together(command):
     assert f"parse_flags({command.config_class.__name__}," in cli
 
 
+def section_of(script):
+    return flags_page().split(f"## {script}\n")[1].split("\n## ")[0]
+
+
+def entries_of(script):
+    return re.findall(r"^- \*\*`--(\w+)`\*\*", section_of(script), re.MULTILINE)
+
+
 @pytest.mark.parametrize("command", {c.config_class: c for c in reversed(COMMANDS)}.values(),
                          ids=lambda command: command.module)
 def test_every_flag_has_its_entry(command):
-    section = flags_page().split(f"## {command.script}\n")[1].split("\n## ")[0]
-    entries = re.findall(r"^- \*\*`--(\w+)`\*\*", section, re.MULTILINE)
+    entries = entries_of(command.script)
+    for base in COMMANDS:
+        if base.config_class in command.config_class.__mro__[1:]:  # named instead of being repeated
+            assert f"all flags of [{base.script}]" in section_of(command.script)
+            entries += entries_of(base.script)
     assert sorted(entries) == sorted(field.name for field in dataclasses.fields(command.config_class))
 
 

@@ -12,8 +12,7 @@ import sys
 import pytest
 
 from xtremedistil_tf.cli.flags import parse_flags
-from xtremedistil_tf.config import (DistillationConfig, ModelFineTuningConfig, PredictionConfig,
-                                    StudentFineTuningConfig)
+from xtremedistil_tf.config import DistillationConfig, ModelFineTuningConfig, PredictionConfig, StudentFineTuningConfig
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -188,9 +188,9 @@ def test_no_cluster_is_one_message(monkeypatch):
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(ConfigError, match="--ray_address=auto: cannot connect .*Ray instance. Please"):
-        with connected("auto"):
-            pass
+    message = "--ray_address=auto: cannot connect .*Ray instance. Please"
+    with pytest.raises(ConfigError, match=message), connected("auto"):
+        pass
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "head", "ray://head:10001"])
@@ -198,20 +198,18 @@ def test_an_address_where_nobody_answers_is_refused_at_once(monkeypatch, address
     import ray
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    with pytest.raises(ConfigError, match=f"--ray_address={address}: cannot connect .*host:port of its head"):
-        with connected(address):
-            pass
+    message = f"--ray_address={address}: cannot connect .*host:port of its head"
+    with pytest.raises(ConfigError, match=message), connected(address):
+        pass
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"xtremedistil-tf\[ray\]"):
-        with RayWorkforce()(None):
-            pass
+    with pytest.raises(MissingExtraError, match=r"xtremedistil-tf\[ray\]"), RayWorkforce()(None):
+        pass
 
 
 def test_what_cannot_be_sent_is_refused(tmp_path):
     maker = writer.ShardMaker(tmp_path, None, None, threading.Lock(), None, None)
-    with pytest.raises(ConfigError, match="cannot be sent to Ray workers"):
-        with RayWorkforce()(maker):
-            pass
+    with pytest.raises(ConfigError, match="cannot be sent to Ray workers"), RayWorkforce()(maker):
+        pass

@@ -43,7 +43,8 @@ def test_round_trip_of_pairs(tmp_path_factory, rows):
 def test_labels_are_names_or_their_indices(write):
     path = write("t.tsv", "good\t1\nbad\tneg\n\"quoted\"\t0\n")
     read = read_classified(path, labels=["neg", "pos"])
-    assert read == [TextExample("good", None, "pos", None, str(path), 1), TextExample("bad", None, "neg", None, str(path), 2),
+    assert read == [TextExample("good", None, "pos", None, str(path), 1),
+                    TextExample("bad", None, "neg", None, str(path), 2),
                     TextExample('"quoted"', None, "neg", None, str(path), 3)]
 
 
@@ -70,7 +71,8 @@ def test_faults_name_file_line_value_and_remedy(write, content, pairs, options, 
 
 @pytest.mark.parametrize("line, message", [
     ("[1]", "expected an object"), ("{", "not JSON"), ('{"text": 3, "label": "a"}', "expected a string"),
-    ('{"text": "x"}', "no key label"), ('{"label": "x"}', "no key text"), (r'{"text": "\ud800", "label": "a"}', "surrogate"),
+    ('{"text": "x"}', "no key label"), ('{"label": "x"}', "no key text"),
+    (r'{"text": "\ud800", "label": "a"}', "surrogate"),
     ('{"text": "x", "label": [1]}', "expected a text or a number"),
 ])
 def test_faults_of_json_lines(write, line, message):
@@ -85,7 +87,7 @@ def test_many_faults_are_counted(write):
 
 def test_unlabelled_texts(write):
     write("text/de.txt", "eins zwei\n\ndrei\n")
-    write("text/fr.txt.xz", lzma.compress("un\n".encode()))
+    write("text/fr.txt.xz", lzma.compress(b"un\n"))
     texts = list(read_unlabeled(str(write("text/x.md", "").parent), "classification"))
     assert [(e.text, e.language) for e in texts] == [("eins zwei", "de"), ("drei", "de"), ("un", "fr")]
     labelled = write("t.tsv", "a\tb\t1\nc\td\n")

@@ -82,7 +82,7 @@ ROW = st.tuples(TOKEN.filter(lambda t: not t.startswith(("-DOCSTART-", "\ufeff")
        separator=st.sampled_from(["\t", " "]))
 def test_what_is_written_is_read(tmp_path_factory, sentences, separator):
     # A token of two letters first, so that no prefix is common to all tokens.
-    sentences = [[("ab", "O")]] + sentences
+    sentences = [[("ab", "O")], *sentences]
     text = "\n\n".join("\n".join(word + separator + tag for word, tag in rows) for rows in sentences)
     found = read(tmp_path_factory.mktemp("conll"), text)
     assert [(words.split(" "), tags.split(" ")) for words, tags, _, _ in found] == [

@@ -15,14 +15,15 @@ FILES = {
              "dev": "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n0\t7\t8\tone\ttwo\n"},
     "QQP": {"train": "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n1\t2\t3\ta?\tb?\t1\n4\tbroken\n",
             "dev": "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n1\t2\t3\ta?\tb?\t0\n"},
-    "STS-B": {split: "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore\n"
-                     "0\tg\tf\ty\t1\ts\ts\tone\ttwo\t2.500\n" for split in ("train", "dev")},
+    "STS-B": dict.fromkeys(
+        ("train", "dev"), "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore\n"
+                          "0\tg\tf\ty\t1\ts\ts\tone\ttwo\t2.500\n"),
     "MNLI": {"train": MNLI + "0\t1\t2\tg\t-\t-\t-\t-\tp\th\tneutral\tneutral\n",
              "dev_matched": MNLI + "0\t1\t2\tg\t-\t-\t-\t-\tp\tm\tentailment\tentailment\n",
              "dev_mismatched": MNLI + "0\t1\t2\tg\t-\t-\t-\t-\tp\tmm\tcontradiction\tcontradiction\n"},
-    "QNLI": {split: "index\tquestion\tsentence\tlabel\n0\tq?\ts\tnot_entailment\n" for split in ("train", "dev")},
-    "RTE": {split: "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tentailment\n" for split in ("train", "dev")},
-    "WNLI": {split: "index\tsentence1\tsentence2\tlabel\n0\ta\tb\t1\n" for split in ("train", "dev")},
+    "QNLI": dict.fromkeys(("train", "dev"), "index\tquestion\tsentence\tlabel\n0\tq?\ts\tnot_entailment\n"),
+    "RTE": dict.fromkeys(("train", "dev"), "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tentailment\n"),
+    "WNLI": dict.fromkeys(("train", "dev"), "index\tsentence1\tsentence2\tlabel\n0\ta\tb\t1\n"),
 }
 EXPECTED = {
     "CoLA": ("A good one.", None, "acceptable"), "SST-2": ('nice "film', None, "positive"),

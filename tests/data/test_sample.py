@@ -64,7 +64,7 @@ def surnames(pairs):
 
 def test_counts():
     assert len(LANGUAGES) >= 8
-    assert LANGUAGES == sorted(path.stem for path in (DATA / "patterns").glob("*.txt"))
+    assert sorted(path.stem for path in (DATA / "patterns").glob("*.txt")) == LANGUAGES
     totals = {split: len(all_pairs(split)) for split in SPLITS}
     assert totals == {"train": pytest.approx(2000, rel=0.05), "dev": pytest.approx(500, rel=0.05),
                       "test": pytest.approx(1000, rel=0.05)}
@@ -92,7 +92,7 @@ def test_tags_are_valid_iob2(language, split):
     used = set()
     for tokens, tags in read(language, split):
         assert len(tokens) == len(tags) and all(token and not re.search(r"\s", token) for token in tokens)
-        for before, tag in zip(["O"] + tags, tags):
+        for before, tag in zip(["O", *tags], tags):
             assert tag in TAGS
             if tag.startswith("I-"):
                 assert before[2:] == tag[2:], (tokens, tags)
@@ -163,7 +163,7 @@ def test_the_generator_gives_the_committed_files(tmp_path):
                    env={**os.environ, "PYTHONHASHSEED": "7"})
     files = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(SAMPLE) for path in SAMPLE.rglob("*") if path.is_file())
-    match, differ, missing = filecmp.cmpfiles(SAMPLE, out, map(str, files), shallow=False)
+    _, differ, missing = filecmp.cmpfiles(SAMPLE, out, map(str, files), shallow=False)
     assert (differ, missing) == ([], [])
 
 

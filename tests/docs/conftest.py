@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
-from typing import Callable
+from collections.abc import Callable
 
 import pytest
 
@@ -47,7 +47,7 @@ def _blocks(page: pathlib.Path) -> list[Block]:
         elif line.startswith("```"):
             number = lines.index("```", start + 1)
             mark = _MARK.fullmatch(lines[start - 1]) if start else None
-            found.append(Block(start + 1, line[3:].strip(), mark[1] if mark else "", mark and mark[2] or "",
+            found.append(Block(start + 1, line[3:].strip(), mark[1] if mark else "", (mark and mark[2]) or "",
                                "\n".join(lines[start + 1:number])))
         number += 1
     return found

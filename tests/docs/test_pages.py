@@ -107,7 +107,7 @@ def test_every_command_is_accepted(page, blocks_of, monkeypatch):
     monkeypatch.chdir(ROOT)  # flag files are named from there
     for text in code_of(page, blocks_of(page)):
         for command, words in commands_in(text):
-            wrong = {word for word in _FLAG.findall(" ".join(words))} - flags_of(command.config_class)
+            wrong = set(_FLAG.findall(" ".join(words))) - flags_of(command.config_class)
             assert not wrong, f"{command.script} has no {wrong}"
             if "..." in words or "--help" in words:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import types
 
 import pytest
@@ -48,7 +49,7 @@ def test_classes_are_spread_evenly_over_all_that_differ():
     found = disagreements(task("classification"), examples, teacher, student)
     assert (found["examples"], found["differ"], len(found["shown"])) == (400, 200, SHOWN)
     places = [int(row["text"][1:]) for row in found["shown"]]
-    assert all(place % 2 for place in places) and {b - a for a, b in zip(places, places[1:])} == {20}
+    assert all(place % 2 for place in places) and {b - a for a, b in itertools.pairwise(places)} == {20}
     assert found["shown"][0] == {"text": f"t{places[0]}", "pair": "p", "gold": "yes", "teacher": "yes",
                                  "student": "no"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html.parser
+import itertools
 import re
 import shutil
 import subprocess
@@ -233,6 +234,6 @@ def test_a_large_run_is_a_small_page(tmp_path):
     drawn = [e.find("title").text for e in figure.iter("circle") if e.get("class") == "point train"]
     epochs = [int(re.match(r"epoch (\d+)", title).group(1)) for title in drawn]
     assert len(epochs) <= 82 and {1, 12, 500} <= set(epochs)  # the first, the best and the last among them
-    assert max(b - a for a, b in zip(epochs, epochs[1:])) <= 7
+    assert max(b - a for a, b in itertools.pairwise(epochs)) <= 7
     caption = "".join(figure.find("figcaption").itertext())
     assert "best epoch 12 of 500" in caption and "one epoch in 7" in caption

@@ -61,7 +61,8 @@ def test_exports():
 
 @pytest.fixture
 def card(tmp_path):
-    config = {"task": "data/ner", "transfer_file": "/a/b/text.txt.gz,more.txt", "pt_teacher_checkpoint": "bert|base", "seq_len": 32}
+    config = {"task": "data/ner", "transfer_file": "/a/b/text.txt.gz,more.txt", "pt_teacher_checkpoint": "bert|base",
+              "seq_len": 32}
     write_model_card(tmp_path, measured(exports=EXPORTS), TaggingTask(["O", "B-LOC"]), config, "apache-2.0")
     return (tmp_path / "README.md").read_text(encoding="utf-8")
 

@@ -80,7 +80,7 @@ def assert_alike(found, wanted):
         assert len(found) == len(wanted)
         for pair in zip(found, wanted):
             assert_alike(*pair)
-    elif isinstance(wanted, float) or isinstance(wanted, list) and wanted and isinstance(wanted[0], float):
+    elif isinstance(wanted, float) or (isinstance(wanted, list) and wanted and isinstance(wanted[0], float)):
         np.testing.assert_allclose(found, wanted, atol=1e-5)
     else:
         assert found == wanted
@@ -102,7 +102,7 @@ def test_the_saved_model_and_the_keras_student_answer_alike(model_dir, without_e
     rows = [dict(zip(columns, row)) for row in zip(*columns.values())]
     for request in ({"inputs": columns}, {"instances": rows}):
         assert_alike(ask(saved, request), ask(keras, request))
-    nothing = {"inputs": dict.fromkeys(names, [])}
+    nothing = {"inputs": {name: [] for name in names}}
     assert_alike(ask(saved, nothing), ask(keras, nothing))
 
 

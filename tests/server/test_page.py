@@ -53,7 +53,7 @@ class Shown(html.parser.HTMLParser):
         self._inside &= tag != "section"
 
     def texts(self, tag, name=""):
-        return [text for found, css, text in self.elements if found == tag and name in css.split() + [""]]
+        return [text for found, css, text in self.elements if found == tag and name in [*css.split(), ""]]
 
 
 def shown(server, profile, **query) -> Shown:

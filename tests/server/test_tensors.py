@@ -7,7 +7,8 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from xtremedistil_tf.server.errors import RequestError
 from xtremedistil_tf.server.model import Signature, Spec

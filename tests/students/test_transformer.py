@@ -301,7 +301,7 @@ def test_the_longest_input_is_as_long_as_max_length_says():
         assert student.max_length == positions // 4 * 4
         ids = tf.fill((1, positions), 5)
         student({"input_ids": ids, "attention_mask": tf.ones_like(ids)})
-        with pytest.raises(Exception):
+        with pytest.raises(tf.errors.InvalidArgumentError):
             ids = tf.fill((1, positions + 1), 5)
             student({"input_ids": ids, "attention_mask": tf.ones_like(ids)})
 

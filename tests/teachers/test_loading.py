@@ -186,7 +186,7 @@ def test_a_fine_tuned_head_is_kept_where_it_fits(tmp_path, layout):
     kept = load_classifier(str(tmp_path), TASK, seed=0)
     np.testing.assert_allclose(kept(IDS, attention_mask=MASK).logits, model(IDS, attention_mask=MASK).logits,
                                atol=1e-5)
-    new = load_classifier(str(tmp_path), TaggingTask(TASK.labels + ["B-LOC", "I-LOC"]), seed=0)
+    new = load_classifier(str(tmp_path), TaggingTask([*TASK.labels, "B-LOC", "I-LOC"]), seed=0)
     assert new.classifier.kernel.shape == (16, 5)
     np.testing.assert_allclose(encoder_states(new)[-1], encoder_states(model)[-1], atol=1e-5)
 

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 import transformers
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from xtremedistil_tf.errors import ConfigError, ModelLoadError

@@ -15,7 +15,7 @@ def table():
 
 
 def test_equals_the_truncated_svd(table):
-    u, s, vt = np.linalg.svd(table, full_matrices=False)
+    u, s, _ = np.linalg.svd(table, full_matrices=False)
     reduced = reduce_embeddings(table, 6)
     expected = u[:, :6] * s[:6]
     signs = np.sign((expected * reduced.table).sum(0))

@@ -13,8 +13,7 @@ from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
-from xtremedistil_tf.tokenization.alignment import (PieceSpans, aligned_ends, aligned_pieces,
-                                                    aligned_words, row_spans)
+from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_ends, aligned_pieces, aligned_words, row_spans
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzéßжя北京かα"
 COMMON = ["Anna", "straße", "北京へ", "ﬁne", "㎏", "É", "e\u0301", "don't", "Жя", "a\u200db", "\u00ad",

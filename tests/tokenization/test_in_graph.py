@@ -11,7 +11,8 @@ import unicodedata
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 from tokenizers.models import BPE, WordPiece
 from tokenizers.normalizers import NFC, BertNormalizer
@@ -96,7 +97,7 @@ def whole_in_graph(tokenizer):
 def expected(tokenizer, texts: list[str]) -> dict[str, list]:
     words = [text.split() for text in texts]
     result = {"words": [[word.encode() for word in row] for row in words], "pieces": []}
-    for row, text_words in enumerate(words):
+    for text_words in words:
         encoded = tokenizer(text_words, is_split_into_words=True, add_special_tokens=False)
         pieces = [[] for _ in text_words]
         for number, word in zip(encoded["input_ids"], encoded.word_ids()):
@@ -110,7 +111,7 @@ def as_lists(value):
     if not isinstance(value, tf.RaggedTensor):
         return value.numpy().tolist()
     inner, splits = as_lists(value.values), value.row_splits.numpy().tolist()
-    return [inner[begin:end] for begin, end in zip(splits, splits[1:])]
+    return [inner[begin:end] for begin, end in itertools.pairwise(splits)]
 
 
 def assert_equal_to_hugging_face(both, texts: list[str]) -> None:
@@ -154,11 +155,10 @@ def test_many_texts_in_one_batch(both):
 
 def test_empty_batch(both):
     found = both[1](tf.constant([], tf.string))
-    assert {key: value.to_list() for key, value in found.items()} == dict.fromkeys(
-        ["words", "pieces", "starts", "ends"], [])
+    assert {key: value.to_list() for key, value in found.items()} == {
+        "words": [], "pieces": [], "starts": [], "ends": []}
     found = both[2](tf.constant([], tf.string))
-    assert {key: found[key].to_list() for key in ("pieces", "starts", "ends")} == dict.fromkeys(
-        ["pieces", "starts", "ends"], [])
+    assert [found[key].to_list() for key in ("pieces", "starts", "ends")] == [[], [], []]
 
 
 @given(st.lists(st.text(max_size=60), max_size=4))

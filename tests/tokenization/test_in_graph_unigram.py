@@ -13,11 +13,18 @@ import unicodedata
 import pytest
 import sentencepiece
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE, Unigram
-from transformers import (AddedToken, AlbertTokenizerFast, DebertaV2TokenizerFast, PreTrainedTokenizerFast,
-                          T5TokenizerFast, XLMRobertaTokenizerFast)
+from transformers import (
+    AddedToken,
+    AlbertTokenizerFast,
+    DebertaV2TokenizerFast,
+    PreTrainedTokenizerFast,
+    T5TokenizerFast,
+    XLMRobertaTokenizerFast,
+)
 
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.tokenization.in_graph_unigram import InGraphUnigram
@@ -108,7 +115,7 @@ def as_lists(value):
     if not isinstance(value, tf.RaggedTensor):
         return value.numpy().tolist()
     inner, splits = as_lists(value.values), value.row_splits.numpy().tolist()
-    return [inner[begin:end] for begin, end in zip(splits, splits[1:])]
+    return [inner[begin:end] for begin, end in itertools.pairwise(splits)]
 
 
 def assert_equal_to_hugging_face(both, texts: list[str], given: list[bytes] | None = None) -> None:

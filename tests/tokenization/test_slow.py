@@ -97,7 +97,7 @@ def test_tasks_take_it(slow):
 
 def test_questions_are_refused_with_a_reason(slow):
     with pytest.raises(ModelLoadError, match="Question answering needs a fast tokenizer"):
-        SlowTokenizer(slow)(["new york"]).encodings[0].offsets
+        _ = SlowTokenizer(slow)(["new york"]).encodings[0].offsets
 
 
 def test_all_else_is_the_tokenizers_own(slow, tmp_path):

@@ -84,7 +84,7 @@ def test_uncased_takes_upper_for_lower_case(kind):
 
 def test_rare_characters_give_way(kind):
     characters = [chr(number) for number in range(0x4E00, 0x4E00 + 400)]
-    texts = corpus() + [" ".join(characters)]
+    texts = [*corpus(), " ".join(characters)]
     tokenizer = train_tokenizer(texts, 300, kind)
     assert len(tokenizer) == 300
     frequent = tokenizer([text for text in corpus() if "é" not in text])["input_ids"]

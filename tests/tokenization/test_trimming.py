@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import (AlbertTokenizerFast, AutoTokenizer, BertTokenizerFast, DebertaV2TokenizerFast,
-                          PreTrainedTokenizerFast, RobertaTokenizerFast, XLMRobertaTokenizerFast)
+from transformers import (
+    AlbertTokenizerFast,
+    AutoTokenizer,
+    BertTokenizerFast,
+    DebertaV2TokenizerFast,
+    PreTrainedTokenizerFast,
+    RobertaTokenizerFast,
+    XLMRobertaTokenizerFast,
+)
 
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece

@@ -34,8 +34,9 @@ def test_alignment_equals_the_tokenizers_own(tokenizer):
 
 def test_special_tokens_wrap_as_the_tokenizer_does(tokenizer):
     special = SpecialTokens.of(tokenizer)
-    (encoded,) = encode_words(tokenizer, [["paris", "anna"]])
-    assert special.wrap(encoded.ids).tolist() == tokenizer([["paris", "anna"]], is_split_into_words=True)["input_ids"][0]
+    words = [["paris", "anna"]]
+    (encoded,) = encode_words(tokenizer, words)
+    assert special.wrap(encoded.ids).tolist() == tokenizer(words, is_split_into_words=True)["input_ids"][0]
     assert special.wrap(np.array([1, 2]), fill=0).tolist() == [0, 1, 2, 0]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +27,8 @@ def padded_batches(source: FeatureSource, batches: Sequence[np.ndarray], pad_id:
     return stream(lambda: (pad_batch(source, indices, pad_id) for indices in batches), batch_spec(source))
 
 
-def stream(generate: Callable[[], Iterable[Any]], spec: Mapping | tuple, ahead: int = 4) -> tf.data.Dataset:
+def stream(generate: Callable[[], Iterable[Any]], spec: Mapping[str, Any] | tuple[Any, ...],
+           ahead: int = 4) -> tf.data.Dataset:
     """A prefetching dataset over a Python generator of ready batches.
 
     Autotuning is off: in TensorFlow 2.21 destroying an autotuned iterator waits for a timer that

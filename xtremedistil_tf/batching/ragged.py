@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, Mapping, Protocol, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 #: Batches are padded to a multiple of so many pieces, so that fewer shapes occur.
 PADDED_TO = 4
@@ -26,8 +28,10 @@ class Column:
     shape: tuple[int, ...] = ()
     per_piece: bool = True
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "dtype", np.dtype(self.dtype))
+    def __init__(self, dtype: npt.DTypeLike, shape: tuple[int, ...] = (), per_piece: bool = True):
+        # Written out because what `np.dtype` takes is wider than what it gives.
+        for name, value in (("dtype", np.dtype(dtype)), ("shape", shape), ("per_piece", per_piece)):
+            object.__setattr__(self, name, value)
 
 
 class FeatureSource(Protocol):
@@ -64,7 +68,7 @@ class RaggedFeatures:
         """Joins rows; the first column must be one per piece and gives the lengths."""
         lengths = [len(row[next(iter(columns))]) for row in rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        join = {True: np.concatenate, False: np.stack}
+        join: dict[bool, Callable[..., np.ndarray]] = {True: np.concatenate, False: np.stack}
         data = {name: join[column.per_piece]([np.asarray(row[name]) for row in rows]).astype(column.dtype)
                 if rows else np.zeros((0, *column.shape), column.dtype) for name, column in columns.items()}
         return cls(data, offsets, dict(columns))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import sys
 import textwrap
-from typing import Any, Sequence, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from absl import flags
 
@@ -16,7 +17,16 @@ _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEF
            bool: flags.DEFINE_boolean}
 # The original lets one leave out the value of these, which then means their default.
 _VALUE_OPTIONAL = ("opt_policy", "pt_student_checkpoint")
-Config = TypeVar("Config")
+
+
+class _Settings(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that is not allowed."""
+
+
+Config = TypeVar("Config", bound=_Settings)
 
 
 def parse_flags(config_class: type[Config], argv: Sequence[str], description: str) -> Config:
@@ -66,14 +76,14 @@ def help_text(config_class: type, description: str) -> str:
     return "\n".join(lines)
 
 
-def _group_order(config_class: type):
+def _group_order(config_class: type) -> Callable[[dataclasses.Field[Any]], int]:
     order: dict[str, int] = {}
     for field in dataclasses.fields(config_class):
         order.setdefault(field.metadata["group"], len(order))
     return lambda field: order[field.metadata["group"]]
 
 
-def _kind(config_class: type, field: dataclasses.Field) -> str:
+def _kind(config_class: type, field: dataclasses.Field[Any]) -> str:
     return "|".join(field.metadata["choices"] or ()) or field_type(config_class, field.name).__name__
 
 

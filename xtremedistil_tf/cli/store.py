@@ -13,11 +13,15 @@ from __future__ import annotations
 
 import logging
 import pathlib
+from typing import TYPE_CHECKING
 
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.cli.main import run_command
 from xtremedistil_tf.config.store import StoreConfig
 from xtremedistil_tf.errors import TransferStoreError
+
+if TYPE_CHECKING:
+    from xtremedistil_tf.transfer.verify import Verification
 
 _SHOWN = 10
 
@@ -64,7 +68,7 @@ def _verify(config: StoreConfig) -> None:
         raise TransferStoreError(f"{store}: the store is unfinished; run the command that writes it again.")
 
 
-def _unchecked(found) -> str:
+def _unchecked(found: Verification) -> str:
     if not found.unchecked:
         return ""
     return (f", {len(found.unchecked)} of them without checksums (another program wrote them, or an earlier "

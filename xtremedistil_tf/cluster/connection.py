@@ -7,7 +7,7 @@ import importlib.util
 import logging
 import os
 import socket
-from typing import Iterator
+from collections.abc import Iterator
 
 from xtremedistil_tf.errors import ConfigError, MissingExtraError
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import collections
 import dataclasses
 import logging
-from typing import Any, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from xtremedistil_tf.errors import TransferStoreError, XtremeDistilError
 
@@ -33,7 +34,7 @@ class Job:
 
     name: str
     method: str
-    args: tuple
+    args: tuple[Any, ...]
 
 
 @dataclasses.dataclass
@@ -75,7 +76,9 @@ class WorkerPool:
             TransferStoreError: a job lost three workers, or workers are lost as they start.
             XtremeDistilError, OSError, RayTaskError: what a job raised.
         """
-        coming, again, losses = iter(jobs), collections.deque(), collections.Counter()
+        coming = iter(jobs)
+        again: collections.deque[Job] = collections.deque()
+        losses: collections.Counter[str] = collections.Counter()
         job = next(coming, None)
         while job or self._busy:
             if job and self._idle:

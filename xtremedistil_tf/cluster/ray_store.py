@@ -15,7 +15,8 @@ import os
 import pathlib
 import pickle
 import time
-from typing import TYPE_CHECKING, Any, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.atomic import remove_leftovers
 from xtremedistil_tf.cluster.connection import connected, require_ray
@@ -135,7 +136,7 @@ def _pickled(maker: ShardMaker) -> bytes:
                           "--ray_address, or choose a teacher with a fast tokenizer.") from error
 
 
-def _new_actor(share: Share, maker: Any):
+def _new_actor(share: Share, maker: Any) -> Any:
     """Asks Ray for a worker; a lost one is replaced by the pool, which counts."""
     import ray
 

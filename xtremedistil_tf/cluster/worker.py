@@ -10,7 +10,8 @@ import os
 import pathlib
 import pickle
 import socket
-from typing import TYPE_CHECKING, Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.errors import ModelLoadError, TransferStoreError, XtremeDistilError
 

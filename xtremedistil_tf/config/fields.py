@@ -12,8 +12,8 @@ POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 TASK_KINDS = ("auto", "tagging", "classification", "regression", "question_answering")
 
 
-def setting(group: str, default: Any, help: str, choices: tuple[str, ...] | None = None, minimum=None,
-            maximum=None):
+def setting(group: str, default: Any, help: str, choices: tuple[str, ...] | None = None,
+            minimum: float | None = None, maximum: float | None = None) -> Any:
     """A dataclass field with what a flag needs: its group in the help, help text, choices and bounds."""
     return dataclasses.field(default=default, metadata={
         "group": group, "help": help, "choices": choices, "minimum": minimum, "maximum": maximum})
@@ -30,10 +30,11 @@ def validate_fields(config: Any, *required: str) -> None:
 
 def field_type(config_class: type, name: str) -> type:
     """The Python type of a field: str, int, float or bool."""
-    return typing.get_type_hints(config_class)[name]
+    found: type = typing.get_type_hints(config_class)[name]
+    return found
 
 
-def check_value(field: dataclasses.Field, value: Any) -> None:
+def check_value(field: dataclasses.Field[Any], value: Any) -> None:
     """Raises ConfigError where a value is outside its field's choices or bounds."""
     meta = field.metadata
     if meta["choices"] and value not in meta["choices"]:
@@ -45,4 +46,5 @@ def check_value(field: dataclasses.Field, value: Any) -> None:
 
 def help_of(config_class: type, name: str) -> str:
     """The help text of a field."""
-    return config_class.__dataclass_fields__[name].metadata["help"]
+    text: str = {field.name: field for field in dataclasses.fields(config_class)}[name].metadata["help"]
+    return text

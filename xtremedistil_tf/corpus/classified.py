@@ -6,7 +6,8 @@ import json
 import math
 import os
 import re
-from typing import Any, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.corpus.faults import Faults, encoding_problem, quoted
@@ -60,7 +61,7 @@ class LabelRules:
         return None, f"unknown label {quoted(value)}, expected one of {names}, or an index below {len(self._labels)}"
 
 
-def read_classified(path: str | os.PathLike, pairs: bool = False, labels: Sequence[str] | None = None,
+def read_classified(path: str | os.PathLike[str], pairs: bool = False, labels: Sequence[str] | None = None,
                     language: str | None = None, regression: bool = False) -> list[TextExample]:
     """Reads labelled texts from `.tsv` or `.jsonl`, also compressed.
 
@@ -88,7 +89,7 @@ def read_classified(path: str | os.PathLike, pairs: bool = False, labels: Sequen
     return examples
 
 
-def read_texts(path: str | os.PathLike, pairs: bool = False, language: str | None = None) -> Iterator[TextExample]:
+def read_texts(path: str | os.PathLike[str], pairs: bool = False, language: str | None = None) -> Iterator[TextExample]:
     """Streams texts or pairs without their labels, which a TSV file may also lack.
 
     Plain text files are one text a line, and of pairs `text<TAB>text`.
@@ -111,7 +112,7 @@ def expected(pairs: bool, labelled: bool) -> str:
     return f"`{'<TAB>'.join(columns)}` lines"
 
 
-def _read(path, pairs: bool, faults: Faults, language: str | None,
+def _read(path: str | os.PathLike[str], pairs: bool, faults: Faults, language: str | None,
           resolve: Callable[[Any], tuple[Any, str | None]] | None) -> Iterator[TextExample]:
     """Examples of good lines; without `resolve`, labels are not looked at."""
     suffix = stem_and_suffix(path)[1]

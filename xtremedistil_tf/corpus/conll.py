@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Iterator
+from collections.abc import Iterator
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults, words_problem
@@ -14,7 +14,7 @@ from xtremedistil_tf.corpus.tags import is_iob2
 _Row = tuple[int, "list[str]"]
 
 
-def read_conll(path: str | os.PathLike, faults: Faults, tagged: bool = True) -> Iterator[Example]:
+def read_conll(path: str | os.PathLike[str], faults: Faults, tagged: bool = True) -> Iterator[Example]:
     """Yields the sentences of a CoNLL file, tags as written.
 
     Columns are separated by tabs or, in lines without a tab, by spaces; the first is the token, the
@@ -52,7 +52,7 @@ def read_conll(path: str | os.PathLike, faults: Faults, tagged: bool = True) -> 
             yield Example(words, tags if has_tags else None, language, source, rows[0][0])
 
 
-def _sentences(path: str | os.PathLike) -> Iterator[list[_Row]]:
+def _sentences(path: str | os.PathLike[str]) -> Iterator[list[_Row]]:
     rows: list[_Row] = []
     width = None
     for number, text in open_lines(path):
@@ -92,7 +92,7 @@ def _columns_problem(columns: list[str], width: int | None, width_line: int) -> 
     return None
 
 
-def _token_language(path: str | os.PathLike) -> str | None:
+def _token_language(path: str | os.PathLike[str]) -> str | None:
     # Ordinary files are left at their first token; only prefixed ones are read twice.
     language, tokens = None, 0
     for rows in _sentences(path):

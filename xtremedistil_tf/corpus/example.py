@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class TextExample:
 
     text: str
     pair: str | None = None
-    label: Union[str, float, None] = None
+    label: str | float | None = None
     language: str | None = None
     source: str = ""
     line: int = 0
@@ -77,4 +76,4 @@ class QuestionExample:
     line: int = 0
 
 
-AnyExample = Union[Example, TextExample, QuestionExample]
+AnyExample = Example | TextExample | QuestionExample

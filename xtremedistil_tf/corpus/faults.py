@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from xtremedistil_tf.errors import DataError
 
@@ -14,7 +15,7 @@ _MAX_QUOTED = 60
 class Faults:
     """Counts the faults of one file and keeps the first ten."""
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]):
         self._path = os.fspath(path)
         self._first: list[str] = []
         self._count = 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Iterable, Sequence
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.kinds import Kind, kind_named
@@ -50,7 +50,7 @@ class TaskCorpus:
         return getattr(self.train[0], "pair", None) is not None
 
 
-def load_task(folder: str | os.PathLike, languages: Sequence[str] | None = None, *, kind: str = "tagging",
+def load_task(folder: str | os.PathLike[str], languages: Sequence[str] | None = None, *, kind: str = "tagging",
               pairs: bool = False, max_train: int | None = None, max_dev: int | None = None,
               max_test: int | None = None) -> TaskCorpus:
     """Reads `folder/train.tsv`, `dev.tsv`, `test.tsv` and the same files in `folder/<language>/`.
@@ -89,7 +89,8 @@ def load_task(folder: str | os.PathLike, languages: Sequence[str] | None = None,
         if not splits[split]:
             raise _missing(folder, layout, split, wanted)
     labels = labels or layout.infer_labels(splits)
-    corpus = limited(TaskCorpus(*(splits[name] for name in _SPLITS), labels, []), max_train, max_dev, max_test)
+    whole = TaskCorpus(splits["train"], splits["dev"], splits["test"], labels, [])
+    corpus = limited(whole, max_train, max_dev, max_test)
     known = {e.language for name in _SPLITS for e in getattr(corpus, name) if e.language}
     return replace(corpus, languages=sorted(known))
 
@@ -100,7 +101,7 @@ def limited(corpus: TaskCorpus, max_train: int | None, max_dev: int | None, max_
     _check_limits(limits)
     parts = {name: _first(getattr(corpus, name), limit) for name, limit in limits.items()}
     extra = {name: _first(examples, max_dev)[0] for name, examples in corpus.extra_dev.items()}
-    return replace(corpus, **{name: kept for name, (kept, _) in parts.items()}, extra_dev=extra,
+    return replace(corpus, train=parts["train"][0], dev=parts["dev"][0], test=parts["test"][0], extra_dev=extra,
                    surplus=corpus.surplus + parts["train"][1])
 
 
@@ -158,7 +159,9 @@ def _first(examples: list[AnyExample], limit: int | None) -> tuple[list[AnyExamp
     """The first `limit` sentences of each language, and the others."""
     if limit is None:
         return examples, []
-    kept, rest, count = [], [], Counter()
+    kept: list[AnyExample] = []
+    rest: list[AnyExample] = []
+    count: Counter[str | None] = Counter()
     for example in examples:
         count[example.language] += 1
         (kept if count[example.language] <= limit else rest).append(example)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import pathlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 from xtremedistil_tf.corpus.classified import LabelRules
-from xtremedistil_tf.corpus.example import TextExample
+from xtremedistil_tf.corpus.example import AnyExample, TextExample
 from xtremedistil_tf.corpus.faults import Faults, quoted
 from xtremedistil_tf.corpus.folder import TaskCorpus, limited
 from xtremedistil_tf.corpus.lines import open_lines
@@ -79,7 +79,7 @@ def glue_task(name: str) -> str:
     return key
 
 
-def read_glue(folder: str | os.PathLike, name: str, *, max_train: int | None = None, max_dev: int | None = None,
+def read_glue(folder: str | os.PathLike[str], name: str, *, max_train: int | None = None, max_dev: int | None = None,
               max_test: int | None = None) -> TaskCorpus:
     """Reads `train.tsv` and `dev.tsv` of a GLUE task (of MNLI `dev_matched.tsv`, and `dev_mismatched.tsv` as the
     extra dev set `mismatched`). The official test files have no labels, so `test` is empty, but for
@@ -114,8 +114,9 @@ def _file(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
     return next((path for suffix in _SUFFIXES if (path := folder / f"{stem}{suffix}").is_file()), None)
 
 
-def _read(path: pathlib.Path, task: GlueTask) -> list[TextExample]:
-    faults, skipped, examples = Faults(path), 0, []
+def _read(path: pathlib.Path, task: GlueTask) -> list[AnyExample]:
+    faults, skipped = Faults(path), 0
+    examples: list[AnyExample] = []
     names, rules = task.header, LabelRules(task.values or task.labels, task.labels is None)
     for number, line in open_lines(path):
         if not line.strip():
@@ -148,7 +149,7 @@ def _check_header(path: pathlib.Path, names: Sequence[str], task: GlueTask) -> N
 
 
 def _example(columns: Sequence[str], names: Sequence[str], task: GlueTask, rules: LabelRules, source: str,
-             number: int) -> tuple[TextExample | None, str | None]:
+             number: int) -> tuple[TextExample | None, str]:
     if len(columns) != len(names):
         return None, f"{len(columns)} columns, expected {len(names)}"
     texts = [columns[names.index(name)] for name in task.texts]
@@ -157,6 +158,6 @@ def _example(columns: Sequence[str], names: Sequence[str], task: GlueTask, rules
     label, problem = rules.resolve(columns[names.index(task.label)])
     if problem:
         return None, problem
-    if task.values:
+    if task.values and task.labels:
         label = task.labels[task.values.index(label)]
-    return TextExample(texts[0], texts[1] if len(texts) > 1 else None, label, None, source, number), None
+    return TextExample(texts[0], texts[1] if len(texts) > 1 else None, label, None, source, number), ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import os
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS
 from xtremedistil_tf.corpus.example import Answer, AnyExample, Example, QuestionExample, TextExample
@@ -25,7 +26,7 @@ _LABEL_COLUMNS = ("label", "labels", "score", "coarse_label", "intent")
 _UNLABELED = -1
 _FILE_READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 # Reads one row: an example, or None where the row has no label, no text or an answer that is not in its context.
-_ReadRow = Callable[[dict, str, int], "AnyExample | None"]
+_ReadRow = Callable[[dict[str, Any], str, int], "AnyExample | None"]
 
 
 def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None = None, max_dev: int | None = None,
@@ -85,12 +86,12 @@ def _load(path: str, config: str) -> dict[str, Any]:
             return dict(datasets.load_dataset(reader, data_files=path))
         return dict(datasets.load_dataset(path, config or None))
     except Exception as error:  # the library raises from a dozen families of its own and others' errors
-        raise DataError(f"hf:{path}{':' * bool(config)}{config}: cannot be loaded ({reason_of(error)}). Expected a data set of "
-                        "the Hugging Face hub (which needs a network) or a local folder of parquet, JSON or CSV files."
-                        ) from error
+        raise DataError(f"hf:{path}{':' * bool(config)}{config}: cannot be loaded ({reason_of(error)}). Expected a "
+                        "data set of the Hugging Face hub (which needs a network) or a local folder of parquet, "
+                        "JSON or CSV files.") from error
 
 
-def _reader(data: Any, kind: str, pairs: bool, name: str) -> tuple[Callable[[dict], list[str]], _ReadRow]:
+def _reader(data: Any, kind: str, pairs: bool, name: str) -> tuple[Callable[[dict[str, Any]], list[str]], _ReadRow]:
     """(examples of all splits -> labels, reader of a row)."""
     if kind == "tagging":
         return _tag_reader(data, name)
@@ -109,7 +110,7 @@ def _reader(data: Any, kind: str, pairs: bool, name: str) -> tuple[Callable[[dic
         raise DataError(f"hf:{name}: column {label} holds numbers with a fraction, expected classes. For scores use "
                         "--task_kind=regression.")
 
-    def read(row: dict, source: str, number: int) -> TextExample | None:
+    def read(row: dict[str, Any], source: str, number: int) -> TextExample | None:
         value = row[label]
         found = _score(value) if kind == "regression" else _class_name(value, names)
         parts = [row[column] for column in texts]
@@ -144,7 +145,7 @@ def _class_name(value: Any, names: Sequence[str] | None) -> str | None:
     return names[value] if names else str(value)
 
 
-def _tag_reader(data: Any, name: str) -> tuple[Callable[[dict], list[str]], _ReadRow]:
+def _tag_reader(data: Any, name: str) -> tuple[Callable[[dict[str, Any]], list[str]], _ReadRow]:
     words, tags = _column(data, _WORD_COLUMNS, name), _column(data, _TAG_COLUMNS, name)
     feature = getattr(data.features[tags], "feature", None)
     names = getattr(feature, "names", None)
@@ -154,14 +155,14 @@ def _tag_reader(data: Any, name: str) -> tuple[Callable[[dict], list[str]], _Rea
     if bad := [tag for tag in names or () if not is_iob2(tag)]:
         raise DataError(f"hf:{name}: column {tags} has the class {bad[0]!r}, expected O, B-type and I-type.")
 
-    def read(row: dict, source: str, number: int) -> Example | None:
+    def read(row: dict[str, Any], source: str, number: int) -> Example | None:
         if not row[words] or len(row[words]) != len(row[tags]) or _UNLABELED in row[tags]:
             return None
         named = tuple(names[tag] if names else tag for tag in row[tags])
         # White space inside a token of a hub data set would be two words everywhere else.
         return Example(tuple("".join(word.split()) or "_" for word in row[words]), named, None, source, number)
 
-    def labels(splits: dict) -> list[str]:
+    def labels(splits: dict[str, Any]) -> list[str]:
         if names:
             return list(dict.fromkeys(["O", *names]))
         return infer_labels(example for examples in splits.values() for example in examples)
@@ -169,7 +170,7 @@ def _tag_reader(data: Any, name: str) -> tuple[Callable[[dict], list[str]], _Rea
     return labels, read
 
 
-def _question(row: dict, source: str, number: int) -> QuestionExample | None:
+def _question(row: dict[str, Any], source: str, number: int) -> QuestionExample | None:
     if row["answers"] is None or not row["context"] or row["question"] is None:
         return None
     given = list(zip(row["answers"]["text"], row["answers"]["answer_start"]))

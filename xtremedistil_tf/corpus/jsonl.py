@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults, counts_problem, quoted, words_problem
@@ -18,7 +19,7 @@ class _Fault(ValueError):
     """What is wrong with one line."""
 
 
-def read_jsonl(path: str | os.PathLike, faults: Faults, tagged: bool = True) -> Iterator[Example]:
+def read_jsonl(path: str | os.PathLike[str], faults: Faults, tagged: bool = True) -> Iterator[Example]:
     """Yields the sentences of a JSON lines file, tags as written; blank lines are skipped.
 
     Tokens stand under `tokens` or `words`, tags under `tags`, `labels` or `ner_tags`; `language` may

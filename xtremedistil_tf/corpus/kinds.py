@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from xtremedistil_tf.corpus import classified, squad, tagged
-from xtremedistil_tf.corpus.example import AnyExample, QuestionExample, TextExample
+from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.faults import Faults, quoted
 from xtremedistil_tf.corpus.labels import infer_labels, read_class_names, read_labels
 from xtremedistil_tf.corpus.languages import file_language
@@ -33,10 +34,10 @@ class Kind:
     """
 
     formats: tuple[str, ...]
-    read: Callable[..., list[AnyExample]]
+    read: Callable[..., Sequence[AnyExample]]
     read_unlabeled: Callable[[str], Iterator[AnyExample]]
-    read_labels: Callable[[list[os.PathLike]], list[str] | None]
-    infer_labels: Callable[[Mapping[str, Sequence[AnyExample]]], list[str]]
+    read_labels: Callable[[Sequence[os.PathLike[str]]], list[str] | None]
+    infer_labels: Callable[[Mapping[str, Sequence[Any]]], list[str]]
     versioned: bool = False
 
     def split_of(self, stem: str) -> str | None:
@@ -70,14 +71,14 @@ def kind_named(name: str, pairs: bool = False) -> Kind:
     raise ConfigError(f"kind of task {name!r}: expected tagging, classification, regression or question_answering.")
 
 
-def read_labelled(path: str | os.PathLike, kind: str, pairs: bool = False,
+def read_labelled(path: str | os.PathLike[str], kind: str, pairs: bool = False,
                   labels: Sequence[str] | None = None) -> list[AnyExample]:
     """Reads one labelled file of a kind of task.
 
     Raises:
         DataError: see the kind's reader.
     """
-    return kind_named(kind, pairs).read(path, labels, None)
+    return list(kind_named(kind, pairs).read(path, labels, None))
 
 
 def read_unlabeled(path: str, kind: str, pairs: bool = False) -> Iterator[AnyExample]:
@@ -102,18 +103,18 @@ def _questions(path: str) -> Iterator[QuestionExample]:
         yield from squad.read_squad(file, file_language(file), "ignored")
 
 
-def _united_tags(files: list[os.PathLike]) -> list[str] | None:
+def _united_tags(files: Sequence[os.PathLike[str]]) -> list[str] | None:
     lists = [read_labels(file) for file in files]
     return list(dict.fromkeys(["O"] + [label for labels in lists for label in labels])) if lists else None
 
 
-def _inferred_tags(splits: Mapping[str, Sequence[AnyExample]]) -> list[str]:
+def _inferred_tags(splits: Mapping[str, Sequence[Example]]) -> list[str]:
     return infer_labels(example for examples in splits.values() for example in examples)
 
 
-def _united_classes(files: list[os.PathLike]) -> list[str] | None:
+def _united_classes(files: Sequence[os.PathLike[str]]) -> list[str] | None:
     lists = {os.fspath(file): read_class_names(file) for file in files}
-    first = next(iter(lists), None)
+    first = next(iter(lists), "")
     for file, names in lists.items():
         # An index must mean the same class in every language.
         if names != lists[first]:
@@ -128,7 +129,7 @@ def inferred_classes(splits: Mapping[str, Sequence[TextExample]]) -> list[str]:
     Raises:
         DataError: there is one class only, or another split has a class that training has not.
     """
-    found = {example.label for example in splits["train"]}
+    found: set[Any] = {example.label for example in splits["train"]}
     classes = sorted(found, key=lambda label: (not _is_number(label), int(label) if _is_number(label) else 0, label))
     if len(classes) < 2:
         source = splits["train"][0].source

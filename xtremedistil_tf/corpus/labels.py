@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Callable, Iterable
+from collections.abc import Callable, Iterable
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults
@@ -16,7 +16,7 @@ from xtremedistil_tf.errors import DataError
 _NOT_LABELS = frozenset({"X", "[CLS]", "[SEP]", "[PAD]"})
 
 
-def read_labels(path: str | os.PathLike) -> list[str]:
+def read_labels(path: str | os.PathLike[str]) -> list[str]:
     """Reads one label a line, or `index<TAB>label` lines, which are put in the order of the index.
 
     Blank lines and the classes X, [CLS], [SEP], [PAD] are left out.
@@ -32,7 +32,7 @@ def read_labels(path: str | os.PathLike) -> list[str]:
     return labels
 
 
-def read_class_names(path: str | os.PathLike) -> list[str]:
+def read_class_names(path: str | os.PathLike[str]) -> list[str]:
     """Reads the names of classes: one a line, or `index<TAB>name` lines, put in the order of the index.
 
     Raises:
@@ -45,7 +45,7 @@ def read_class_names(path: str | os.PathLike) -> list[str]:
     return names
 
 
-def _indexed(path: str | os.PathLike, problem_of: Callable[[str], str | None], dense: bool = False) -> list[str]:
+def _indexed(path: str | os.PathLike[str], problem_of: Callable[[str], str | None], dense: bool = False) -> list[str]:
     faults = Faults(path)
     by_index: dict[int, str] = {}
     for number, text in open_lines(path):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import lzma
 import os
 import pathlib
 import zlib
-from typing import BinaryIO, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 from xtremedistil_tf.corpus.listing import listing
 from xtremedistil_tf.errors import DataError
@@ -23,7 +24,7 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _TO_UTF8 = "convert it with: iconv -f UTF-16 -t UTF-8"
 
 
-def open_lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
+def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     """Yields (line number from 1, text without its line end) of a UTF-8 file.
 
     `.gz` and `.xz` are decompressed on the way. Only `\\n` and `\\r\\n` end a line: U+2028, form feeds
@@ -36,11 +37,10 @@ def open_lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
     """
     path = pathlib.Path(path)
     number = 0
-    with _explained(path, lambda: f" after line {number}"):
-        with _open(path) as handle:
-            while raw := handle.readline(_MAX_LINE_BYTES):
-                number += 1
-                yield number, _decode(raw, path, number)
+    with _explained(path, lambda: f" after line {number}"), _open(path) as handle:
+        while raw := handle.readline(_MAX_LINE_BYTES):
+            number += 1
+            yield number, _decode(raw, path, number)
 
 
 @contextlib.contextmanager
@@ -59,12 +59,11 @@ def _explained(path: pathlib.Path, place: Callable[[], str] = str) -> Iterator[N
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
 
 
-def read_whole(path: str | os.PathLike) -> str:
+def read_whole(path: str | os.PathLike[str]) -> str:
     """All of a UTF-8 file as one text, whatever the length of its lines; otherwise as `open_lines`."""
     path = pathlib.Path(path)
-    with _explained(path):
-        with _open(path) as handle:
-            raw = handle.read()
+    with _explained(path), _open(path) as handle:
+        raw = handle.read()
 
     def place(offset: int) -> str:
         return f"{path}:{raw.count(_NEWLINE, 0, offset) + 1}"
@@ -79,7 +78,7 @@ def read_whole(path: str | os.PathLike) -> str:
     return text
 
 
-def _open(path: pathlib.Path) -> BinaryIO:
+def _open(path: pathlib.Path) -> io.BufferedIOBase:
     if path.suffix == ".gz":
         return gzip.open(path, "rb")
     if path.suffix == ".xz":

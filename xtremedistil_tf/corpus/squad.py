@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from xtremedistil_tf.corpus.example import Answer, QuestionExample
 from xtremedistil_tf.corpus.faults import Faults, encoding_problem, quoted
@@ -18,7 +19,7 @@ FORMATS = (".json",)
 EXPECTED = 'SQuAD\'s JSON: {"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}'
 
 
-def read_squad(path: str | os.PathLike, language: str | None = None,
+def read_squad(path: str | os.PathLike[str], language: str | None = None,
                labels: str = "optional") -> list[QuestionExample]:
     """Reads a SQuAD file, also compressed. `line` of an example is the number of its question in the file.
 
@@ -41,12 +42,14 @@ def read_squad(path: str | os.PathLike, language: str | None = None,
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}), expected {EXPECTED}.") from error
-    faults, examples, ids, moved = Faults(path), [], set(), 0
+    faults, moved = Faults(path), 0
+    examples: list[QuestionExample] = []
+    ids: set[str] = set()
     for number, (context, question) in enumerate(_questions(content, path), 1):
         example, problem = _example(context, question, language, os.fspath(path), number, labels)
-        if not problem and example.id in ids:
+        if example and example.id in ids:
             problem = f"question id {quoted(example.id)} for the second time, expected each once"
-        if problem:
+        if problem or example is None:
             faults.add(number, problem)
             continue
         ids.add(example.id)
@@ -61,7 +64,7 @@ def read_squad(path: str | os.PathLike, language: str | None = None,
     return examples
 
 
-def _questions(content: Any, path) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _questions(content: Any, path: str | os.PathLike[str]) -> Iterator[tuple[Any, dict[str, Any]]]:
     try:
         for article in content["data"]:
             for paragraph in article["paragraphs"]:
@@ -74,7 +77,7 @@ def _questions(content: Any, path) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 
 def _example(context: Any, question: Any, language: str | None, source: str,
-             number: int, labels: str) -> tuple[QuestionExample | None, str | None]:
+             number: int, labels: str) -> tuple[QuestionExample | None, str]:
     if not isinstance(question, dict) or not isinstance(question.get("question"), str):
         return None, f"{quoted(question)}, expected an object with question and id"
     name = str(question.get("id", number))
@@ -93,7 +96,7 @@ def _example(context: Any, question: Any, language: str | None, source: str,
         answers, problem = _answers(answers, context)
         if problem:
             return None, problem
-    return QuestionExample(name, question["question"], context, answers, language, source, number), None
+    return QuestionExample(name, question["question"], context, answers, language, source, number), ""
 
 
 def _moved(question: dict[str, Any], example: QuestionExample) -> int:

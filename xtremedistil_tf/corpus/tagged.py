@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Callable, Iterator, Sequence
 
 from xtremedistil_tf.corpus.conll import read_conll
 from xtremedistil_tf.corpus.example import Example
@@ -27,7 +27,7 @@ class Format:
         line_per_token: whether each token has a line of its own.
     """
 
-    read: Callable[[str | os.PathLike, Faults, bool], Iterator[Example]]
+    read: Callable[[str | os.PathLike[str], Faults, bool], Iterator[Example]]
     expected: str
     line_per_token: bool = False
 
@@ -39,7 +39,7 @@ FORMATS = {
 }
 
 
-def read_tagged(path: str | os.PathLike, labels: Sequence[str] | None = None,
+def read_tagged(path: str | os.PathLike[str], labels: Sequence[str] | None = None,
                 language: str | None = None) -> list[Example]:
     """Reads a labelled `.tsv`, `.conll` or `.jsonl` file, also compressed (`.gz`, `.xz`).
 
@@ -63,7 +63,7 @@ def read_tagged(path: str | os.PathLike, labels: Sequence[str] | None = None,
                         f"or one of these followed by {' or '.join(COMPRESSED)}.")
     faults, rules, examples = Faults(path), TagRules(labels), []
     for example in layout.read(path, faults, True):
-        prefix, tags, problems = rules.resolve(example.tags)
+        prefix, tags, problems = rules.resolve(example.tags or ())
         for index, problem in problems if layout.line_per_token else problems[:1]:
             faults.add(example.line + (index if layout.line_per_token else 0), problem)
         examples.append(Example(example.words, tags, language or example.language or prefix,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
-from typing import Iterator
+from collections.abc import Iterator
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults
@@ -17,7 +18,7 @@ from xtremedistil_tf.corpus.tags import strip_language
 from xtremedistil_tf.errors import DataError
 
 
-def text_files(path: str | os.PathLike) -> list[pathlib.Path]:
+def text_files(path: str | os.PathLike[str]) -> list[pathlib.Path]:
     """The files that `read_text` reads, in its order.
 
     Args:
@@ -44,7 +45,7 @@ def text_files(path: str | os.PathLike) -> list[pathlib.Path]:
     return files
 
 
-def read_text(path: str | os.PathLike) -> Iterator[Example]:
+def read_text(path: str | os.PathLike[str]) -> Iterator[Example]:
     """Streams unlabelled sentences from what `text_files(path)` names.
 
     Plain text is one sentence a line, words separated by white space, blank lines skipped. Of tagged
@@ -85,7 +86,7 @@ def _folder_files(folder: pathlib.Path) -> list[pathlib.Path]:
     if not files:
         raise DataError(f"{folder}: no text file, expected *.txt, *.txt.gz or *.txt.xz with one sentence "
                         f"a line; {listing(folder)}.")
-    for file, following in zip(files, files[1:]):
+    for file, following in itertools.pairwise(files):
         if stem_and_suffix(file) == stem_and_suffix(following):
             raise DataError(f"{folder}: {file.name} and {following.name} would both be read, expected one "
                             "of them. Move the other away.")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Iterator
+from collections.abc import Iterator
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.faults import Faults, counts_problem
 from xtremedistil_tf.corpus.lines import open_lines
 
 
-def read_tsv(path: str | os.PathLike, faults: Faults, tagged: bool = True) -> Iterator[Example]:
+def read_tsv(path: str | os.PathLike[str], faults: Faults, tagged: bool = True) -> Iterator[Example]:
     """Yields the sentences of a TSV file, tags as written; lines of white space only are skipped.
 
     Args:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.students.prediction import StudentPredictor
@@ -11,7 +12,7 @@ from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 
 
-def teacher_answers(teacher: LoadedTeacher, tokenizer, examples: Sequence[AnyExample],
+def teacher_answers(teacher: LoadedTeacher, tokenizer: Any, examples: Sequence[AnyExample],
                     seq_len: int) -> list[Any]:
     """One prediction of its task per example, from inputs of at most `seq_len` pieces."""
     features = teacher.task.prediction_features(tokenizer, examples, seq_len)
@@ -19,6 +20,6 @@ def teacher_answers(teacher: LoadedTeacher, tokenizer, examples: Sequence[AnyExa
     return teacher.task.decode(features, predictor.logits(features.features))
 
 
-def student_answers(student, tokenizer, task: Task, examples: Sequence[AnyExample]) -> list[Any]:
+def student_answers(student: Any, tokenizer: Any, task: Task, examples: Sequence[AnyExample]) -> list[Any]:
     """One prediction of the task per example."""
     return StudentPredictor(student, tokenizer, task).predict(examples)

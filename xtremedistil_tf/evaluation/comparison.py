@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.evaluation.answers import teacher_answers
@@ -10,7 +11,7 @@ from xtremedistil_tf.evaluation.costs import teacher_costs
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 
 
-def measure_teacher(teacher: LoadedTeacher, tokenizer, examples: Sequence[AnyExample], seq_len: int,
+def measure_teacher(teacher: LoadedTeacher, tokenizer: Any, examples: Sequence[AnyExample], seq_len: int,
                     seen_pieces: int) -> dict[str, Any]:
     """The task's scores, size and latency of a teacher, on inputs of at most `seq_len` pieces."""
     scores = teacher.task.scores(examples, teacher_answers(teacher, tokenizer, examples, seq_len))

@@ -10,15 +10,16 @@ from xtremedistil_tf.evaluation.latency import count_parameters, latency, model_
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 
 
-def teacher_costs(teacher: LoadedTeacher, tokenizer, seq_len: int, seen_pieces: int) -> dict[str, Any]:
+def teacher_costs(teacher: LoadedTeacher, tokenizer: Any, seq_len: int, seen_pieces: int) -> dict[str, Any]:
     """`model_size` and `latency` on inputs of `seq_len` pieces, which is noted beside the times."""
-    size = model_size(teacher.parameters, *teacher.word_embeddings().shape, seen_pieces)
+    rows, width = teacher.word_embeddings().shape
+    size = model_size(teacher.parameters, rows, width, seen_pieces)
     forward = teacher.forward()
     times = latency(lambda batch: forward(batch)["logits"], len(tokenizer), seq_len)
     return size | {"latency": times | {"seq_len": seq_len}}
 
 
-def student_costs(student, tokenizer, seq_len: int, seen_pieces: int) -> dict[str, Any]:
+def student_costs(student: Any, tokenizer: Any, seq_len: int, seen_pieces: int) -> dict[str, Any]:
     """As `teacher_costs`, of a student."""
     rows, width = student.word_embeddings.shape
     size = model_size(count_parameters(student), rows, width, min(rows, seen_pieces))

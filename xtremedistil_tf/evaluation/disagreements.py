@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
 from xtremedistil_tf.evaluation.agreement import SAME_NUMBER
@@ -44,7 +45,8 @@ def disagreements(task: Task, examples: Sequence[AnyExample], teacher: Sequence[
         chosen = sorted(found, key=lambda i: -apart[i])[:SHOWN]
     else:
         chosen = list(evenly(found, len(found), SHOWN))
-    describe = {"tagging": _sentence, "question_answering": _question}.get(task.kind, _text)
+    kinds: dict[str, Callable[..., dict[str, Any]]] = {"tagging": _sentence, "question_answering": _question}
+    describe = kinds.get(task.kind, _text)
     return {"examples": len(rows), "differ": len(found),
             "shown": [_language(rows[i][0]) | describe(*rows[i]) for i in chosen]}
 

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from xtremedistil_tf.batching.ragged import Column, RaggedFeatures, pad_batch
 from xtremedistil_tf.errors import XtremeDistilError
 from xtremedistil_tf.evaluation.latency import latency
 from xtremedistil_tf.runtimes.opening import open_runtime
+from xtremedistil_tf.runtimes.runtime import Runtime
 
 _BATCH = 32
 
@@ -47,8 +49,8 @@ def measure_footprint(form: str, model_dir: pathlib.Path, quantization: str, fea
     """
     with tempfile.TemporaryDirectory(prefix="xtremedistil-footprint-") as folder:
         names = list(features.columns)
-        np.savez(f"{folder}/features.npz", offsets=features.offsets,
-                 **{name: features.data[name] for name in names})
+        arrays: dict[str, Any] = {name: features.data[name] for name in names}
+        np.savez(f"{folder}/features.npz", offsets=features.offsets, **arrays)
         request = {"form": form, "model_dir": str(model_dir), "quantization": quantization, "columns": names,
                    "vocab_size": vocab_size, "pad_id": pad_id, "seq_len": seq_len, "threads": threads,
                    "seconds": seconds, "features": f"{folder}/features.npz", "began": time.time()}
@@ -94,7 +96,7 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _throughput(runtime, features: RaggedFeatures, pad_id: int) -> float:
+def _throughput(runtime: Runtime, features: RaggedFeatures, pad_id: int) -> float:
     order = np.argsort(-features.lengths, kind="stable")
     batches = [pad_batch(features, order[i:i + _BATCH], pad_id) for i in range(0, len(order), _BATCH)]
     for batch in batches[:1]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,8 @@ def latency(forward: Callable[[dict[str, np.ndarray]], Any], vocab_size: int, se
                   "attention_mask": np.ones((size, seq_len), np.int32)}
         batch = {name: values.get(name, np.zeros((size, seq_len), np.int32)) for name in columns}
         np.asarray(forward(batch)), np.asarray(forward(batch))
-        times, end = [], time.perf_counter() + seconds
+        times: list[float] = []
+        end = time.perf_counter() + seconds
         while len(times) < 5 or time.perf_counter() < end:
             began = time.perf_counter()
             np.asarray(forward(batch))
@@ -41,7 +43,7 @@ def latency(forward: Callable[[dict[str, np.ndarray]], Any], vocab_size: int, se
     return results
 
 
-def count_parameters(model) -> int:
+def count_parameters(model: Any) -> int:
     """Number of float parameters of a built Keras model."""
     return int(sum(np.prod(w.shape) for w in model.weights if w.dtype.is_floating))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 import tensorflow as tf
 
@@ -20,7 +21,8 @@ KINDS = {"tagging": TaggingSignatures, "classification": ClassificationSignature
          "regression": RegressionSignatures, "question_answering": AnswerSignatures}
 
 
-def export_saved_model(path: str | os.PathLike, student, tokenizer, task: Task, pairs: bool = False) -> None:
+def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task,
+                       pairs: bool = False) -> None:
     """Writes a SavedModel.
 
     Signature `token_ids`. Inputs: `input_ids`, `attention_mask` and, but for tagging, `token_type_ids`; int32

@@ -1,10 +1,10 @@
-"""Inline SVG: curves over epochs, and a score after each phase. All SVG is well-formed XML."""
+"""Inline SVG: curves over epochs, a score after each phase, points in a plane. All SVG is well-formed XML."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Sequence
+from collections.abc import Callable, Sequence
 
 from xtremedistil_tf.report.values import plain, text
 
@@ -27,6 +27,24 @@ class Series:
     name: str
     css: str
     values: Sequence[float | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dot:
+    """One point of a plane.
+
+    Attributes:
+        x, y: where it is.
+        css: class that gives its colour.
+        label: stands above it.
+        tooltip: said of it.
+    """
+
+    x: float
+    y: float
+    css: str
+    label: str
+    tooltip: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,12 +125,44 @@ def step_chart(label: str, names: Sequence[str], values: Sequence[float | None],
     return _svg(label, parts)
 
 
+def scatter_chart(label: str, x_title: str, y_title: str, dots: Sequence[Dot], joined: Sequence[Dot] = (),
+                  limit: float | None = None) -> str:
+    """Points in a plane as an `<svg>`; every one gets one `<circle class="point ...">`.
+
+    Args:
+        label: what the chart shows, for screen readers.
+        x_title, y_title: what its axes are.
+        dots: at least one, all numbers finite; the later ones are drawn above the earlier.
+        joined: dots that a line goes through, in this order.
+        limit: x at which a vertical line is drawn.
+    """
+    low, high, ticks = _y_axis([dot.y for dot in dots])
+    left, right, x_ticks = _y_axis([dot.x for dot in dots] + ([] if limit is None else [limit]))
+
+    def x(value: float) -> float:
+        return _LEFT + (value - left) / (right - left) * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(value: float) -> float:
+        return _y(value, low, high)
+
+    parts = _grid(ticks, y)
+    parts += [_text(x(tick), _HEIGHT - _BOTTOM + 14, f"{tick:.6g}", "middle") for tick in x_ticks]
+    parts += [_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 4, x_title, "middle"), _text(2, 9, y_title, "start")]
+    if limit is not None:
+        parts.append(_line(x(limit), _TOP, x(limit), _HEIGHT - _BOTTOM, "limit", f"at most {plain(limit, 'g')}"))
+    parts += _path("student", [f"{'L' if i else 'M'}{x(dot.x):.1f} {y(dot.y):.1f}" for i, dot in enumerate(joined)])
+    parts += [_point(dot.css, x(dot.x), y(dot.y), 3, dot.tooltip) for dot in dots]
+    parts += [_text(x(dot.x), y(dot.y) - 7, dot.label, "middle", "value") for dot in dots if dot.label]
+    return _svg(label, parts)
+
+
 def _svg(label: str, parts: Sequence[str]) -> str:
     return (f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{text(label)}">'
             + "".join(parts) + "</svg>")
 
 
-def _curve(series: Series, epochs: Sequence[float], x, y) -> list[str]:
+def _curve(series: Series, epochs: Sequence[float], x: Callable[[float], float],
+           y: Callable[[float], float]) -> list[str]:
     path, points = [], []
     radius = 2.5 if len(epochs) <= 40 else 1
     for i, (epoch, value) in enumerate(zip(epochs, series.values)):
@@ -134,7 +184,7 @@ def _point(css: str, x: float, y: float, radius: float, tooltip: str) -> str:
             f"<title>{text(tooltip)}</title></circle>")
 
 
-def _grid(ticks: Sequence[float], y) -> list[str]:
+def _grid(ticks: Sequence[float], y: Callable[[float], float]) -> list[str]:
     parts = []
     for tick in ticks:
         parts.append(_line(_LEFT, y(tick), _WIDTH - _RIGHT, y(tick), "grid"))

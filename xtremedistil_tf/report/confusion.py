@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from xtremedistil_tf.report.html_table import caption_of, framed, html_table
 from xtremedistil_tf.report.models import Model

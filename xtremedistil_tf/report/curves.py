@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from xtremedistil_tf.report.charts import Reference, Series, line_chart, step_chart
 from xtremedistil_tf.report.html_table import framed
 from xtremedistil_tf.report.section import Section
-from xtremedistil_tf.report.values import (count, dig, duration, finite, main_score, name_of, percent, plain,
-                                           records, score_title, text)
+from xtremedistil_tf.report.values import (
+    count,
+    dig,
+    duration,
+    finite,
+    main_score,
+    name_of,
+    percent,
+    plain,
+    records,
+    score_title,
+    text,
+)
 
 _LEGEND = ('<p><span class="key train">training</span><span class="key valid">held out</span>'
            '<span class="key best">best epoch, whose weights are kept</span></p>')
@@ -120,7 +133,7 @@ def _drawn(history: Sequence[Mapping[str, Any]], best: float | None) -> tuple[li
 def _epochs(history: Sequence[Mapping[str, Any]]) -> list[float]:
     """The recorded epochs, or 1, 2, ... where they are not a rising sequence of numbers."""
     found = [finite(record.get("epoch")) for record in history]
-    rising = None not in found and all(a < b for a, b in zip(found, found[1:]))
+    rising = None not in found and all(a < b for a, b in itertools.pairwise(found))
     return found if rising else [float(i + 1) for i in range(len(history))]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from xtremedistil_tf.report.exports_table import exports_rows, measured_on
 from xtremedistil_tf.report.html_table import bar, html_table
@@ -15,7 +16,7 @@ _NEEDED = {"main_score", "kind", "examples", "threads", "seq_len", "forms"}
 def exported_forms(metrics: Mapping[str, Any]) -> Section | None:
     """Size, agreement with the student, score and speed of each form."""
     exports = metrics.get("exports")
-    if not isinstance(dig(exports, "forms"), Mapping) or not _NEEDED <= set(exports):
+    if not isinstance(dig(exports, "forms"), Mapping) or not set(exports) >= _NEEDED:
         return None
     header, *found = exports_rows(exports)
     if not found:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.report.confusion import confusions
@@ -22,7 +23,7 @@ from xtremedistil_tf.report.summary import figures, head
 from xtremedistil_tf.report.values import base_name, text
 
 
-def write_report(path: str | os.PathLike, metrics: Mapping[str, Any]) -> None:
+def write_report(path: str | os.PathLike[str], metrics: Mapping[str, Any]) -> None:
     """Writes the report of a run, whole or not at all.
 
     The page is well-formed XML too. What `metrics` lacks is left out, or shown as "–" where it is a number.

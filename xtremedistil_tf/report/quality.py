@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from xtremedistil_tf.report.html_table import bar, html_table
 from xtremedistil_tf.report.models import Model, first, names
 from xtremedistil_tf.report.section import Section
-from xtremedistil_tf.report.values import (count, dig, isolated, items, main_score, percent, score_title,
-                                           text, with_unit)
+from xtremedistil_tf.report.values import count, dig, isolated, items, main_score, percent, score_title, text, with_unit
 
 # Beside the main score, in this order.
 _SCORES = ("f1", "precision", "recall", "exact_match", "accuracy", "macro_f1", "matthews", "pearson",
@@ -21,7 +21,7 @@ def comparison(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section |
         return None
     kept = metrics.get("retention")
 
-    def row(name: str, value, last: str = "") -> list[str]:
+    def row(name: str, value: Callable[..., str], last: str = "") -> list[str]:
         return [name, *[value(metrics[model.key]) for model in models], last]
 
     main, title = main_score(metrics), score_title(metrics)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from xtremedistil_tf.report.html_table import html_table
 from xtremedistil_tf.report.section import Section

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from xtremedistil_tf.report.html_table import bar, html_table
 from xtremedistil_tf.report.models import Model, first
 from xtremedistil_tf.report.section import Section
-from xtremedistil_tf.report.values import (MISSING, count, dig, finite, items, large, percent, plain, times,
-                                           with_unit)
+from xtremedistil_tf.report.values import MISSING, count, dig, finite, items, large, percent, plain, times, with_unit
 
 
 def size_and_speed(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section | None:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
-from xtremedistil_tf.report.values import (base_name, count, dig, items, large, main_score, percent,
-                                           score_title, text, times, with_unit)
+from xtremedistil_tf.report.values import (
+    base_name,
+    count,
+    dig,
+    items,
+    large,
+    main_score,
+    percent,
+    score_title,
+    text,
+    times,
+    with_unit,
+)
 
 
 def head(metrics: Mapping[str, Any]) -> str:

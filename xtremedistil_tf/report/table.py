@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import collections
-from typing import Any, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from xtremedistil_tf.tasks.score_names import score_name
 
@@ -23,10 +24,12 @@ def results_table(metrics: Mapping[str, Any]) -> str:
                          lambda m: f"{_percent(m[f'mean_{main}'])} ±{_percent(m[f'std_{main}'])}", metrics,
                          kept[f"mean_{main}"]))
         for language in first["per_language"]:
-            rows.append(_row(f"  {language}", shown, lambda m: _percent(m["per_language"][language][main]),
-                             metrics, (kept["per_language"] or {}).get(language)))
+            rows.append(_row(f"  {language}", shown,
+                             lambda m, language=language: _percent(m["per_language"][language][main]), metrics,
+                             (kept["per_language"] or {}).get(language)))
     for kind in first.get("per_type", {}):
-        rows.append(_row(f"  {kind}", shown, lambda m: _percent(m["per_type"].get(kind, {}).get("f1")), metrics))
+        rows.append(_row(f"  {kind}", shown, lambda m, kind=kind: _percent(m["per_type"].get(kind, {}).get("f1")),
+                         metrics))
     for name, scores in metrics.get("extra", {}).items():
         rows.append([f"  {name}", *[_percent(scores.get(key)) for key, _ in shown], ""])
     rows.append(_row("parameters (M)", shown, lambda m: f"{m['parameters'] / 1e6:.1f}", metrics,
@@ -36,13 +39,14 @@ def results_table(metrics: Mapping[str, Any]) -> str:
     rows.append(_row("float32 MB", shown, lambda m: f"{m['bytes'] / 1e6:.1f}", metrics))
     for size in ("batch_1", "batch_32"):
         rows.append(_row(f"latency {size.replace('_', ' ')} (ms)", shown,
-                         lambda m: f"{m['latency'][size]['median_ms']:.1f}", metrics, times=kept[f"speedup_{size}"]))
+                         lambda m, size=size: f"{m['latency'][size]['median_ms']:.1f}", metrics,
+                         times=kept[f"speedup_{size}"]))
     title = f"{metrics['split']} set, {metrics['sentences']} examples, strategy {metrics['strategy']}"
     return title + "\n" + _columns(rows)
 
 
-def _row(name: str, shown, value, metrics: Mapping[str, Any], kept: float | None = None,
-         times: float | None = None) -> list[str]:
+def _row(name: str, shown: Sequence[tuple[str, str]], value: Callable[..., str],
+         metrics: Mapping[str, Any], kept: float | None = None, times: float | None = None) -> list[str]:
     last = f"{_percent(kept)} %" if kept is not None else f"{times:.1f}x" if times is not None else ""
     return [name, *[value(metrics[key]) for key, _ in shown], last]
 

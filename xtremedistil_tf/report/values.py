@@ -7,7 +7,8 @@ import math
 import numbers
 import os
 import re
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from xtremedistil_tf.tasks.score_names import score_name
 

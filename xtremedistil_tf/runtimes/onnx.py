@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class OnnxRuntime:
         ModelLoadError: there is no such file, or ONNX Runtime cannot load it.
     """
 
-    def __init__(self, path: str | os.PathLike, threads: int | None = None):
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
         try:
             import onnxruntime
         except ImportError as error:

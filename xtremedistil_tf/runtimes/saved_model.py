@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +23,7 @@ class SavedModelRuntime:
         ModelLoadError: there is none, or it has no `token_ids` signature.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]):
         import tensorflow_text  # noqa: F401  registers the ops of the raw-string signature
 
         try:

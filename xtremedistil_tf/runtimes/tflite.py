@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class TFLiteRuntime:
         ModelLoadError: there is none, or it has no `token_ids` signature.
     """
 
-    def __init__(self, path: str | os.PathLike, threads: int | None = None):
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
         self._path = path
         try:
             self._interpreter = _interpreter(str(path), threads)
@@ -63,7 +64,7 @@ class TFLiteRuntime:
         self._interpreter = self._signature = None
 
 
-def _interpreter(path: str, threads: int | None):
+def _interpreter(path: str, threads: int | None) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:

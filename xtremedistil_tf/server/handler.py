@@ -10,10 +10,14 @@ import logging
 import re
 import socket
 import time
-from typing import Any, Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xtremedistil_tf
 from xtremedistil_tf.server.errors import RequestError
+
+if TYPE_CHECKING:
+    from xtremedistil_tf.server.http_server import LocalServer
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +39,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = f"xtreme-distil-serve/{xtremedistil_tf.__version__}", ""
+    server: LocalServer
     # Head and body leave in one packet: two would wait for each other (Nagle, delayed acknowledgement).
     wbufsize = -1
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
-        self.timeout = self.server.config.timeout_seconds
+        self.timeout = self.server.config.timeout_seconds  # type: ignore[misc]  # `setup` reads the instance's
         super().setup()
 
     def version_string(self) -> str:

@@ -11,6 +11,8 @@ import socket
 import socketserver
 import sys
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.server.api import Api
@@ -47,12 +49,13 @@ class LocalServer(http.server.ThreadingHTTPServer):
             found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM,
                                        flags=socket.AI_PASSIVE)
             self.address_family = found[0][0]
-            super().__init__(found[0][4][:2], Handler, bind_and_activate=False)
+            address: Any = found[0][4][:2]
+            super().__init__(address, Handler, bind_and_activate=False)
             self._or_closed(self.server_bind)
         except (OSError, UnicodeError) as error:
             raise _address_error(config, error) from error
 
-    def _or_closed(self, act) -> None:
+    def _or_closed(self, act: Callable[[], None]) -> None:
         try:
             act()
         except BaseException:
@@ -62,7 +65,8 @@ class LocalServer(http.server.ThreadingHTTPServer):
     def server_bind(self) -> None:
         # http.server would ask the network for the host's name here, which can take seconds.
         socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+        name, self.server_port = self.server_address[:2]
+        self.server_name = str(name)
 
     @property
     def url(self) -> str:
@@ -96,7 +100,7 @@ class LocalServer(http.server.ThreadingHTTPServer):
         self.server_close()
         return self.connections.end(self.config.shutdown_seconds)
 
-    def process_request(self, request, client_address) -> None:
+    def process_request(self, request: Any, client_address: Any) -> None:
         if not self.connections.admit(request):
             self._refuse(request)
             return
@@ -114,13 +118,13 @@ class LocalServer(http.server.ThreadingHTTPServer):
             connection.recv(1 << 16)
         self.shutdown_request(connection)
 
-    def process_request_thread(self, request, client_address) -> None:
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
             self.connections.leave(request)
 
-    def handle_error(self, request, client_address) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         error = sys.exc_info()[1]
         if not isinstance(error, (ConnectionError, TimeoutError)):  # these: the client has gone
             log.exception("a connection ended with an error")

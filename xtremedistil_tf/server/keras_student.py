@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.server.model import Signature, Spec, Tensors
@@ -36,7 +38,7 @@ def raw_strings(saved: SavedStudent) -> Signature:
 def _tags(saved: SavedStudent, predictor: StudentPredictor, texts: list[str]) -> Tensors:
     spans = [[match.span() for match in re.finditer(r"\S+", text)] for text in texts]
     words = [text.split() for text in texts]
-    task: TaggingTask = saved.task
+    task: Any = saved.task
     features = task.prediction_features(saved.tokenizer, [Example(tuple(row)) for row in words],
                                         saved.student.max_length)
     logits = predictor.logits(features.features)
@@ -99,14 +101,15 @@ def _answers(saved: SavedStudent, predictor: StudentPredictor, questions: list[s
 
 
 def _examples(texts: list[str], pairs: list[str] | None) -> list[TextExample]:
-    return [TextExample(*both) for both in zip(texts, pairs or [None] * len(texts))]
+    others: Sequence[str | None] = pairs or [None] * len(texts)
+    return [TextExample(text, pair) for text, pair in zip(texts, others)]
 
 
 def _bytes(texts: Iterable[str]) -> np.ndarray:
     return np.array([text.encode() for text in texts], object)
 
 
-def _padded(rows: Iterable[Sequence[Any]], fill: Any, dtype=object) -> np.ndarray:
+def _padded(rows: Iterable[Any], fill: Any, dtype: npt.DTypeLike = object) -> np.ndarray:
     rows = list(rows)
     table = np.full((len(rows), max(map(len, rows), default=0)), fill, dtype)
     for number, row in enumerate(rows):

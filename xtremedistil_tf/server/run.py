@@ -7,7 +7,8 @@ import logging
 import pathlib
 import signal
 import threading
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 

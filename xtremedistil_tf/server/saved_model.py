@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,7 +16,7 @@ from xtremedistil_tf.server.model import Signature, Spec, Tensors
 _MOST_QUOTED = 300
 
 
-def load_signatures(path: str | os.PathLike) -> dict[str, Signature]:
+def load_signatures(path: str | os.PathLike[str]) -> dict[str, Signature]:
     """The signatures of a SavedModel that `export_saved_model` wrote, by name.
 
     Raises:
@@ -32,14 +33,14 @@ def load_signatures(path: str | os.PathLike) -> dict[str, Signature]:
     return {name: _signature(model, function) for name, function in model.signatures.items()}
 
 
-def _signature(model, function) -> Signature:
+def _signature(model: Any, function: Any) -> Signature:
     specs = function.structured_input_signature[1]
     return Signature({name: _spec(spec) for name, spec in sorted(specs.items())},
                      {name: _spec(spec) for name, spec in sorted(function.structured_outputs.items())},
                      functools.partial(_call, model, function))
 
 
-def _call(model, function, inputs: Tensors) -> Tensors:
+def _call(model: Any, function: Any, inputs: Tensors) -> Tensors:
     """`model` is held because a signature holds it weakly: without it the variables would be gone."""
     try:
         outputs = function(**{name: tf.constant(values) for name, values in inputs.items()})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -179,7 +180,7 @@ def padded_size(inputs: Tensors) -> int:
     return max(math.prod(values.shape) for values in inputs.values())
 
 
-def _listed(names) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -92,10 +93,10 @@ class BiLSTMStudent(tf_keras.Model):
         return {HEAD: [self.head], PROJECTION: [self.projection], BILSTM: [self.bilstm],
                 EMBEDDING: [self.embedding]}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return dataclasses.asdict(self.shape)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, Any]:
         mask = tf.cast(inputs["attention_mask"], tf.bool)
         states = self.embedding_dropout(self.embedding(inputs["input_ids"]), training=training)
         states = self.bilstm(states, mask=mask, training=training)

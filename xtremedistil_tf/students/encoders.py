@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
-from xtremedistil_tf.training.relations import encoder_layers
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.teachers.messages import quiet_transformers
+from xtremedistil_tf.training.relations import encoder_layers
 
 # Facts of a configuration that decide nothing about the encoder.
 _IRRELEVANT = ("transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype", "id2label",

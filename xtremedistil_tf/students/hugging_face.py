@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,8 @@ states = model(**tokenizer("Some text.", return_tensors="pt")).last_hidden_state
 """
 
 
-def save_encoder(folder: str | os.PathLike, student, tokenizer, card_facts: Mapping[str, Any]) -> None:
+def save_encoder(folder: str | os.PathLike[str], student: Any, tokenizer: Any,
+                 card_facts: Mapping[str, Any]) -> None:
     """Writes a transformer student's encoder: config.json, model.safetensors, tokenizer, README.md.
 
     The weights are in PyTorch's layout (names and transposes), in which the hub keeps models, so that
@@ -65,10 +67,9 @@ def save_encoder(folder: str | os.PathLike, student, tokenizer, card_facts: Mapp
         (part / "README.md").write_text(card, encoding="utf-8")
 
 
-def pytorch_weights(encoder) -> dict[str, np.ndarray]:
+def pytorch_weights(encoder: Any) -> dict[str, np.ndarray]:
     """The variables of a `TF...Model` under the names and in the layout of its PyTorch twin, float32."""
-    from transformers.modeling_tf_pytorch_utils import (apply_transpose,
-                                                        convert_tf_weight_name_to_pt_weight_name)
+    from transformers.modeling_tf_pytorch_utils import apply_transpose, convert_tf_weight_name_to_pt_weight_name
 
     weights = {}
     for variable in encoder.variables:
@@ -82,7 +83,7 @@ def pytorch_weights(encoder) -> dict[str, np.ndarray]:
     return weights
 
 
-def _model_card(name: str, config, parameters: int, facts: Mapping[str, Any]) -> str:
+def _model_card(name: str, config: Any, parameters: int, facts: Mapping[str, Any]) -> str:
     sizes = {"Parameters": f"{parameters:,}", "Layers": config.num_hidden_layers,
              "Hidden size": config.hidden_size, "Attention heads": config.num_attention_heads,
              "Vocabulary": f"{config.vocab_size:,} pieces"}

@@ -8,7 +8,8 @@ import os
 import pathlib
 import platform
 import tempfile
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.errors import ModelLoadError
@@ -43,7 +44,7 @@ class SavedStudent:
     weights_file: pathlib.Path
 
 
-def save_student(model_dir: pathlib.Path, student, tokenizer, task: Task,
+def save_student(model_dir: pathlib.Path, student: Any, tokenizer: Any, task: Task,
                  config: Mapping[str, Any]) -> None:
     """Writes the model directory; the configuration is last, so a directory with it is whole."""
     model_dir.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,8 @@ import dataclasses
 import logging
 import pathlib
 import re
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import h5py
 import numpy as np
@@ -185,7 +186,7 @@ def _frozen_table(model_dir: pathlib.Path) -> np.ndarray:
 def _path(name: str) -> str | None:
     """A variable's path below its BERT, None where the name has no such path."""
     match = re.search(r"(?:^|/)((?:embeddings|encoder)/.+)$", name)
-    return match and match[1]
+    return match[1] if match else None
 
 
 def _check_head(model_dir: pathlib.Path, facts: Mapping[str, Any], weights: _Weights) -> None:

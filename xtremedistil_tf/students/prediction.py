@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +26,7 @@ class Predictor:
         batch_size: most inputs in a batch.
     """
 
-    def __init__(self, forward: Callable[[dict[str, tf.Tensor]], Mapping[str, Any]], tokenizer, task: Task,
+    def __init__(self, forward: Callable[[dict[str, tf.Tensor]], Mapping[str, Any]], tokenizer: Any, task: Task,
                  max_length: int | None, batch_size: int = 256):
         self._forward, self._tokenizer, self._task = forward, tokenizer, task
         self._max_length, self._batch_size = max_length, batch_size
@@ -50,7 +51,7 @@ class StudentPredictor(Predictor):
         tokenizer, task, batch_size: see `Predictor`.
     """
 
-    def __init__(self, student, tokenizer, task: Task, batch_size: int = 256):
+    def __init__(self, student: Any, tokenizer: Any, task: Task, batch_size: int = 256):
         forward = tf.function(lambda batch: {"logits": student(batch, training=False)["logits"]},
                               reduce_retracing=True)
         super().__init__(forward, tokenizer, task, student.max_length, batch_size)

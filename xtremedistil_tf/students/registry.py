@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
 from xtremedistil_tf.students.transformer import TransformerStudent
@@ -10,7 +11,7 @@ from xtremedistil_tf.students.transformer import TransformerStudent
 KINDS = {student.kind: student for student in (BiLSTMStudent, TransformerStudent)}
 
 
-def new_student(shape) -> Any:
+def new_student(shape: Any) -> Any:
     """A built student under the current precision policy, with fresh weights from the global seed.
 
     Args:
@@ -21,13 +22,13 @@ def new_student(shape) -> Any:
     return student
 
 
-def deployed(student) -> Any:
+def deployed(student: Any) -> Any:
     """A student with the same answers, without what only distillation needs, under the current policy."""
     copy = new_student(student.deployed_shape)
     student.copy_deployed(copy)
     return copy
 
 
-def shape_from_json(kind: str, values: Mapping[str, Any]):
+def shape_from_json(kind: str, values: Mapping[str, Any]) -> Any:
     """The shape of a saved student; KeyError for an unknown kind, TypeError for unknown values."""
     return KINDS[kind].Shape(**values)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from xtremedistil_tf.batching.ragged import PADDED_TO
-from xtremedistil_tf.training.relations import (attention_dropout_holder, encoder_layers, query_key_value,
-                                                    relations)
 from xtremedistil_tf.students.bilstm import EMBEDDING, HEAD, PROJECTION
 from xtremedistil_tf.students.encoders import config_of, is_pooler, make_encoder
 from xtremedistil_tf.teachers.loading import find_word_embeddings
+from xtremedistil_tf.training.relations import attention_dropout_holder, encoder_layers, query_key_value, relations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class TransformerShape:
         object.__setattr__(self, "mapped_layers", tuple(self.mapped_layers))
 
     @functools.cached_property
-    def config(self):
+    def config(self) -> Any:
         """The encoder's configuration as transformers has it."""
         return config_of(self.encoder)
 
@@ -183,10 +183,10 @@ class TransformerStudent(tf_keras.Model):
         found[EMBEDDING] = [v for v in self.encoder.variables if id(v) not in elsewhere and not is_pooler(v)]
         return found
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return dataclasses.asdict(self.shape)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, Any]:
         names = ("input_ids", "attention_mask", *(["token_type_ids"] * self._takes_token_types))
         arguments = {name: inputs[name] for name in names if name in inputs}
         states = self.encoder(**arguments, output_hidden_states=True, training=training).hidden_states
@@ -252,7 +252,7 @@ class TransformerStudent(tf_keras.Model):
         for projection in student.projections:
             projection.set_weights(self.projections[-1].get_weights())
 
-    def _main(self):
+    def _main(self) -> Any:
         return getattr(self.encoder, self.encoder.base_model_prefix)
 
     def _tap_attentions(self) -> list[_AttentionTap]:
@@ -269,7 +269,7 @@ class _AttentionTap(tf_keras.layers.Dropout):
     """Dropout on attention probabilities, which can be taken out as they were before it: what an encoder of
     transformers returns itself is what dropout left of them."""
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         self._probabilities = inputs
         return super().call(inputs, training=training)
 

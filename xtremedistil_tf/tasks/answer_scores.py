@@ -6,7 +6,8 @@ import collections
 import re
 import statistics
 import string
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)

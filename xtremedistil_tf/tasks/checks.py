@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from xtremedistil_tf.corpus.faults import Faults
 from xtremedistil_tf.errors import ConfigError

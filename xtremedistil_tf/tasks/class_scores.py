@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 MAIN_SCORES = ("accuracy", "macro_f1", "matthews", "f1")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import TextExample
@@ -74,7 +76,7 @@ class ClassificationTask(TextTask):
                               [e.label for e in examples], [p.label for p in predictions],
                               [e.language for e in examples])
 
-    def label_loss(self, batch, logits):
+    def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         return label_loss(batch["labels"], logits, ones(batch))
 
 

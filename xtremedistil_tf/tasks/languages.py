@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 
-def with_languages(score: Callable[[list, list], dict[str, Any]], main: str, gold: Sequence[Any],
+def with_languages(score: Callable[[list[Any], list[Any]], dict[str, Any]], main: str, gold: Sequence[Any],
                    predicted: Sequence[Any], languages: Sequence[str | None]) -> dict[str, Any]:
     """Scores all examples, and those of each known language apart.
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
+
+if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.question_answering import AnswerPrediction
 
 
 class LineFormat(NamedTuple):
@@ -23,7 +27,7 @@ class LineFormat(NamedTuple):
     answer: str
 
 
-def _tagged(example: Example, tags) -> str:
+def _tagged(example: Example, tags: Sequence[str]) -> str:
     return f"{' '.join(example.words)}\t{' '.join(tags)}"
 
 
@@ -42,7 +46,7 @@ def _question(line: str, number: int, source: str) -> QuestionExample | None:
     return QuestionExample(str(number), question, context, None, None, source, number) if line.strip() else None
 
 
-def _answer(example: QuestionExample, answer) -> str:
+def _answer(example: QuestionExample, answer: AnswerPrediction) -> str:
     # A tab or line end inside an answer would break the line.
     return f"{' '.join(answer.text.split())}\t{answer.start}\t{answer.end}\t{answer.score:.4f}"
 

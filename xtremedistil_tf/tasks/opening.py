@@ -7,6 +7,7 @@ from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import TaskCorpus, load_hub, load_task, read_glue
+from xtremedistil_tf.corpus.example import QuestionExample
 from xtremedistil_tf.corpus.glue import glue_task
 from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.tasks.task import Task
@@ -41,7 +42,8 @@ def _options(config: DistillationConfig, kind: str, corpus: TaskCorpus) -> dict[
     options: dict[str, Any] = {"main_score": metric} if metric else {}
     if kind == "question_answering":
         options["max_answer_pieces"] = config.max_answer_pieces
-        options["version_2"] = any(example.answers == () for example in corpus.train)
+        options["version_2"] = any(
+            isinstance(example, QuestionExample) and example.answers == () for example in corpus.train)
     return options
 
 

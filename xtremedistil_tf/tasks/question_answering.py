@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import QuestionExample
@@ -93,7 +95,8 @@ class QuestionAnsweringTask(Task):
     def label_columns(self) -> dict[str, Column]:
         return {name: Column(np.int32, per_piece=False) for name in ("start_positions", "end_positions")}
 
-    def training_features(self, tokenizer, examples: Sequence[QuestionExample], seq_len: int) -> TaskFeatures:
+    def training_features(self, tokenizer: Any, examples: Sequence[QuestionExample],
+                          seq_len: int) -> TaskFeatures:
         """One row per window; where a window does not hold the whole answer, "no answer" is right (as in
         BERT's recipe for SQuAD). Of several right answers the first is taught. Only questions can be cut.
 
@@ -104,7 +107,7 @@ class QuestionAnsweringTask(Task):
                        if example.answers is None else None)
         rows, truncated = [], 0
         for example, encoded in zip(examples, _encode(tokenizer, examples, seq_len)):
-            first, last = pieces_of_answer(encoded.offsets, example.answers)
+            first, last = pieces_of_answer(encoded.offsets, example.answers or ())
             for window in encoded.windows:
                 inside = window.start <= first and last < window.stop
                 shift = window.context_at - window.start
@@ -113,7 +116,7 @@ class QuestionAnsweringTask(Task):
             truncated += encoded.question_truncated
         return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns | self.label_columns), truncated)
 
-    def text_features(self, tokenizer, examples: Iterable[QuestionExample], seq_len: int) -> TaskFeatures:
+    def text_features(self, tokenizer: Any, examples: Iterable[QuestionExample], seq_len: int) -> TaskFeatures:
         """One row per question: its first window."""
         rows, truncated = [], 0
         for encoded in _encode(tokenizer, examples, seq_len):
@@ -121,7 +124,7 @@ class QuestionAnsweringTask(Task):
             truncated += encoded.question_truncated or len(encoded.windows) > 1
         return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns), truncated)
 
-    def prediction_features(self, tokenizer, examples: Iterable[QuestionExample],
+    def prediction_features(self, tokenizer: Any, examples: Iterable[QuestionExample],
                             max_length: int | None) -> QuestionFeatures:
         """One row per window; longer questions than half of `max_length` are cut."""
         examples = list(examples)
@@ -176,21 +179,21 @@ class QuestionAnsweringTask(Task):
     def scores(self, examples: Sequence[QuestionExample],
                predictions: Sequence[AnswerPrediction]) -> dict[str, Any]:
         """See `answer_scores`."""
-        return with_languages(answer_scores, self.main_score, [[a.text for a in e.answers] for e in examples],
+        return with_languages(answer_scores, self.main_score, [[a.text for a in e.answers or ()] for e in examples],
                               [p.text for p in predictions], [e.language for e in examples])
 
-    def label_loss(self, batch, logits):
+    def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         return span_loss(batch["start_positions"], batch["end_positions"], logits, batch["answer_mask"])
 
-    def logit_loss(self, batch, logits):
+    def logit_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         return logit_loss(batch["teacher_logits"], logits, batch["answer_mask"])
 
-    def weight_of(self, batch):
+    def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Number of positions that can be an answer."""
         return total(batch["answer_mask"])
 
 
-def _encode(tokenizer, examples: Iterable[QuestionExample],
+def _encode(tokenizer: Any, examples: Iterable[QuestionExample],
             max_length: int | None) -> Iterator[EncodedQuestion]:
     texts = [(example.question, example.context) for example in examples]
     return encode_questions(tokenizer, (q for q, _ in texts), (c for _, c in texts), max_length)

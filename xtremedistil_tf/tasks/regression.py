@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import TextExample
@@ -63,5 +65,5 @@ class RegressionTask(TextTask):
         return with_languages(regression_scores, self.main_score, [e.label for e in examples], predictions,
                               [e.language for e in examples])
 
-    def label_loss(self, batch, logits):
+    def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         return squared_error(batch["labels"], logits[..., 0], ones(batch))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +21,13 @@ def regression_scores(gold: Sequence[float], predicted: Sequence[float]) -> dict
     """
     from scipy import stats
 
-    gold, predicted = np.asarray(gold, np.float64), np.asarray(predicted, np.float64)
-    return {"pearson": _correlation(stats.pearsonr, gold, predicted),
-            "spearman": _correlation(stats.spearmanr, gold, predicted),
-            "mse": float(np.mean(np.square(gold - predicted))), "support": len(gold)}
+    right, found = np.asarray(gold, np.float64), np.asarray(predicted, np.float64)
+    return {"pearson": _correlation(stats.pearsonr, right, found),
+            "spearman": _correlation(stats.spearmanr, right, found),
+            "mse": float(np.mean(np.square(right - found))), "support": len(right)}
 
 
-def _correlation(function: Callable, gold: np.ndarray, predicted: np.ndarray) -> float:
+def _correlation(function: Callable[..., Any], gold: np.ndarray, predicted: np.ndarray) -> float:
     if np.ptp(gold) == 0 or np.ptp(predicted) == 0:
         return 0.0
     return float(function(gold, predicted).statistic)

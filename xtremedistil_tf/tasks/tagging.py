@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import Example
@@ -58,21 +60,21 @@ class TaggingTask(Task):
     def label_columns(self) -> dict[str, Column]:
         return {"labels": Column(np.int32)}
 
-    def training_features(self, tokenizer, examples: Sequence[Example], seq_len: int) -> TaskFeatures:
+    def training_features(self, tokenizer: Any, examples: Sequence[Example], seq_len: int) -> TaskFeatures:
         special = SpecialTokens.of(tokenizer)
         index = {label: i for i, label in enumerate(self.labels)}
         rows, truncated = [], 0
         for example, encoded in zip(examples, encode_words(tokenizer, (e.words for e in examples))):
             row, cut = _text_row(encoded, special, seq_len)
             kept = len(row["input_ids"]) - len(special)
-            tags = np.array([index[tag] for tag in example.tags], np.int32)
+            tags = np.array([index[tag] for tag in example.tags or ()], np.int32)
             row["labels"] = special.wrap(tags[encoded.word_ids[:kept]], fill=0)
             row["labels"] *= row["word_starts"].astype(np.int32)
             rows.append(row)
             truncated += cut
         return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns | self.label_columns), truncated)
 
-    def text_features(self, tokenizer, examples: Iterable[Example], seq_len: int) -> TaskFeatures:
+    def text_features(self, tokenizer: Any, examples: Iterable[Example], seq_len: int) -> TaskFeatures:
         special = SpecialTokens.of(tokenizer)
         rows, truncated = [], 0
         for encoded in encode_words(tokenizer, (e.words for e in examples)):
@@ -81,7 +83,7 @@ class TaggingTask(Task):
             truncated += cut
         return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns), truncated)
 
-    def prediction_features(self, tokenizer, examples: Iterable[Example],
+    def prediction_features(self, tokenizer: Any, examples: Iterable[Example],
                             max_length: int | None) -> TaggingFeatures:
         """Longer sentences than `max_length` become overlapping windows."""
         special = SpecialTokens.of(tokenizer)
@@ -110,13 +112,13 @@ class TaggingTask(Task):
         return with_languages(entity_scores, self.main_score, [e.tags for e in examples], predictions,
                               [e.language for e in examples])
 
-    def label_loss(self, batch, logits):
+    def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         return label_loss(batch["labels"], logits, batch["word_starts"])
 
-    def logit_loss(self, batch, logits):
+    def logit_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         return logit_loss(batch["teacher_logits"], logits, batch["word_starts"])
 
-    def weight_of(self, batch):
+    def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return total(batch["word_starts"])
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import abc
 import dataclasses
 import inspect
-from typing import Any, ClassVar, Iterable, Protocol, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -81,15 +82,15 @@ class Task(abc.ABC):
         """The columns that labelled features have besides."""
 
     @abc.abstractmethod
-    def training_features(self, tokenizer, examples: Sequence[AnyExample], seq_len: int) -> TaskFeatures:
+    def training_features(self, tokenizer: Any, examples: Sequence[AnyExample], seq_len: int) -> TaskFeatures:
         """Encodes labelled examples; longer ones than `seq_len` pieces (special tokens included) are cut."""
 
     @abc.abstractmethod
-    def text_features(self, tokenizer, examples: Iterable[AnyExample], seq_len: int) -> TaskFeatures:
+    def text_features(self, tokenizer: Any, examples: Iterable[AnyExample], seq_len: int) -> TaskFeatures:
         """Encodes examples as `training_features` does, without labels; one row per example."""
 
     @abc.abstractmethod
-    def prediction_features(self, tokenizer, examples: Iterable[AnyExample],
+    def prediction_features(self, tokenizer: Any, examples: Iterable[AnyExample],
                             max_length: int | None) -> PredictionFeatures:
         """Encodes examples for prediction.
 
@@ -116,14 +117,14 @@ class Task(abc.ABC):
         `std_<main_score>` over the languages.
         """
 
-    def label_loss(self, batch, logits: tf.Tensor) -> tf.Tensor:
+    def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         """Loss against the gold labels of a batch, float32 scalar."""
         raise NotImplementedError
 
-    def logit_loss(self, batch, logits: tf.Tensor) -> tf.Tensor:
+    def logit_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         """Loss against `teacher_logits` of a batch, float32 scalar."""
         raise NotImplementedError
 
-    def weight_of(self, batch) -> tf.Tensor:
+    def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """float32 scalar: how many answers the losses of a batch are means over."""
         raise NotImplementedError

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +38,7 @@ class TextTask(Task):
     def text_columns(self) -> dict[str, Column]:
         return {"input_ids": Column(np.int32), "token_type_ids": Column(np.int32)}
 
-    def training_features(self, tokenizer, examples: Sequence[TextExample], seq_len: int) -> TaskFeatures:
+    def training_features(self, tokenizer: Any, examples: Sequence[TextExample], seq_len: int) -> TaskFeatures:
         """Raises DataError where a label is missing or not one of the task's."""
         check_examples(examples, lambda example: self.label_problem(example.label))
         rows, truncated = _rows(tokenizer, examples, seq_len)
@@ -45,28 +46,28 @@ class TextTask(Task):
             row["labels"] = self.target(example.label)
         return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns | self.label_columns), truncated)
 
-    def text_features(self, tokenizer, examples: Iterable[TextExample], seq_len: int) -> TaskFeatures:
+    def text_features(self, tokenizer: Any, examples: Iterable[TextExample], seq_len: int) -> TaskFeatures:
         return self.prediction_features(tokenizer, examples, seq_len)
 
-    def prediction_features(self, tokenizer, examples: Iterable[TextExample],
+    def prediction_features(self, tokenizer: Any, examples: Iterable[TextExample],
                             max_length: int | None) -> TaskFeatures:
         """One row per example; longer texts than `max_length` are cut."""
         rows, truncated = _rows(tokenizer, examples, max_length)
         return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns), truncated)
 
-    def logit_loss(self, batch, logits):
+    def logit_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         return logit_loss(batch["teacher_logits"], logits, ones(batch))
 
-    def weight_of(self, batch):
+    def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.reduce_sum(ones(batch))
 
 
-def ones(batch) -> tf.Tensor:
+def ones(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """float32 [batch]: every example counts once."""
     return tf.ones(tf.shape(batch["input_ids"])[:1])
 
 
-def _rows(tokenizer, examples: Iterable[TextExample],
+def _rows(tokenizer: Any, examples: Iterable[TextExample],
           max_length: int | None) -> tuple[list[dict[str, Any]], int]:
     """Columns of every example, and how many were cut."""
     texts = [(example.text, example.pair) for example in examples]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class AveragedTeacher:
         first, *others = ([self.members[0].forward(layers, attentions, relations)]
                           + [member.forward() for member in self.members[1:]])
 
-        def average(batch):
+        def average(batch: Mapping[str, Any]) -> dict[str, Any]:
             outputs = dict(first(batch))
             logits = [outputs["logits"], *(other(batch)["logits"] for other in others)]
             outputs["logits"] = np.mean([np.asarray(values) for values in logits], axis=0, dtype=np.float32)

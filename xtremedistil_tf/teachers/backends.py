@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.protocol import LoadedTeacher

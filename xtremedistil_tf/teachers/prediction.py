@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class TeacherPredictor:
         """float32 [pieces, outputs] or [outputs] of every example, in the source's order."""
         return in_order(self._run(source), "logits", len(source.lengths))
 
-    def _run(self, source: FeatureSource):
+    def _run(self, source: FeatureSource) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         return run_over(self._forward, source, self._batch_size, self._pad_id, self._per_piece)
 
     def _columns(self, maps: np.ndarray | None) -> np.ndarray | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, Mapping, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -47,24 +48,28 @@ class TeacherSignals:
 def refuse_relations(relations: Relations | None) -> None:
     """Raises ConfigError where a backend that cannot give relations is asked for them."""
     if relations:
-        raise ConfigError("--distil_relations needs --teacher_backend=tf, which knows queries, keys and values. Leave it "
-                          "out, or use --distil_attention.")
+        raise ConfigError("--distil_relations needs --teacher_backend=tf, which knows queries, keys and values. "
+                          "Leave it out, or use --distil_attention.")
 
 
 class LoadedTeacher(Protocol):
-    """A teacher that answers a task. `TeacherPredictor` runs it over many examples.
+    """A teacher that answers a task. `TeacherPredictor` runs it over many examples."""
 
-    Attributes:
-        task: what it answers.
-        num_layers: layers whose hidden states can be had.
-        width: of the hidden states.
-        parameters: number of float parameters.
-    """
+    @property
+    def task(self) -> Task:
+        """What it answers."""
 
-    task: Task
-    num_layers: int
-    width: int
-    parameters: int
+    @property
+    def num_layers(self) -> int:
+        """Layers whose hidden states can be had."""
+
+    @property
+    def width(self) -> int:
+        """Of the hidden states."""
+
+    @property
+    def parameters(self) -> int:
+        """Number of float parameters."""
 
     def forward(self, layers: tuple[int, ...] = (), attentions: tuple[int, ...] = (),
                 relations: Relations | None = None) -> Forward:

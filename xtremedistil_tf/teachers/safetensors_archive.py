@@ -9,7 +9,7 @@ since the TensorFlow classes are deprecated there). An archive that can be itera
 from __future__ import annotations
 
 import contextlib
-from typing import Iterator
+from collections.abc import Iterator
 
 
 class _IterableArchive:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.teachers.messages import explained, quiet_transformers
 from xtremedistil_tf.tokenization.slow import SlowTokenizer
 
 
-def load_tokenizer(checkpoint: str):
+def load_tokenizer(checkpoint: str) -> Any:
     """The checkpoint's tokenizer, ready for sentences that are already split into words.
 
     Args:
@@ -39,7 +40,7 @@ def load_tokenizer(checkpoint: str):
     return tokenizer if tokenizer.is_fast else SlowTokenizer(tokenizer)
 
 
-def common_tokenizer(checkpoints: Sequence[str]):
+def common_tokenizer(checkpoints: Sequence[str]) -> Any:
     """The tokenizer that several teachers share.
 
     Args:
@@ -59,7 +60,7 @@ def common_tokenizer(checkpoints: Sequence[str]):
     return first
 
 
-def _difference(first, second) -> str | None:
+def _difference(first: Any, second: Any) -> str | None:
     ours, theirs = first.get_vocab(), second.get_vocab()
     if len(ours) != len(theirs):
         return f"{len(ours)} and {len(theirs)} pieces"
@@ -73,6 +74,6 @@ def _difference(first, second) -> str | None:
     return None
 
 
-def _is_byte_level(tokenizer) -> bool:
+def _is_byte_level(tokenizer: Any) -> bool:
     pre_tokenizer = tokenizer.backend_tokenizer.pre_tokenizer
     return pre_tokenizer is not None and b'"ByteLevel"' in pre_tokenizer.__getstate__()

@@ -8,7 +8,8 @@ import logging
 import math
 import pathlib
 import time
-from typing import Any, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -162,7 +163,8 @@ class _Run:
 
 def _parameter_groups(model) -> list[dict[str, Any]]:
     """Weight decay for matrices, none for embedding tables, biases and normalisation, as in `RowAdam`."""
-    decayed, exempt = [], []
+    decayed: list[Any] = []
+    exempt: list[Any] = []
     for name, parameter in model.named_parameters():
         (exempt if parameter.dim() < 2 or "embedding" in name.lower() else decayed).append(parameter)
     return [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": exempt, "weight_decay": 0.0}]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import pathlib
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -146,7 +147,7 @@ def given_teachers(roots: Sequence[pathlib.Path]) -> list[str]:
     return given
 
 
-def teachers_tokenizer(checkpoints: Sequence[str], roots: Sequence[pathlib.Path] = ()):
+def teachers_tokenizer(checkpoints: Sequence[str], roots: Sequence[pathlib.Path] = ()) -> Any:
     """The tokenizer of the run's teachers: of those that are given, else of the pre-trained checkpoints.
 
     Args:
@@ -160,7 +161,7 @@ def teachers_tokenizer(checkpoints: Sequence[str], roots: Sequence[pathlib.Path]
     return common_tokenizer(given_teachers(roots) or list(checkpoints))
 
 
-def make_teachers(checkpoints: Sequence[str], roots: Sequence[pathlib.Path], tokenizer, task: Task,
+def make_teachers(checkpoints: Sequence[str], roots: Sequence[pathlib.Path], tokenizer: Any, task: Task,
                   train: Sequence[AnyExample], dev: Sequence[AnyExample], data_fingerprint: str,
                   recipe: TeacherRecipe, checkpoint_minutes: float, on_epoch: OnEpoch = lambda record: None,
                   backend: str = "tf", refine: bool = False) -> FineTunedTeachers:
@@ -182,7 +183,7 @@ def make_teachers(checkpoints: Sequence[str], roots: Sequence[pathlib.Path], tok
                      checkpoint_minutes, on_epoch, backend, refine) for checkpoint, root in pairs))
 
 
-def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer, task: Task, train: Sequence[AnyExample],
+def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer: Any, task: Task, train: Sequence[AnyExample],
                  dev: Sequence[AnyExample], data_fingerprint: str, recipe: TeacherRecipe,
                  checkpoint_minutes: float, on_epoch: OnEpoch = lambda record: None, backend: str = "tf",
                  refine: bool = False) -> FineTuned:
@@ -248,7 +249,8 @@ def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer, task: Task, tra
     return FineTuned.at(path, backend)
 
 
-def _keep(path: pathlib.Path, teacher: Any, result: PhaseResult, tokenizer, identity: dict[str, Any]) -> None:
+def _keep(path: pathlib.Path, teacher: Any, result: PhaseResult, tokenizer: Any,
+          identity: dict[str, Any]) -> None:
     with atomic_directory(path) as part:
         teacher.save_pretrained(part)
         tokenizer.save_pretrained(part)

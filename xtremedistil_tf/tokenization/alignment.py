@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from xtremedistil_tf.batching.ragged import RaggedFeatures
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.tokenization.frame import Frame
-from xtremedistil_tf.tokenization.texts import longest_first, batches, plain_encodings
+from xtremedistil_tf.tokenization.texts import batches, longest_first, plain_encodings
 from xtremedistil_tf.tokenization.words import SpecialTokens
 
 # The marks of a space in SentencePiece's and byte-level vocabularies. A piece of these alone covers no
@@ -189,7 +190,7 @@ def _blank_pieces(tokenizer) -> np.ndarray:
     return blank
 
 
-def _texts(example: AnyExample) -> list[str]:
+def _texts(example: Any) -> list[str]:
     if isinstance(example, QuestionExample):
         return [example.question, example.context]
     return [example.text] if example.pair is None else [example.text, example.pair]

@@ -16,8 +16,16 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.tokenization.character_rules import (CLOSE_RULE, KEEP_RULE, OPEN_RULE, PAGE, SPACE,
-                                                          SPACE_RULE, CharacterRules, character_rules)
+from xtremedistil_tf.tokenization.character_rules import (
+    CLOSE_RULE,
+    KEEP_RULE,
+    OPEN_RULE,
+    PAGE,
+    SPACE,
+    SPACE_RULE,
+    CharacterRules,
+    character_rules,
+)
 from xtremedistil_tf.tokenization.graph.text import Outputs, encode, runs, valid, white_space
 
 if TYPE_CHECKING:

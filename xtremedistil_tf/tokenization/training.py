@@ -11,7 +11,7 @@ from __future__ import annotations
 import collections
 import itertools
 import json
-from typing import Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from xtremedistil_tf.errors import ConfigError, DataError
 
@@ -60,8 +60,8 @@ def _train_wordpiece(texts: Iterable[str], size: int, cased: bool):
     from transformers import BertTokenizerFast
 
     normalizer = normalizers.BertNormalizer(lowercase=not cased)
-    words = _count_words(texts, normalizer, pre_tokenizers.BertPreTokenizer())
-    words, alphabet = _affordable(words, size, _wordpiece_characters)
+    counts = _count_words(texts, normalizer, pre_tokenizers.BertPreTokenizer())
+    words, alphabet = _affordable(counts, size, _wordpiece_characters)
     unknown = _BERT_SPECIAL[1]
     backend = Tokenizer(models.WordPiece(unk_token=unknown))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

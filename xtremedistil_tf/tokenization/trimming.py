@@ -21,7 +21,8 @@ import dataclasses
 import functools
 import json
 import re
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 

@@ -11,7 +11,8 @@ import urllib.request
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from seqeval.scheme import IOB2, Entities
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample

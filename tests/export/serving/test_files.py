@@ -117,7 +117,7 @@ def test_requests_at_once_are_bounded():
 
     def source():
         nonlocal drawn
-        for drawn in range(100):
+        for drawn in range(100):  # noqa: UP028  what was drawn is looked at below
             yield drawn
 
     for done, number in enumerate(_map_in_order(work, source(), 3)):

@@ -53,7 +53,7 @@ def test_a_version_is_the_saved_model_and_warm_up_requests(written):
 
 
 def test_the_model_answers_its_warm_up_requests(written):
-    found, version = written
+    _, version = written
     model = tf.saved_model.load(str(version))
     seen = []
     for log in logs(version):
@@ -80,7 +80,7 @@ def test_warm_up_texts_are_the_given_ones(written):
 
 def test_the_readme_s_commands_work(written, server, capsys):
     """The curl body and the Python lines, asked of the stand-in."""
-    found, version = written
+    _, version = written
     server.served.add("ner", 1, version)
     text = (version.parents[2] / "README.md").read_text(encoding="utf-8")
     _, flag, body, url = shlex.split(re.search(r"^ +(curl -d .*)$", text, re.M)[1])
@@ -101,9 +101,12 @@ def test_the_documented_way_to_leave_out_texts(exported, tmp_path):
     text = (pathlib.Path(__file__).parents[3] / "docs" / "serving.md").read_text(encoding="utf-8")
     code = next(code for code in re.findall(r"```python\n(.*?)```", text, re.S) if "ids_only" in code)
     found = exported("classification")
-    exec(code.replace("out/export/saved_model", str(found.path)).replace("out/export/ids_only", str(tmp_path / "ids")), {})
-    script = ("import sys, tensorflow as tf\nmodel = tf.saved_model.load(sys.argv[1])\none = tf.ones([1, 3], tf.int32)\n"
-              "print(model.signatures['token_ids'](input_ids=one, attention_mask=one, token_type_ids=one)['label_ids'])")
+    exec(code.replace("out/export/saved_model", str(found.path))
+         .replace("out/export/ids_only", str(tmp_path / "ids")), {})
+    script = ("import sys, tensorflow as tf\nmodel = tf.saved_model.load(sys.argv[1])\n"
+              "one = tf.ones([1, 3], tf.int32)\n"
+              "answers = model.signatures['token_ids'](input_ids=one, attention_mask=one, token_type_ids=one)\n"
+              "print(answers['label_ids'])")
     run = subprocess.run([sys.executable, "-c", script, str(tmp_path / "ids")], capture_output=True, text=True)
     assert "shape=(1,)" in run.stdout, run.stderr
     assert export_serving(tmp_path / "s", tmp_path / "ids", "m", None, EXAMPLES["classification"], found.task).is_dir()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus.example import QuestionExample
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask

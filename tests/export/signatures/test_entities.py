@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.tasks.spans import entities

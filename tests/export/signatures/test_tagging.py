@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.tasks.tagging import TaggingTask

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from xtremedistil_tf.export.signatures.windows import even_windows, word_windows
 from xtremedistil_tf.tokenization.question_windows import _spans

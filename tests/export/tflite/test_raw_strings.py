@@ -41,7 +41,7 @@ TEXTS += ["".join(rng.choices("aeinoprs москва北京\u0301.,!? \t", k=rng.
 
 def cleaned(text: str) -> str:
     """What docs/mobile.md asks a program to do to a text."""
-    return "".join(c for c in text if c in "\t\n\r" or c != "\ufffd" and unicodedata.category(c)[0] != "C")
+    return "".join(c for c in text if c in "\t\n\r" or (c != "\ufffd" and unicodedata.category(c)[0] != "C"))
 
 
 @pytest.fixture(scope="session")

@@ -82,8 +82,8 @@ def export(tmp_path_factory, interpreter):
         if (*key, quantization) not in files:
             path = export_tflite(tmp_path_factory.mktemp("tflite"), students[key], None, task, quantization,
                                  lambda: (inputs_of([9, 3, 12, 7], task, seed) for seed in range(5)))
-            files[*key, quantization] = Exported(kind, task, path, students[key], interpreter)
-        return files[*key, quantization]
+            files[(*key, quantization)] = Exported(kind, task, path, students[key], interpreter)
+        return files[(*key, quantization)]
 
     return make
 

@@ -25,6 +25,7 @@ SIZES = dict(vocab_size=37, hidden_size=16, num_hidden_layers=2, num_attention_h
              max_position_embeddings=40)
 LABELS = {"tagging": ["O", "B-X", "I-X"], "classification": ["no", "yes", "so"], "regression": ["score"],
           "question_answering": ["start", "end"]}
+LOGITS = TeacherSignals()
 ALL = TeacherSignals((0, -1), (1, -1), Relations("qkv", 2, 4))
 # Every family and every task once, with what each can give.
 TEACHERS = {
@@ -66,7 +67,7 @@ def answers(teacher, features, signals, batch_size=7):
     return sorted(predictor.predict(features), key=lambda answer: answer.index)
 
 
-def fast(teacher, path, signals=TeacherSignals(), tolerance=1.0):
+def fast(teacher, path, signals=LOGITS, tolerance=1.0):
     return paths.accelerated(teacher, path, tolerance, features_of(teacher.task), 0, 128, signals)
 
 
@@ -99,8 +100,8 @@ def test_a_path_answers_as_the_exact_teacher_does(path, family):
 
 def test_all_matrices_of_an_int8_teacher_are_integers():
     pytest.importorskip("tf2onnx")
-    from xtremedistil_tf.export.onnx.quantized import quantized_model
     from xtremedistil_tf.export.onnx.conversion import function_model
+    from xtremedistil_tf.export.onnx.quantized import quantized_model
     from xtremedistil_tf.teachers.accelerated.graph import teacher_graph
 
     graph = quantized_model(function_model(teacher_graph(make_teacher(), TeacherSignals()))[0]).graph

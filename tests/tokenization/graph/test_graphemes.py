@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import regex
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import normalizers
 
 from xtremedistil_tf.tokenization.graph.graphemes import Graphemes, every_cluster_a_letter
@@ -33,7 +36,7 @@ def test_clusters_are_those_of_the_regex_package(text):
 def test_short_clusters_are_those_of_hugging_face(text):
     # Every cluster of less than six bytes that begins with a letter of the map becomes one "P".
     places = [*begins(text), len(text)]
-    clusters = [text[start:end] for start, end in zip(places, places[1:])]
+    clusters = [text[start:end] for start, end in itertools.pairwise(places)]
     wanted = ["P" if len(cluster.encode()) < 6 else "P" * len(cluster) for cluster in clusters]
     assert "".join(wanted) == normalizers.Precompiled(every_cluster_a_letter(b"")).normalize_str(text)
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import normalizers
 
 from xtremedistil_tf.tokenization.graph.normal_forms import NormalForm

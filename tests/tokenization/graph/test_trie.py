@@ -4,7 +4,8 @@ import random
 
 import numpy as np
 import tensorflow as tf
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from xtremedistil_tf.tokenization.graph.trie import Trie, on_paths
 

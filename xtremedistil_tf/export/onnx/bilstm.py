@@ -26,7 +26,8 @@ def bilstm_model(student: BiLSTMStudent, task: Task) -> onnx.ModelProto:
     states = graph.bilstm(graph.constant("embedding", student.embedding.embeddings.numpy()),
                           student.bilstm.get_weights(), student.shape.per_piece)
     representation = graph.gelu(graph.dense(states, "projection", *student.projection.get_weights()))
-    graph.dense(representation, "head", *student.head.get_weights(), output=LOGITS)
+    kernel, bias = student.head.get_weights()
+    graph.dense(representation, "head", kernel, bias, output=LOGITS)
     return new_model(task, graph.nodes, graph.tensors)
 
 

@@ -46,6 +46,7 @@ def function_model(function) -> tuple[onnx.ModelProto, list[str]]:
     """
     import tf2onnx.tf_loader
     import tf2onnx.tfonnx
+
     from xtremedistil_tf.export.onnx.rewriting import REWRITERS
 
     traced = function.get_concrete_function()

@@ -5,18 +5,23 @@ from __future__ import annotations
 import importlib.util
 import os
 import pathlib
+from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.errors import ConfigError, ExportCheckError, MissingExtraError
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
 from xtremedistil_tf.tasks.task import Task
 
+if TYPE_CHECKING:
+    import onnx
+
 QUANTIZATIONS = ("none", "int8")
 # One protocol buffer takes no more.
 _MOST_BYTES = 2**31 - 1
 
 
-def export_onnx(path: str | os.PathLike, student, tokenizer, task: Task, quantization: str) -> pathlib.Path:
+def export_onnx(path: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task,
+                quantization: str) -> pathlib.Path:
     """Writes an ONNX file, once ONNX Runtime has answered a batch with it as the student does.
 
     Inputs: `input_ids`, `attention_mask` and, but for tagging, `token_type_ids`; int64 [batch, time], special
@@ -60,7 +65,7 @@ def export_onnx(path: str | os.PathLike, student, tokenizer, task: Task, quantiz
     return path
 
 
-def _model(student, task: Task):
+def _model(student: Any, task: Task) -> tuple[onnx.ModelProto, list[str]]:
     """The student's graph, and what the converter complained of."""
     if isinstance(student, BiLSTMStudent):
         from xtremedistil_tf.export.onnx.bilstm import bilstm_model
@@ -69,14 +74,14 @@ def _model(student, task: Task):
     return converted_model(student, task)
 
 
-def _check_size(student) -> None:
+def _check_size(student: Any) -> None:
     size = sum(variable.shape.num_elements() * 4 for variable in student.variables)
     if size > _MOST_BYTES:
         raise ConfigError(f"the student's weights take {size / 1e9:.1f} GB, an ONNX file holds 2. Distil a "
                           "smaller student, or export another form.")
 
 
-def _check_packages(student) -> None:
+def _check_packages(student: Any) -> None:
     for package in ("onnx", "onnxruntime", *([] if isinstance(student, BiLSTMStudent) else ["tf2onnx"])):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "onnx", "exporting to ONNX")

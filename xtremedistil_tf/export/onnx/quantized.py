@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pathlib
 import tempfile
+from typing import Any
 
 import numpy as np
 import onnx
@@ -72,7 +73,8 @@ def _with_quantized_tables(model: onnx.ModelProto) -> onnx.ModelProto:
     """Gather of a large float table -> Gather of int8 rows x Gather of their scales."""
     tables = {tensor.name: tensor for tensor in model.graph.initializer
               if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= _SMALLEST_TABLE}
-    nodes, replaced = [], {}
+    nodes: list[Any] = []
+    replaced: dict[str, Any] = {}
     for node in model.graph.node:
         if node.op_type != "Gather" or node.input[0] not in tables or len(tables[node.input[0]].dims) != 2:
             nodes.append(node)

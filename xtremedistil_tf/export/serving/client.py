@@ -5,7 +5,8 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-from typing import Any, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +15,10 @@ from xtremedistil_tf.corpus.faults import quoted
 from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
 from xtremedistil_tf.export.serving.answers import READERS, Answer, Classification, TaggedText
 from xtremedistil_tf.export.serving.requests import MAX_BATCH, text_inputs
-from xtremedistil_tf.export.serving.retries import call_with_retries
+from xtremedistil_tf.export.serving.retries import T, call_with_retries
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _RAW_STRINGS, _TOKEN_IDS = "raw_strings", "token_ids"
 
@@ -103,13 +107,13 @@ class ServingClient(abc.ABC):
         """State (`AVAILABLE`, `LOADING`, ...) of each version that the server knows of."""
         return self._retried(self._read_versions)
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  a client without connections has nothing to close
         """Closes the connections."""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def refused(self, message: str) -> ModelLoadError:
@@ -129,7 +133,7 @@ class ServingClient(abc.ABC):
     def _read_versions(self) -> dict[int, str]:
         """Asks once for the versions. Raises as `_try_call`."""
 
-    def _retried(self, call):
+    def _retried(self, call: Callable[[], T]) -> T:
         return call_with_retries(call, self.retries, self.where)
 
     def _call(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -6,7 +6,8 @@ import collections
 import concurrent.futures
 import itertools
 import os
-from typing import Callable, Iterable, Iterator, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.corpus.lines import open_lines
@@ -16,10 +17,11 @@ from xtremedistil_tf.export.serving.client import ServingClient
 from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.tasks.lines import LINES
 
-S, T = TypeVar("S"), TypeVar("T")
+S = TypeVar("S")
+T = TypeVar("T")
 
 
-def predict_file(client: ServingClient, path_in: str | os.PathLike, path_out: str | os.PathLike,
+def predict_file(client: ServingClient, path_in: str | os.PathLike[str], path_out: str | os.PathLike[str],
                  batch_size: int = 64, concurrency: int = 4) -> None:
     """Answers a file line by line, in the form that `xtreme-distil-predict` reads and writes.
 
@@ -56,7 +58,7 @@ def predict_file(client: ServingClient, path_in: str | os.PathLike, path_out: st
             bar.update(len(lines))
 
 
-def _shown(answer):
+def _shown(answer: Any) -> Any:
     return answer.tags if isinstance(answer, TaggedText) else answer
 
 
@@ -69,7 +71,7 @@ def _batches(items: Iterable[S], size: int) -> Iterator[list[S]]:
 def _map_in_order(function: Callable[[S], T], items: Iterable[S], concurrency: int) -> Iterator[T]:
     """Yields function(item) for every item, in order; at most 2 * concurrency items are held at once."""
     with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
-        waiting: collections.deque[concurrent.futures.Future] = collections.deque()
+        waiting: collections.deque[concurrent.futures.Future[T]] = collections.deque()
         try:
             for item in items:
                 # One more per worker, so that none idles while the oldest is awaited.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class GrpcClient(ServingClient):
     def close(self) -> None:
         self._channel.close()
 
-    def _try_call(self, signature, inputs):
+    def _try_call(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         import tensorflow as tf
         from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
@@ -64,7 +65,7 @@ class GrpcClient(ServingClient):
         response = self._send(self._predictions.Predict, request)
         return {name: _decoded(tf.make_ndarray(value)) for name, value in response.outputs.items()}
 
-    def _read_signatures(self):
+    def _read_signatures(self) -> dict[str, Signature]:
         from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, SignatureDefMap
 
         request = self._addressed(GetModelMetadataRequest(metadata_field=["signature_def"]))
@@ -73,7 +74,7 @@ class GrpcClient(ServingClient):
         return {name: Signature(tuple(sorted(value.inputs)), tuple(sorted(value.outputs)))
                 for name, value in found.signature_def.items()}
 
-    def _read_versions(self):
+    def _read_versions(self) -> dict[int, str]:
         from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, ModelVersionStatus
 
         response = self._send(self._models.GetModelStatus, self._addressed(GetModelStatusRequest()))
@@ -105,5 +106,5 @@ def _decoded(values: np.ndarray) -> np.ndarray:
     if values.dtype != object:
         return values
     texts = np.empty(values.shape, object)
-    texts.flat = [value.decode("utf-8", "replace") for value in values.flat]
+    texts.reshape(-1)[:] = [value.decode("utf-8", "replace") for value in values.flat]
     return texts

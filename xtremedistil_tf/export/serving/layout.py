@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
-from typing import Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from xtremedistil_tf.atomic import atomic_directory, atomic_file
 from xtremedistil_tf.corpus.example import AnyExample
@@ -15,9 +16,12 @@ from xtremedistil_tf.export.serving.readme import readme
 from xtremedistil_tf.export.serving.versions import check_name, new_version
 from xtremedistil_tf.export.serving.warmup import write_warmup
 
+if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.task import Task
 
-def export_serving(folder: str | os.PathLike, saved_model: str | os.PathLike, name: str, version: int | None,
-                   warmup_texts: Sequence[AnyExample], task) -> pathlib.Path:
+
+def export_serving(folder: str | os.PathLike[str], saved_model: str | os.PathLike[str], name: str,
+                   version: int | None, warmup_texts: Sequence[AnyExample], task: Task) -> pathlib.Path:
     """Adds a version of a model to a folder for TensorFlow Serving.
 
     Writes `models/<name>/<version>/`, the SavedModel with warm-up requests, whole or not at all; and, where

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from xtremedistil_tf.export.serving.answers import READERS
 from xtremedistil_tf.export.serving.configs import METRICS_PATH

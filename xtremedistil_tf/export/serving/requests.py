@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample
 
@@ -11,7 +12,7 @@ DEFAULT_MODEL = "xtremedistil"
 MAX_BATCH = 256
 
 
-def text_inputs(examples: Sequence[AnyExample], names: Sequence[str]) -> dict[str, list]:
+def text_inputs(examples: Sequence[AnyExample], names: Sequence[str]) -> dict[str, list[Any]]:
     """The texts of examples under the names of the signature's inputs.
 
     Args:
@@ -19,8 +20,9 @@ def text_inputs(examples: Sequence[AnyExample], names: Sequence[str]) -> dict[st
         names: `texts`; `texts` and `pairs`; `questions` and `contexts`; or `words`, which is padded with "".
     """
     if "words" in names:
-        longest = max((len(example.words) for example in examples), default=0)
-        return {"words": [[*example.words, *[""] * (longest - len(example.words))] for example in examples]}
+        words = [example.words for example in examples if isinstance(example, Example)]
+        longest = max(map(len, words), default=0)
+        return {"words": [[*row, *[""] * (longest - len(row))] for row in words]}
     texts = [_texts(example) for example in examples]
     return {name: [found[name] for found in texts] for name in names}
 

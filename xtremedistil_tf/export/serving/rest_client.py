@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -13,6 +14,9 @@ from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.export.serving.client import ServingClient, Signature
 from xtremedistil_tf.export.serving.requests import DEFAULT_MODEL
 from xtremedistil_tf.export.serving.retries import Transient, is_collision
+
+if TYPE_CHECKING:
+    import requests
 
 # Too many requests, bad gateway, unavailable, gateway timeout.
 _TRANSIENT_STATUSES = (429, 502, 503, 504)
@@ -42,13 +46,14 @@ class RestClient(ServingClient):
             kind = "versions" if isinstance(version, int) else "labels"
             self._url += f"/{kind}/{quote(str(version), safe='')}"
         # A session of requests is not made for several threads.
-        self._local, self._sessions = threading.local(), []
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
 
     def close(self) -> None:
         for session in self._sessions:
             session.close()
 
-    def _try_call(self, signature, inputs):
+    def _try_call(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         values = {name: value.tolist() if isinstance(value, np.ndarray) else list(value)
                   for name, value in inputs.items()}
         found = self._json("POST", ":predict", {"signature_name": signature, "inputs": values})
@@ -59,7 +64,7 @@ class RestClient(ServingClient):
         outputs = outputs if isinstance(outputs, dict) else {"scores": outputs}
         return {name: _array(value) for name, value in outputs.items()}
 
-    def _read_signatures(self):
+    def _read_signatures(self) -> dict[str, Signature]:
         found = self._json("GET", "/metadata")
         try:
             signatures = found["metadata"]["signature_def"]["signature_def"]
@@ -68,7 +73,7 @@ class RestClient(ServingClient):
         except (KeyError, TypeError, AttributeError):
             raise self._strange(found) from None
 
-    def _read_versions(self):
+    def _read_versions(self) -> dict[int, str]:
         found = self._json("GET", "")
         try:
             return {int(status["version"]): status["state"] for status in found["model_version_status"]}
@@ -100,7 +105,7 @@ class RestClient(ServingClient):
             raise Transient(message)
         raise self.refused(message)
 
-    def _session(self):
+    def _session(self) -> requests.Session:
         import requests
 
         if not hasattr(self._local, "session"):

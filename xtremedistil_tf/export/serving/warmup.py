@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -70,6 +71,7 @@ def _inputs(specs: Mapping[str, Any], examples: Sequence[AnyExample]) -> Iterato
     """Tensors for one text, then for a batch."""
     import tensorflow as tf
 
+    values: Mapping[str, Any]
     for count in (1, min(len(examples), _MAX_TEXTS)):
         if "input_ids" in specs:
             values = {name: np.full([count, _PIECES], name != "token_type_ids") for name in specs}

@@ -6,7 +6,7 @@ import os
 import pathlib
 import tempfile
 import warnings
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +26,7 @@ def check_quantization(quantization: str) -> None:
                           "TensorFlow Lite.")
 
 
-def write_tflite(path: str | os.PathLike, module: tf.Module, name: str, function, quantization: str,
+def write_tflite(path: str | os.PathLike[str], module: tf.Module, name: str, function, quantization: str,
                  rows: Sequence[Mapping[str, np.ndarray]] = (), custom_ops: bool = False) -> pathlib.Path:
     """Converts a function and writes it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pathlib
+from typing import Any
 
 import tensorflow as tf
 
@@ -19,8 +20,8 @@ log = logging.getLogger(__name__)
 RAW_STRINGS = "raw_strings"
 
 
-def export_raw_string_tflite(folder: str | os.PathLike, student, tokenizer, task: Task, quantization: str,
-                             pairs: bool = False) -> pathlib.Path | None:
+def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task,
+                             quantization: str, pairs: bool = False) -> pathlib.Path | None:
     """Writes `<folder>/raw_strings_<quantization>.tflite`, where the tokenizer can be in it.
 
     Signature `raw_strings`, for one text at a time. Inputs, string [1], UTF-8, cleaned as docs/mobile.md
@@ -67,7 +68,7 @@ def export_raw_string_tflite(folder: str | os.PathLike, student, tokenizer, task
 class RawStrings(tf.Module):
     """Tokenizer and student in one graph; see `export_raw_string_tflite`."""
 
-    def __init__(self, student, tokenizer, task: Task, graph, pairs: bool):
+    def __init__(self, student: Any, tokenizer: Any, task: Task, graph: Any, pairs: bool):
         super().__init__()
         two = pairs or task.kind == "question_answering"
         self._texts = ("texts", "pairs")[:1 + two]
@@ -80,7 +81,7 @@ class RawStrings(tf.Module):
         self._no_answer_at = self._frame.position(tokenizer.cls_token_id, 0, 0)
         self._room = None if student.max_length is None else self._frame.room(student.max_length)
 
-    def concrete(self):
+    def concrete(self) -> Any:
         """The traced function: string [1] by name -> the outputs of the task."""
         specs = {name: tf.TensorSpec([1], tf.string, name) for name in self._texts}
         return tf.function(self._answer).get_concrete_function(**specs)
@@ -96,7 +97,7 @@ class RawStrings(tf.Module):
             return {"scores": logits}
         return (self._tags if self._kind == "tagging" else self._spans)(logits, *pieces)
 
-    def _kept(self, pieces) -> list[tf.Tensor]:
+    def _kept(self, pieces: Any) -> list[tf.Tensor]:
         """How many pieces of each text are kept."""
         if len(pieces) == 1:
             return [self._room]
@@ -122,7 +123,7 @@ class RawStrings(tf.Module):
                   "token_type_ids": tf.concat(types, 0)[None]}
         return self._call({name: inputs[name] for name in self._names})
 
-    def _tags(self, logits: tf.Tensor, pieces) -> dict[str, tf.Tensor]:
+    def _tags(self, logits: tf.Tensor, pieces: Any) -> dict[str, tf.Tensor]:
         begin = len(self._frame.special[0])
         probabilities = tf.nn.softmax(logits[begin:begin + tf.size(pieces.ids)])
         found = {"label_ids": tf.argmax(probabilities, -1, output_type=tf.int32),
@@ -130,7 +131,7 @@ class RawStrings(tf.Module):
                  "word_starts": tf.cast(pieces.word_starts, tf.int32)}
         return found | ({"starts": pieces.starts, "ends": pieces.ends} if self._graph.has_offsets else {})
 
-    def _spans(self, logits: tf.Tensor, question, context) -> dict[str, tf.Tensor]:
+    def _spans(self, logits: tf.Tensor, question: Any, context: Any) -> dict[str, tf.Tensor]:
         begin = len(self._frame.special[0]) + tf.size(question.ids) + len(self._frame.special[1])
         inside = logits[begin:begin + tf.size(context.ids)]
         return {"start_logits": inside[:, 0], "end_logits": inside[:, 1], "starts": context.starts,

@@ -17,7 +17,8 @@ LABELS, VOCABULARY, TOKENIZER, MODEL = "labels.txt", "vocab.txt", "tokenizer.jso
 _SPECIAL = ("pad", "unk", "cls", "sep", "mask")
 
 
-def write_side_files(folder: str | os.PathLike, tokenizer, task: Task, max_length: int | None = None) -> None:
+def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
+                     max_length: int | None = None) -> None:
     """Writes `labels.txt`, `model.json`, and `vocab.txt` for WordPiece or else `tokenizer.json`.
 
     Args:
@@ -54,7 +55,7 @@ def _write_lines(path: pathlib.Path, lines: list[str]) -> None:
         part.write_text("".join(line + "\n" for line in lines), encoding="utf-8", newline="\n")
 
 
-def _frame(tokenizer, pair: bool) -> dict[str, Any]:
+def _frame(tokenizer: Any, pair: bool) -> dict[str, Any]:
     """Special tokens before, between and after the texts, and token types of all."""
     frame = Frame.of(tokenizer, pair)
     return {"special_ids": [ids.tolist() for ids in frame.special],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import pathlib
-from typing import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +22,7 @@ TOKEN_IDS = "token_ids"
 Calibration = Callable[[], Iterable[dict[str, np.ndarray]]]
 
 
-def export_tflite(folder: str | os.PathLike, student, tokenizer, task: Task, quantization: str,
+def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task, quantization: str,
                   calibration: Calibration | None = None) -> pathlib.Path:
     """Writes `<folder>/token_ids_<quantization>.tflite`.
 
@@ -69,7 +70,7 @@ class TrimmedStudent(tf.Module):
     calibration, take the whole range from the real values, and if not, be cut to nothing.
     """
 
-    def __init__(self, student, task: Task):
+    def __init__(self, student: Any, task: Task):
         super().__init__()
         self.names = input_names(task)
         self.student_variables = student.variables
@@ -77,7 +78,7 @@ class TrimmedStudent(tf.Module):
         # The masked call: without a mask an LSTM would be converted to the op that keeps its state.
         self._call = lambda inputs: student(inputs, training=False)["logits"]
 
-    def concrete(self):
+    def concrete(self) -> Any:
         """The traced function: int32 [1, time] by name -> `logits`."""
         specs = {name: tf.TensorSpec([1, None], tf.int32, name) for name in self.names}
         return tf.function(self._logits).get_concrete_function(**specs)

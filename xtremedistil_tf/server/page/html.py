@@ -7,7 +7,8 @@ import dataclasses
 import hashlib
 import html
 import json
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from xtremedistil_tf.server.api import PREFIX
 from xtremedistil_tf.server.config import ServeConfig

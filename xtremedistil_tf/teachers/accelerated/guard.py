@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -97,12 +97,12 @@ def _of_numbers(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[None, float
 
 
 def _of_probabilities(task: Task, pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float, float]:
-    changed, difference = [], []
+    changes, differences = [], []
     for pair in pairs:
         exact, other = (_probabilities(task, logits) for logits in pair)
-        changed.append(exact.argmax(-1) != other.argmax(-1))
-        difference.append(_variation(exact, other))
-    changed, difference = map(np.concatenate, (changed, difference))
+        changes.append(exact.argmax(-1) != other.argmax(-1))
+        differences.append(_variation(exact, other))
+    changed, difference = np.concatenate(changes), np.concatenate(differences)
     return float(changed.mean()), float(difference.mean()), float(difference.max())
 
 

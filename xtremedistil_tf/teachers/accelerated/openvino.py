@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -44,7 +45,7 @@ def openvino_forward(teacher: LoadedTeacher, signals: TeacherSignals) -> Forward
     return run
 
 
-def _save(teacher: LoadedTeacher, signals: TeacherSignals, folder: str) -> None:
+def _save(teacher: Any, signals: TeacherSignals, folder: str) -> None:
     """Writes a SavedModel, the form that OpenVINO reads by itself and that holds more than 2 GB."""
     module = tf.Module()
     module.kept = teacher.variables

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from xtremedistil_tf.teachers.accelerated.guard import compare
 from xtremedistil_tf.teachers.averaged import AveragedTeacher
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.protocol import Forward, LoadedTeacher, Relations, TeacherSignals
+
+if TYPE_CHECKING:
+    from xtremedistil_tf.teachers.model import Teacher
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +41,7 @@ class AcceleratedTeacher:
         convert: makes the path's function; called once for each set of signals.
     """
 
-    def __init__(self, teacher: LoadedTeacher, path: str, convert: Convert):
+    def __init__(self, teacher: Teacher, path: str, convert: Convert):
         self._teacher, self._path, self._convert = teacher, path, convert
         self._converted: dict[TeacherSignals, Forward] = {}
         self.task, self.num_layers, self.width = teacher.task, teacher.num_layers, teacher.width

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
-from xtremedistil_tf.tokenization.graph.text import (FIRST_ADDED, Text, begin_indices, begins_group, marked,
-                                                     repeated, where, white_space)
+from xtremedistil_tf.tokenization.graph.text import (
+    FIRST_ADDED,
+    Text,
+    begin_indices,
+    begins_group,
+    marked,
+    repeated,
+    where,
+    white_space,
+)
 from xtremedistil_tf.tokenization.graph.trie import Trie, on_paths
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from xtremedistil_tf.tokenization.character_rules import ITSELF
 from xtremedistil_tf.tokenization.graph.graphemes import Graphemes
 from xtremedistil_tf.tokenization.graph.normal_forms import transform
-from xtremedistil_tf.tokenization.graph.text import (ITSELF, Outputs, Text, begins_group, marked, table_of,
-                                                     where)
+from xtremedistil_tf.tokenization.graph.text import Outputs, Text, begins_group, marked, table_of, where
 from xtremedistil_tf.tokenization.graph.trie import Trie
 
 # Grapheme clusters of more bytes are mapped character by character.

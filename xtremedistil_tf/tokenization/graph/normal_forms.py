@@ -9,9 +9,17 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.tokenization.character_rules import ask, assignable, combining_ranks, non_starters
-from xtremedistil_tf.tokenization.graph.text import (ITSELF, CharacterTable, Outputs, Text, begin_indices,
-                                                     begins_group, repeated, table_of, where)
+from xtremedistil_tf.tokenization.character_rules import ITSELF, ask, assignable, combining_ranks, non_starters
+from xtremedistil_tf.tokenization.graph.text import (
+    CharacterTable,
+    Outputs,
+    Text,
+    begin_indices,
+    begins_group,
+    repeated,
+    table_of,
+    where,
+)
 
 # More than the ranks of combining characters.
 _RANKS = 1 << 10

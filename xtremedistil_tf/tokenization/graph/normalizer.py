@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
-from xtremedistil_tf.tokenization.character_rules import ask, assignable
+from xtremedistil_tf.tokenization.character_rules import ITSELF, ask, assignable
 from xtremedistil_tf.tokenization.graph.charsmap import CharacterMap
 from xtremedistil_tf.tokenization.graph.normal_forms import NormalForm
-from xtremedistil_tf.tokenization.graph.text import (ITSELF, Outputs, Text, begins_group, runs, table_of,
-                                                     white_space)
+from xtremedistil_tf.tokenization.graph.text import Outputs, Text, begins_group, runs, table_of, white_space
 
 _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 # These look at one character at a time.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -58,7 +59,7 @@ class CharacterTable:
 
     def __init__(self, values: np.ndarray, added: int = 0):
         padded = np.concatenate([values, np.full(PAGE, added, values.dtype)])
-        pages = {}
+        pages: dict[bytes, int] = {}
         page_of = [pages.setdefault(page.tobytes(), len(pages)) for page in padded.reshape(-1, PAGE)]
         self._page_of = tf.constant(page_of, tf.int32)
         self._pages = tf.constant(np.frombuffer(b"".join(pages), values.dtype))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -77,10 +78,10 @@ class Trie:
             strings = tf.gather(self._string_of, nodes)
             here, strings = where(strings > 0, starts, strings)
             values = here, tf.fill(tf.shape(here), depth), strings - 1
-            found = [array.write(tf.cast(depth, tf.int32) - 1, value) for array, value in zip(found, values)]
+            written = [array.write(tf.cast(depth, tf.int32) - 1, value) for array, value in zip(found, values)]
             starts, limits, nodes = where(starts + depth < limits, starts, limits, nodes)
             nodes = self._children(nodes, tf.gather(symbols, starts + depth))
-            return depth + 1, *where(nodes > 0, starts, limits, nodes), *found
+            return depth + 1, *where(nodes > 0, starts, limits, nodes), *written
 
         vector = tf.TensorShape([None])
         state = tf.while_loop(lambda depth, starts, *_: tf.size(starts) > 0, step,
