@@ -8,7 +8,8 @@ import os
 import pathlib
 import platform
 import re
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _AGREEMENT = "Agreement with the paper:"
 

@@ -64,8 +64,8 @@ def main(bench: Bench) -> None:
     c = next(iter(found.values()))["config"]
     scale = (f"BiLSTM, E={c['embedding_size']}, H={c['lstm_units']}, strategy {c['strategy']}, at most "
              f"{c['max_transfer']:,} transfer texts, {c['distil_epochs']} epochs a phase on them. One run each, one "
-             "seed. SST-2 has no public test set: its dev set is measured, and the best weights are chosen on training "
-             "examples that nobody trained on.")
+             "seed. SST-2 has no public test set: its dev set is measured, and the best weights are chosen on "
+             f"{_DEV} examples taken out of its training set.")
     bench.page("Classification with few labels", scale, [
         f"Accuracy. The paper's figures are those of {SOURCE}, tables of classification: AG News with 500 labels a "
         "class, teacher BERT Large; SST-2 with all labels, teacher BERT Base, sentences of IMDB as transfer text.",

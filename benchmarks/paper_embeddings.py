@@ -9,10 +9,10 @@ in the table with the paper's figure alone.
 from __future__ import annotations
 
 from pages import percent, spread, table
-from paper_figures import EMBEDDINGS, SIZES as PAPER_SIZES, SOURCE
+from paper_figures import EMBEDDINGS, SOURCE
+from paper_figures import SIZES as PAPER_SIZES
 from paper_setup import SIZES, Bench, Metrics, Settings, start, tagging_scale
 from plots import curves
-
 from xtremedistil_tf.config.distillation import EMBEDDING_INITS
 
 WIDTHS = (50, 100, 200, 300)
@@ -36,7 +36,7 @@ def main(bench: Bench) -> None:
     widths = [[f"E={width}", *[_f1(found.get(f"{init} E{width}")) for init in STARTS],
                _energy(found.get(f"svd E{width}")), PAPER_SIZES[width, 200][0]] for width in WIDTHS]
     init_of = {row: init for init, row in STARTS.items()}
-    starts = [[row, _f1(found.get(f"{init_of.get(row)} E{WIDTHS[-1]}")), paper] for row, paper in EMBEDDINGS.items()]
+    starts = [[row, _f1(found.get(f"{init_of.get(row)} E{WIDTHS[-1]}")), f"{paper:.2f}"] for row, paper in EMBEDDINGS.items()]
     curves(bench.drawing, {
         "here": {init: [(width, 100 * found[f"{init} E{width}"]["student"]["mean_f1"]) for width in WIDTHS
                         if f"{init} E{width}" in found] for init in STARTS},

@@ -18,11 +18,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import runs
 from absl import app, flags
+
+import runs
 from pages import agreement, commands, environment, picture, public_command, write_page
 from plots import require_matplotlib
-
 from xtremedistil_tf.atomic import read_json
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.config import DistillationConfig

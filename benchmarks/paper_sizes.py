@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable
 
 from pages import percent, spread, table
-from paper_figures import BILSTM_ALONE, SIZES as PAPER_SIZES, SOURCE, TRANSFORMER_ALONE
+from paper_figures import BILSTM_ALONE, SOURCE, TRANSFORMER_ALONE
+from paper_figures import SIZES as PAPER_SIZES
 from paper_setup import SIZES, Bench, Metrics, Settings, start, tagging_scale
 from plots import trade_off
 
@@ -107,7 +108,7 @@ def _bilstm_table(found: dict[str, Metrics]) -> str:
             paper = [BILSTM_ALONE.get(_numbers(name), "-"), "", "", "", ""]
         else:
             f1, parameters, compression, batch_32, batch_1 = PAPER_SIZES[_numbers(name)]
-            paper = [f1, parameters, compression, f"{batch_1}x", f"{batch_32}x"]
+            paper = [f"{f1:.2f}", parameters, compression, f"{batch_1}x", f"{batch_32}x"]
         rows.append([*_measured(name, metrics), *paper])
     return table([*_HEADER, "paper F1", "params M", "compression", "b1", "b32"], rows)
 

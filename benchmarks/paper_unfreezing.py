@@ -24,8 +24,8 @@ def settings(bench: Bench) -> dict[str, Settings]:
 
 def main(bench: Bench) -> None:
     found = bench.run_all(settings(bench))
-    gradual = {name: _after(m) for name, m in found.items() if name.startswith(GRADUAL)}
-    at_once = {name: _after(m) for name, m in found.items() if name.startswith(AT_ONCE)}
+    gradual, at_once = ({f"{strategy} {bench.sentences(int(name.split()[1])):,}": _after(m) for name, m in found.items()
+                         if name.startswith(strategy)} for strategy in (GRADUAL, AT_ONCE))
     tables = []
     if gradual:
         lines = {"paper": {step: mean for step, (mean, _) in UNFREEZING.items()}, **gradual}

@@ -8,7 +8,8 @@ import pathlib
 import subprocess
 import sys
 import time
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 log = logging.getLogger(__name__)
 ROOT = pathlib.Path(__file__).resolve().parents[1]

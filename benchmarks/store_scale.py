@@ -195,8 +195,8 @@ def row(run: dict) -> list[str]:
 
 def wide_rows() -> list[list[str]]:
     """What a layer of 768 takes, by arithmetic."""
-    from xtremedistil_tf.transfer.writer import StoreSpec
     from xtremedistil_tf.transfer.size import estimate_bytes
+    from xtremedistil_tf.transfer.writer import StoreSpec
 
     rows = []
     for name, form in {"float16": {}, "int8": {"hidden_dtype": "int8"}, "PCA of 128": {"hidden_components": 128},

@@ -86,7 +86,7 @@ def main(_):
                            TeacherSignals())
         print(f"{path}: converted and compared in {time.perf_counter() - began:.0f} s", flush=True)
         fast_predictor = TeacherPredictor(fast, (), tokenizer.pad_token_id, _BATCH.value)
-        measure(path, lambda: fast_predictor.logits(features))
+        measure(path, lambda fast_predictor=fast_predictor: fast_predictor.logits(features))
     for name in list(seconds)[2:]:
         print(f"{name} is {seconds['static predict'] / seconds[name]:.2f}x static predict, "
               f"{seconds['dynamic predict_on_batch'] / seconds[name]:.2f}x dynamic predict_on_batch")

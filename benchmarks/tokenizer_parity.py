@@ -22,7 +22,8 @@ import random
 import sys
 import time
 import unicodedata
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from absl import app, flags
 
@@ -122,6 +123,7 @@ class Both:
 
     def __init__(self, folder: str):
         import tensorflow as tf
+
         from xtremedistil_tf.teachers.tokenizers import load_tokenizer
         from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer
 

@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Sequence
 
 from pages import environment, percent, public_command, table, write_page
-
 from rivals.bench import Bench, Row
 
 HEADER = ("rival", "runs in", "parameters M", "MB", "batch 1 ms", "batch 32 ms", "words/s",
