@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing
 from typing import Any
 
@@ -30,8 +31,13 @@ def validate_fields(config: Any, *required: str) -> None:
 
 def field_type(config_class: type, name: str) -> type:
     """The Python type of a field: str, int, float or bool."""
-    found: type = typing.get_type_hints(config_class)[name]
-    return found
+    return _types(config_class)[name]
+
+
+@functools.cache
+def _types(config_class: type) -> dict[str, type]:
+    # Evaluates the annotations of all fields: too slow to do for each.
+    return typing.get_type_hints(config_class)
 
 
 def check_value(field: dataclasses.Field[Any], value: Any) -> None:
