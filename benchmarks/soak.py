@@ -189,7 +189,7 @@ def main(argv):
     counts = collections.Counter((record["way"], record["step"]) for record in records)
     steps = list(dict.fromkeys(sorted(record["step"] for record in records)))
     rows = [[way, *[counts[way, step] or "" for step in steps]] for way in dict.fromkeys(r["way"] for r in records)]
-    parts = ["# Under fire", environment({}),
+    parts = ["# Under fire", environment(metrics["versions"]),
              "```sh\npython benchmarks/soak.py --work=DIR -- " + public_command(" ".join(options)) + "\n```",
              f"{len(records)} moments, by way (rows) and by the step that was under way (columns):",
              table(["way", *steps], rows),
