@@ -137,7 +137,7 @@ class Pipeline:
     def _open(self) -> None:
         """Reads the labelled data and finds or makes the teachers and the student's vocabulary."""
         c = self.config
-        self.labelled = open_labelled(_without_teacher(c) if needs_no_teacher(c) else c)
+        self.labelled = open_labelled(c)
         self.corpus, self.task = self.labelled.corpus, self.labelled.task
         self.student_checkpoint = resolve_checkpoint(c.pt_student_checkpoint) if c.pt_student_checkpoint else ""
         augmentation = Augmentation(c, self.labelled) if c.augment and c.strategy != BASELINE else None
@@ -368,9 +368,3 @@ class Pipeline:
             "cpu_seconds": {name: round(step.cpu_seconds, 1) for name, step in timed.items()},
             "seconds": seconds | {"evaluation": round(time.monotonic() - began, 1)},
             "config": self.config.to_json(), "command": self.command, "versions": versions()}
-
-
-def _without_teacher(config: DistillationConfig) -> DistillationConfig:
-    """The same with the student's checkpoint where a teacher's would be: its tokenizer is the run's."""
-    return dataclasses.replace(config, pt_teacher="TFAutoModel", pt_teacher_checkpoint=config.pt_student_checkpoint,
-                               teacher_model_dir="")

@@ -13,6 +13,7 @@ from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import TaskCorpus
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.fingerprint import examples_fingerprint
+from xtremedistil_tf.jobs.choice import needs_no_teacher
 from xtremedistil_tf.tasks.opening import open_task
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
@@ -64,7 +65,10 @@ class Labelled:
 
 
 def open_labelled(config: DistillationConfig) -> Labelled:
-    """Reads the task and finds the teachers' checkpoints and tokenizer."""
+    """Reads the task and finds the teachers' checkpoints and tokenizer; the student's where no teacher is needed."""
+    if needs_no_teacher(config):
+        config = dataclasses.replace(config, pt_teacher="TFAutoModel", teacher_model_dir="",
+                                     pt_teacher_checkpoint=config.pt_student_checkpoint)
     corpus, task = open_task(config)
     log.info("task %s (%s): %d train, %d dev, %d test examples, labels %s%s", config.task, task.kind,
              len(corpus.train), len(corpus.dev), len(corpus.test), " ".join(corpus.labels),

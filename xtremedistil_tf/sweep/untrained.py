@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import logging
 import pathlib
@@ -53,7 +52,7 @@ class Untrained:
     def __init__(self, config: SweepConfig):
         self._config, shared = config, config.shared()
         self._folder = pathlib.Path(config.folder)
-        labelled = open_labelled(_with_tokenizer_of_student(shared) if needs_no_teacher(shared) else shared)
+        labelled = open_labelled(shared)
         checkpoint = resolve_checkpoint(shared.pt_student_checkpoint) if shared.pt_student_checkpoint else ""
         text = transfer_text(shared, labelled)
         self._tokenizer = student_vocabulary(
@@ -107,12 +106,6 @@ class Untrained:
         self._tokenizer = trim_tokenizer(self._tokenizer, seen).tokenizer
         self._shapes = {name: shape.with_vocabulary(len(self._tokenizer), self._tokenizer.pad_token_id)
                         for name, shape in self._shapes.items()}
-
-
-def _with_tokenizer_of_student(config: DistillationConfig) -> DistillationConfig:
-    """Where a run has no teacher, its tokenizer is that of the student's checkpoint."""
-    return dataclasses.replace(config, pt_teacher="TFAutoModel", teacher_model_dir="",
-                               pt_teacher_checkpoint=config.pt_student_checkpoint)
 
 
 def _teacher_sizes(config: DistillationConfig, labelled: Labelled) -> TeacherSizes:
