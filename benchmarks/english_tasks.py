@@ -15,7 +15,7 @@ import pathlib
 from absl import app, flags
 
 import runs
-from pages import environment, percent, public_command, table, write_page
+from pages import commands, environment, percent, public_command, table, write_page
 
 _TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v2", "Checkpoint of the teacher.")
 _WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
@@ -72,8 +72,7 @@ def main(argv):
                     "distilled kept %"], rows),
              "Where a task has no public test set its dev set is measured, which also chose the best weights of "
              "all three models.",
-             "## Commands", "```sh\n" + "\n".join("python " + public_command(m["command"])
-                                                    for m in results.values()) + "\n```"]
+             commands([m["command"] for m in results.values()])]
     write_page(pathlib.Path(_OUT.value), parts,
                {name: {key: m[key] for key in ("teacher", "student", "direct_baseline", "retention", "main_score",
                                                "seconds")} | {"command": public_command(m["command"])}

@@ -168,8 +168,7 @@ def _write_forms(name: str) -> None:
 def _figures(folder, form, quantization, tokenizer, texts, parameters) -> dict:
     from xtremedistil_tf.corpus.example import Example
     from xtremedistil_tf.evaluation.footprint import measure_footprint
-    from xtremedistil_tf.export.layout import exported_path
-    from xtremedistil_tf.jobs.export import size_of
+    from xtremedistil_tf.export.layout import exported_path, size_of
     from xtremedistil_tf.tasks.tagging import TaggingTask
 
     examples = [Example(tuple(text.split()), None, None, "", 0) for text in texts]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.errors import MissingExtraError
+from xtremedistil_tf.sweep.front import on_front
 
 #: Of Okabe and Ito: told apart also by those who do not see all colours.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -97,11 +99,8 @@ def bars(file: pathlib.Path, names: Sequence[str], series: Mapping[str, Sequence
 
 def front(points: Sequence[Point]) -> list[Point]:
     """The points (cost, score) that no other one beats, the cheapest first."""
-    best: list[Point] = []
-    for point in sorted(set(points), key=lambda p: (p[0], -p[1])):
-        if not best or point[1] > best[-1][1]:
-            best.append(point)
-    return best
+    different = sorted(set(points))
+    return list(itertools.compress(different, on_front([(cost, -score) for cost, score in different])))
 
 
 def _style(index: int) -> dict[str, Any]:

@@ -5,8 +5,7 @@
 --teacher is a local folder of all-MiniLM-L6-v2 or another encoder. English WikiANN: the teacher; BiLSTM and
 transformer students of it, and the same on labels alone; spaCy's small NER, on labels alone and on the
 teacher's answers, in the environment of --python (`pip install spacy`); and the shapes of DistilBERT and
-MiniLM. What is done
-is not done again: the same command goes on where an interrupted one stopped.
+MiniLM. What is done is not done again: the same command goes on where an interrupted one stopped.
 """
 
 from __future__ import annotations
@@ -18,42 +17,30 @@ import sys
 
 from absl import app, flags
 
+from rivals import comparing
 from rivals.bench import Bench
-from rivals.preparing import Wanted, prepare
+from rivals.comparing import FORMS, LABELLED, ONNX, TEACHER, TEST, TEXTS, compare, teacher, transformer
+from rivals.preparing import Wanted
 from rivals.results import write_results
 
-_TEACHER = flags.DEFINE_string("teacher", None, "Local folder of the teacher's checkpoint.", required=True)
-_WORK = flags.DEFINE_string("work", None, "Folder of data, models and figures.", required=True)
+flags.adopt_module_key_flags(comparing)
 _OUT = flags.DEFINE_string("out", "benchmarks/results/rivals_tagging.md", "The page to write.")
 _PYTHON = flags.DEFINE_string("python", sys.executable, "Python that has spaCy.")
 _DATA = flags.DEFINE_string("data", "ner-wikiann/en", "Task folder below XTREMEDISTIL_DATA.")
 _MORE = flags.DEFINE_list("more", ["unlabeled-wiki/en.txt.xz"], "More unlabeled text, below that too.")
-_LABELLED = flags.DEFINE_integer("labelled", 2000, "Labelled sentences.")
 _TRANSFER = flags.DEFINE_integer("transfer", 40_000, "Sentences for distillation, labelled ones included.")
 _DEV = flags.DEFINE_integer("dev", 1000, "Dev sentences.")
-_TEST = flags.DEFINE_integer("test", 5000, "Test sentences.")
-_SECONDS = flags.DEFINE_float("seconds", 3.0, "Seconds for each figure of speed.")
-_TEXTS = flags.DEFINE_integer("texts", 1000, "Test sentences that words a second are measured on.")
 _ONLY = flags.DEFINE_list("only", [], "Groups to run, of bilstm, teacher, spacy, transformer and shapes; "
                           "empty: all. bilstm makes the teacher and the transfer store that the others use.")
 _FLAGFILE = flags.DEFINE_string("student_flags", "flags/rivals_tagging.cfg", "Of the students.")
-_TRANSFORMER_FLAGFILE = flags.DEFINE_string("transformer_flags", "flags/rivals_transformer.cfg",
-                                            "Of the transformer students, after --student_flags.")
 _SPACY_STEPS = flags.DEFINE_integer("spacy_steps", 0, "Most training steps of spaCy; 0: its default.")
-
-_FORMS = ("saved_model none", "tflite dynamic", "onnx none", "onnx int8")
-_ONNX = ("onnx none", "onnx int8")
 
 
 def bilstm(bench: Bench) -> None:
     for size, units in ((50, 200), (128, 128)):
         bench.student(f"BiLSTM E={size} H={units}",
-                      {"pt_teacher_checkpoint": _TEACHER.value, "embedding_size": size, "lstm_units": units,
-                       "direct_baseline": "true"}, [_FLAGFILE.value], _FORMS)
-
-
-def teacher(bench: Bench) -> None:
-    bench.teacher(("tensorflow", "onnx none", "onnx int8"))
+                      {"pt_teacher_checkpoint": TEACHER.value, "embedding_size": size, "lstm_units": units,
+                       "direct_baseline": "true"}, [_FLAGFILE.value], FORMS)
 
 
 def spacy(bench: Bench) -> None:
@@ -63,35 +50,29 @@ def spacy(bench: Bench) -> None:
                 examples=bench.teachers_examples, **steps)
 
 
-def transformer(bench: Bench) -> None:
+def transformers(bench: Bench) -> None:
     for layers in (3, 6):
-        bench.student(f"transformer {layers} x 384 of the teacher's layers",
-                      {"pt_teacher_checkpoint": _TEACHER.value, "pt_student_checkpoint": _TEACHER.value,
-                       "num_hidden_layers": layers, "teacher_model_dir": bench.teacher_path},
-                      [_FLAGFILE.value, _TRANSFORMER_FLAGFILE.value], _ONNX)
+        transformer(bench, layers, _FLAGFILE.value)
 
 
 def shapes(bench: Bench) -> None:
     for name, layers, width in (("DistilBERT's shape, 6 x 768", 6, 768),
                                 ("MiniLM's shape, 12 x 384", 12, 384)):
-        bench.shape(name, _TEACHER.value, layers, width, _ONNX)
+        bench.shape(name, TEACHER.value, layers, width, ONNX)
 
 
-GROUPS = {"bilstm": bilstm, "teacher": teacher, "spacy": spacy, "transformer": transformer, "shapes": shapes}
+GROUPS = {"bilstm": bilstm, "teacher": teacher, "spacy": spacy, "transformer": transformers, "shapes": shapes}
 
 
 def main(argv):
     del argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    data, work = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), pathlib.Path(_WORK.value).resolve()
-    wanted = Wanted(data / _DATA.value, "tagging", _LABELLED.value, _TRANSFER.value, _DEV.value, _TEST.value,
+    data = pathlib.Path(os.environ["XTREMEDISTIL_DATA"])
+    wanted = Wanted(data / _DATA.value, "tagging", LABELLED.value, _TRANSFER.value, _DEV.value, TEST.value,
                     tuple(data / file for file in _MORE.value))
-    bench = Bench(prepare(wanted, work / "data"), work, _SECONDS.value, _TEXTS.value, _PYTHON.value)
-    for name, group in GROUPS.items():
-        if not _ONLY.value or name in _ONLY.value:
-            group(bench)
+    bench = compare(wanted, GROUPS, _ONLY.value, _PYTHON.value)
     write_results(pathlib.Path(_OUT.value), "A distilled tagger and its rivals",
-                  [(_DATA.value, "entity F1", bench)], _TEXTS.value, " ".join(sys.argv))
+                  [(_DATA.value, "entity F1", bench)], TEXTS.value, " ".join(sys.argv))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import pathlib
 from absl import app, flags
 
 import runs
-from pages import environment, percent, public_command, table, write_page
+from pages import commands, environment, percent, table, write_page
 
 _TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v2", "Checkpoint of the teacher.")
 _TEACHERS = flags.DEFINE_string("teachers", None, "Finished runs of english_tasks.py, whose fine-tuned teachers "
@@ -42,7 +42,7 @@ def main(argv):
     source = runs.distil(work / "source", {"task": data / "snli", "transfer_file": text,
                                            "pt_teacher_checkpoint": _TEACHER.value}, ["flags/source_transfer.cfg"])
     teachers = pathlib.Path(_TEACHERS.value).resolve()
-    rows, figures, commands = [], {"source": _kept(source)}, [source["command"]]
+    rows, figures, called = [], {"source": _kept(source)}, [source["command"]]
     for name, (folder, settings) in TARGETS.items():
         common = {"task": data / folder, "pt_teacher_checkpoint": _TEACHER.value,
                   **_FINE_TUNING, **settings}
@@ -55,7 +55,7 @@ def main(argv):
         rows.append([name, score, scratch["sentences"], percent(teacher[score]), percent(before),
                      percent(after), f"{100 * (after - before):+.2f}"])
         figures[name] = {"teacher": teacher, "scratch": _kept(scratch), "distilled": _kept(distilled)}
-        commands += [scratch["command"], distilled["command"]]
+        called += [scratch["command"], distilled["command"]]
     score = source["main_score"]
     parts = ["# Distilled on one task, fine-tuned on others", environment(source["versions"]),
              f"Source task SNLI ({source['sentences']} test examples): teacher {percent(source['teacher'][score])}, "
@@ -63,7 +63,7 @@ def main(argv):
              f"{source['student']['parameters'] / 1e6:.1f} M parameters.",
              table(["target", "score", "test examples", "teacher", "from scratch", "from the distilled encoder",
                     "gain"], rows),
-             "## Commands", "```sh\n" + "\n".join("python " + public_command(c) for c in commands) + "\n```"]
+             commands(called)]
     write_page(pathlib.Path(_OUT.value), parts, figures)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -71,3 +72,10 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 def _sync(path: pathlib.Path) -> None:
     with open(path, "rb") as handle:
         os.fsync(handle.fileno())
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether something could not be written because there is no room, or none for this user."""
+    # NumPy counts the values that it could not write, and gives no number of an error.
+    full = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+    return error.errno in full or "requested and" in str(error)

@@ -26,3 +26,8 @@ def progress_bar(total: int, label: str, unit: str, initial: int = 0) -> tqdm:
         return tqdm(total=total, desc=label, unit=unit, initial=initial, leave=False, dynamic_ncols=True)
     return _LoggedBar(total=total, desc=label, unit=unit, initial=initial, leave=False, ascii=True, ncols=100,
                       mininterval=_LOG_SECONDS, maxinterval=_LOG_SECONDS)
+
+
+def in_minutes(minutes: int) -> str:
+    """A duration such as 12 min or 3 h 05 min."""
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

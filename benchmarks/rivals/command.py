@@ -61,9 +61,3 @@ def _speed(open_model, flags: Flags) -> dict[str, Any]:
     model = open_model(task, flags)
     answers = {"answers": answer_all(model, texts)} if model.scored else {}
     return measure(model, texts[:flags.texts], flags.seconds) | answers
-
-
-def bytes_in(path: pathlib.Path) -> int:
-    """Of a file, or of all files in a folder."""
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.stat().st_size for file in files if file.is_file())

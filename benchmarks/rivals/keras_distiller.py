@@ -25,11 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from rivals.command import Flags, bytes_in, run
+from rivals.command import Flags, run
 from rivals.pieces import TOKENIZER_FILE, copy_tokenizer, opened, padding_id
 from rivals.stored_answers import rows
 from rivals.task_folder import TaskFolder
 from rivals.timing import Opened
+from xtremedistil_tf.export.layout import size_of
 
 _MODEL = "student.keras"
 
@@ -61,7 +62,7 @@ def train(task: TaskFolder, flags: Flags) -> dict[str, Any]:
     with atomic_file(flags.folder / _MODEL) as part:
         core.save(part)
     return {"train_seconds": seconds, "parameters": core.count_params(),
-            "bytes": bytes_in(flags.folder / _MODEL), "dev_accuracy": best, "examples": len(labels)}
+            "bytes": size_of(flags.folder / _MODEL), "dev_accuracy": best, "examples": len(labels)}
 
 
 def open_model(task: TaskFolder, flags: Flags) -> Opened:

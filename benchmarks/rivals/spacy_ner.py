@@ -11,9 +11,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from rivals.command import Flags, bytes_in, run
+from rivals.command import Flags, run
 from rivals.task_folder import TaskFolder, read_answered
 from rivals.timing import Opened
+from xtremedistil_tf.export.layout import size_of
 
 # What nlp.pipe is good at, and does by default in still larger batches.
 _BULK = 256
@@ -38,7 +39,7 @@ def train(task: TaskFolder, flags: Flags) -> dict[str, Any]:
     nlp = spacy.load(best)
     texts, _ = task.read("test")
     docs = nlp.pipe([spacy.tokens.Doc(nlp.vocab, words=text.split(" ")) for text in texts])
-    return {"train_seconds": seconds, "parameters": _parameters(nlp), "bytes": bytes_in(best),
+    return {"train_seconds": seconds, "parameters": _parameters(nlp), "bytes": size_of(best),
             "examples": len(answers), "answers": [tags_of(doc) for doc in docs]}
 
 

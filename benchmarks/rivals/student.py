@@ -12,10 +12,11 @@ import json
 import pathlib
 from typing import Any
 
-from rivals.command import Flags, bytes_in, run
+from rivals.command import Flags, run
 from rivals.pieces import opened
 from rivals.task_folder import TaskFolder
 from rivals.timing import Opened
+from xtremedistil_tf.export.layout import size_of
 
 #: Form and quantization, as they are compared.
 FORMS = ("saved_model none", "tflite dynamic", "onnx none", "onnx int8")
@@ -30,7 +31,7 @@ def train(task: TaskFolder, flags: Flags) -> dict[str, Any]:
         _save_random(task, flags)
     folder = _model_dir(flags)
     saved = load_student(folder)
-    sizes = {form: bytes_in(_export(saved, folder, *form.split())) for form in flags.forms.split(",")}
+    sizes = {form: size_of(_export(saved, folder, *form.split())) for form in flags.forms.split(",")}
     return {"parameters": count_parameters(saved.student), "bytes_of": sizes}
 
 

@@ -6,10 +6,11 @@ import argparse
 import pathlib
 from typing import Any
 
-from rivals.command import Flags, bytes_in, run
+from rivals.command import Flags, run
 from rivals.pieces import Forward, opened
 from rivals.task_folder import TaskFolder
 from rivals.timing import Opened
+from xtremedistil_tf.export.layout import size_of
 
 FORMS = ("tensorflow", "onnx none", "onnx int8")
 _WEIGHTS = "model.safetensors"
@@ -27,7 +28,7 @@ def train(task: TaskFolder, flags: Flags) -> dict[str, Any]:
     teacher = _load(task, flags.checkpoint)
     model, _ = function_model(teacher_graph(teacher, TeacherSignals()))
     graphs = {"onnx none": model.SerializeToString(), "onnx int8": quantized_model(model).SerializeToString()}
-    sizes = {"tensorflow": bytes_in(flags.checkpoint / _WEIGHTS)}
+    sizes = {"tensorflow": size_of(flags.checkpoint / _WEIGHTS)}
     for form, graph in graphs.items():
         with atomic_file(_onnx_file(flags, form)) as part:
             part.write_bytes(graph)

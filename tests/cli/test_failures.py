@@ -21,6 +21,7 @@ run_command(job)
 FULL = {
     "python": "open('/dev/full', 'wb', buffering=0).write(b'x')",
     "numpy": "import numpy as np; np.savez(open('/dev/full', 'wb'), a=np.zeros(99999))",
+    "numpy's own count": "import numpy as np; np.zeros(99999).tofile(open('/dev/full', 'wb'))",
     "hdf5": "import h5py; file = h5py.File('/dev/full', 'w'); file['a'] = list(range(99999)); file.close()",
     "tensorflow": "import tensorflow as tf; tf.io.write_file('/dev/full', 'x' * 99999)",
 }

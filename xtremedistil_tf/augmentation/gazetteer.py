@@ -78,14 +78,14 @@ class Gazetteer:
 
     def of_type(self, kind: str, language: str | None) -> Sequence[Words]:
         """The entities of a type in a language, those of all languages where it is None, each once."""
-        return self._lists(language).get(kind, ())
+        return self._lists(self._known(language)).get(kind, ())
 
     def find(self, words: Words, language: str | None) -> list[Entity]:
         """Entities in a sentence: from the left the longest that is known, as its most frequent type.
 
         A single word that training text has more often outside of entities than as one is not taken for one.
         """
-        lexicon, lengths = self._lexicon(language)
+        lexicon, lengths = self._lexicon(self._known(language))
         found, at = [], 0
         while at < len(words):
             for length in lengths.get(words[at], ()):
@@ -119,12 +119,12 @@ class Gazetteer:
         self._lists.cache_clear()
         self._lexicon.cache_clear()
 
-    def _merged(self, language: str | None) -> tuple[dict[Words, collections.Counter[str]], collections.Counter[str]]:
-        """Counts of a language and of what holds for all; of all languages where it is None.
+    def _known(self, language: str | None) -> str | None:
+        """None where nothing is known of a language: a file's name may only look like one (`few.txt`)."""
+        return language if language in self._met else None
 
-        Also of all where nothing is known of the language: a file's name may only look like one (`few.txt`).
-        """
-        language = language if language in self._met else None
+    def _merged(self, language: str | None) -> tuple[dict[Words, collections.Counter[str]], collections.Counter[str]]:
+        """Counts of a language and of what holds for all; of all languages where it is None."""
         met: dict[Words, collections.Counter[str]] = {}
         outside: collections.Counter[str] = collections.Counter()
         for key in sorted(self._met, key=str) if language is None else dict.fromkeys((language, None)):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
+from xtremedistil_tf.atomic import is_disk_full
+
 _ROOM = "Free some space, or name folders on another disk (--model_dir, --transfer_store_dir)"
 _RIGHT = "Name folders that may be written to"
 _REMEDIES = {errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EROFS: _RIGHT, errno.EACCES: _RIGHT, errno.EPERM: _RIGHT,
@@ -31,6 +33,8 @@ def _code(error: BaseException) -> int | None:
         return errno.ENOMEM
     if isinstance(error, OSError) and error.errno in _REMEDIES:
         return error.errno
+    if isinstance(error, OSError) and is_disk_full(error):
+        return errno.ENOSPC
     is_wrapped = isinstance(error, OSError | RuntimeError) or type(error).__module__.startswith("tensorflow.")
     text = str(error)
     if not is_wrapped:

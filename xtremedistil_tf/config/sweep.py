@@ -118,7 +118,7 @@ class SweepConfig(DistillationConfig):
 
     def _check_heads(self) -> None:
         for width in self._sizes("sweep_hidden_size"):
-            heads = self.num_attention_heads or max(1, width // 32)
+            heads = self.heads_for(width)
             if width % heads:
                 raise ConfigError(f"--sweep_hidden_size: the {heads} attention heads of a student of width "
                                   f"{width} do not divide it. Expected a multiple of 32, or "

@@ -12,3 +12,10 @@ _FILES = {"saved_model": "saved_model", "tflite": "tflite/token_ids_{}.tflite", 
 def exported_path(model_dir: pathlib.Path, form: str, quantization: str = "none") -> pathlib.Path:
     """The file or folder of a form, such as `export/tflite/token_ids_dynamic.tflite`."""
     return pathlib.Path(model_dir) / EXPORT / _FILES[form].format(quantization)
+
+
+def size_of(path: pathlib.Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    path = pathlib.Path(path)
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else (
+        path.stat().st_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import pathlib
 import time
@@ -60,11 +61,11 @@ from xtremedistil_tf.teachers.accelerated.paths import EXACT, SAMPLE, accelerate
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherSignals
 from xtremedistil_tf.teachers.workshop import FineTunedTeachers
-from xtremedistil_tf.tokenization.trimming import Trimmed, trim_tokenizer
+from xtremedistil_tf.tokenization.trimming import Trimmed, seen_pieces, trim_tokenizer
 from xtremedistil_tf.training.distribution import Workers, strategy_for
 from xtremedistil_tf.training.precision import precision
 from xtremedistil_tf.transfer.given import check_given_store
-from xtremedistil_tf.transfer.layout import LOGITS, Manifest
+from xtremedistil_tf.transfer.layout import LOGITS, Manifest, stored_ids
 from xtremedistil_tf.transfer.provenance import has_provenance, load_provenance, save_provenance
 from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.text import TransferText, evenly
@@ -291,11 +292,8 @@ class Pipeline:
 
     def _seen(self, labelled: list[RaggedFeatures]) -> None:
         """Finds the pieces that labelled and transfer text use, and trims the vocabulary to them if asked to."""
-        seen = np.zeros(len(self.tokenizer), bool)
-        for features in labelled:
-            seen[features.data["input_ids"]] = True
-        for file in sorted(self.store.glob("shard-*/input_ids.npy")) if self.store else ():
-            seen[np.load(file)] = True
+        ids = (features.data["input_ids"] for features in labelled)
+        seen = seen_pieces(len(self.tokenizer), itertools.chain(ids, stored_ids(self.store) if self.store else ()))
         self.seen_pieces = int(seen.sum())
         if self.config.trim_vocabulary:
             self.whole_tokenizer = self.tokenizer

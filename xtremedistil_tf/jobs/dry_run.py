@@ -21,6 +21,7 @@ from xtremedistil_tf.jobs.choice import BASELINE, phase_settings, strategy_phase
 from xtremedistil_tf.jobs.distil import Pipeline
 from xtremedistil_tf.jobs.labelled import Labelled, open_labelled
 from xtremedistil_tf.jobs.transfer_text import transfer_text
+from xtremedistil_tf.progress import in_minutes
 from xtremedistil_tf.transfer.size import estimate_bytes, sampled_mean_pieces, shown_bytes
 from xtremedistil_tf.transfer.text import evenly
 
@@ -167,7 +168,4 @@ def _print(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, fl
 
 def shown_seconds(seconds: float) -> str:
     """A duration such as 45 s, 12 min or 3 h 05 min."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{seconds:.0f} s" if seconds < 90 else in_minutes(round(seconds / 60))

@@ -19,7 +19,7 @@ from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ExportCheckError, XtremeDistilError
 from xtremedistil_tf.evaluation.agreement import agreement
 from xtremedistil_tf.evaluation.footprint import measure_footprint
-from xtremedistil_tf.export.layout import EXPORT, exported_path
+from xtremedistil_tf.export.layout import EXPORT, exported_path, size_of
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.report.exports_table import exports_table
 from xtremedistil_tf.report.html import write_report
@@ -193,13 +193,6 @@ def _refuse_bad(found: dict[str, dict[str, Any]], refused: dict[str, str], main:
                     "student's. Do not ship these files; use another --quantize, or allow it with --max_f1_drop.")
     if said:
         raise ExportCheckError(" ".join(said))
-
-
-def size_of(path: pathlib.Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    path = pathlib.Path(path)
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else (
-        path.stat().st_size)
 
 
 def _first(examples: Iterable[AnyExample | None], count: int) -> list[AnyExample]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from xtremedistil_tf.batching.ragged import RaggedFeatures
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.export import listed
 from xtremedistil_tf.corpus import TaskCorpus
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.fingerprint import examples_fingerprint
@@ -73,7 +74,7 @@ def open_labelled(config: DistillationConfig) -> Labelled:
     log.info("task %s (%s): %d train, %d dev, %d test examples, labels %s%s", config.task, task.kind,
              len(corpus.train), len(corpus.dev), len(corpus.test), " ".join(corpus.labels),
              f", languages {' '.join(corpus.languages)}" if corpus.languages else "")
-    checkpoints = [resolve_checkpoint(name) for name in _names(config.pt_teacher_checkpoint)]
+    checkpoints = [resolve_checkpoint(name) for name in listed(config.pt_teacher_checkpoint)]
     for checkpoint in checkpoints:
         check_teacher_class(config.pt_teacher, checkpoint)
     return Labelled(corpus, task, checkpoints, teachers_tokenizer(checkpoints, _roots(config)),
@@ -81,8 +82,4 @@ def open_labelled(config: DistillationConfig) -> Labelled:
 
 
 def _roots(config: DistillationConfig) -> list[pathlib.Path]:
-    return [pathlib.Path(name) for name in _names(config.teacher_model_dir)]
-
-
-def _names(flag: str) -> list[str]:
-    return [name.strip() for name in flag.split(",") if name.strip()]
+    return [pathlib.Path(name) for name in listed(config.teacher_model_dir)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xtremedistil_tf.progress import in_minutes
+
 
 class Pace:
     """Training takes as long as its share of the epochs, all else of a run a fixed time."""
@@ -36,6 +38,4 @@ def shown(seconds: float | None) -> str:
     """`, about 14 min left`; nothing where it is not known."""
     if seconds is None:
         return ""
-    minutes = max(1, round(seconds / 60))
-    told = f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-    return f", about {told} left"
+    return f", about {in_minutes(max(1, round(seconds / 60)))} left"

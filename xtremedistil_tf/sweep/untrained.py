@@ -6,6 +6,7 @@ import itertools
 import logging
 import pathlib
 import tempfile
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ import numpy as np
 from xtremedistil_tf.config import DistillationConfig, ExportConfig
 from xtremedistil_tf.config.export import listed
 from xtremedistil_tf.config.sweep import SweepConfig
+from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import XtremeDistilError
 from xtremedistil_tf.evaluation.footprint import measure_footprint
 from xtremedistil_tf.evaluation.latency import count_parameters
+from xtremedistil_tf.export.layout import size_of
 from xtremedistil_tf.jobs.choice import TeacherSizes, needs_no_teacher, student_shape
-from xtremedistil_tf.jobs.export import Exports, size_of
+from xtremedistil_tf.jobs.export import Exports
 from xtremedistil_tf.jobs.labelled import Labelled, open_labelled
 from xtremedistil_tf.jobs.transfer_text import transfer_text
 from xtremedistil_tf.jobs.vocabulary import student_vocabulary
@@ -26,7 +29,8 @@ from xtremedistil_tf.students.registry import deployed, new_student
 from xtremedistil_tf.sweep.candidates import Candidate, candidates
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
 from xtremedistil_tf.teachers.workshop import FineTuned, given_teachers
-from xtremedistil_tf.tokenization.trimming import trim_tokenizer
+from xtremedistil_tf.tokenization.trimming import seen_pieces, trim_tokenizer
+from xtremedistil_tf.transfer.layout import stored_ids
 from xtremedistil_tf.transfer.text import TransferText
 
 log = logging.getLogger(__name__)
@@ -118,13 +122,14 @@ def _teacher_sizes(config: DistillationConfig, labelled: Labelled) -> TeacherSiz
 def _seen_pieces(config: DistillationConfig, labelled: Labelled, text: TransferText | None,
                  tokenizer: Any) -> np.ndarray:
     """bool [pieces]: what --trim_vocabulary keeps, but for what --augment will add."""
-    seen = np.zeros(len(tokenizer), bool)
-    for split in ("train", "dev"):
-        seen[labelled.encode(tokenizer, split, config.seq_len).data["input_ids"]] = True
-    if config.transfer_store:
-        for file in sorted(pathlib.Path(config.transfer_store).glob("shard-*/input_ids.npy")):
-            seen[np.load(file)] = True
-    examples = iter(text or ())
+    own = (labelled.encode(tokenizer, split, config.seq_len).data["input_ids"] for split in ("train", "dev"))
+    stored = stored_ids(pathlib.Path(config.transfer_store)) if config.transfer_store else ()
+    return seen_pieces(len(tokenizer), itertools.chain(own, stored, _encoded(config, labelled, text or (), tokenizer)))
+
+
+def _encoded(config: DistillationConfig, labelled: Labelled, text: Iterable[AnyExample],
+             tokenizer: Any) -> Iterator[np.ndarray]:
+    """The input ids of a text, some thousand examples at a time."""
+    examples = iter(text)
     while chunk := list(itertools.islice(examples, _CHUNK)):
-        seen[labelled.task.text_features(tokenizer, chunk, config.seq_len).features.data["input_ids"]] = True
-    return seen
+        yield labelled.task.text_features(tokenizer, chunk, config.seq_len).features.data["input_ids"]

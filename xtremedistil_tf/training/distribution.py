@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from xtremedistil_tf.batching.plan import Shares
-from xtremedistil_tf.errors import ConfigError, XtremeDistilError
+from xtremedistil_tf.errors import ConfigError, XtremeDistilError, reason_of
 
 _EXAMPLE = ('{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
             '"task": {"type": "worker", "index": 0}}')
@@ -45,7 +45,7 @@ def strategy_for() -> tf.distribute.Strategy:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (RuntimeError, tf.errors.OpError) as error:
             raise ConfigError(f"TF_CONFIG={os.environ['TF_CONFIG']}: the workers cannot be joined "
-                              f"({str(error).splitlines()[0]}). Every worker needs the same `cluster`, its "
+                              f"({reason_of(error)}). Every worker needs the same `cluster`, its "
                               "own `index`, and its own address, on a port that is free.") from error
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -160,6 +160,12 @@ class Manifest:
 def column_facts(column: Column) -> dict[str, Any]:
     """A column as a manifest has it."""
     return {"dtype": column.dtype.name, "shape": list(column.shape), "per_piece": column.per_piece}
+
+
+def stored_ids(store: pathlib.Path) -> Iterator[np.ndarray]:
+    """int32 [pieces]: the input ids of one shard after the other."""
+    for file in sorted(store.glob("shard-*/input_ids.npy")):
+        yield np.load(file)
 
 
 def shard_path(store: pathlib.Path, shard: int) -> pathlib.Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import functools
 import itertools
 import logging
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from xtremedistil_tf.atomic import remove_leftovers
+from xtremedistil_tf.atomic import is_disk_full, remove_leftovers
 from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.config.distillation import HIDDEN_DTYPES
 from xtremedistil_tf.corpus.example import AnyExample
@@ -225,7 +224,7 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
             maker = ShardMaker(store, spec, _begun(store, manifest), tokenizer, teacher_tokenizer, predictor)
             _Writing(maker, examples, workforce).run()
         except OSError as error:
-            if not _is_disk_full(error):
+            if not is_disk_full(error):
                 raise
             raise TransferStoreError(f"{store}: the disk is full. What is written stays; make room and run the "
                                      "same command again, which goes on there.") from error
@@ -241,12 +240,6 @@ def _is_complete(store: pathlib.Path, sentences: int) -> bool:
         return False
     return (manifest.complete and manifest.sentences == sentences
             and all(map(shards.is_whole, range(manifest.num_shards))))
-
-
-def _is_disk_full(error: OSError) -> bool:
-    # NumPy counts the values that it could not write, and gives no number of an error.
-    full = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-    return error.errno in full or "requested and" in str(error)
 
 
 def _begun(store: pathlib.Path, manifest: Manifest) -> Manifest:

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
-from xtremedistil_tf.errors import ExportCheckError, ModelLoadError
+from xtremedistil_tf.errors import ExportCheckError, ModelLoadError, reason_of
 from xtremedistil_tf.export.onnx.interface import input_names
 from xtremedistil_tf.runtimes.onnx import OnnxRuntime
 from xtremedistil_tf.tasks.task import Task
@@ -40,8 +40,7 @@ def check_against(file: pathlib.Path, student, task: Task, pad_id: int, exact: b
         onnx.checker.check_model(str(file))
         found = OnnxRuntime(file, threads=1).forward(batch)["logits"]
     except (onnx.checker.ValidationError, ModelLoadError) as error:
-        reason = str(error).splitlines()[0]
-        raise ExportCheckError(f"the ONNX graph of this student is not valid ({reason}).") from error
+        raise ExportCheckError(f"the ONNX graph of this student is not valid ({reason_of(error)}).") from error
     inputs = {name: tf.constant(values, tf.int32) for name, values in batch.items()}
     wanted = student(inputs, training=False)["logits"].numpy()
     if found.shape != wanted.shape:
