@@ -13,7 +13,6 @@ import tf_keras
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.students.pretrained import (
     checkpoint_encoder,
-    checkpoint_word_embeddings,
     kept_layers,
     load_encoder,
 )
@@ -125,12 +124,6 @@ def test_new_word_embeddings_leave_all_else(checkpoints, tiny_tokenizer, tmp_pat
     for ours, theirs in zip(student.encoder.variables, same.encoder.variables):
         if ours is not student.word_embeddings:
             np.testing.assert_array_equal(ours, theirs)
-
-
-def test_the_table_of_a_checkpoint(checkpoints, tiny_tokenizer):
-    table = checkpoint_word_embeddings(str(checkpoints("electra")))
-    assert table.shape == (len(tiny_tokenizer), 6)
-    np.testing.assert_array_equal(table, student_of(checkpoints("electra"), tiny_tokenizer).word_embeddings)
 
 
 def test_a_vocabulary_that_is_too_small_is_refused(checkpoints, tiny_tokenizer, tmp_path):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
-from xtremedistil_tf.teachers.word_embeddings import reduce_embeddings
+from xtremedistil_tf.teachers.word_embeddings import REMOVED, checkpoint_word_embeddings, reduce_embeddings
 
 
 @pytest.fixture
@@ -28,3 +29,40 @@ def test_a_size_above_the_width_keeps_everything(table):
     reduced = reduce_embeddings(table, 32)
     assert reduced.table.shape == (500, 32) and reduced.energy == pytest.approx(1)
     np.testing.assert_allclose(reduced.table @ reduced.table.T, table @ table.T, rtol=1e-3, atol=1e-2)
+
+
+def post_processed(table):
+    """Raunak et al. 2019, algorithm 1, by NumPy's SVD."""
+    table = table - table.mean(0)
+    right = np.linalg.svd(table, full_matrices=False)[2][:min(REMOVED, table.shape[1] // 4)]
+    return table - sum(np.outer(table @ u, u) for u in right)
+
+
+def test_pca_stands_between_two_post_processings(table):
+    first = post_processed(table.astype(np.float64))
+    centred = first - first.mean(0)
+    expected = post_processed(centred @ np.linalg.svd(centred, full_matrices=False)[2][:8].T)
+    reduced = reduce_embeddings(table, 8, "pca")
+    # Coordinates are arbitrary up to signs; products of words are not.
+    np.testing.assert_allclose(reduced.table @ reduced.table.T, expected @ expected.T, atol=1e-2)
+    np.testing.assert_allclose(reduced.table.mean(0), 0, atol=1e-4)
+    assert np.linalg.matrix_rank(reduced.table, tol=1e-2) == 6
+    assert 0 < reduced.energy < reduce_embeddings(table, 8).energy
+
+
+def test_the_table_of_a_checkpoint(tiny_teacher_dir):
+    weights = load_file(tiny_teacher_dir / "model.safetensors")
+    key = next(key for key in weights if "word_embeddings" in key)
+    np.testing.assert_array_equal(checkpoint_word_embeddings(str(tiny_teacher_dir)), weights[key])
+
+
+def test_the_table_of_a_checkpoint_that_only_torch_has(tmp_path):
+    torch = pytest.importorskip("torch")
+    from transformers import ModernBertConfig, ModernBertModel
+
+    model = ModernBertModel(ModernBertConfig(vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+                                             intermediate_size=16, pad_token_id=0)).to(torch.bfloat16)
+    model.save_pretrained(tmp_path)
+    table = checkpoint_word_embeddings(str(tmp_path))
+    assert table.dtype == np.float32
+    np.testing.assert_array_equal(table, model.embeddings.tok_embeddings.weight.detach().float().numpy())

@@ -13,7 +13,7 @@ STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
 STUDENT_TYPES = ("auto", "bilstm", "transformer")
 TEACHER_BACKENDS = ("tf", "torch", "onnx")
 REPRESENTATION_LOSS_NAMES = ("kl", "mse")
-EMBEDDING_INITS = ("svd", "random")
+EMBEDDING_INITS = ("svd", "pretrained_svd", "pca", "random")
 RELATION_KINDS = ("", "qkv", "v")
 UNFREEZING = ("block", "layer")
 HIDDEN_DTYPES = ("float16", "int8")
@@ -148,8 +148,9 @@ class DistillationConfig:
     dropout: float = setting("Student", 0.2,
         "Dropout after the embeddings and after the BiLSTM.", minimum=0.0, maximum=0.99)
     embedding_init: str = setting("Student", "svd",
-        "Start of the word embeddings: truncated SVD of the fine-tuned teacher's, or random. A student from"
-        " a checkpoint keeps its own.", EMBEDDING_INITS)
+        "Start of the word embeddings: truncated SVD of the fine-tuned teacher's or of the pre-trained checkpoint's,"
+        " PCA of the fine-tuned teacher's (without mean and strongest directions), or random. A student from a"
+        " checkpoint keeps its own, unless --compress_word_embedding.", EMBEDDING_INITS)
     hidden_size: int = setting("Student", 0, "Width of a transformer student; 0: 384.", minimum=0)
     num_hidden_layers: int = setting("Student", 0,
         "Layers of a transformer student; 0: 6, or all of --pt_student_checkpoint. Fewer than that has: "
@@ -254,6 +255,10 @@ class DistillationConfig:
         "Minutes between checkpoints inside a phase.", minimum=0.0)
     distil_chunk_size: int = setting("Run", 100000,
         "Accepted for the original's command lines; memory no longer depends on it.", minimum=1)
+
+    def heads_for(self, width: int) -> int:
+        """Attention heads of a transformer student of this width that is made from scratch."""
+        return self.num_attention_heads or max(1, width // 32)
 
     def validate(self) -> None:
         """Raises ConfigError on the first value that cannot be meant."""

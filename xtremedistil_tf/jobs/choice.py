@@ -147,10 +147,10 @@ def signal_of(config: DistillationConfig, layers: tuple[int, ...] = ()) -> Repre
 
 
 def starts_from_teacher_embeddings(config: DistillationConfig) -> bool:
-    """Whether the student's table is the teacher's, reduced by SVD to `shape.embedding_size`."""
+    """Whether the student's table is the teacher's, reduced to `shape.embedding_size`."""
     if config.pt_student_checkpoint:
         return config.compress_word_embedding
-    return config.compress_word_embedding or config.embedding_init == "svd"
+    return config.compress_word_embedding or config.embedding_init != "random"
 
 
 def _encoder(config: DistillationConfig, tokenizer: Any, checkpoint: str) -> dict[str, Any]:
@@ -166,9 +166,8 @@ def _encoder(config: DistillationConfig, tokenizer: Any, checkpoint: str) -> dic
                                   "flag out.")
         return encoder
     width = c.hidden_size or 384
-    heads = c.num_attention_heads or max(1, width // 32)
     embedding_size = min(c.embedding_size, width) if c.compress_word_embedding else width
-    return new_encoder(len(tokenizer), width, c.num_hidden_layers or 6, heads, c.intermediate_size,
+    return new_encoder(len(tokenizer), width, c.num_hidden_layers or 6, c.heads_for(width), c.intermediate_size,
                        embedding_size, PADDED_TO * -(-c.seq_len // PADDED_TO), dropout=c.transformer_dropout,
                        pad_token_id=tokenizer.pad_token_id)
 

@@ -10,16 +10,21 @@ import numpy as np
 
 from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.export import listed
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.jobs.choice import starts_from_teacher_embeddings
 from xtremedistil_tf.jobs.vocabulary import Vocabulary, carried_over
-from xtremedistil_tf.students.pretrained import checkpoint_word_embeddings, load_encoder
+from xtremedistil_tf.students.pretrained import load_encoder
 from xtremedistil_tf.students.registry import new_student
-from xtremedistil_tf.teachers.checkpoints import checkpoint_fingerprint
+from xtremedistil_tf.teachers.checkpoints import checkpoint_fingerprint, resolve_checkpoint
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
-from xtremedistil_tf.teachers.word_embeddings import reduce_embeddings
+from xtremedistil_tf.teachers.tokenizers import common_tokenizer
+from xtremedistil_tf.teachers.word_embeddings import checkpoint_word_embeddings, reduce_embeddings
 from xtremedistil_tf.teachers.workshop import FineTunedTeachers
 from xtremedistil_tf.tokenization.trimming import Trimmed
+
+#: Values of --embedding_init that start from something else than the SVD of the fine-tuned teacher's table.
+_OTHER_TABLES = ("pretrained_svd", "pca")
 
 
 class StudentStart:
@@ -98,11 +103,14 @@ class StudentStart:
     def _reduced_file(self, size: int) -> pathlib.Path:
         """The teacher's embeddings in `size` dimensions, made unless they are there."""
         tokenizer, teachers = self._vocabulary.tokenizer, self._vocabulary.teachers
-        name = fingerprint([self._fine_tuned.fingerprint, size, len(tokenizer), self._vocabulary.identity])[:8]
+        init = self._config.embedding_init
+        name = fingerprint([self._fine_tuned.fingerprint, size, len(tokenizer), self._vocabulary.identity,
+                            *([init] if init in _OTHER_TABLES else [])])[:8]
         file = self._folder / f"embedding-{name}.npy"
         energy_file = file.with_suffix(".json")
         if not energy_file.exists():
-            reduced = reduce_embeddings(self._teacher().word_embeddings(), size)
+            table = self._pretrained() if init == "pretrained_svd" else self._teacher().word_embeddings()
+            reduced = reduce_embeddings(table, size, "pca" if init == "pca" else "svd")
             table = _fit_rows(reduced.table, len(teachers or tokenizer))
             if teachers is not None:
                 table = carried_over(table, teachers, tokenizer)
@@ -110,6 +118,13 @@ class StudentStart:
                 np.save(part, table)
             write_json(energy_file, {"energy": reduced.energy})
         return file
+
+    def _pretrained(self) -> np.ndarray:
+        """The word embeddings that the first teacher had before its fine-tuning."""
+        checkpoint = resolve_checkpoint(listed(self._config.pt_teacher_checkpoint)[0])
+        # A teacher that was given need not come from this checkpoint: rows of other pieces would be nonsense.
+        common_tokenizer([str(self._fine_tuned.path), checkpoint])
+        return checkpoint_word_embeddings(checkpoint)
 
 
 def _fit_rows(table: np.ndarray, rows: int) -> np.ndarray:

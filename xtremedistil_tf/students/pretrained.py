@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import numpy as np
-
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.students.encoders import config_facts, drop_pooler
 from xtremedistil_tf.teachers.from_pretrained import model_from_pretrained
@@ -76,14 +74,6 @@ def load_encoder(student, checkpoint: str) -> None:
                                  "Check that config.json and the weights come from the same checkpoint.")
         if source is not table or source.shape == variable.shape:
             variable.assign(source)
-
-
-def checkpoint_word_embeddings(checkpoint: str) -> np.ndarray:
-    """The word-embedding table of a checkpoint, float32 [vocab, width]."""
-    with quiet_transformers(), explained(checkpoint, "the student"):
-        encoder, _ = model_from_pretrained(_auto_model(), checkpoint)
-        encoder(encoder.dummy_inputs, training=False)
-        return find_word_embeddings(encoder).numpy()
 
 
 def kept_layers(count: int, total: int) -> list[int]:
