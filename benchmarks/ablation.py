@@ -33,7 +33,7 @@ SIGNALS = {
     "top state and relations qkv": {"representation_loss": "mse", "distil_relations": "qkv"},
     "all states, one layer after another": _HIDDEN | {"progressive_transfer": "true"},
 }
-_BILSTM = {"embedding_size": 128, "lstm_units": 128, "learning_rate": 1e-3}
+_BILSTM = {"embedding_size": 128, "lstm_units": 128, "learning_rate": 5e-3, "ft_epochs": 8}
 _TRANSFORMER = {"num_hidden_layers": 3, "learning_rate": 2e-4}
 
 
