@@ -16,11 +16,15 @@ import pathlib
 from absl import app, flags
 
 import runs
-from pages import commands, environment, percent, public_command, table, write_page
+from discussion import DISCUSSION, discussion
+from pages import commands, environment, percent, picture, public_command, table, write_page
+from plots import bars, require_matplotlib
 
 _TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v2", "Checkpoint of the teacher.")
 _WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
 _OUT = flags.DEFINE_string("out", "benchmarks/results/ablation.md", "The Markdown file to write.")
+
+flags.declare_key_flag("discussion")
 
 STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
 _HIDDEN = {"distil_multi_hidden_states": "true", "representation_loss": "mse"}
@@ -48,6 +52,7 @@ def _tasks(data):
 def main(argv):
     del argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    require_matplotlib()
     data, work = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), pathlib.Path(_WORK.value).resolve()
     tasks, figures, teachers = _tasks(data), {}, {}
     transformer = _TRANSFORMER | {"pt_student_checkpoint": _TEACHER.value}
@@ -68,14 +73,19 @@ def main(argv):
     signals = [[name, *[percent(measure(task, name, transformer | {"strategy": "D4.1"} | settings))
                         for task in tasks]] for name, settings in SIGNALS.items()]
     versions = runs.versions_of(work / "tagging" / "D0S")
-    parts = ["# Strategies and signals, one at a time", environment(versions),
+    out = pathlib.Path(_OUT.value)
+    rows = [*STRATEGIES, *SIGNALS]
+    bars(out.with_suffix(".svg"), rows, {task: [100 * figures[f"{task}: {name}"]["student"] for name in rows]
+                                         for task in tasks}, "F1")
+    parts = ["# Strategies and signals, one at a time", environment(versions), discussion(out, DISCUSSION.value),
              f"F1 on the test set. Teachers: tagging {percent(teachers['tagging'])}, "
              f"pairs {percent(teachers['pairs'])}.",
              "## Strategies (signal: top state, KL)",
              table(["strategy", "tagging, BiLSTM", "pairs, transformer"], strategies),
              "## Signals (strategy D4.1, transformer)", table(["signal", "tagging", "pairs"], signals),
+             picture(out, "F1 with each strategy and each signal on a tagging and a pair task"),
              commands([f["command"] for f in figures.values()])]
-    write_page(pathlib.Path(_OUT.value), parts, {"teachers": teachers} | figures)
+    write_page(out, parts, {"teachers": teachers} | figures)
 
 
 if __name__ == "__main__":

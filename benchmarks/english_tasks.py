@@ -15,13 +15,18 @@ import pathlib
 from absl import app, flags
 
 import runs
-from pages import commands, environment, percent, public_command, table, write_page
+from discussion import DISCUSSION, discussion
+from pages import commands, environment, percent, picture, public_command, table, write_page
+from plots import bars, require_matplotlib
 
 _TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v2", "Checkpoint of the teacher.")
 _WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
 _OUT = flags.DEFINE_string("out", "benchmarks/results/english_tasks.md", "The Markdown file to write.")
 _ONLY = flags.DEFINE_list("only", [], "Tasks to run; empty: all.")
 
+flags.declare_key_flag("discussion")
+
+_MODELS = {"teacher": "teacher", "direct_baseline": "labels alone", "student": "distilled"}
 _PAIRS = {"do_pairwise": "true"}
 _SMALL = {"max_train_per_language": 2500, "max_transfer": 4000}
 #: Task -> (folder, files of unlabeled text beside the training text, flags).
@@ -52,30 +57,34 @@ def run_task(name: str, data: pathlib.Path, work: pathlib.Path) -> dict:
 def main(argv):
     del argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    require_matplotlib()
     data, work = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), pathlib.Path(_WORK.value).resolve()
     results = {name: run_task(name, data, work) for name in TASKS if not _ONLY.value or name in _ONLY.value}
     rows, kept, alone = [], [], []
     for name, m in results.items():
         main_score = m["main_score"]
-        teacher, student, direct = (m[key][main_score] for key in ("teacher", "student", "direct_baseline"))
+        teacher, direct, student = (m[key][main_score] for key in _MODELS)
         kept.append(student / teacher)
         alone.append(direct / teacher)
         rows.append([name, main_score, m["sentences"], *map(percent, (teacher, direct, student)),
                      percent(direct / teacher), percent(student / teacher)])
     count = len(rows)
     rows.append(["mean", "", "", *[percent(sum(m[key][m["main_score"]] for m in results.values()) / count)
-                                   for key in ("teacher", "direct_baseline", "student")],
+                                   for key in _MODELS],
                  percent(sum(alone) / count), percent(sum(kept) / count)])
     first = next(iter(results.values()))
+    out = pathlib.Path(_OUT.value)
+    bars(out.with_suffix(".svg"), list(results),
+         {label: [100 * m[model][m["main_score"]] for m in results.values()] for model, label in _MODELS.items()}, "score")
     parts = ["# Eight English tasks: a student with half the teacher's layers", environment(first["versions"]),
-             table(["task", "score", "test examples", "teacher", "labels alone", "distilled", "labels alone kept %",
+             discussion(out, DISCUSSION.value), table(["task", "score", "test examples", "teacher", "labels alone", "distilled", "labels alone kept %",
                     "distilled kept %"], rows),
              "Where a task has no public test set its dev set is measured, which also chose the best weights of "
              "all three models.",
+             picture(out, "Scores of teacher, student on labels alone and distilled student"),
              commands([m["command"] for m in results.values()])]
-    write_page(pathlib.Path(_OUT.value), parts,
-               {name: {key: m[key] for key in ("teacher", "student", "direct_baseline", "retention", "main_score",
-                                               "seconds")} | {"command": public_command(m["command"])}
+    write_page(out, parts,
+               {name: {key: m[key] for key in (*_MODELS, "retention", "main_score", "seconds")} | {"command": public_command(m["command"])}
                 for name, m in results.items()})
 
 

@@ -11,8 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_AGREEMENT = "Agreement with the paper:"
-
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table; all columns but the first are numbers."""
@@ -55,14 +53,6 @@ def commands(lines: Sequence[str]) -> str:
 def picture(out: pathlib.Path, text: str) -> str:
     """The picture that lies beside a page under its name."""
     return f"![{text}]({out.with_suffix('.svg').name})"
-
-
-def agreement(out: pathlib.Path, given: str = "") -> str:
-    """The line that says, by hand, how far a page agrees with the paper: `given`, else what the page has already."""
-    if not given and out.exists():
-        found = [line for line in out.read_text(encoding="utf-8").splitlines() if line.startswith(_AGREEMENT)]
-        given = found[0].removeprefix(_AGREEMENT) if found else ""
-    return f"{_AGREEMENT} {given.strip()}".rstrip()
 
 
 def write_page(out: pathlib.Path, parts: Sequence[str], figures: Any) -> None:

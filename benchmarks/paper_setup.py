@@ -20,8 +20,9 @@ from typing import Any
 
 from absl import app, flags
 
+import discussion
 import runs
-from pages import agreement, commands, environment, picture, public_command, write_page
+from pages import commands, environment, picture, public_command, write_page
 from plots import require_matplotlib
 from xtremedistil_tf.atomic import read_json
 from xtremedistil_tf.cli.flags import parse_flags
@@ -50,7 +51,7 @@ class Bench:
         teacher: pre-trained checkpoint.
         scale: sentences and updates as a share of the defaults.
         only: rows to measure; empty: the default ones.
-        discussion: how far the figures agree with the paper.
+        discussion: what the figures show; empty: as the page has it already.
     """
 
     name: str
@@ -131,7 +132,7 @@ class Bench:
         metrics = list(found.values())
         source = f"{scale} Scale of the run: {self.scale:g} of the defaults." if self.scale != 1 else scale
         write_page(self.out, [f"# {title}", environment(metrics[0]["versions"]), source,
-                              agreement(self.out, self.discussion), *tables, picture(self.out, alt),
+                              discussion.discussion(self.out, self.discussion), *tables, picture(self.out, alt),
                               commands([m["command"] for m in metrics])],
                    {name: figures_of(m) for name, m in found.items()})
 
@@ -202,8 +203,8 @@ def start(main: Callable[[Bench], None], script: str) -> None:
     flags.DEFINE_float("scale", 1.0, "Sentences and updates as a share of the defaults; at most 3, for there are no more "
                        "sentences.", lower_bound=0.0, upper_bound=3.0)
     flags.DEFINE_list("only", [], "Rows to measure; empty: the default ones.")
-    flags.DEFINE_string("discussion", "", "Text after `Agreement with the paper:`; empty: as the page has it already.")
-    for flag in ("teacher", "shared", "out", "scale", "only", "discussion"):
+    flags.adopt_module_key_flags(discussion)
+    for flag in ("teacher", "shared", "out", "scale", "only"):
         # So that --help of the script shows them.
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[flag])
     app.run(lambda argv: _run(main, name))

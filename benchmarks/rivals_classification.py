@@ -18,6 +18,7 @@ import sys
 
 from absl import app, flags
 
+from discussion import DISCUSSION
 from rivals import comparing
 from rivals.bench import Bench
 from rivals.comparing import FORMS, LABELLED, TEACHER, TEST, TEXTS, compare, teacher, transformer
@@ -25,6 +26,7 @@ from rivals.preparing import Wanted
 from rivals.results import write_results
 
 flags.adopt_module_key_flags(comparing)
+flags.declare_key_flag("discussion")
 _OUT = flags.DEFINE_string("out", "benchmarks/results/rivals_classification.md", "The page to write.")
 _PYTHON = flags.DEFINE_string("python", sys.executable, "Python that has Keras 3.12 or newer.")
 _DATA = flags.DEFINE_list("data", ["agnews", "glue-sst2"], "Task folders below XTREMEDISTIL_DATA.")
@@ -84,7 +86,7 @@ def main(argv):
         wanted = Wanted(data / name, "classification", LABELLED.value, _TRANSFER.value, _DEV.value, TEST.value)
         benches.append((name, "accuracy", compare(wanted, GROUPS, _ONLY.value, _PYTHON.value)))
     write_results(pathlib.Path(_OUT.value), "Distilled classifiers and their rivals", benches, TEXTS.value,
-                  " ".join(sys.argv))
+                  " ".join(sys.argv), DISCUSSION.value)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import sys
 
 from absl import app, flags
 
+from discussion import DISCUSSION
 from rivals import comparing
 from rivals.bench import Bench
 from rivals.comparing import FORMS, LABELLED, ONNX, TEACHER, TEST, TEXTS, compare, teacher, transformer
@@ -24,6 +25,7 @@ from rivals.preparing import Wanted
 from rivals.results import write_results
 
 flags.adopt_module_key_flags(comparing)
+flags.declare_key_flag("discussion")
 _OUT = flags.DEFINE_string("out", "benchmarks/results/rivals_tagging.md", "The page to write.")
 _PYTHON = flags.DEFINE_string("python", sys.executable, "Python that has spaCy.")
 _DATA = flags.DEFINE_string("data", "ner-wikiann/en", "Task folder below XTREMEDISTIL_DATA.")
@@ -72,7 +74,7 @@ def main(argv):
                     tuple(data / file for file in _MORE.value))
     bench = compare(wanted, GROUPS, _ONLY.value, _PYTHON.value)
     write_results(pathlib.Path(_OUT.value), "A distilled tagger and its rivals",
-                  [(_DATA.value, "entity F1", bench)], TEXTS.value, " ".join(sys.argv))
+                  [(_DATA.value, "entity F1", bench)], TEXTS.value, " ".join(sys.argv), DISCUSSION.value)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,17 @@ import pathlib
 from absl import app, flags
 
 import runs
-from pages import commands, environment, percent, table, write_page
+from discussion import DISCUSSION, discussion
+from pages import commands, environment, percent, picture, table, write_page
+from plots import bars, require_matplotlib
 
 _TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v2", "Checkpoint of the teacher.")
 _TEACHERS = flags.DEFINE_string("teachers", None, "Finished runs of english_tasks.py, whose fine-tuned teachers "
                                 "give the targets' upper bound.", required=True)
 _WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
 _OUT = flags.DEFINE_string("out", "benchmarks/results/source_transfer.md", "The Markdown file to write.")
+
+flags.declare_key_flag("discussion")
 
 _PAIRS = {"do_pairwise": "true"}
 #: Target -> (folder, flags).
@@ -37,11 +41,13 @@ _FINE_TUNING = {"strategy": "D0S", "seq_len": 96, "max_train_per_language": 4000
 def main(argv):
     del argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    require_matplotlib()
     data, work = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), pathlib.Path(_WORK.value).resolve()
     text = ",".join(str(data / file) for file in ("snli/train.tsv.xz", "xnli/en/unlabeled.tsv.xz", "qqp/train.tsv.xz"))
     source = runs.distil(work / "source", {"task": data / "snli", "transfer_file": text,
                                            "pt_teacher_checkpoint": _TEACHER.value}, ["flags/source_transfer.cfg"])
     teachers = pathlib.Path(_TEACHERS.value).resolve()
+    scores: dict[str, list[float]] = {"teacher": [], "from scratch": [], "from the distilled encoder": []}
     rows, figures, called = [], {"source": _kept(source)}, [source["command"]]
     for name, (folder, settings) in TARGETS.items():
         common = {"task": data / folder, "pt_teacher_checkpoint": _TEACHER.value,
@@ -54,17 +60,23 @@ def main(argv):
         before, after = scratch["student"][score], distilled["student"][score]
         rows.append([name, score, scratch["sentences"], percent(teacher[score]), percent(before),
                      percent(after), f"{100 * (after - before):+.2f}"])
+        for values, value in zip(scores.values(), (teacher[score], before, after)):
+            values.append(100 * value)
         figures[name] = {"teacher": teacher, "scratch": _kept(scratch), "distilled": _kept(distilled)}
         called += [scratch["command"], distilled["command"]]
     score = source["main_score"]
+    out = pathlib.Path(_OUT.value)
+    bars(out.with_suffix(".svg"), list(TARGETS), scores, "score")
     parts = ["# Distilled on one task, fine-tuned on others", environment(source["versions"]),
+             discussion(out, DISCUSSION.value),
              f"Source task SNLI ({source['sentences']} test examples): teacher {percent(source['teacher'][score])}, "
              f"student {percent(source['student'][score])} {score}; "
              f"{source['student']['parameters'] / 1e6:.1f} M parameters.",
              table(["target", "score", "test examples", "teacher", "from scratch", "from the distilled encoder",
                     "gain"], rows),
+             picture(out, "Scores of teacher, student from scratch and student from the distilled encoder"),
              commands(called)]
-    write_page(pathlib.Path(_OUT.value), parts, figures)
+    write_page(out, parts, figures)
 
 
 def _kept(metrics):

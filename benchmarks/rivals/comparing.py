@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from absl import flags
 
+from plots import require_matplotlib
 from rivals.bench import Bench
 from rivals.preparing import Wanted, prepare
 
@@ -39,6 +40,7 @@ def transformer(bench: Bench, layers: int, flagfile: str) -> None:
 
 def compare(wanted: Wanted, groups: Mapping[str, Group], only: Sequence[str], python: str) -> Bench:
     """Runs the groups named `only`, all where there are none, on one data set."""
+    require_matplotlib()
     work = pathlib.Path(WORK.value).resolve()
     bench = Bench(prepare(wanted, work / "data"), work, SECONDS.value, TEXTS.value, python)
     for name, group in groups.items():

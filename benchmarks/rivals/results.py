@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from pages import environment, percent, public_command, table, write_page
+from discussion import discussion
+from pages import commands, environment, percent, public_command, table, write_page
+from plots import trade_off
 from rivals.bench import Bench, Row
 
 HEADER = ("rival", "runs in", "parameters M", "MB", "batch 1 ms", "batch 32 ms", "words/s",
@@ -36,7 +38,7 @@ def row_of(row: Row, score: str) -> list[str]:
 
 
 def write_results(out: pathlib.Path, title: str, benches: Sequence[tuple[str, str, Bench]], texts: int,
-                  command: str) -> None:
+                  command: str, said: str = "") -> None:
     """Writes the page and, beside it, its figures.
 
     Args:
@@ -45,23 +47,38 @@ def write_results(out: pathlib.Path, title: str, benches: Sequence[tuple[str, st
         benches: for each data set a heading, the name of the score, and its rivals.
         texts: that words a second were measured on.
         command: that made all of it.
+        said: what the figures show; empty: as the page has it already.
     """
-    parts = [f"# {title}", environment({k: v for _, _, bench in benches for k, v in bench.versions.items()}),
+    parts = [f"# {title}", discussion(out, said), environment({k: v for _, _, bench in benches for k, v in bench.versions.items()}),
              f"```sh\npython {public_command(command)}\n```"]
     for heading, score, bench in benches:
         counts = {split: len(bench.task.read(split)[0]) for split in ("train", "dev", "test")}
         rows = [row_of(row, percent(row.score)) for row in bench.rows]
-        commands = "\n".join(f"python {public_command(line)}" for line in bench.commands)
+        drawing = out.with_name(f"{out.stem}_{heading.replace('/', '_')}.svg")
+        trade_off(drawing, {
+            "MB": families(bench.rows, lambda row: row.bytes and row.bytes / 1e6),
+            "ms for one text": families(bench.rows, lambda row: row.speed and row.speed["batch_1"]["median_ms"]),
+            "microseconds a word": families(bench.rows, lambda row: row.speed and 1e6 / row.speed["words_per_second"]),
+        }, score)
         parts += [f"## {heading}", f"{counts['test']} test examples.",
                   table((*HEADER[:2], score, *HEADER[2:]), rows),
                   NOTES.format(labelled=counts["train"], dev=counts["dev"],
                                transfer=len(bench.task.transfer()), texts=min(texts, counts["test"]),
                                teacher=bench.seconds.get("teacher fine-tuning", 0.0),
                                store=bench.seconds.get("transfer store", 0.0)),
-                  f"```sh\n{commands}\n```"]
+                  f"![{score} against size and time]({drawing.name})", "#" + commands(bench.commands)]
     write_page(out, parts, {heading: {"rows": [dataclasses.asdict(row) for row in bench.rows],
                                       "seconds": bench.seconds, "versions": bench.versions}
                             for heading, _, bench in benches})
+
+
+def families(rows: Sequence[Row], cost: Callable[[Row], float | None]) -> dict[str, dict[str, tuple[float, float]]]:
+    """name -> form -> (cost, score in percent), without rows that lack one of them."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for row in rows:
+        if row.score is not None and cost(row):
+            found.setdefault(row.name, {})[row.form] = (cost(row), 100 * row.score)
+    return found
 
 
 def _number(value: float | None, unit: float, decimals: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pages
+from discussion import discussion
 
 
 def test_commands_are_public_and_listed_once(monkeypatch):
@@ -18,10 +19,10 @@ def test_spread_over_languages_or_the_score_alone():
     assert pages.spread({"accuracy": 0.5}, "accuracy") == "50.00"
 
 
-def test_agreement_outlives_a_page_that_is_written_again(tmp_path):
+def test_a_discussion_outlives_a_page_that_is_written_again(tmp_path):
     out = tmp_path / "page.md"
-    assert pages.agreement(out) == "Agreement with the paper:"
-    pages.write_page(out, ["# Title", pages.agreement(out, "the order is the same.")], {})
-    pages.write_page(out, ["# Title", pages.agreement(out)], {})
-    assert "Agreement with the paper: the order is the same." in out.read_text().splitlines()
-    assert pages.agreement(out, "It is not.") == "Agreement with the paper: It is not."
+    assert discussion(out) == "Discussion:"
+    pages.write_page(out, ["# Title", discussion(out, "the order is the same.")], {})
+    pages.write_page(out, ["# Title", discussion(out)], {})
+    assert "Discussion: the order is the same." in out.read_text().splitlines()
+    assert discussion(out, "It is not.") == "Discussion: It is not."

@@ -148,7 +148,6 @@ def metrics(config, score):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_pages_hold_our_figures_beside_the_papers(script, bench, monkeypatch, name):
-    pytest.importorskip("matplotlib", minversion="3.8")
     module, b = script(name), bench(name, discussion="the order is the same.")
     if name == "40_languages":
         languages = sorted(set(paper_figures.LANGUAGES) - {"ca"})
@@ -167,7 +166,7 @@ def test_pages_hold_our_figures_beside_the_papers(script, bench, monkeypatch, na
     module.main(b)
     page = b.out.read_text(encoding="utf-8")
     assert page.startswith("# ")
-    assert "Agreement with the paper: the order is the same." in page.splitlines()
+    assert "Discussion: the order is the same." in page.splitlines()
     assert paper_figures.SOURCE in page
     assert "](page.svg)" in page
     assert b.drawing.read_bytes().startswith(b"<?xml")

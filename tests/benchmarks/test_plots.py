@@ -29,7 +29,6 @@ def bars(file):
 
 @pytest.mark.parametrize("draw", [curves, steps, trade_off, bars])
 def test_a_picture_names_its_parts_and_can_be_made_again(tmp_path, draw):
-    pytest.importorskip("matplotlib", minversion="3.8")
     draw(tmp_path / "one.svg")
     draw(tmp_path / "two.svg")
     one = (tmp_path / "one.svg").read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -304,3 +305,19 @@ def test_rows_without_speed_or_score_show_dashes():
     assert results.row_of(row, "50.00") == ["a", "b", "50.00", "1.50", "2.0", "1.23", "-", "4321", "-", "7"]
     assert results.row_of(bench.Row("a", "b"), "-") == ["a", "b", *"--------"]
     assert len(results.row_of(row, "")) == len(results.HEADER) + 1
+
+
+def test_the_page_has_a_picture_of_every_row_with_a_score(tmp_path):
+    speed = {"batch_1": {"median_ms": 2.0}, "batch_32": {"median_ms": 20.0}, "words_per_second": 10_000.0}
+    rows = [bench.Row("small", "ONNX", 0.7, 1_000_000, 2_000_000, speed, 5.0),
+            bench.Row("teacher", "TensorFlow", 0.8, 9_000_000, 8_000_000, speed | {"words_per_second": 500.0}),
+            bench.Row("shape", "ONNX", None, 1, 1, speed), bench.Row("alone", "ONNX", 0.5, train_seconds=3.0)]
+    assert results.families(rows, lambda row: row.bytes) == {"small": {"ONNX": (2_000_000, 70.0)},
+                                                             "teacher": {"TensorFlow": (8_000_000, 80.0)}}
+    task = types.SimpleNamespace(read=lambda split: (["text"] * 4, None), transfer=lambda: ["text"] * 9)
+    done = types.SimpleNamespace(rows=rows, versions={"spacy": "3"}, commands=["a.py --x=1", "a.py --x=1"],
+                                 seconds={"transfer store": 3.0}, task=task)
+    results.write_results(tmp_path / "page.md", "Rivals", [("some/data", "accuracy", done)], 1000, "b.py")
+    page, drawing = (tmp_path / "page.md").read_text(), (tmp_path / "page_some_data.svg").read_text()
+    assert "(page_some_data.svg)" in page and page.count("python a.py --x=1") == 1 and "9 texts" in page
+    assert "microseconds a word" in drawing and ">small<" in drawing and ">shape<" not in drawing
