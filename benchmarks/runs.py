@@ -39,8 +39,3 @@ def _run(command: list[str], model_dir: pathlib.Path) -> None:
     if code:
         raise SystemExit(f"{' '.join(command)}\nfailed with exit status {code}; see {output}.")
     log.info("%s: %.0f s", model_dir.name, time.monotonic() - begun)
-
-
-def versions_of(model_dir: pathlib.Path) -> dict[str, str]:
-    """Versions of the libraries that a finished run used."""
-    return json.loads((model_dir / "metrics.json").read_text(encoding="utf-8"))["versions"]
