@@ -33,8 +33,8 @@ _PAIRS = {"do_pairwise": "true"}
 #: Target -> (folder, flags).
 TARGETS = {"SST-2": ("glue-sst2", {}), "MRPC": ("glue-mrpc", _PAIRS | {"metric": "f1"}),
            "STS-B": ("glue-stsb", _PAIRS | {"task_kind": "regression"})}
-_SHAPE = {"hidden_size": 256, "num_hidden_layers": 6, "num_attention_heads": 8}
-_FINE_TUNING = {"strategy": "D0S", "seq_len": 96, "max_train_per_language": 4000, "ft_epochs": 5, "patience": 2,
+_SHAPE = {"hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 6}
+_FINE_TUNING = {"strategy": "D0S", "seq_len": 64, "max_train_per_language": 3000, "ft_epochs": 5, "patience": 2,
                 "learning_rate": 2e-4, "student_ft_batch_size": 32, "opt_policy": "mixed_bfloat16"}
 
 
@@ -64,14 +64,17 @@ def main(argv):
             values.append(100 * value)
         figures[name] = {"teacher": teacher, "scratch": _kept(scratch), "distilled": _kept(distilled)}
         called += [scratch["command"], distilled["command"]]
-    score = source["main_score"]
+    score, shape = source["main_score"], source["config"]
     out = pathlib.Path(_OUT.value)
     bars(out.with_suffix(".svg"), list(TARGETS), scores, "score")
     parts = ["# Distilled on one task, fine-tuned on others", environment(source["versions"]),
              discussion(out, DISCUSSION.value),
              f"Source task SNLI ({source['sentences']} test examples): teacher {percent(source['teacher'][score])}, "
              f"student {percent(source['student'][score])} {score}; "
-             f"{source['student']['parameters'] / 1e6:.1f} M parameters.",
+             f"{source['student']['parameters'] / 1e6:.1f} M parameters ({shape['num_hidden_layers']} x "
+             f"{shape['hidden_size']}). Source: {shape['max_train_per_language']:,} labelled, "
+             f"{shape['max_transfer']:,} transfer pairs; targets: at most "
+             f"{_FINE_TUNING['max_train_per_language']:,} labelled examples. One run each, one seed.",
              table(["target", "score", "test examples", "teacher", "from scratch", "from the distilled encoder",
                     "gain"], rows),
              picture(out, "Scores of teacher, student from scratch and student from the distilled encoder"),
