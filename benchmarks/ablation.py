@@ -10,7 +10,6 @@ pair task, signals with such a transformer on both.
 from __future__ import annotations
 
 import logging
-import os
 import pathlib
 
 from absl import app, flags
@@ -55,7 +54,7 @@ def main(argv):
     del argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     require_matplotlib()
-    data, work = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), pathlib.Path(_WORK.value).resolve()
+    data, work = runs.data_folder(), pathlib.Path(_WORK.value).resolve()
     tasks, figures, teachers, versions = _tasks(data), {}, {}, {}
     transformer = _TRANSFORMER | {"pt_student_checkpoint": _TEACHER.value}
 

@@ -14,7 +14,6 @@ in random order: what new text is worth that says nothing new.
 from __future__ import annotations
 
 import logging
-import os
 import pathlib
 import random
 
@@ -37,7 +36,7 @@ _OUT = flags.DEFINE_string("out", "benchmarks/results/augmentation.md", "The Mar
 def main(argv):
     del argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    data, work = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), pathlib.Path(_WORK.value).resolve()
+    data, work = runs.data_folder(), pathlib.Path(_WORK.value).resolve()
     files = _texts(data / "ner-wikiann", work / "text")
     common = {"task": data / "ner-wikiann", "languages": ",".join(_LANGUAGES.value),
               "pt_teacher_checkpoint": _TEACHER.value, "teacher_model_dir": work / "teacher"}

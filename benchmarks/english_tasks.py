@@ -9,7 +9,6 @@ where an interrupted one stopped.
 from __future__ import annotations
 
 import logging
-import os
 import pathlib
 
 from absl import app, flags
@@ -58,7 +57,7 @@ def main(argv):
     del argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     require_matplotlib()
-    data, work = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), pathlib.Path(_WORK.value).resolve()
+    data, work = runs.data_folder(), pathlib.Path(_WORK.value).resolve()
     results = {name: run_task(name, data, work) for name in TASKS if not _ONLY.value or name in _ONLY.value}
     rows, kept, alone = [], [], []
     for name, m in results.items():

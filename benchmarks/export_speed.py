@@ -24,6 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 from absl import app, flags
 
+import runs
 from pages import environment, table, write_page
 
 _WORK = flags.DEFINE_string("work", None, "Folder of the models.", required=True)
@@ -68,7 +69,7 @@ def _sentences(count: int, languages: Sequence[str] = ()) -> list[str]:
     from xtremedistil_tf.corpus import open_lines
 
     lines: list[str] = []
-    folder = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]) / "unlabeled-wiki"
+    folder = runs.data_folder() / "unlabeled-wiki"
     files = [file for file in sorted(folder.glob("*.txt.xz")) if not languages or file.name[:2] in languages]
     share = count // len(files) + 1
     for file in files:

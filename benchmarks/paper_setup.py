@@ -214,10 +214,8 @@ def _run(main: Callable[[Bench], None], name: str) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     f = flags.FLAGS
     try:
-        if "XTREMEDISTIL_DATA" not in os.environ:
-            raise ConfigError("XTREMEDISTIL_DATA is not set; expected it to name the folder of real data sets.")
         require_matplotlib()
-        bench = Bench(name, pathlib.Path(os.environ["XTREMEDISTIL_DATA"]).absolute(), pathlib.Path(f.shared).resolve(),
+        bench = Bench(name, runs.data_folder(), pathlib.Path(f.shared).resolve(),
                       pathlib.Path(f.out).resolve(), f.teacher, f.scale, tuple(f.only), f.discussion)
         # Flag files name one another from here.
         os.chdir(runs.ROOT)

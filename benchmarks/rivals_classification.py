@@ -12,12 +12,12 @@ What is done is not done again: the same command goes on where an interrupted on
 from __future__ import annotations
 
 import logging
-import os
 import pathlib
 import sys
 
 from absl import app, flags
 
+import runs
 from discussion import DISCUSSION
 from rivals import comparing
 from rivals.bench import Bench
@@ -81,7 +81,7 @@ GROUPS = {"bilstm": bilstm, "teacher": teacher, "keras": keras, "transformer": s
 def main(argv):
     del argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    data, benches = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), []
+    data, benches = runs.data_folder(), []
     for name in _DATA.value:
         wanted = Wanted(data / name, "classification", LABELLED.value, _TRANSFER.value, _DEV.value, TEST.value)
         benches.append((name, "accuracy", compare(wanted, GROUPS, _ONLY.value, _PYTHON.value)))

@@ -11,12 +11,12 @@ MiniLM. What is done is not done again: the same command goes on where an interr
 from __future__ import annotations
 
 import logging
-import os
 import pathlib
 import sys
 
 from absl import app, flags
 
+import runs
 from discussion import DISCUSSION
 from rivals import comparing
 from rivals.bench import Bench
@@ -69,7 +69,7 @@ GROUPS = {"bilstm": bilstm, "teacher": teacher, "spacy": spacy, "transformer": t
 def main(argv):
     del argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    data = pathlib.Path(os.environ["XTREMEDISTIL_DATA"])
+    data = runs.data_folder()
     wanted = Wanted(data / _DATA.value, "tagging", LABELLED.value, _TRANSFER.value, _DEV.value, TEST.value,
                     tuple(data / file for file in _MORE.value))
     bench = compare(wanted, GROUPS, _ONLY.value, _PYTHON.value)

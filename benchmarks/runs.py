@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,6 +14,17 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def data_folder() -> pathlib.Path:
+    """The folder of real data sets.
+
+    Raises:
+        SystemExit: no variable names it.
+    """
+    if "XTREMEDISTIL_DATA" not in os.environ:
+        raise SystemExit("error: XTREMEDISTIL_DATA is not set; expected it to name the folder of real data sets.")
+    return pathlib.Path(os.environ["XTREMEDISTIL_DATA"]).absolute()
 
 
 def distil(model_dir: pathlib.Path, flags: Mapping[str, Any], flagfiles: Sequence[str] = ()) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import pathlib
 
 from absl import app, flags
@@ -42,7 +41,7 @@ def main(argv):
     del argv
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     require_matplotlib()
-    data, work = pathlib.Path(os.environ["XTREMEDISTIL_DATA"]), pathlib.Path(_WORK.value).resolve()
+    data, work = runs.data_folder(), pathlib.Path(_WORK.value).resolve()
     text = ",".join(str(data / file) for file in ("snli/train.tsv.xz", "xnli/en/unlabeled.tsv.xz", "qqp/train.tsv.xz"))
     source = runs.distil(work / "source", {"task": data / "snli", "transfer_file": text,
                                            "pt_teacher_checkpoint": _TEACHER.value}, ["flags/source_transfer.cfg"])
