@@ -15,6 +15,8 @@ from xtremedistil_tf.sweep.front import on_front
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
 Point = tuple[float, float]
+# Names of more characters than this stand aslant, or they would run into one another.
+_UPRIGHT = 10
 
 
 def require_matplotlib() -> None:
@@ -91,7 +93,8 @@ def bars(file: pathlib.Path, names: Sequence[str], series: Mapping[str, Sequence
     for index, (label, values) in enumerate(series.items()):
         ax.bar([position + (index - (len(series) - 1) / 2) * width for position in range(len(names))], values, width,
                label=label, color=COLOURS[index % len(COLOURS)])
-    ax.set_xticks(range(len(names)), names, fontsize=8)
+    slanted = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if max(map(len, names)) > _UPRIGHT else {}
+    ax.set_xticks(range(len(names)), names, fontsize=8, **slanted)
     ax.set(ylabel=y)
     figure.legend(fontsize=7, loc="outside upper right", ncols=len(series))
     _save(figure, file)
