@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from xtremedistil_tf.cli.flags import help_text, parse_flags
-from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.config.sweep import PredictionConfig, SweepConfig
+from xtremedistil_tf.config import DistillationConfig, PredictionConfig
+from xtremedistil_tf.config.sweep import SweepConfig
 from xtremedistil_tf.errors import ConfigError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
