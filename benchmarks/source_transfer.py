@@ -30,7 +30,7 @@ flags.declare_key_flag("discussion")
 
 _PAIRS = {"do_pairwise": "true"}
 #: Target -> (folder, flags).
-TARGETS = {"SST-2": ("glue-sst2", {}), "MRPC": ("glue-mrpc", _PAIRS | {"metric": "f1"}),
+TARGETS = {"SST-2": ("glue-sst2", {}), "MRPC": ("glue-mrpc", _PAIRS),
            "STS-B": ("glue-stsb", _PAIRS | {"task_kind": "regression"})}
 _SHAPE = {"hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 6, "embedding_init": "random"}
 _FINE_TUNING = {"strategy": "D0S", "seq_len": 64, "max_train_per_language": 3000, "ft_epochs": 5, "patience": 2,
