@@ -76,15 +76,15 @@ def main(argv):
     bars(out.with_suffix(".svg"), list(results),
          {label: [100 * m[model][m["main_score"]] for m in results.values()] for model, label in _MODELS.items()}, "score")
     parts = ["# Eight English tasks: a student with half the teacher's layers", environment(first["versions"]),
-             discussion(out, DISCUSSION.value), table(["task", "score", "test examples", "teacher", "labels alone", "distilled", "labels alone kept %",
+             discussion(out, DISCUSSION.value),
+             table(["task", "score", "test examples", "teacher", "labels alone", "distilled", "labels alone kept %",
                     "distilled kept %"], rows),
              "Where a task has no public test set its dev set is measured, which also chose the best weights of "
              "all three models.",
              picture(out, "Scores of teacher, student on labels alone and distilled student"),
              commands([m["command"] for m in results.values()])]
-    write_page(out, parts,
-               {name: {key: m[key] for key in (*_MODELS, "retention", "main_score", "seconds")} | {"command": public_command(m["command"])}
-                for name, m in results.items()})
+    write_page(out, parts, {name: {key: m[key] for key in (*_MODELS, "retention", "main_score", "seconds")}
+                            | {"command": public_command(m["command"])} for name, m in results.items()})
 
 
 if __name__ == "__main__":

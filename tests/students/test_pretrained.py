@@ -18,6 +18,7 @@ from xtremedistil_tf.students.pretrained import (
 )
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.students.transformer import TransformerShape
+from xtremedistil_tf.teachers.word_embeddings import checkpoint_word_embeddings
 
 SIZES = dict(hidden_size=12, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16,
              max_position_embeddings=40)
@@ -107,6 +108,12 @@ def test_a_shallower_student_has_the_kept_layers(family, checkpoints, tiny_token
     for name, origin in (("layer_1", "layer_1"), ("layer_2", "layer_3"), ("embedding", "embedding")):
         for a, b in zip(shallow.variables_of[name], whole.variables_of[origin]):
             np.testing.assert_array_equal(a, b)
+
+
+def test_the_table_of_a_checkpoint(checkpoints, tiny_tokenizer):
+    table = checkpoint_word_embeddings(str(checkpoints("electra")))
+    assert table.shape == (len(tiny_tokenizer), 6)
+    np.testing.assert_array_equal(table, student_of(checkpoints("electra"), tiny_tokenizer).word_embeddings)
 
 
 def test_new_word_embeddings_leave_all_else(checkpoints, tiny_tokenizer, tmp_path):

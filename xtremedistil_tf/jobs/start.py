@@ -23,9 +23,6 @@ from xtremedistil_tf.teachers.word_embeddings import checkpoint_word_embeddings,
 from xtremedistil_tf.teachers.workshop import FineTunedTeachers
 from xtremedistil_tf.tokenization.trimming import Trimmed
 
-#: Values of --embedding_init that start from something else than the SVD of the fine-tuned teacher's table.
-_OTHER_TABLES = ("pretrained_svd", "pca")
-
 
 class StudentStart:
     """Makes students with their first weights.
@@ -104,8 +101,7 @@ class StudentStart:
         """The teacher's embeddings in `size` dimensions, made unless they are there."""
         tokenizer, teachers = self._vocabulary.tokenizer, self._vocabulary.teachers
         init = self._config.embedding_init
-        name = fingerprint([self._fine_tuned.fingerprint, size, len(tokenizer), self._vocabulary.identity,
-                            *([init] if init in _OTHER_TABLES else [])])[:8]
+        name = fingerprint([self._fine_tuned.fingerprint, size, len(tokenizer), self._vocabulary.identity, init])[:8]
         file = self._folder / f"embedding-{name}.npy"
         energy_file = file.with_suffix(".json")
         if not energy_file.exists():

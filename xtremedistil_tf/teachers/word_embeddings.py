@@ -45,7 +45,8 @@ def reduce_embeddings(table: np.ndarray, size: int, method: str = "svd") -> Redu
     """
     kept = min(size, table.shape[1])
     if method == "pca":
-        found = _post_processed(_coordinates(_post_processed(table), kept, centred=True))
+        # Post-processed words have no mean left: their strongest directions are those of PCA.
+        found = _post_processed(_coordinates(_post_processed(table), kept))
     else:
         found = _coordinates(table, kept)
     reduced = np.zeros((table.shape[0], size), np.float32)
@@ -75,9 +76,8 @@ def checkpoint_word_embeddings(checkpoint: str) -> np.ndarray:
         return find_word_embeddings(encoder).numpy()
 
 
-def _coordinates(table: np.ndarray, size: int, centred: bool = False) -> np.ndarray:
+def _coordinates(table: np.ndarray, size: int) -> np.ndarray:
     """float32 [rows, size]: along the strongest directions."""
-    table = table - table.mean(0, dtype=np.float64).astype(np.float32) if centred else table
     return table.astype(np.float32) @ _directions(table)[:, :size].astype(np.float32)
 
 
@@ -104,4 +104,5 @@ def _gram(table: np.ndarray, rows: int = 16384) -> np.ndarray:
 
 
 def _squared_norm(table: np.ndarray) -> float:
-    return float(np.square(table, dtype=np.float64).sum())
+    # In float64 without a copy of the table in it, which may be gigabytes.
+    return float(np.einsum("ij,ij->", table, table, dtype=np.float64))
