@@ -150,6 +150,14 @@ def test_the_second_run_measures_nothing_and_a_lost_export_is_written_again(tmp_
     assert np.isfinite(first["student"]["pearson"])
 
 
+def test_a_regression_starts_at_the_mean_target(tmp_path, run):
+    task = write_scores(tmp_path / "task", random.Random(4))
+    run(task, task_kind="regression", strategy="D0S", learning_rate=1e-6)
+    mean = np.mean([float(line.split("\t")[-1]) for line in (task / "train.tsv").read_text().splitlines()])
+    saved, _ = predict(tmp_path, [TextExample("anna met boris")])
+    assert saved.student.head.bias.numpy() == pytest.approx([mean], abs=1e-3)
+
+
 def test_augmented_text_and_small_hidden_states_reach_the_student(run, tmp_path, tiny_task, caplog):
     caplog.set_level("INFO", "xtremedistil_tf")
     options = dict(do_NER=True, seq_len=24, augment="entities,neighbours,mixing", augment_factor=2.0,

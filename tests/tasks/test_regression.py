@@ -8,6 +8,7 @@ import pytest
 from xtremedistil_tf.batching.ragged import pad_batch
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.errors import ConfigError, DataError
+from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.regression import RegressionTask
 
 EXAMPLES = [TextExample("anna met", "boris met", 4.25, "de"), TextExample("paris", "the house", 0.5, "de"),
@@ -27,6 +28,11 @@ def test_targets_are_used_as_they_are_and_losses(tiny_tokenizer):
     half_square = np.mean((logits - teacher) ** 2) / 2
     assert float(task.logit_loss(batch, logits)) == pytest.approx(half_square, rel=1e-5)
     assert float(task.weight_of(batch)) == 3 and task.num_outputs == 1
+
+
+def test_a_head_starts_at_the_mean_target():
+    assert RegressionTask().head_bias(EXAMPLES) == [pytest.approx((4.25 + 0.5 + 3) / 3)]
+    assert ClassificationTask(["no", "yes"]).head_bias([TextExample("oslo", label="no")]) is None
 
 
 def test_decoding_and_scores(tiny_tokenizer):

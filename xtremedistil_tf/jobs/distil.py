@@ -317,6 +317,8 @@ class Pipeline:
         with precision(c.opt_policy), self.workers.strategy.scope():
             tf_keras.utils.set_random_seed(c.seed)
             student = origin.student(self.shape)
+            if (bias := self.task.head_bias(self.corpus.train)) is not None:
+                student.head.bias.assign(bias)
             start = fingerprint([self._start, dataclasses.asdict(self.shape), origin.identity, c.seed])
             runner = Runner(student, self.task, self.data, lambda phase: phase_settings(c, phase),
                             self.dir / folder, start, c.checkpoint_minutes,

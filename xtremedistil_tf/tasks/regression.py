@@ -23,7 +23,8 @@ from xtremedistil_tf.training.losses import squared_error
 
 
 class RegressionTask(TextTask):
-    """One number for a text or a pair of texts; the targets are used as they are, without scaling.
+    """One number for a text or a pair of texts; the targets are used as they are, without scaling,
+    and a student's head starts at their mean.
 
     Args:
         labels: name of the number.
@@ -64,6 +65,11 @@ class RegressionTask(TextTask):
         """See `regression_scores`."""
         return with_languages(regression_scores, self.main_score, [e.label for e in examples], predictions,
                               [e.language for e in examples])
+
+    def head_bias(self, examples: Sequence[TextExample]) -> list[float]:
+        """The mean target: a step of Adam moves a bias by the learning rate at most, so that from zero to 2.5 a
+        short training would spend its updates on the way and bend the encoder for it."""
+        return [float(np.mean([e.label for e in examples]))]
 
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         return squared_error(batch["labels"], logits[..., 0], ones(batch))

@@ -117,6 +117,10 @@ class Task(abc.ABC):
         `std_<main_score>` over the languages.
         """
 
+    def head_bias(self, examples: Sequence[AnyExample]) -> list[float] | None:
+        """What a new student's head starts from, [outputs], given the labelled examples; None: zeros."""
+        return None
+
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         """Loss against the gold labels of a batch, float32 scalar."""
         raise NotImplementedError
