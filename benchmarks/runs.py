@@ -36,18 +36,33 @@ def distil(model_dir: pathlib.Path, flags: Mapping[str, Any], flagfiles: Sequenc
     command = [sys.executable, "run_xtreme_distil.py", *(f"--flagfile={file}" for file in flagfiles),
                *(f"--{name}={value}" for name, value in flags.items()), f"--model_dir={model_dir}"]
     metrics = model_dir / "metrics.json"
-    called = model_dir / "benchmark_command.json"
-    if not (metrics.exists() and called.exists() and json.loads(called.read_text()) == command):
-        _run(command, model_dir)
-        called.write_text(json.dumps(command))
+    once(command, metrics, model_dir / "benchmark_command.json", model_dir / "output.log", model_dir.name)
     return json.loads(metrics.read_text(encoding="utf-8"))
 
 
-def _run(command: list[str], model_dir: pathlib.Path) -> None:
-    model_dir.mkdir(parents=True, exist_ok=True)
-    output, begun = model_dir / "output.log", time.monotonic()
+def once(command: list[str], result: pathlib.Path, called: pathlib.Path, output: pathlib.Path, name: str) -> None:
+    """Runs a command in the project's folder, unless the very same one is done.
+
+    Args:
+        command: program and arguments.
+        result: the file that it leaves behind.
+        called: keeps the command once it is done.
+        output: gets what it prints.
+        name: of the step, for the log.
+
+    Raises:
+        SystemExit: the command failed; its log is named.
+    """
+    if result.exists() and called.exists() and json.loads(called.read_text()) == command:
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    folders = [str(ROOT), str(ROOT / "benchmarks"), os.environ.get("PYTHONPATH")]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
+    began = time.monotonic()
     with output.open("ab") as file:
-        code = subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+        code = subprocess.run(command, cwd=ROOT, env=environ, stdout=file, stderr=subprocess.STDOUT,
+                              check=False).returncode
     if code:
         raise SystemExit(f"{' '.join(command)}\nfailed with exit status {code}; see {output}.")
-    log.info("%s: %.0f s", model_dir.name, time.monotonic() - begun)
+    called.write_text(json.dumps(command))
+    log.info("%s: %.0f s", name, time.monotonic() - began)

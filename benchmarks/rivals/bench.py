@@ -6,12 +6,9 @@ import dataclasses
 import functools
 import json
 import logging
-import os
 import pathlib
 import shlex
-import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -163,10 +160,7 @@ class Bench:
         command = [self._python if outside else sys.executable, "-m", f"rivals.{module}", step,
                    f"--task={self.task.path}", f"--folder={folder}", f"--out={out}",
                    *(f"--{name}={value}" for name, value in flags.items())]
-        if not (out.exists() and called.exists() and json.loads(called.read_text()) == command):
-            folder.mkdir(parents=True, exist_ok=True)
-            _run(command, out.with_suffix(".log"))
-            called.write_text(json.dumps(command))
+        runs.once(command, out, called, out.with_suffix(".log"), f"{command[2]} {command[3]}")
         self.commands.append(shlex.join(command[1:]))
         facts = json.loads(out.read_text(encoding="utf-8"))
         self.versions |= facts["versions"]
@@ -175,19 +169,6 @@ class Bench:
     def _add(self, row: Row) -> None:
         log.info("%s in %s: score %s, %s", row.name, row.form, row.score, row.speed)
         self.rows.append(row)
-
-
-def _run(command: list[str], output: pathlib.Path) -> None:
-    benchmarks = pathlib.Path(__file__).resolve().parents[1]
-    folders = [str(benchmarks.parent), str(benchmarks), os.environ.get("PYTHONPATH")]
-    environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
-    began = time.monotonic()
-    with output.open("ab") as file:
-        code = subprocess.run(command, env=environ, stdout=file, stderr=subprocess.STDOUT,
-                              check=False).returncode
-    if code:
-        raise SystemExit(f"{' '.join(command)}\nfailed with exit status {code}; see {output}.")
-    log.info("%s %s: %.0f s", command[2], command[3], time.monotonic() - began)
 
 
 def _figures(speed: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "benchmarks"))
 
+import runs
 from rivals import bench, pieces, preparing, results, spacy_ner, static_embeddings, stored_answers, timing
 from rivals.regression import best_regression
 from rivals.task_folder import TaskFolder, read_answered, write_answered
@@ -282,14 +283,15 @@ def test_answers_are_scored_by_entities(ner_folder, tmp_path):
 def test_a_step_is_run_again_only_with_another_command(ner_folder, tmp_path, monkeypatch):
     commands = []
 
-    def run(command, output):
+    def run(command, **options):
         commands.append(command)
         out = next(word for word in command if word.startswith("--out=")).removeprefix("--out=")
         pathlib.Path(out).write_text(json.dumps({
             "parameters": 5, "bytes": 7, "train_seconds": 1.5, "answers": [["B-LOC"], ["O", "O", "B-LOC"]],
             "words_per_second": 9.0, "versions": {"spacy": "3"}}))
+        return types.SimpleNamespace(returncode=0)
 
-    monkeypatch.setattr(bench, "_run", run)
+    monkeypatch.setattr(runs.subprocess, "run", run)
     for steps, expected in ((1, 2), (1, 2), (2, 4)):
         found = bench.Bench(ner_folder.path, tmp_path / "work", 1, 1, python="other")
         found.rival("a rival", "form", "spacy_ner", outside=True, max_steps=steps)
