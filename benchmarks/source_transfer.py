@@ -33,8 +33,8 @@ _PAIRS = {"do_pairwise": "true"}
 TARGETS = {"SST-2": ("glue-sst2", {}), "MRPC": ("glue-mrpc", _PAIRS),
            "STS-B": ("glue-stsb", _PAIRS | {"task_kind": "regression"})}
 _SHAPE = {"hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 6, "embedding_init": "random"}
-_FINE_TUNING = {"strategy": "D0S", "seq_len": 64, "max_train_per_language": 3000, "ft_epochs": 5, "patience": 2,
-                "learning_rate": 2e-4, "student_ft_batch_size": 32, "opt_policy": "mixed_bfloat16"}
+_FINE_TUNING = {"strategy": "D0S", "seq_len": 64, "max_train_per_language": 3000, "ft_epochs": 8, "patience": 3,
+                "learning_rate": 3e-4, "student_ft_batch_size": 32, "opt_policy": "mixed_bfloat16"}
 
 
 def main(argv):

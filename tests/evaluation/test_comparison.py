@@ -41,4 +41,5 @@ def test_latency_runs_full_batches_of_the_given_shape():
 
     times = latency(forward, vocab_size=10, seq_len=6, batch_sizes=(1, 3), seconds=0.01)
     assert {(1, 6), (3, 6)} & set(shapes)
+    assert latency(forward, 10, 6, (1,), seconds=60, most_runs=7)["batch_1"]["runs"] == 7
     assert times["batch_1"]["runs"] >= 5 and 0 < times["batch_3"]["min_ms"] <= times["batch_3"]["median_ms"]
