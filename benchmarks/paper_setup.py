@@ -159,9 +159,10 @@ class Bench:
 
 
 def run_name(config: DistillationConfig) -> str:
-    """Of a run's folder: what one looks for in it, and a fingerprint of all its settings."""
-    settings = config.to_json()
-    settings.pop("model_dir")
+    """Of a run's folder: what one looks for in it, and a fingerprint of all settings that are not the defaults."""
+    # So that a new setting leaves the names of finished runs as they were.
+    defaults = DistillationConfig().to_json()
+    settings = {key: value for key, value in config.to_json().items() if key != "model_dir" and value != defaults[key]}
     c = config
     student = f"E{c.embedding_size}-H{c.lstm_units}" if not c.num_hidden_layers else \
         f"L{c.num_hidden_layers}-W{c.hidden_size}"

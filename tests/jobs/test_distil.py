@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.corpus import Example, QuestionExample, TextExample
+from xtremedistil_tf.corpus import Example, QuestionExample, TextExample, load_task
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.jobs.distil import Pipeline
 from xtremedistil_tf.students.model_directory import load_student
@@ -148,6 +148,20 @@ def test_the_second_run_measures_nothing_and_a_lost_export_is_written_again(tmp_
     run(task, task_kind="regression", strategy="D0S")
     assert (tmp_path / "out" / "export" / "saved_model" / "saved_model.pb").exists()
     assert np.isfinite(first["student"]["pearson"])
+
+
+def test_the_best_weights_are_those_of_the_highest_dev_score(tmp_path, run):
+    task = write_scores(tmp_path / "task", random.Random(5))
+    options = dict(task_kind="regression", strategy="D4.1", ft_epochs=4, learning_rate=0.03)
+    logits, labels = run(task, select_by="score", **options)["phases"][1:]
+    assert "val_pearson" not in logits["history"][0]
+    scores = [epoch["val_pearson"] for epoch in labels["history"]]
+    assert max([logits["scores"]["pearson"], *scores]) == pytest.approx(labels["scores"]["pearson"])
+    saved, _ = predict(tmp_path, [TextExample("left")])
+    dev = load_task(task, kind="regression").dev
+    answers = StudentPredictor(saved.student, saved.tokenizer, saved.task).predict(dev)
+    pearson = np.corrcoef([e.label for e in dev], answers)[0, 1]
+    assert pearson == pytest.approx(labels["scores"]["pearson"], abs=1e-4)
 
 
 def test_a_regression_starts_at_the_mean_target(tmp_path, run):

@@ -123,6 +123,14 @@ def test_best_weights_are_restored_and_patience_ends_the_phase(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_score_chooses_and_the_loss_decides_between_equal_scores(tmp_path):
+    scores, losses = iter([-0.5, 0.0, 0.0, 0.0, 0.4, 0.4, 0.2, 0.4]), iter([9.0, 5.0, 4.0, 4.5, 6.0, 7.0, 1.0, 8.0])
+    result = train_phase(make_stage(), Data(), lambda: {"loss": next(losses), "f1": next(scores)},
+                         settings(epochs=9, patience=3, monitor="f1", higher_is_better=True, start_competes=True),
+                         tmp_path / "c.npz")
+    assert (result.best_epoch, result.best, len(result.history)) == (4, 0.4, 7)
+
+
 def test_a_phase_never_ends_worse_than_it_began(tmp_path):
     stage = make_stage()
     values, before = iter([2.0, 5.0, 3.0, 1.0]), stage.get_weights()

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from xtremedistil_tf.config.fields import POLICIES, TASK_KINDS, help_of, setting, validate_fields
+from xtremedistil_tf.config.fields import POLICIES, TASK_KINDS, help_of, selector, setting, validate_fields
 from xtremedistil_tf.errors import ConfigError
 
 STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
@@ -226,6 +226,7 @@ class DistillationConfig:
         minimum=0)
     patience: int = setting("Distillation", 5,
         "Epochs without improvement after which a phase ends.", minimum=1)
+    select_by: str = selector("Distillation")
     student_distil_batch_size: int = setting("Distillation", 128,
         "Batch size on the transfer set.", minimum=1)
     student_ft_batch_size: int = setting("Distillation", 32, "Batch size on the labelled data.", minimum=1)

@@ -20,6 +20,13 @@ def setting(group: str, default: Any, help: str, choices: tuple[str, ...] | None
         "group": group, "help": help, "choices": choices, "minimum": minimum, "maximum": maximum})
 
 
+def selector(group: str) -> Any:
+    """The field of what chooses the best weights of a training on labels."""
+    return setting(group, "loss",
+        "What chooses the best weights of a phase on labels: loss, that of the dev set, as in the paper; score, the "
+        "dev set's main score. With few labels the score grows long after the loss has turned.", ("loss", "score"))
+
+
 def validate_fields(config: Any, *required: str) -> None:
     """Raises ConfigError on the first value outside its choices or bounds, or an empty required one."""
     for field in dataclasses.fields(config):

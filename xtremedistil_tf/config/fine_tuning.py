@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from xtremedistil_tf.config.distillation import DistillationConfig
-from xtremedistil_tf.config.fields import POLICIES, TASK_KINDS, setting, validate_fields
+from xtremedistil_tf.config.fields import POLICIES, TASK_KINDS, selector, setting, validate_fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +19,7 @@ class StudentFineTuningConfig:
     batch_size: int = setting("Training", 128, "Batch size.", minimum=1)
     ft_epochs: int = setting("Training", 100, "Most epochs.", minimum=1)
     patience: int = setting("Training", 5, "Epochs without improvement after which training ends.", minimum=1)
+    select_by: str = selector("Training")
     learning_rate: float = setting("Training", 1e-4, "Start of the cosine schedule.", minimum=0.0)
     final_learning_rate: float = setting("Training", 1e-8, "End of the cosine schedule.", minimum=0.0)
     seed: int = setting("Run", 42, "Seed of everything random.", minimum=0)

@@ -49,6 +49,7 @@ class PhaseSettings:
     weights: tuple[float, float, float]
     policy: str
     seed: int
+    select_by: str = "loss"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +99,8 @@ class Runner:
         start: fingerprint of the starting weights and of the data.
         checkpoint_minutes: minutes between checkpoints inside a phase.
         on_epoch: receives (phase name, epoch record), at the chief.
-        score: measures the student on the dev set after each phase, for the record only.
+        score: measures the student on the dev set, {main score: value}: after each phase for the record, and after
+            each epoch of those on labelled data whose settings have `select_by` "score".
         steps_per_execution: see `LoopSettings`.
     """
 
@@ -195,10 +197,14 @@ class Runner:
         steps = data.batches_per_epoch * settings.epochs
         optimizer = RowAdam(cosine_schedule(settings.learning_rate, steps, settings.final_learning_rate))
         stage.compile(optimizer=optimizer)
+        measure, monitor = held_out_loss(stage, validation), {}
+        if settings.select_by == "score" and phase.data == schedule.LABELLED:
+            measure = _both(measure, self._score)
+            monitor = {"monitor": self._task.main_score, "higher_is_better": True}
         loop = LoopSettings(phase.name, settings.epochs, settings.patience, start_competes=True,
                             seed=settings.seed, checkpoint_minutes=self._checkpoint_minutes,
-                            steps_per_execution=self._steps_per_execution)
-        return train_phase(stage, data, held_out_loss(stage, validation), loop, checkpoint,
+                            steps_per_execution=self._steps_per_execution, **monitor)
+        return train_phase(stage, data, measure, loop, checkpoint,
                            lambda record: self._on_epoch(phase.name, record))
 
     def _batches(self, phase: schedule.Phase, settings: PhaseSettings) -> tuple[TrainingData, tf.data.Dataset]:
@@ -218,6 +224,10 @@ class Runner:
 
 def _shuffled(split: Split, batch_size: int, seed: int, pad_id: int) -> ShuffledBatches:
     return ShuffledBatches(split.source, BatchPlan(split.source.lengths, split.train, batch_size, seed), pad_id)
+
+
+def _both(*measures: Callable[[], dict[str, float]]) -> Callable[[], dict[str, float]]:
+    return lambda: {name: value for measure in measures for name, value in measure().items()}
 
 
 def held_out_loss(stage: Stage, batches: tf.data.Dataset) -> Callable[[], dict[str, float]]:

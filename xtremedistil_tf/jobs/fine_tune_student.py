@@ -91,4 +91,5 @@ def _train(config: StudentFineTuningConfig, saved: SavedStudent, corpus: TaskCor
 def _settings(config: StudentFineTuningConfig, phase: Phase) -> PhaseSettings:
     return PhaseSettings(phase.name, phase.stage, phase.unfrozen, config.ft_epochs, config.batch_size,
                          config.batch_size, config.patience, config.learning_rate, config.final_learning_rate,
-                         RepresentationSignal(), (1.0, 0.0, 0.0), config.opt_policy, config.seed)
+                         RepresentationSignal(), (1.0, 0.0, 0.0), config.opt_policy, config.seed,
+                         config.select_by)

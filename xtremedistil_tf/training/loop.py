@@ -52,7 +52,8 @@ class LoopSettings:
         name: shown in progress, logs and errors.
         epochs: most epochs.
         patience: epochs without a better `monitor` after which the phase ends.
-        monitor: key of the validation metrics that chooses the best weights.
+        monitor: key of the validation metrics that chooses the best weights; the lower `loss`, where there is
+            one, decides between equal values.
         higher_is_better: direction of `monitor`.
         start_competes: whether the weights that the phase starts from are a candidate for the best ones, so
             that it never ends worse than it began.
@@ -78,7 +79,7 @@ class _Position:
     epoch: int = 0
     batch: int = 0
     best_epoch: int = -1
-    best: float = math.nan
+    rank: list[float] | None = None
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     sums: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -146,7 +147,7 @@ class _Loop:
 
     def run(self) -> PhaseResult:
         self._start()
-        if self.settings.start_competes and math.isnan(self.position.best):
+        if self.settings.start_competes and self.position.rank is None:
             self._measure_start()
         steps = TrainingSteps(self.stage, self.workers)
         while not self._finished():
@@ -155,7 +156,8 @@ class _Loop:
         for variable, value in zip(self.variables, self.best):
             variable.assign(value)
         p = self.position
-        return PhaseResult(p.history, p.best_epoch + 1, p.best, p.seconds, p.cpu_seconds)
+        best = self._sign * p.rank[0] if p.rank else math.nan
+        return PhaseResult(p.history, p.best_epoch + 1, best, p.seconds, p.cpu_seconds)
 
     def _start(self) -> None:
         """Makes weights and position those that all workers begin with."""
@@ -173,9 +175,9 @@ class _Loop:
 
     def _measure_start(self) -> None:
         self._start_clock()
-        value = self._measured()[self.settings.monitor]
-        if math.isfinite(value):
-            self.position.best = value
+        rank = self._rank(self._measured())
+        if math.isfinite(rank[0]):
+            self.position.rank = rank
         self._read_clock()
 
     def _measured(self) -> dict[str, float]:
@@ -183,6 +185,15 @@ class _Loop:
         metrics = self.validate()
         values = self.workers.from_chief(np.array([float(v) for v in metrics.values()]))
         return dict(zip(metrics, map(float, values)))
+
+    def _rank(self, metrics: Mapping[str, float]) -> list[float]:
+        """What is larger for better weights."""
+        # A score of few examples stays the same for epochs, at zero as a rule, while the loss falls.
+        return [self._sign * metrics[self.settings.monitor], -metrics.get("loss", 0.0)]
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.settings.higher_is_better else -1
 
     def _train_epoch(self, steps: TrainingSteps) -> None:
         p, total = self.position, self.data.batches_per_epoch
@@ -220,10 +231,10 @@ class _Loop:
         p, s = self.position, self.settings
         self._start_clock()
         metrics = self._measured()
-        value = metrics[s.monitor]
-        better = math.isnan(p.best) or (value > p.best if s.higher_is_better else value < p.best)
+        rank = self._rank(metrics)
+        better = p.rank is None or math.isnan(p.rank[0]) or rank > p.rank
         if better:
-            p.best, p.best_epoch = value, p.epoch
+            p.rank, p.best_epoch = rank, p.epoch
             self.best = [v.numpy() for v in self.variables]
         self._read_clock()
         record = {"epoch": p.epoch + 1, **{k: v / max(1, p.batch) for k, v in p.sums.items()},
