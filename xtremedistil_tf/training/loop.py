@@ -275,7 +275,8 @@ class _Loop:
             return False
         try:
             arrays, facts = load_state(self.checkpoint)
-        except (OSError, ValueError) as error:
+            position = _Position(**facts)
+        except (OSError, ValueError, TypeError) as error:  # the last: facts of another version
             log.warning("%s: checkpoint cannot be read, the phase starts again (%s)",
                             self.settings.name, error)
             return False
@@ -284,7 +285,7 @@ class _Loop:
         for i, variable in enumerate(self.slots):
             variable.assign(arrays[f"slot_{i}"])
         self.best = [arrays[f"best_{i}"] for i in range(len(self.variables))]
-        self.position = _Position(**facts)
+        self.position = position
         log.info("%s: resumed at epoch %d, batch %d", self.settings.name,
                      self.position.epoch + 1, self.position.batch)
         return True
