@@ -197,13 +197,14 @@ class Runner:
         steps = data.batches_per_epoch * settings.epochs
         optimizer = RowAdam(cosine_schedule(settings.learning_rate, steps, settings.final_learning_rate))
         stage.compile(optimizer=optimizer)
-        measure, monitor = held_out_loss(stage, validation), {}
-        if settings.select_by == "score" and phase.data == schedule.LABELLED:
+        by_score = settings.select_by == "score" and phase.data == schedule.LABELLED
+        measure = held_out_loss(stage, validation)
+        if by_score:
             measure = _both(measure, self._score)
-            monitor = {"monitor": self._task.main_score, "higher_is_better": True}
-        loop = LoopSettings(phase.name, settings.epochs, settings.patience, start_competes=True,
-                            seed=settings.seed, checkpoint_minutes=self._checkpoint_minutes,
-                            steps_per_execution=self._steps_per_execution, **monitor)
+        loop = LoopSettings(phase.name, settings.epochs, settings.patience,
+                            self._task.main_score if by_score else "loss", higher_is_better=by_score,
+                            start_competes=True, seed=settings.seed, checkpoint_minutes=self._checkpoint_minutes,
+                            steps_per_execution=self._steps_per_execution)
         return train_phase(stage, data, measure, loop, checkpoint,
                            lambda record: self._on_epoch(phase.name, record))
 
