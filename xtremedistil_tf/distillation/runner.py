@@ -100,7 +100,7 @@ class Runner:
         checkpoint_minutes: minutes between checkpoints inside a phase.
         on_epoch: receives (phase name, epoch record), at the chief.
         score: measures the student on the dev set, {main score: value}: after each phase for the record, and after
-            each epoch of those on labelled data whose settings have `select_by` "score".
+            each epoch of those whose settings have `select_by` "score".
         steps_per_execution: see `LoopSettings`.
     """
 
@@ -197,7 +197,7 @@ class Runner:
         steps = data.batches_per_epoch * settings.epochs
         optimizer = RowAdam(cosine_schedule(settings.learning_rate, steps, settings.final_learning_rate))
         stage.compile(optimizer=optimizer)
-        by_score = settings.select_by == "score" and phase.data == schedule.LABELLED
+        by_score = settings.select_by == "score"
         measure = held_out_loss(stage, validation)
         if by_score:
             measure = _both(measure, self._score)

@@ -206,4 +206,4 @@ def phase_settings(config: DistillationConfig, phase: Phase) -> PhaseSettings:
     return PhaseSettings(phase.name, phase.stage, phase.unfrozen, epochs, c.student_distil_batch_size,
                          c.student_ft_batch_size, c.patience, learning_rate_of(c), c.final_learning_rate,
                          signal_of(c, phase.layers), (c.label_weight, c.representation_weight, c.logit_weight),
-                         c.opt_policy, c.seed, c.select_by)
+                         c.opt_policy, c.seed, c.select_by if phase.data == LABELLED else "loss")
