@@ -23,6 +23,19 @@ class ModelLoadError(XtremeDistilError):
     """A teacher, tokenizer or model directory cannot be found or read."""
 
 
+class NoGraphFormError(ModelLoadError):
+    """A tokenizer cannot be built into a TensorFlow graph.
+
+    Attributes:
+        reason: what the tokenizer is ("a slow one ...").
+    """
+
+    def __init__(self, reason: str):
+        super().__init__("The raw-string signature is available for WordPiece and Unigram vocabularies; "
+                         f"this tokenizer is {reason}; use the token-id signature.")
+        self.reason = reason
+
+
 class MissingExtraError(XtremeDistilError):
     """An optional dependency is needed and not installed."""
 

@@ -210,7 +210,7 @@ def test_added_tokens_with_white_space_are_in_no_word_and_refused_for_whole_text
     tokenizer.add_special_tokens({"additional_special_tokens": ["a b"]})
     found = in_graph(tokenizer)(tf.constant(["a b a"]))
     assert as_lists(found["pieces"]) == expected(tokenizer, ["a b a"])["pieces"]
-    assert not InGraphWordPiece.supports(tokenizer, whole_texts=True)
+    assert not InGraphWordPiece.from_tokenizer(tokenizer).takes_whole_texts
     with pytest.raises(ModelLoadError, match="'a b' holds white space"):
         InGraphWordPiece.from_tokenizer(tokenizer, whole_texts=True)
 
@@ -218,7 +218,7 @@ def test_added_tokens_with_white_space_are_in_no_word_and_refused_for_whole_text
 def test_a_normalizer_that_keeps_control_characters_is_refused_for_whole_texts():
     tokenizer = make_tokenizer(do_lower_case=True)
     tokenizer.backend_tokenizer.normalizer = BertNormalizer(clean_text=False)
-    assert InGraphWordPiece.supports(tokenizer)
+    assert not InGraphWordPiece.from_tokenizer(tokenizer).takes_whole_texts
     with pytest.raises(ModelLoadError, match="keeps control characters"):
         InGraphWordPiece.from_tokenizer(tokenizer, whole_texts=True)
 
@@ -282,14 +282,13 @@ def with_long_piece():
 ], ids=["model", "normalizer", "pre-tokenizer", "post-processor", "normalized token", "whole-word token",
         "split specials", "no padding token", "long piece", "slow"])
 def test_other_tokenizers_are_refused(make, says):
-    tokenizer = make()
-    assert not InGraphWordPiece.supports(tokenizer)
-    with pytest.raises(ModelLoadError, match=f"(?s)WordPiece vocabularies.*{says}.*token-id signature"):
-        InGraphWordPiece.from_tokenizer(tokenizer)
+    with pytest.raises(ModelLoadError, match=f"(?s)WordPiece and Unigram vocabularies.*{says}.*token-id signature"):
+        InGraphWordPiece.from_tokenizer(make())
 
 
-def test_supports_wordpiece(both):
-    assert InGraphWordPiece.supports(both[0])
+def test_whole_texts_are_taken_asked_for_or_not(both):
+    for asked in (False, True):
+        assert InGraphWordPiece.from_tokenizer(both[0], whole_texts=asked).takes_whole_texts
 
 
 @pytest.mark.skipif("XTREMEDISTIL_DATA" not in os.environ, reason="needs real text: set XTREMEDISTIL_DATA")

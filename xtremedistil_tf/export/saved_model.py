@@ -9,11 +9,12 @@ from typing import Any
 import tensorflow as tf
 
 from xtremedistil_tf.atomic import atomic_directory
+from xtremedistil_tf.errors import NoGraphFormError
 from xtremedistil_tf.export.signatures.answers import AnswerSignatures
 from xtremedistil_tf.export.signatures.tagging import TaggingSignatures
 from xtremedistil_tf.export.signatures.texts import ClassificationSignatures, RegressionSignatures
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer, unsupported
+from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +79,11 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
         ConfigError: the student is too short for the special tokens around its texts.
     """
     kind = KINDS[task.kind]
-    reason = unsupported(tokenizer, kind.whole_texts)
-    tokenizer_graph = None if reason else graph_tokenizer(tokenizer, kind.whole_texts)
-    if reason:
-        log.info("SavedModel: no signature for raw strings, as the tokenizer is %s", reason)
+    tokenizer_graph = None
+    try:
+        tokenizer_graph = graph_tokenizer(tokenizer, kind.whole_texts)
+    except NoGraphFormError as error:
+        log.info("SavedModel: no signature for raw strings, as the tokenizer is %s", error.reason)
     module = kind(student, tokenizer, task, tokenizer_graph, pairs)
     with atomic_directory(path) as part:
         tf.saved_model.save(module, str(part), signatures=module.concrete())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.tokenization import in_graph, in_graph_unigram
+from xtremedistil_tf.errors import NoGraphFormError
 from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece
 from xtremedistil_tf.tokenization.in_graph_unigram import InGraphUnigram
 
@@ -22,24 +21,12 @@ def graph_tokenizer(tokenizer: PreTrainedTokenizerFast,
         whole_texts: whether `tokenize_texts` will be used.
 
     Raises:
-        ModelLoadError: the tokenizer is of another type or set up in a way that has no graph form.
+        NoGraphFormError: the tokenizer is of another type or set up in a way that has no graph form.
     """
-    reason = unsupported(tokenizer, whole_texts)
-    if reason:
-        raise ModelLoadError("The raw-string signature is available for WordPiece and Unigram vocabularies; "
-                             f"this tokenizer is {reason}; use the token-id signature.")
-    kind = InGraphUnigram if _model_type(tokenizer) == "Unigram" else InGraphWordPiece
-    return kind.from_tokenizer(tokenizer, whole_texts)
-
-
-def unsupported(tokenizer: PreTrainedTokenizerFast, whole_texts: bool = False) -> str | None:
-    """What the tokenizer is, if it has no graph form ("a slow one ..."); else None."""
     kind = _model_type(tokenizer)
-    if kind in (None, "WordPiece"):
-        return in_graph.unsupported(tokenizer, whole_texts)
-    if kind == "Unigram":
-        return in_graph_unigram.unsupported(tokenizer, whole_texts)
-    return f"one whose model is {kind} instead of WordPiece or Unigram"
+    if kind not in (None, "WordPiece", "Unigram"):
+        raise NoGraphFormError(f"one whose model is {kind} instead of WordPiece or Unigram")
+    return (InGraphUnigram if kind == "Unigram" else InGraphWordPiece).from_tokenizer(tokenizer, whole_texts)
 
 
 def _model_type(tokenizer) -> str | None:

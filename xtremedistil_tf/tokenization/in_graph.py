@@ -8,14 +8,13 @@ A program that loads a SavedModel holding this module must `import tensorflow_te
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.errors import NoGraphFormError
 from xtremedistil_tf.tokenization.character_rules import (
     CLOSE_RULE,
     KEEP_RULE,
@@ -27,6 +26,7 @@ from xtremedistil_tf.tokenization.character_rules import (
     character_rules,
 )
 from xtremedistil_tf.tokenization.graph.text import Outputs, encode, runs, valid, white_space
+from xtremedistil_tf.tokenization.spec import tokenizer_spec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -40,12 +40,17 @@ _LONGEST_PIECE = 256
 
 
 class InGraphWordPiece(tf.Module):
-    """Splits raw strings into WordPiece ids with TensorFlow operations only."""
+    """Splits raw strings into WordPiece ids with TensorFlow operations only.
+
+    Attributes:
+      takes_whole_texts: whether `tokenize_texts` may be used.
+    """
 
     def __init__(self, rules: CharacterRules, added_tokens: dict[str, int], vocabulary: dict[str, int],
-                 model: dict[str, Any]):
+                 model: dict[str, Any], takes_whole_texts: bool):
         """Use `from_tokenizer`."""
         super().__init__(name="in_graph_wordpiece")
+        self.takes_whole_texts = takes_whole_texts
         self._max_characters = model["max_input_chars_per_word"]
         self._unknown = _OPEN + model["unk_token"]
         self._added_pattern = "(" + "|".join(
@@ -72,22 +77,16 @@ class InGraphWordPiece(tf.Module):
           tokenizer: fast tokenizer of transformers.
           whole_texts: whether `tokenize_texts` will be used.
 
-        Raises ModelLoadError if the tokenizer is of another type or set up in a way that has no graph form.
+        Raises NoGraphFormError if the tokenizer is of another type or set up in a way that has no graph form.
         """
-        reason = unsupported(tokenizer, whole_texts)
-        if reason:
-            raise ModelLoadError(
-                f"The raw-string signature is available for WordPiece vocabularies; this tokenizer is "
-                f"{reason}; use the token-id signature.")
-        backend = json.loads(tokenizer.backend_tokenizer.to_str())
-        normalizer = {key: value for key, value in backend["normalizer"].items() if key != "type"}
-        model = backend["model"]
-        return cls(character_rules(**normalizer), _reachable_added(backend), _reachable_pieces(model), model)
-
-    @staticmethod
-    def supports(tokenizer: PreTrainedTokenizerFast, whole_texts: bool = False) -> bool:
-        """Whether `from_tokenizer` can build the graph form of this tokenizer."""
-        return unsupported(tokenizer, whole_texts) is None
+        spec = tokenizer_spec(tokenizer)
+        reason = unsupported(tokenizer, spec, whole_texts)
+        if reason or spec is None:
+            raise NoGraphFormError(str(reason))
+        normalizer = {key: value for key, value in spec["normalizer"].items() if key != "type"}
+        model = spec["model"]
+        return cls(character_rules(**normalizer), _reachable_added(spec), _reachable_pieces(model), model,
+                   whole_texts or unsupported(tokenizer, spec, whole_texts=True) is None)
 
     def tokenize(self, texts: tf.Tensor) -> dict[str, tf.RaggedTensor]:
         """Splits strings into words, as Python's `str.split()` does, and words into WordPiece ids.
@@ -233,12 +232,17 @@ def _reachable_pieces(model: dict[str, Any]) -> dict[str, int]:
             if piece == model["unk_token"] or (0 < len(piece) <= longest and "\x00" not in piece)}
 
 
-def unsupported(tokenizer: PreTrainedTokenizerFast, whole_texts: bool = False) -> str | None:
-    """What the tokenizer is, if it has no graph form ("a slow one ..."); else None."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
+def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any] | None,
+                whole_texts: bool = False) -> str | None:
+    """What the tokenizer is, if it has no graph form ("a slow one ..."); else None.
+
+    Args:
+      tokenizer: fast tokenizer of transformers.
+      spec: its `tokenizer_spec`.
+      whole_texts: whether `tokenize_texts` will be used.
+    """
+    if spec is None:
         return f"a slow one ({type(tokenizer).__name__})"
-    spec = json.loads(backend.to_str())
     model = spec["model"]
     for part, expected in (("model", "WordPiece"), ("normalizer", "BertNormalizer"),
                            ("pre_tokenizer", "BertPreTokenizer")):

@@ -8,18 +8,18 @@ lines of every hundred thousand, so none is used.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.errors import NoGraphFormError
 from xtremedistil_tf.tokenization.graph import text as graph_text
 from xtremedistil_tf.tokenization.graph.added_tokens import AddedTokens
 from xtremedistil_tf.tokenization.graph.normalizer import steps_of, unsupported_step
 from xtremedistil_tf.tokenization.graph.segmentation import UnigramSegmentation, byte_pieces
 from xtremedistil_tf.tokenization.graph.text import FIRST_ADDED, Text, begins_group
+from xtremedistil_tf.tokenization.spec import tokenizer_spec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -38,20 +38,22 @@ class InGraphUnigram(tf.Module):
     the longest word of a batch, which in Chinese, Japanese or Thai is as long as a phrase.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast):
+    #: Whether `tokenize_texts` may be used.
+    takes_whole_texts = True
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any]):
         """Use `from_tokenizer`."""
         super().__init__(name="in_graph_unigram")
-        backend = json.loads(tokenizer.backend_tokenizer.to_str())
-        parts = _pre_tokenizers(backend["pre_tokenizer"])
+        parts = _pre_tokenizers(spec["pre_tokenizer"])
         self._metaspace = parts[-1]
         self._splits_white_space = len(parts) > 1
         self._is_white_space = graph_text.white_space()
         self._is_word_separator = graph_text.white_space(python=True)
-        tokens = dict(enumerate(backend["added_tokens"]))
+        tokens = dict(enumerate(spec["added_tokens"]))
         self._before = _added(tokens, normalized=False)
-        self._steps = steps_of(backend["normalizer"])
+        self._steps = steps_of(spec["normalizer"])
         self._after = _added(tokens, True, lambda content: _normalized(tokenizer.backend_tokenizer, content))
-        self._segmentation = UnigramSegmentation(backend["model"], [token["id"] for token in tokens.values()])
+        self._segmentation = UnigramSegmentation(spec["model"], [token["id"] for token in tokens.values()])
 
     @classmethod
     def from_tokenizer(cls, tokenizer: PreTrainedTokenizerFast, whole_texts: bool = False) -> InGraphUnigram:
@@ -61,19 +63,14 @@ class InGraphUnigram(tf.Module):
           tokenizer: fast tokenizer of transformers.
           whole_texts: whether `tokenize_texts` will be used.
 
-        Raises ModelLoadError if the tokenizer is of another type or set up in a way that has no graph form.
+        Raises NoGraphFormError if the tokenizer is of another type or set up in a way that has no graph form.
         """
-        reason = unsupported(tokenizer, whole_texts)
-        if reason:
-            raise ModelLoadError(
-                "This raw-string signature is available for Unigram vocabularies; this tokenizer is "
-                f"{reason}; use the token-id signature.")
-        return cls(tokenizer)
-
-    @staticmethod
-    def supports(tokenizer: PreTrainedTokenizerFast, whole_texts: bool = False) -> bool:
-        """Whether `from_tokenizer` can build the graph form of this tokenizer."""
-        return unsupported(tokenizer, whole_texts) is None
+        del whole_texts  # They ask for nothing more of a tokenizer.
+        spec = tokenizer_spec(tokenizer)
+        reason = unsupported(tokenizer, spec)
+        if reason or spec is None:
+            raise NoGraphFormError(str(reason))
+        return cls(tokenizer, spec)
 
     def tokenize(self, texts: tf.Tensor) -> dict[str, tf.RaggedTensor]:
         """Splits strings into words, as Python's `str.split()` does, and words into pieces.
@@ -185,12 +182,15 @@ def _normalized(backend, content: str) -> str:
     return backend.normalizer.normalize_str(content) if backend.normalizer else content
 
 
-def unsupported(tokenizer: PreTrainedTokenizerFast, whole_texts: bool = False) -> str | None:
-    """What the tokenizer is, if it has no graph form ("a slow one ..."); else None."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
+def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any] | None) -> str | None:
+    """What the tokenizer is, if it has no graph form ("a slow one ..."); else None.
+
+    Args:
+      tokenizer: fast tokenizer of transformers.
+      spec: its `tokenizer_spec`.
+    """
+    if spec is None:
         return f"a slow one ({type(tokenizer).__name__})"
-    spec = json.loads(backend.to_str())
     model = spec["model"]
     if model["type"] != "Unigram":
         return f"one whose model is {model['type']} instead of Unigram"
@@ -210,7 +210,7 @@ def unsupported(tokenizer: PreTrainedTokenizerFast, whole_texts: bool = False) -
             return f"one whose added token {token['content']!r} is sought as a word"
         if any(map(str.isspace, token["content"])):
             return f"one whose added token {token['content']!r} holds white space"
-        if token["normalized"] and not _normalized(backend, token["content"]):
+        if token["normalized"] and not _normalized(tokenizer.backend_tokenizer, token["content"]):
             return f"one whose added token {token['content']!r} is nothing when normalized"
     if tokenizer.split_special_tokens:
         return "one with split_special_tokens"

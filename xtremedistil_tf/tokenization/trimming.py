@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.tokenization.spec import tokenizer_spec
 
 _BYTE_PIECE = re.compile("<0x[0-9A-F]{2}>")
 
@@ -84,8 +85,8 @@ def trim_tokenizer(tokenizer, seen: np.ndarray) -> Trimmed:
     Raises:
         ModelLoadError: the tokenizer's vocabulary is of another type, or cannot be rebuilt.
     """
-    spec = json.loads(tokenizer.backend_tokenizer.to_str()) if tokenizer.is_fast else {}
-    model = spec.get("model", {"type": "slow"})
+    spec = tokenizer_spec(tokenizer) or {"model": {"type": "slow"}}
+    model = spec["model"]
     if model["type"] not in _KEEP:
         raise ModelLoadError("--trim_vocabulary is available for fast tokenizers with a WordPiece, Unigram "
                              f"or BPE vocabulary; this one is {model['type']}. Leave the flag out.")

@@ -25,7 +25,7 @@ class TaggingSignatures(Signatures):
         self._takes_words = False
         if tokenizer_graph is not None:
             # A given word may hold white space: it is tokenized as a whole text is.
-            self._takes_words = tokenizer_graph.supports(tokenizer, whole_texts=True)
+            self._takes_words = tokenizer_graph.takes_whole_texts
             self._frame = GraphFrame(tokenizer, pair=False)
             self._room = self._frame.room(student.max_length)
 

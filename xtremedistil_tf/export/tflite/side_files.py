@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 from typing import Any
@@ -12,6 +11,7 @@ from xtremedistil_tf.export.tflite.token_ids import TOKEN_IDS, input_names
 from xtremedistil_tf.students.model_directory import versions
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.frame import Frame
+from xtremedistil_tf.tokenization.spec import tokenizer_spec
 
 LABELS, VOCABULARY, TOKENIZER, MODEL = "labels.txt", "vocab.txt", "tokenizer.json", "model.json"
 _SPECIAL = ("pad", "unk", "cls", "sep", "mask")
@@ -28,9 +28,9 @@ def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
         max_length: most pieces that the student takes, special tokens included; None: any number.
     """
     folder = pathlib.Path(folder)
-    backend = json.loads(tokenizer.backend_tokenizer.to_str())
+    spec = tokenizer_spec(tokenizer) or {}
     _write_lines(folder / LABELS, task.labels)
-    wordpiece = backend["model"]["type"] == "WordPiece"
+    wordpiece = spec["model"]["type"] == "WordPiece"
     if wordpiece:
         vocabulary = tokenizer.get_vocab()
         pieces = {number: piece for piece, number in vocabulary.items()}
@@ -38,9 +38,9 @@ def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
     else:
         with atomic_file(folder / TOKENIZER) as part:
             part.write_text(tokenizer.backend_tokenizer.to_str(), encoding="utf-8")
-    facts = {"type": backend["model"]["type"], "file": VOCABULARY if wordpiece else TOKENIZER,
-             "normalizer": _without_tables(backend["normalizer"]),
-             "max_characters_per_word": backend["model"].get("max_input_chars_per_word")}
+    facts = {"type": spec["model"]["type"], "file": VOCABULARY if wordpiece else TOKENIZER,
+             "normalizer": _without_tables(spec["normalizer"]),
+             "max_characters_per_word": spec["model"].get("max_input_chars_per_word")}
     special = {name: getattr(tokenizer, f"{name}_token_id") for name in _SPECIAL}
     write_json(folder / MODEL, {
         "format": 1, "task": {"kind": task.kind, "labels": task.labels, "options": task.options},

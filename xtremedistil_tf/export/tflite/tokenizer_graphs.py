@@ -7,7 +7,6 @@ TensorFlow Lite. docs/mobile.md tells what a program must do to the text before,
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from xtremedistil_tf.tokenization.in_graph import unsupported
+from xtremedistil_tf.tokenization.spec import tokenizer_spec
 
 _SPACE = "\u2581"
 # Steps before SentencePiece that its own model takes, and those that are left to the program.
@@ -43,10 +43,9 @@ class Pieces(NamedTuple):
 
 def tokenizer_graph(tokenizer) -> tuple[WordPieceGraph | SentencePieceGraph | None, str]:
     """The graph form of a fast tokenizer of transformers; or None and what the tokenizer is instead."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    spec = json.loads(backend.to_str()) if backend is not None else {}
-    unigram = spec.get("model", {}).get("type") == "Unigram"
-    reason = _not_sentencepiece(spec) if unigram else unsupported(tokenizer) or _not_fast_bert(spec)
+    spec = tokenizer_spec(tokenizer)
+    unigram = spec is not None and spec["model"]["type"] == "Unigram"
+    reason = _not_sentencepiece(spec) if unigram else unsupported(tokenizer, spec) or _not_fast_bert(spec)
     if reason:
         return None, reason
     return (SentencePieceGraph if unigram else WordPieceGraph)(spec), ""
