@@ -133,12 +133,19 @@ def test_a_score_chooses_and_the_loss_decides_between_equal_scores(tmp_path):
 
 def test_a_phase_never_ends_worse_than_it_began(tmp_path):
     stage = make_stage()
-    values, before = iter([2.0, 5.0, 3.0, 1.0]), stage.get_weights()
+    values, before = iter([2.0, 5.0, 3.0, 4.0, 3.5]), stage.get_weights()
     result = train_phase(stage, Data(), lambda: {"loss": next(values)},
-                         settings(patience=2, start_competes=True), tmp_path / "c.npz")
-    assert (result.best_epoch, result.best, len(result.history)) == (0, 2.0, 2)
+                         settings(epochs=9, patience=2, start_competes=True), tmp_path / "c.npz")
+    assert (result.best_epoch, result.best, len(result.history)) == (0, 2.0, 4)
     for a, b in zip(stage.get_weights(), before):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_phase_that_improves_goes_on_though_its_start_was_better(tmp_path):
+    values = iter([2.0, 5.0, 4.0, 3.0, 1.0, 1.5, 1.6])
+    result = train_phase(make_stage(), Data(), lambda: {"loss": next(values)},
+                         settings(epochs=9, patience=2, start_competes=True), tmp_path / "c.npz")
+    assert (result.best_epoch, result.best, len(result.history)) == (4, 1.0, 6)
 
 
 def test_the_start_stays_a_candidate_after_an_interruption(tmp_path):

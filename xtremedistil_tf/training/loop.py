@@ -51,12 +51,13 @@ class LoopSettings:
     Attributes:
         name: shown in progress, logs and errors.
         epochs: most epochs.
-        patience: epochs without a better `monitor` after which the phase ends.
+        patience: epochs that bring nothing better than the phase's epochs before, after which the phase ends.
         monitor: key of the validation metrics that chooses the best weights; the lower `loss`, where there is
             one, decides between equal values.
         higher_is_better: direction of `monitor`.
         start_competes: whether the weights that the phase starts from are a candidate for the best ones, so
-            that it never ends worse than it began.
+            that it never ends worse than it began. They do not count for `patience`: what has just been unfrozen
+            is worse at first, at a high learning rate, and often better in the end.
         seed: seed of dropout in this phase.
         checkpoint_minutes: minutes between checkpoints inside the phase.
         steps_per_execution: steps between two looks of Python at the losses; the result does not depend on
@@ -80,6 +81,8 @@ class _Position:
     batch: int = 0
     best_epoch: int = -1
     rank: list[float] | None = None
+    best_trained: int = -1
+    trained_rank: list[float] | None = None
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     sums: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -170,7 +173,7 @@ class _Loop:
 
     def _finished(self) -> bool:
         p = self.position
-        stale = p.epoch - 1 - p.best_epoch
+        stale = p.epoch - 1 - p.best_trained
         return p.epoch >= self.settings.epochs or stale >= self.settings.patience
 
     def _measure_start(self) -> None:
@@ -232,7 +235,9 @@ class _Loop:
         self._start_clock()
         metrics = self._measured()
         rank = self._rank(metrics)
-        better = p.rank is None or math.isnan(p.rank[0]) or rank > p.rank
+        if _improves(rank, p.trained_rank):
+            p.trained_rank, p.best_trained = rank, p.epoch
+        better = _improves(rank, p.rank)
         if better:
             p.rank, p.best_epoch = rank, p.epoch
             self.best = [v.numpy() for v in self.variables]
@@ -289,6 +294,10 @@ class _Loop:
         log.info("%s: resumed at epoch %d, batch %d", self.settings.name,
                      self.position.epoch + 1, self.position.batch)
         return True
+
+
+def _improves(rank: list[float], best: list[float] | None) -> bool:
+    return best is None or math.isnan(best[0]) or rank > best
 
 
 def _restorable(optimizer: Any) -> list[tf.Variable]:
