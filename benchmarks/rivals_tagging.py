@@ -35,6 +35,7 @@ _DEV = flags.DEFINE_integer("dev", 1000, "Dev sentences.")
 _ONLY = flags.DEFINE_list("only", [], "Groups to run, of bilstm, teacher, spacy, transformer and shapes; "
                           "empty: all. bilstm makes the teacher and the transfer store that the others use.")
 _FLAGFILE = flags.DEFINE_string("student_flags", "flags/rivals_tagging.cfg", "Of the students.")
+_LAYERS = flags.DEFINE_multi_integer("layers", [3, 6], "Layers of a transformer student; one flag for each.")
 _SPACY_STEPS = flags.DEFINE_integer("spacy_steps", 0, "Most training steps of spaCy; 0: its default.")
 
 
@@ -53,7 +54,7 @@ def spacy(bench: Bench) -> None:
 
 
 def transformers(bench: Bench) -> None:
-    for layers in (3, 6):
+    for layers in _LAYERS.value:
         transformer(bench, layers, _FLAGFILE.value)
 
 
