@@ -81,12 +81,12 @@ class InGraphWordPiece(tf.Module):
         """
         spec = tokenizer_spec(tokenizer)
         reason = unsupported(tokenizer, spec, whole_texts)
-        if reason or spec is None:
-            raise NoGraphFormError(str(reason))
+        if reason:
+            raise NoGraphFormError(reason)
         normalizer = {key: value for key, value in spec["normalizer"].items() if key != "type"}
         model = spec["model"]
         return cls(character_rules(**normalizer), _reachable_added(spec), _reachable_pieces(model), model,
-                   whole_texts or unsupported(tokenizer, spec, whole_texts=True) is None)
+                   _unfit_for_whole_texts(spec) is None)
 
     def tokenize(self, texts: tf.Tensor) -> dict[str, tf.RaggedTensor]:
         """Splits strings into words, as Python's `str.split()` does, and words into WordPiece ids.
@@ -232,7 +232,14 @@ def _reachable_pieces(model: dict[str, Any]) -> dict[str, int]:
             if piece == model["unk_token"] or (0 < len(piece) <= longest and "\x00" not in piece)}
 
 
-def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any] | None,
+def _unfit_for_whole_texts(spec: dict[str, Any]) -> str | None:
+    for token in spec["added_tokens"]:
+        if any(map(str.isspace, token["content"])):
+            return f"one whose added token {token['content']!r} holds white space"
+    return None if spec["normalizer"]["clean_text"] else "one whose normalizer keeps control characters"
+
+
+def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any],
                 whole_texts: bool = False) -> str | None:
     """What the tokenizer is, if it has no graph form ("a slow one ..."); else None.
 
@@ -241,7 +248,7 @@ def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any] | None,
       spec: its `tokenizer_spec`.
       whole_texts: whether `tokenize_texts` will be used.
     """
-    if spec is None:
+    if not spec:
         return f"a slow one ({type(tokenizer).__name__})"
     model = spec["model"]
     for part, expected in (("model", "WordPiece"), ("normalizer", "BertNormalizer"),
@@ -256,10 +263,9 @@ def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any] | None,
     for token in spec["added_tokens"]:
         if token["normalized"] or token["single_word"]:
             return f"one whose added token {token['content']!r} is sought in normalized text or as a word"
-        if whole_texts and any(map(str.isspace, token["content"])):
-            return f"one whose added token {token['content']!r} holds white space"
-    if whole_texts and not spec["normalizer"]["clean_text"]:
-        return "one whose normalizer keeps control characters"
+    unfit = _unfit_for_whole_texts(spec) if whole_texts else None
+    if unfit:
+        return unfit
     for piece in (*_reachable_pieces(model), *(_OPEN + token for token in _reachable_added(spec))):
         if len(piece.encode()) > _LONGEST_PIECE:
             return f"one with a piece of more than {_LONGEST_PIECE} bytes ({piece[:20]!r}...)"

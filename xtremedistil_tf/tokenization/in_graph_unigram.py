@@ -68,8 +68,8 @@ class InGraphUnigram(tf.Module):
         del whole_texts  # They ask for nothing more of a tokenizer.
         spec = tokenizer_spec(tokenizer)
         reason = unsupported(tokenizer, spec)
-        if reason or spec is None:
-            raise NoGraphFormError(str(reason))
+        if reason:
+            raise NoGraphFormError(reason)
         return cls(tokenizer, spec)
 
     def tokenize(self, texts: tf.Tensor) -> dict[str, tf.RaggedTensor]:
@@ -182,14 +182,14 @@ def _normalized(backend, content: str) -> str:
     return backend.normalizer.normalize_str(content) if backend.normalizer else content
 
 
-def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any] | None) -> str | None:
+def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any]) -> str | None:
     """What the tokenizer is, if it has no graph form ("a slow one ..."); else None.
 
     Args:
       tokenizer: fast tokenizer of transformers.
       spec: its `tokenizer_spec`.
     """
-    if spec is None:
+    if not spec:
         return f"a slow one ({type(tokenizer).__name__})"
     model = spec["model"]
     if model["type"] != "Unigram":

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def tokenizer_spec(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any] | None:
-    """Model, normalizer, pre-tokenizer, post-processor and added tokens; None: it is a slow tokenizer.
+def tokenizer_spec(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """Model, normalizer, pre-tokenizer, post-processor and added tokens; empty: it is a slow tokenizer.
 
     Of 250,000 pieces this takes most of a second: ask once.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    return None if backend is None else json.loads(backend.to_str())
+    return {} if backend is None else json.loads(backend.to_str())

@@ -85,8 +85,8 @@ def trim_tokenizer(tokenizer, seen: np.ndarray) -> Trimmed:
     Raises:
         ModelLoadError: the tokenizer's vocabulary is of another type, or cannot be rebuilt.
     """
-    spec = tokenizer_spec(tokenizer) or {"model": {"type": "slow"}}
-    model = spec["model"]
+    spec = tokenizer_spec(tokenizer)
+    model = spec.get("model", {"type": "slow"})
     if model["type"] not in _KEEP:
         raise ModelLoadError("--trim_vocabulary is available for fast tokenizers with a WordPiece, Unigram "
                              f"or BPE vocabulary; this one is {model['type']}. Leave the flag out.")

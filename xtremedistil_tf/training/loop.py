@@ -81,8 +81,7 @@ class _Position:
     batch: int = 0
     best_epoch: int = -1
     rank: list[float] | None = None
-    best_trained: int = -1
-    trained_rank: list[float] | None = None
+    start_rank: list[float] | None = None
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     sums: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -150,7 +149,7 @@ class _Loop:
 
     def run(self) -> PhaseResult:
         self._start()
-        if self.settings.start_competes and self.position.rank is None:
+        if self.settings.start_competes and self.position.start_rank is None:
             self._measure_start()
         steps = TrainingSteps(self.stage, self.workers)
         while not self._finished():
@@ -159,8 +158,10 @@ class _Loop:
         for variable, value in zip(self.variables, self.best):
             variable.assign(value)
         p = self.position
-        best = self._sign * p.rank[0] if p.rank else math.nan
-        return PhaseResult(p.history, p.best_epoch + 1, best, p.seconds, p.cpu_seconds)
+        trained = p.rank is not None and _improves(p.rank, p.start_rank)
+        rank = p.rank if trained else p.start_rank
+        return PhaseResult(p.history, p.best_epoch + 1 if trained else 0, self._sign * rank[0] if rank else math.nan,
+                           p.seconds, p.cpu_seconds)
 
     def _start(self) -> None:
         """Makes weights and position those that all workers begin with."""
@@ -173,14 +174,14 @@ class _Loop:
 
     def _finished(self) -> bool:
         p = self.position
-        stale = p.epoch - 1 - p.best_trained
+        stale = p.epoch - 1 - p.best_epoch
         return p.epoch >= self.settings.epochs or stale >= self.settings.patience
 
     def _measure_start(self) -> None:
         self._start_clock()
         rank = self._rank(self._measured())
         if math.isfinite(rank[0]):
-            self.position.rank = rank
+            self.position.start_rank = rank
         self._read_clock()
 
     def _measured(self) -> dict[str, float]:
@@ -235,11 +236,11 @@ class _Loop:
         self._start_clock()
         metrics = self._measured()
         rank = self._rank(metrics)
-        if _improves(rank, p.trained_rank):
-            p.trained_rank, p.best_trained = rank, p.epoch
-        better = _improves(rank, p.rank)
-        if better:
+        better = False
+        if _improves(rank, p.rank):
             p.rank, p.best_epoch = rank, p.epoch
+            better = _improves(rank, p.start_rank)
+        if better:
             self.best = [v.numpy() for v in self.variables]
         self._read_clock()
         record = {"epoch": p.epoch + 1, **{k: v / max(1, p.batch) for k, v in p.sums.items()},

@@ -28,7 +28,7 @@ def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
         max_length: most pieces that the student takes, special tokens included; None: any number.
     """
     folder = pathlib.Path(folder)
-    spec = tokenizer_spec(tokenizer) or {}
+    spec = tokenizer_spec(tokenizer)
     _write_lines(folder / LABELS, task.labels)
     wordpiece = spec["model"]["type"] == "WordPiece"
     if wordpiece:

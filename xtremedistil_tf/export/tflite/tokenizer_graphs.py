@@ -44,7 +44,7 @@ class Pieces(NamedTuple):
 def tokenizer_graph(tokenizer) -> tuple[WordPieceGraph | SentencePieceGraph | None, str]:
     """The graph form of a fast tokenizer of transformers; or None and what the tokenizer is instead."""
     spec = tokenizer_spec(tokenizer)
-    unigram = spec is not None and spec["model"]["type"] == "Unigram"
+    unigram = spec.get("model", {}).get("type") == "Unigram"
     reason = _not_sentencepiece(spec) if unigram else unsupported(tokenizer, spec) or _not_fast_bert(spec)
     if reason:
         return None, reason
