@@ -11,7 +11,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
+
+# TensorFlow and Triton, which PyTorch for GPUs installs, each bring an LLVM. Loading Triton's after TensorFlow's aborts
+# the process, and transformers loads Triton wherever torch is installed. Hidden, it counts as not installed: torch does
+# without, save for `torch.compile`.
+sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
 
 __version__ = "0.1.0"
 

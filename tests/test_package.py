@@ -1,0 +1,26 @@
+"""What importing the package does to the process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+
+def test_triton_is_never_loaded_after_tensorflow(tmp_path):
+    # As Triton does where TensorFlow's LLVM is in the process already.
+    (tmp_path / "triton.py").write_text("import os\nos.abort()\n")
+    code = ("import importlib.util, xtremedistil_tf\n"
+            "try:\n    import triton\nexcept ImportError:\n    print('absent', importlib.util.find_spec('triton'))\n")
+    assert _run(code, tmp_path) == "absent None"
+
+
+def test_a_triton_that_was_loaded_before_stays(tmp_path):
+    (tmp_path / "triton.py").write_text("name = 'loaded first'\n")
+    assert _run("import triton, xtremedistil_tf\nimport triton\nprint(triton.name)\n", tmp_path) == "loaded first"
+
+
+def _run(code: str, first: os.PathLike) -> str:
+    path = os.pathsep.join(filter(None, [str(first), os.environ.get("PYTHONPATH", "")]))
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          env=os.environ | {"PYTHONPATH": path}).stdout.strip()
