@@ -11,6 +11,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
 
+import xtremedistil_tf  # noqa: F401 (before TensorFlow: see there)
+
 NAMES = ["anna", "boris", "chen", "dora", "emil", "fatima", "göran", "hana"]
 PLACES = ["paris", "oslo", "москва", "lima", "北京", "cairo", "wien", "quito"]
 FILLERS = ["met", "in", "saw", "the", "old", "house", "near", "yesterday", "and", "left", ".", ","]

@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.students.lstm import LSTM
+
 HEAD, PROJECTION, BILSTM, EMBEDDING = "head", "projection", "bilstm", "embedding"
 
 
@@ -74,7 +76,7 @@ class BiLSTMStudent(tf_keras.Model):
         self.embedding = tf_keras.layers.Embedding(shape.vocab_size, shape.embedding_size, name=EMBEDDING)
         self.embedding_dropout = tf_keras.layers.Dropout(shape.dropout)
         self.bilstm = tf_keras.layers.Bidirectional(
-            tf_keras.layers.LSTM(shape.lstm_units, return_sequences=True), name=BILSTM)
+            LSTM(shape.lstm_units, return_sequences=True, name="lstm"), name=BILSTM)
         self.bilstm_dropout = tf_keras.layers.Dropout(shape.dropout)
         self.projection = tf_keras.layers.Dense(shape.teacher_width, activation="gelu", name=PROJECTION)
         self.head = tf_keras.layers.Dense(shape.num_outputs, dtype="float32", name=HEAD)
