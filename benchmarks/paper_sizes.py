@@ -47,7 +47,7 @@ def _shape(name: str) -> Settings:
     if name.startswith("E"):
         return {"embedding_size": first, "lstm_units": second}
     return {"num_hidden_layers": first, "hidden_size": second, "num_attention_heads": TRANSFORMERS[first, second],
-            "embedding_size": second, "compress_word_embedding": True, "learning_rate": 5e-4}
+            "embedding_size": second, "compress_word_embedding": True, "learning_rate": 2e-3}
 
 
 def main(bench: Bench) -> None:
