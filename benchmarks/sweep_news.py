@@ -20,7 +20,7 @@ import discussion
 import runs
 from pages import commands, environment, picture, public_command, write_page
 from xtremedistil_tf.atomic import read_json
-from xtremedistil_tf.sweep.table import markdown_table, measured_on
+from xtremedistil_tf.sweep.table import early_rounds, markdown_table, measured_on
 
 flags.adopt_module_key_flags(discussion)
 _TEACHER = flags.DEFINE_string("teacher", None, "Checkpoint of the teacher.", required=True)
@@ -53,9 +53,7 @@ def page(out: pathlib.Path, report: Mapping[str, Any], command: str) -> None:
 
 
 def _rounds(report: Mapping[str, Any]) -> str:
-    lines = [f"- round {number}, {100 * one['epochs']:.0f} % of the epochs: "
-             + ", ".join(f"{name} {100 * score:.2f}" for name, score in one["dev_scores"].items())
-             + f". Went on: {', '.join(one['go_on'])}." for number, one in enumerate(report["rounds"], 1)]
+    lines = early_rounds(report)
     lines += [f"- left out untrained, being over the budget: {one['student']} {one['quantization']}."
               for one in report["over_budget"]]
     return "\n".join(["## Rounds", "", *lines])

@@ -15,7 +15,7 @@ from xtremedistil_tf.sweep.flagfile import flagfile
 from xtremedistil_tf.sweep.front import on_front
 from xtremedistil_tf.sweep.full_run import export_words
 from xtremedistil_tf.sweep.picture import picture
-from xtremedistil_tf.sweep.table import markdown_table, measured_on
+from xtremedistil_tf.sweep.table import early_rounds, markdown_table, measured_on
 from xtremedistil_tf.tasks.score_names import score_name
 
 _FLAGFILES = "flagfiles"
@@ -86,11 +86,7 @@ def _page(folder: pathlib.Path, report: Mapping[str, Any]) -> str:
              f"these has a flag file in [{_FLAGFILES}]({_FLAGFILES}) that makes it again:", ""]
     lines += [f"{point['front']}. [{point['name']}.cfg]({_FLAGFILES}/{point['name']}.cfg)"
               for point in _front(report)]
-    lines += ["", "## Rounds", ""]
-    for number, one in enumerate(report["rounds"], 1):
-        scores = ", ".join(f"{name} {100 * score:.2f}" for name, score in one["dev_scores"].items())
-        lines += [f"- round {number}, {100 * one['epochs']:.0f} % of the epochs: {scores}. "
-                  f"Went on: {', '.join(one['go_on'])}."]
+    lines += ["", "## Rounds", "", *early_rounds(report)]
     trained = dict.fromkeys(point["title"] for point in report["points"])
     lines += [f"- last round, in full: {', '.join(trained)}."]
     lines += [f"- over the budget untrained: {one['student']} {one['quantization']} ({shown_costs(one)})."

@@ -30,6 +30,16 @@ def markdown_table(report: Mapping[str, Any]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (header, ["---:", "---", "---", *["---:"] * 5, "---"], *rows)]
 
 
+def early_rounds(report: Mapping[str, Any]) -> list[str]:
+    """A Markdown item for each early round: its scores, and who went on."""
+    lines = []
+    for number, one in enumerate(report["rounds"], 1):
+        scores = ", ".join(f"{name} {100 * score:.2f}" for name, score in one["dev_scores"].items())
+        lines.append(f"- round {number}, {100 * one['epochs']:.0f} % of the epochs: {scores}. "
+                     f"Went on: {', '.join(one['go_on'])}.")
+    return lines
+
+
 def measured_on(report: Mapping[str, Any]) -> list[str]:
     """What the figures are about, a sentence each."""
     name = score_name(report["main_score"], report["kind"])
