@@ -50,6 +50,16 @@ class PhaseSettings:
     policy: str
     seed: int
     select_by: str = "loss"
+    warmup: float = 0.0
+    clip_norm: float = 0.0
+    embedding_rate: float = 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """What decides the outcome; later settings only where they change it, so that earlier phases are found."""
+        values = dataclasses.asdict(self)
+        neutral = {field.name: field.default for field in dataclasses.fields(self)}
+        return {key: value for key, value in values.items()
+                if key not in ("warmup", "clip_norm", "embedding_rate") or value != neutral[key]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +136,7 @@ class Runner:
 
     def _run_phase(self, phase: schedule.Phase) -> PhaseRecord:
         settings = self._settings_of(phase)
-        values = dataclasses.asdict(settings)
+        values = settings.to_json()
         self._fingerprint = fingerprint([self._fingerprint, values])
         folder = self._folder / f"{phase.name}-{self._fingerprint[:8]}"
         self._student.unfreeze(phase.unfrozen)
@@ -195,7 +205,9 @@ class Runner:
                checkpoint: pathlib.Path) -> PhaseResult:
         data, validation = self._batches(phase, settings)
         steps = data.batches_per_epoch * settings.epochs
-        optimizer = RowAdam(cosine_schedule(settings.learning_rate, steps, settings.final_learning_rate))
+        rate = cosine_schedule(settings.learning_rate, steps, settings.final_learning_rate, settings.warmup)
+        optimizer = RowAdam(rate, clip_norm=settings.clip_norm or None)
+        optimizer.slow_down(self._student.word_embeddings, settings.embedding_rate)
         stage.compile(optimizer=optimizer)
         by_score = settings.select_by == "score"
         measure = held_out_loss(stage, validation)

@@ -21,6 +21,7 @@ from xtremedistil_tf.cluster.connection import require_ray
 from xtremedistil_tf.cluster.ray_store import RayWorkforce
 from xtremedistil_tf.cluster.recipe import PredictorRecipe
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.recipes import with_epochs, with_recipe
 from xtremedistil_tf.distillation.data import Split, hold_out
 from xtremedistil_tf.distillation.runner import (
     DistillationData,
@@ -44,6 +45,8 @@ from xtremedistil_tf.jobs.choice import (
     student_kind,
     student_shape,
     teacher_signals,
+    top_layer,
+    wants_piece_states,
 )
 from xtremedistil_tf.jobs.labelled import open_labelled
 from xtremedistil_tf.jobs.start import StudentStart
@@ -92,8 +95,8 @@ class Pipeline:
     """
 
     def __init__(self, config: DistillationConfig, command: str = ""):
-        self.config, self.command = config, command
-        student_kind(config)  # contradictions are refused before anything long begins
+        # Contradictions are refused before anything long begins.
+        self.config, self.command = with_recipe(config, student_kind(config)), command
         if config.ray_address:
             require_ray()
         self.dir = pathlib.Path(config.model_dir)
@@ -162,14 +165,23 @@ class Pipeline:
 
     def _choose_student(self) -> None:
         """Decides shape, phases, and what the store must hold, before anything long begins."""
-        c = self.config
+        self.config = c = with_epochs(self.config, self._transfer_sentences)
         teacher = self.fine_tuned
         sizes = TeacherSizes(teacher.num_layers, teacher.width, teacher.num_heads) if teacher else None
         self.shape = student_shape(c, self.tokenizer, self.task, sizes, self.student_checkpoint)
         self.phases = self._phases(c.strategy)
-        self.signals = TeacherSignals()
+        self.kept_signals = self.signals = TeacherSignals()
         if needs_hidden_states(self.phases):
-            self.signals = teacher_signals(c, self.shape, layer_pairs(c, self.shape, sizes))
+            self.kept_signals = self.signals = teacher_signals(c, self.shape, layer_pairs(c, self.shape, sizes))
+        self.piece_states = wants_piece_states(c) and needs_teacher(self.phases)
+        if self.piece_states and not self.signals.hidden:
+            self.signals = dataclasses.replace(self.signals, hidden=(top_layer(c, sizes),))
+
+    @property
+    def _transfer_sentences(self) -> int:
+        if self.config.transfer_store:
+            return Manifest.load(pathlib.Path(self.config.transfer_store)).sentences
+        return self.text.sentences if self.text else 0
 
     def _phases(self, strategy: str) -> list[Phase]:
         return strategy_phases(self.config, strategy, self.shape)
@@ -220,15 +232,17 @@ class Pipeline:
         c = self.config
         identity: dict[str, Any] = {
             "teacher": self.fine_tuned.fingerprint, "text": self.text.fingerprint,
-            "vocabulary": self.vocabulary.identity, "signals": dataclasses.asdict(self.signals)}
+            "vocabulary": self.vocabulary.identity, "signals": dataclasses.asdict(self.kept_signals)}
+        if self.piece_states:
+            identity["piece_states"] = self.signals.hidden[-1]
         if c.teacher_path != EXACT:
             identity["teacher_path"] = [c.teacher_path, c.teacher_tolerance]
         return StoreSpec(identity, self.task, self.text.sentences, c.seq_len, self._signal_columns(),
                          self.vocabulary.teachers is not None, c.hidden_components, c.hidden_dtype,
-                         c.attention_sample)
+                         c.attention_sample, self.piece_states)
 
     def _signal_columns(self) -> dict[str, Column]:
-        return signal_columns(self.signals, self.fine_tuned.width, self.fine_tuned.num_heads, self.config.seq_len)
+        return signal_columns(self.kept_signals, self.fine_tuned.width, self.fine_tuned.num_heads, self.config.seq_len)
 
     def _find_store(self) -> pathlib.Path:
         """The transfer store: the given one, or one that is written now as far as it is not there."""
@@ -310,8 +324,7 @@ class Pipeline:
     def _distil(self, phases: list[Phase], folder: str) -> Distilled:
         """Trains a student through phases."""
         c = self.config
-        origin = StudentStart(c, self.fine_tuned, lambda: self.teacher, self.vocabulary, self.student_checkpoint,
-                              self.trimmed, self.dir / "checkpoints")
+        origin = self._start_of(phases)
         with self.workers.chief_first():
             origin.prepare(self.shape)
         with precision(c.opt_policy), self.workers.strategy.scope():
@@ -328,6 +341,12 @@ class Pipeline:
         self.energy = origin.energy
         # Under the default precision again: what is measured, saved and exported computes in float32.
         return Distilled(deployed(student), records, runner.fingerprint)
+
+    def _start_of(self, phases: list[Phase], trimmed: bool = True) -> StudentStart:
+        """What a student starts from; labels alone know nothing of the transfer text."""
+        store = self.store if needs_teacher(phases) else None
+        return StudentStart(self.config, self.fine_tuned, lambda: self.teacher, self.vocabulary,
+                            self.student_checkpoint, self.trimmed if trimmed else None, self.dir / "checkpoints", store)
 
     def _dev_score(self, student: Any) -> Callable[[], dict[str, float]]:
         predictor, main = StudentPredictor(student, self.tokenizer, self.task), self.task.main_score
@@ -346,8 +365,7 @@ class Pipeline:
         if baseline:
             students["direct_baseline"] = (baseline.student, self.tokenizer)
         if self.trimmed:
-            origin = StudentStart(self.config, self.fine_tuned, lambda: self.teacher, self.vocabulary,
-                                  self.student_checkpoint, None, self.dir / "checkpoints")
+            origin = self._start_of(self.phases, trimmed=False)
             students["untrimmed"] = (origin.with_all_pieces(distilled.student, self.trimmed),
                                      self.whole_tokenizer)
         seen = min(self.seen_pieces, len(self.tokenizer))

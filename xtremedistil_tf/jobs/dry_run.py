@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.recipes import NEVER, with_epochs, with_recipe
 from xtremedistil_tf.corpus import TaskCorpus
 from xtremedistil_tf.distillation.data import held_out_count
-from xtremedistil_tf.jobs.choice import BASELINE, phase_settings, strategy_phases
+from xtremedistil_tf.jobs.choice import BASELINE, phase_settings, strategy_phases, student_kind
 from xtremedistil_tf.jobs.distil import Pipeline
 from xtremedistil_tf.jobs.labelled import Labelled, open_labelled
 from xtremedistil_tf.jobs.transfer_text import transfer_text
@@ -57,6 +58,7 @@ def dry_run(config: DistillationConfig) -> list[Step]:
     Args:
         config: validated configuration of the run.
     """
+    config = with_recipe(config, student_kind(config))
     model_dir = pathlib.Path(config.model_dir)
     is_new = not model_dir.exists()
     model_dir.mkdir(parents=True, exist_ok=True)
@@ -95,11 +97,12 @@ def _measured(config: DistillationConfig, whole: Labelled,
     """The steps with their times, and bytes on disk by what takes them."""
     student, data, text = sample.train(), sample.data, transfer_text(config, whole)
     labelled, transfer = len(whole.corpus.train), text.sentences if text else 0
+    config = with_epochs(config, transfer)
     steps, disk = [], {}
     teacher = sample.fine_tuned
     if teacher and sample.dir in teacher.path.parents:  # else it is there already
         steps.append(_extrapolated("teacher", teacher.history, len(sample.corpus.train), labelled,
-                                   config.teacher_ft_batch_size, config.teacher_epochs))
+                                   config.teacher_ft_batch_size, whole.teacher_recipe(config).epochs))
         disk["teacher"] = 4.0 * sample.teacher.parameters
     if sample.spec is not None:
         spec = dataclasses.replace(sample.spec, sentences=transfer)
@@ -155,7 +158,8 @@ def _print(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, fl
         print(f"{step.name:<{width}} {step.examples:>10,} {step.epochs:>7,} {step.steps:>10,} "
               f"{shown_seconds(step.seconds):>10}")
     print(f"{'at most':<{width}} {shown_seconds(sum(step.seconds for step in steps)):>40}")
-    print(f"\nEarly stopping (--patience={config.patience}) ends phases sooner. Evaluation and export are not in it.")
+    sooner = f"Early stopping (--patience={config.patience}) ends phases sooner. " if config.patience < NEVER else ""
+    print(f"\n{sooner}Evaluation and export are not in it.")
     if config.augment:
         print(f"--augment={config.augment} is not in it: up to {config.augment_factor:g} new examples for each "
               "transfer example, and the time to make them.")
