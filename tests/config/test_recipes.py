@@ -19,7 +19,7 @@ def test_the_papers_settings_are_one_flag_away():
     c = filled(recipe="paper")
     assert (c.strategy, c.learning_rate, c.embedding_init, c.embedding_scale) == ("D4.2", 1e-3, "svd", "none")
     assert (c.distil_epochs, c.ft_epochs, c.patience, c.warmup_ratio, c.clip_norm) == (500, 100, 5, 0, 0)
-    assert c.label_learning_rate == c.learning_rate and c.embedding_rate == 1
+    assert c.label_learning_rate == c.learning_rate and (c.embedding_rate, c.projection_size) == (1, -1)
     assert filled("transformer", recipe="paper").learning_rate == 1e-4
 
 

@@ -153,6 +153,9 @@ class DistillationConfig:
     lstm_units: int = setting("Student", 600, "Units of the LSTM in each direction (H).", minimum=1)
     dropout: float = setting("Student", 0.2,
         "Dropout after the embeddings and after the BiLSTM.", minimum=0.0, maximum=0.99)
+    projection_size: int = setting("Student", 0,
+        "Width of the GELU layer between BiLSTM and head, 64 to 384 as a rule; 0: 128, or the teacher's width "
+        "where that is less (paper: the teacher's width); -1: the teacher's width.", minimum=-1)
     embedding_init: str = setting("Student", "",
         "Start of the word embeddings, reduced to --embedding_size: teacher_states, the mean state that the teacher "
         "gives each piece over the transfer text; svd, truncated SVD of the fine-tuned teacher's table, or "

@@ -21,6 +21,7 @@ _DEFAULT = {"embedding_init": "teacher_states", "embedding_scale": "unit", "warm
             "ft_epochs": 30, "patience": NEVER}
 _PAPER = {"strategy": "D4.2", "embedding_rate": 1.0, "embedding_init": "svd", "embedding_scale": "none",
           "warmup_ratio": 0.0, "clip_norm": 0.0, "distil_epochs": 500, "ft_epochs": 100, "patience": 5}
+_PAPER_BILSTM = {"learning_rate": 1e-3, "projection_size": -1}
 
 
 def with_recipe(config: Config, kind: str) -> Config:
@@ -34,7 +35,7 @@ def with_recipe(config: Config, kind: str) -> Config:
     """
     values: dict[str, Any]
     if config.recipe == "paper":
-        values = _PAPER | {"learning_rate": 1e-4 if kind == "transformer" else 1e-3}
+        values = _PAPER | ({"learning_rate": 1e-4} if kind == "transformer" else _PAPER_BILSTM)
     else:
         values = _DEFAULT | (_TRANSFORMER if kind == "transformer" else _SMALL)
     unset = {field.name: field.default for field in dataclasses.fields(config)}

@@ -13,9 +13,10 @@ from xtremedistil_tf.distillation.runner import PhaseSettings
 from xtremedistil_tf.distillation.schedule import LABELLED, LABELS, Phase, phases_of
 from xtremedistil_tf.distillation.signals import RepresentationSignal, check_attention_heads
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.students.bilstm import HEAD, PROJECTION, BiLSTMShape
+from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.pretrained import checkpoint_encoder
+from xtremedistil_tf.students.projected import HEAD, PROJECTION, projection_size
 from xtremedistil_tf.students.transformer import TransformerShape
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.protocol import Relations, TeacherSignals
@@ -41,15 +42,20 @@ def student_kind(config: DistillationConfig) -> str:
     """`bilstm` or `transformer`.
 
     Raises:
-        ConfigError: a BiLSTM is asked for with flags that only a transformer has.
+        ConfigError: flags that only the other kind has.
     """
     given = [name for name in _ENCODER_FLAGS + _SIGNAL_FLAGS if getattr(config, name)]
     if config.student_type == "bilstm" and given:
         raise ConfigError(f"--student_type=bilstm: --{given[0]} is for transformer students only. Leave one "
                           "of them out.")
-    if config.student_type == "auto":
-        return "transformer" if given else "bilstm"
-    return config.student_type
+    kind = config.student_type
+    if kind == "auto":
+        kind = "transformer" if given else "bilstm"
+    if kind == "transformer" and config.projection_size:
+        asked = f"--{given[0]}" if config.student_type == "auto" else "--student_type=transformer"
+        raise ConfigError(f"{asked}: --projection_size is not for transformer students, whose head reads their "
+                          "states. Leave one of them out.")
+    return kind
 
 
 def needs_no_teacher(config: DistillationConfig) -> bool:
@@ -73,7 +79,8 @@ def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teache
     """
     if student_kind(config) == "bilstm":
         return BiLSTMShape(len(tokenizer), config.embedding_size, config.lstm_units, teacher.width,
-                           task.num_outputs, config.dropout, task.per_piece, config.freeze_word_embedding)
+                           task.num_outputs, config.dropout, task.per_piece, config.freeze_word_embedding,
+                           projection_size(config.projection_size, teacher.width))
     shape = TransformerShape(_encoder(config, tokenizer, checkpoint), task.num_outputs, task.per_piece,
                              dropout=config.transformer_dropout,
                              freeze_word_embedding=config.freeze_word_embedding)
