@@ -283,6 +283,10 @@ class DistillationConfig:
     steps_per_execution: int = setting("Run", 1,
         "Training steps that TensorFlow runs without coming back to Python; more are a little faster for "
         "small BiLSTMs. The student is the same.", minimum=1)
+    budget_minutes: float = setting("Run", 0.0,
+        "Minutes that the run may take on this machine. A short measurement says how much transfer text and how many "
+        "epochs fit; they are kept in <model_dir>/budget.json, so that the same command takes the same numbers. "
+        "Recommended: 10 or more. 0: no limit.", minimum=0.0)
     dry_run: bool = setting("Run", False,
         "Print the steps of the run with their batches, bytes on disk, memory and an estimate of their time "
         "from a short measurement on a sample, and stop.")

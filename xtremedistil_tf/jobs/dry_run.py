@@ -42,14 +42,23 @@ class Step:
         examples: that it reads in an epoch.
         epochs: most passes over them.
         steps: most batches in all.
-        seconds: most wall time, early stopping aside.
+        start: seconds before the first batch.
+        each: seconds of a batch.
+        stage: representation, logits, labels or joint; else empty.
     """
 
     name: str
     examples: int
     epochs: int
     steps: int
-    seconds: float
+    start: float
+    each: float
+    stage: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Most wall time, early stopping aside."""
+        return self.start + self.steps * self.each
 
 
 def dry_run(config: DistillationConfig) -> list[Step]:
@@ -59,6 +68,17 @@ def dry_run(config: DistillationConfig) -> list[Step]:
         config: validated configuration of the run.
     """
     config = with_recipe(config, student_kind(config))
+    steps, disk, folder = measured_steps(config)
+    _print(config, steps, disk, folder)
+    return steps
+
+
+def measured_steps(config: DistillationConfig) -> tuple[list[Step], dict[str, float], pathlib.Path]:
+    """The steps of a run, measured on a sample; bytes on disk by what takes them; an existing folder on that disk.
+
+    Args:
+        config: with its recipe's values.
+    """
     model_dir = pathlib.Path(config.model_dir)
     is_new = not model_dir.exists()
     model_dir.mkdir(parents=True, exist_ok=True)
@@ -70,8 +90,7 @@ def dry_run(config: DistillationConfig) -> list[Step]:
     finally:
         if is_new:
             model_dir.rmdir()
-    _print(config, steps, disk, model_dir.resolve().parent if is_new else model_dir)
-    return steps
+    return steps, disk, model_dir.resolve().parent if is_new else model_dir
 
 
 def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Path) -> DistillationConfig:
@@ -107,8 +126,9 @@ def _measured(config: DistillationConfig, whole: Labelled,
     if sample.spec is not None:
         spec = dataclasses.replace(sample.spec, sentences=transfer)
         disk["transfer store"] = float(estimate_bytes(spec, sampled_mean_pieces(spec, text, sample.tokenizer)))
-        steps.append(Step("teacher over transfer set", transfer, 1, -(-transfer // config.teacher_batch_size),
-                          transfer * _seconds_per_sentence(config, sample)))
+        batches = -(-transfer // config.teacher_batch_size)
+        steps.append(Step("teacher over transfer set", transfer, 1, batches, 0.0,
+                          transfer * _seconds_per_sentence(config, sample) / batches))
     with_baseline = config.direct_baseline and config.strategy != BASELINE
     baseline = strategy_phases(config, BASELINE, sample.shape) if with_baseline else []
     sizes = {True: (len(data.labelled.train), labelled)}
@@ -122,20 +142,20 @@ def _measured(config: DistillationConfig, whole: Labelled,
         is_labelled = phase.data == "labelled"
         batch = settings.labelled_batch_size if is_labelled else settings.batch_size
         history = records.get(name, like).history
-        steps.append(_extrapolated(name, history, *sizes[is_labelled], batch, settings.epochs))
+        steps.append(_extrapolated(name, history, *sizes[is_labelled], batch, settings.epochs, phase.stage))
     weights = 4.0 * sum(int(variable.shape.num_elements()) for variable in student.student.variables)
     disk["phases of the student"] = weights * (len(sample.phases) + len(baseline) + 3)
     return steps, disk
 
 
 def _extrapolated(name: str, history: Sequence[dict[str, Any]], sampled: int, examples: int, batch: int,
-                  epochs: int) -> Step:
+                  epochs: int, stage: str = "") -> Step:
     """A step of the run from two epochs over a sample; what the first one took longer is taken once."""
     first, second = (record["seconds"] for record in history[:2])
     epoch = second - first
     a_step = epoch / -(-sampled // batch)
     steps = epochs * -(-examples // batch)
-    return Step(name, examples, epochs, steps, max(0.0, first - epoch) + steps * a_step)
+    return Step(name, examples, epochs, steps, max(0.0, first - epoch), a_step, stage)
 
 
 def _seconds_per_sentence(config: DistillationConfig, sample: Pipeline) -> float:
