@@ -43,7 +43,7 @@ def test_decoding_reads_the_first_piece_of_every_word(tiny_tokenizer):
             ids = features.features.read(row)["input_ids"]
             # The label is a function of the piece, so that decoding can be checked by the first piece alone.
             logits.append(np.eye(4, dtype=np.float32)[ids % 4])
-        tags = TASK.decode(features, logits)
+        tags = TaggingTask(LABELS, decoding="argmax").decode(features, logits)
         assert [len(t) for t in tags] == [3, 0, 40]
         first = [LABELS[tiny_tokenizer(w, add_special_tokens=False)["input_ids"][0] % 4] for w in ("paris", "anna")]
         assert tags[0] == [first[0], "O", first[1]]
