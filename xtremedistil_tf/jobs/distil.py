@@ -360,8 +360,9 @@ class Pipeline:
         seconds = {name: round(step.seconds, 1) for name, step in timed.items()}
         if self.store is not None:
             seconds["transfer store"] = round(self.store_seconds, 1)
-        decoding = {"decoding": self.task.scored_by.get("decoding", "argmax")} if self.task.kind == "tagging" else {}
-        return {"task": self.config.task, "kind": self.task.kind, **decoding, "main_score": self.task.main_score, "split": split,
+        if self.task.kind == "tagging":
+            measured["decoding"] = self.task.scored_by.get("decoding", "argmax")
+        return {"task": self.config.task, "kind": self.task.kind, "main_score": self.task.main_score, "split": split,
                 "sentences": len(examples), "strategy": self.config.strategy, "seen_pieces": seen} | measured | {
             "phases": [dataclasses.asdict(r) for r in distilled.records],
             **({"baseline_phases": [dataclasses.asdict(r) for r in baseline.records]} if baseline else {}),

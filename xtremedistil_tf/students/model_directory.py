@@ -94,7 +94,8 @@ def _load(model_dir: pathlib.Path) -> SavedStudent:
     kind, options = facts["task"]["kind"], facts["task"]["options"]
     if kind == "tagging":
         options = {"decoding": "argmax"} | options  # what taggers did before they had the option
-    return SavedStudent(student, tokenizer, make_task(kind, facts["task"]["labels"], **options), facts["config"], model_dir / WEIGHTS_FILE)
+    task = make_task(kind, facts["task"]["labels"], **options)
+    return SavedStudent(student, tokenizer, task, facts["config"], model_dir / WEIGHTS_FILE)
 
 
 def _read_config(model_dir: pathlib.Path) -> dict[str, Any]:

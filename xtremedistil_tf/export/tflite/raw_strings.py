@@ -30,8 +30,9 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
     says: `texts`; of pairs also `pairs`; of question answering `questions` and `contexts`. Outputs:
 
     - tagging: for each piece, special tokens left out, `label_ids` int32, `scores` float32 (the label's
-      probability), `word_starts` int32 (1 at the first piece of each white-space word, which answers for it),
-      and, but for SentencePiece, `starts` and `ends` int32;
+      probability by the softmax of the piece), `word_starts` int32 (1 at the first piece of each white-space word,
+      which answers for it), and, but for SentencePiece, `starts` and `ends` int32. The words' labels are decoded,
+      see `best_sequences`; their other pieces repeat them (decoded by argmax: have one of their own);
     - classification: `probabilities` float32 [1, classes];
     - regression: `scores` float32 [1];
     - question answering: for each piece of the context `start_logits` and `end_logits` float32, `starts` and
