@@ -6,7 +6,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from xtremedistil_tf.config.fields import POLICIES, TASK_KINDS, help_of, selector, setting, validate_fields
+from xtremedistil_tf.config.fields import (
+    POLICIES,
+    TASK_KINDS,
+    decoding_choice,
+    help_of,
+    selector,
+    setting,
+    validate_fields,
+)
 from xtremedistil_tf.errors import ConfigError
 
 STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2", "logits", "logits_labels")
@@ -20,6 +28,9 @@ RELATION_KINDS = ("", "qkv", "v")
 UNFREEZING = ("block", "layer")
 HIDDEN_DTYPES = ("float16", "int8")
 TEACHER_PATHS = ("exact", "bfloat16", "openvino", "onnx_int8")
+
+#: What a run did before it could be chosen, where that is not the default now.
+_BEFORE = {"decoding": "argmax"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +73,7 @@ class DistillationConfig:
         "Score that chooses the best weights and that retention is a ratio of. Default: f1 for tagging and "
         "question answering, accuracy for classification (GLUE's own with --task_name), pearson for "
         "regression.")
+    decoding: str = decoding_choice("Data")
 
     # Teacher
     pt_teacher: str = setting("Teacher", "TFAutoModel",
@@ -331,5 +343,7 @@ class DistillationConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> DistillationConfig:
+        """A configuration that `to_json` wrote, in this or an earlier version: fields that it does not know had
+        the effect of `_BEFORE`, or of their default."""
         known = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{k: v for k, v in values.items() if k in known})
+        return cls(**{k: v for k, v in (_BEFORE | dict(values)).items() if k in known})

@@ -189,7 +189,7 @@ class Pipeline:
     def _identity(self, student: Distilled, baseline: Distilled | None) -> str:
         test = examples_fingerprint(self.corpus.test)
         return fingerprint([student.fingerprint, baseline and baseline.fingerprint, test, self.task.main_score,
-                            versions()])
+                            versions(), *filter(None, [self.task.scored_by.get("decoding")])])
 
     def _finished(self, identity: str) -> dict[str, Any] | None:
         """The metrics of an earlier run that ended with these very students."""
@@ -378,6 +378,8 @@ class Pipeline:
         seconds = {name: round(step.seconds, 1) for name, step in timed.items()}
         if self.store is not None:
             seconds["transfer store"] = round(self.store_seconds, 1)
+        if self.task.kind == "tagging":
+            measured["decoding"] = self.task.scored_by.get("decoding", "argmax")
         return {"task": self.config.task, "kind": self.task.kind, "main_score": self.task.main_score, "split": split,
                 "sentences": len(examples), "strategy": self.config.strategy, "seen_pieces": seen} | measured | {
             "phases": [dataclasses.asdict(r) for r in distilled.records],

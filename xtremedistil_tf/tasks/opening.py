@@ -40,6 +40,8 @@ def open_task(config: DistillationConfig) -> tuple[TaskCorpus, Task]:
 def _options(config: DistillationConfig, kind: str, corpus: TaskCorpus) -> dict[str, Any]:
     metric = config.metric or _GLUE_METRICS.get(config.task_name and glue_task(config.task_name), "")
     options: dict[str, Any] = {"main_score": metric} if metric else {}
+    if kind == "tagging":
+        options["decoding"] = config.decoding
     if kind == "question_answering":
         options["max_answer_pieces"] = config.max_answer_pieces
         options["version_2"] = any(
