@@ -56,6 +56,12 @@ class DistillationConfig:
     transfer_surplus: bool = setting("Data", False,
         "Add the training sentences beyond --max_train_per_language to the transfer set, without their "
         "labels.")
+    transfer_unmeasured: bool = setting("Data", False,
+        "Add the dev and test sentences beyond --max_dev_per_language and --max_test_per_language to the transfer "
+        "set, without their labels.")
+    keep_test_text: bool = setting("Data", False,
+        "Keep training and transfer examples whose text stands in the dev or test sentences that are measured. "
+        "Default: they are left out and counted (decontamination).")
     max_transfer: int = setting("Data", 0,
         "Transfer sentences to use, spread evenly over the transfer text, 0 for all.", minimum=0)
     max_answer_pieces: int = setting("Data", 30, "Question answering: most pieces of an answer.", minimum=1)
@@ -318,7 +324,7 @@ class DistillationConfig:
         if self.do_NER and (self.do_pairwise or self.task_kind not in ("auto", "tagging")):
             raise ConfigError("--do_NER contradicts --do_pairwise and any --task_kind but tagging; give one of "
                               "them.")
-        given = self.transfer_file or self.transfer_surplus or self.transfer_store
+        given = self.transfer_file or self.transfer_surplus or self.transfer_unmeasured or self.transfer_store
         if not given and self.strategy != "D0S":
             raise ConfigError(f"--transfer_file is required by --strategy={self.strategy}: "
                               f"{help_of(type(self), 'transfer_file')}")

@@ -16,7 +16,7 @@ from xtremedistil_tf.distillation.schedule import LABELS
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.jobs.choice import student_kind
-from xtremedistil_tf.jobs.dry_run import Step, measured_steps
+from xtremedistil_tf.jobs.dry_run import Step, measure_steps
 from xtremedistil_tf.progress import in_minutes
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,7 @@ def within_budget(config: DistillationConfig) -> DistillationConfig:
     file, identity = pathlib.Path(config.model_dir) / BUDGET_FILE, fingerprint(config.to_json() | {"dry_run": False})
     known = read_json(file) if file.exists() else {}
     if known.get("identity") != identity:
-        steps, _, _ = measured_steps(config)
-        known = {"identity": identity, **plan(config, steps)}
+        known = {"identity": identity, **plan(config, measure_steps(config).steps)}
         if not config.dry_run:
             write_json(file, known)
     numbers = {name: known[name] for name in _PLANNED_NAMES}

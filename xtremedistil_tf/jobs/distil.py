@@ -50,6 +50,12 @@ from xtremedistil_tf.jobs.choice import (
 )
 from xtremedistil_tf.jobs.labelled import open_labelled
 from xtremedistil_tf.jobs.start import StudentStart
+from xtremedistil_tf.jobs.text_comparison import (
+    compare_texts,
+    log_comparison,
+    text_metrics,
+    with_teachers_view,
+)
 from xtremedistil_tf.jobs.transfer_text import Augmentation, transfer_text
 from xtremedistil_tf.jobs.vocabulary import student_vocabulary
 from xtremedistil_tf.report.html import write_report
@@ -109,7 +115,11 @@ class Pipeline:
     def run(self) -> dict[str, Any]:
         """Runs what is missing and returns the metrics, as `metrics.json` has them."""
         began = time.monotonic()
-        student = self.train()
+        self._open()
+        self.comparison = compare_texts(self.config, self.labelled, self.originals)
+        if self.comparison:
+            log_comparison(self.comparison)
+        student = self._train()
         wanted = self.config.direct_baseline and self.config.strategy != BASELINE
         baseline = self._distil(self._phases(BASELINE), "baseline") if wanted else None
         with self.workers.chief_first():
@@ -131,6 +141,9 @@ class Pipeline:
     def train(self) -> Distilled:
         """The student after all its phases, for which teacher and transfer store are made on the way."""
         self._open()
+        return self._train()
+
+    def _train(self) -> Distilled:
         self._choose_student()
         self.spec = self._store_spec() if needs_teacher(self.phases) and not self.config.transfer_store else None
         with self.workers.chief_first():
@@ -149,7 +162,8 @@ class Pipeline:
         if not needs_no_teacher(c):
             self.fine_tuned = self.labelled.make_teachers(c, self.dir / "teacher",
                                                           lambda record: self.log.epoch("teacher", record))
-        self.text: TransferText | AugmentedText | None = transfer_text(c, self.labelled)
+        self.originals = transfer_text(c, self.labelled)
+        self.text: TransferText | AugmentedText | None = self.originals
         with self.workers.chief_first():
             if augmentation:
                 self.text = augmentation.of(self.text, self._store_root, self.fine_tuned.fingerprint,
@@ -376,12 +390,16 @@ class Pipeline:
         records += [(f"labels alone: {r.name}", r) for r in (baseline.records if baseline else [])]
         timed = ({"teacher fine-tuning": self.fine_tuned} if self.fine_tuned else {}) | dict(records)
         seconds = {name: round(step.seconds, 1) for name, step in timed.items()}
+        if self.store is not None and self.comparison:
+            self.comparison = with_teachers_view(self.comparison, self.store, self.labelled, lambda: self.teacher,
+                                                 self.config.seq_len)
         if self.store is not None:
             seconds["transfer store"] = round(self.store_seconds, 1)
         if self.task.kind == "tagging":
             measured["decoding"] = self.task.scored_by.get("decoding", "argmax")
         return {"task": self.config.task, "kind": self.task.kind, "main_score": self.task.main_score, "split": split,
                 "sentences": len(examples), "strategy": self.config.strategy, "seen_pieces": seen} | measured | {
+            **text_metrics(self.labelled, self.originals, self.comparison),
             "phases": [dataclasses.asdict(r) for r in distilled.records],
             **({"baseline_phases": [dataclasses.asdict(r) for r in baseline.records]} if baseline else {}),
             "teacher_history": self.fine_tuned.history if self.fine_tuned else [], "embedding_energy": self.energy,

@@ -21,10 +21,12 @@ from xtremedistil_tf.distillation.data import held_out_count
 from xtremedistil_tf.jobs.choice import BASELINE, phase_settings, strategy_phases, student_kind
 from xtremedistil_tf.jobs.distil import Pipeline
 from xtremedistil_tf.jobs.labelled import Labelled, open_labelled
+from xtremedistil_tf.jobs.text_comparison import compare_texts
 from xtremedistil_tf.jobs.transfer_text import transfer_text
 from xtremedistil_tf.progress import in_minutes
+from xtremedistil_tf.transfer.likeness import Comparison
 from xtremedistil_tf.transfer.size import estimate_bytes, sampled_mean_pieces, shown_bytes
-from xtremedistil_tf.transfer.text import evenly
+from xtremedistil_tf.transfer.text import TransferText, evenly
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +70,32 @@ def dry_run(config: DistillationConfig) -> list[Step]:
         config: validated configuration of the run.
     """
     config = with_recipe(config, student_kind(config))
-    steps, disk, folder = measured_steps(config)
-    _print(config, steps, disk, folder)
-    return steps
+    measured = measure_steps(config)
+    _print(config, measured.steps, measured.disk, measured.folder)
+    if measured.comparison:
+        _print_comparison(measured.comparison)
+    return measured.steps
 
 
-def measured_steps(config: DistillationConfig) -> tuple[list[Step], dict[str, float], pathlib.Path]:
-    """The steps of a run, measured on a sample; bytes on disk by what takes them; an existing folder on that disk.
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """What a sample says of a run.
+
+    Attributes:
+        steps: of the whole run.
+        disk: bytes on disk by what takes them.
+        folder: an existing folder on that disk.
+        comparison: of transfer text and dev text, where there are both.
+    """
+
+    steps: list[Step]
+    disk: dict[str, float]
+    folder: pathlib.Path
+    comparison: Comparison | None = None
+
+
+def measure_steps(config: DistillationConfig) -> Measurement:
+    """Measures every step of a run on a sample, and leaves nothing behind.
 
     Args:
         config: with its recipe's values.
@@ -86,11 +107,13 @@ def measured_steps(config: DistillationConfig) -> tuple[list[Step], dict[str, fl
         with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=model_dir) as folder:
             labelled = open_labelled(config)
             sample = Pipeline(_sampled(config, labelled.corpus, pathlib.Path(folder)))
-            steps, disk = _measured(config, labelled, sample)
+            text = transfer_text(config, labelled)
+            steps, disk = _measured(config, labelled, text, sample)
+            comparison = compare_texts(config, labelled, text)
     finally:
         if is_new:
             model_dir.rmdir()
-    return steps, disk, model_dir.resolve().parent if is_new else model_dir
+    return Measurement(steps, disk, model_dir.resolve().parent if is_new else model_dir, comparison)
 
 
 def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Path) -> DistillationConfig:
@@ -111,10 +134,10 @@ def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Pat
         frozen_epochs=0, patience=_EPOCHS, direct_baseline=False, checkpoint_minutes=1e6)
 
 
-def _measured(config: DistillationConfig, whole: Labelled,
+def _measured(config: DistillationConfig, whole: Labelled, text: TransferText | None,
               sample: Pipeline) -> tuple[list[Step], dict[str, float]]:
     """The steps with their times, and bytes on disk by what takes them."""
-    student, data, text = sample.train(), sample.data, transfer_text(config, whole)
+    student, data = sample.train(), sample.data
     labelled, transfer = len(whole.corpus.train), text.sentences if text else 0
     config = with_epochs(config, transfer)
     steps, disk = [], {}
@@ -188,6 +211,16 @@ def _print(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, fl
     unit = 1 if sys.platform == "darwin" else 1024
     print(f"memory     {shown_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)} on the sample; it "
           "hardly grows with the transfer set")
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    rows = [("", "transfer text", "dev text"), *comparison.rows()]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    print()
+    for name, transfer, dev in rows:
+        print(f"{name:<{widths[0]}} {transfer:>{widths[1]}} {dev:>{widths[2]}}")
+    for line in comparison.warnings():
+        print(f"{line[0].upper()}{line[1:]}.")
 
 
 def shown_seconds(seconds: float) -> str:

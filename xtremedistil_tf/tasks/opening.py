@@ -25,8 +25,10 @@ def open_task(config: DistillationConfig) -> tuple[TaskCorpus, Task]:
         DataError, ConfigError: see the readers in `corpus`.
     """
     kind = kind_of(config)
-    limits = {"max_train": config.max_train_per_language or None, "max_dev": config.max_dev_per_language or None,
-              "max_test": config.max_test_per_language or None}
+    limits: dict[str, Any] = {"max_train": config.max_train_per_language or None,
+                              "max_dev": config.max_dev_per_language or None,
+                              "max_test": config.max_test_per_language or None,
+                              "decontaminate": not config.keep_test_text}
     if config.task_name:
         corpus = read_glue(config.task, config.task_name, **limits)
     elif config.task.startswith(HUB_PREFIX):
