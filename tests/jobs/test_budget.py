@@ -61,7 +61,8 @@ def test_too_little_time_is_refused_with_what_it_takes():
 
 def test_the_numbers_are_kept_until_a_setting_changes(tmp_path, monkeypatch):
     measured = []
-    monkeypatch.setattr(budget, "measure_steps", lambda config: Measurement(measured.append(1) or steps(), {}, tmp_path))
+    monkeypatch.setattr(budget, "measure_steps",
+                        lambda config: Measurement(measured.append(1) or steps(), {}, tmp_path))
     config = dataclasses.replace(settings(20), model_dir=str(tmp_path))
     first = within_budget(config)
     assert within_budget(config) == first and len(measured) == 1

@@ -39,8 +39,8 @@ def with_recipe(config: Config, kind: str) -> Config:
     else:
         values = _DEFAULT | (_TRANSFORMER if kind == "transformer" else _SMALL)
     unset = {field.name: field.default for field in dataclasses.fields(config)}
-    filled = dataclasses.replace(config, **{name: value for name, value in values.items()
-                                            if getattr(config, name) == unset[name]})
+    missing: dict[str, Any] = {name: value for name, value in values.items() if getattr(config, name) == unset[name]}
+    filled = dataclasses.replace(config, **missing)
     follows = filled.learning_rate * (1.0 if config.recipe == "paper" else 0.1)
     return dataclasses.replace(filled, label_learning_rate=config.label_learning_rate or follows,
                                freeze_word_embedding=config.freeze_word_embedding or filled.embedding_rate == 0)

@@ -80,7 +80,7 @@ class Labelled:
         """A teacher that has learned nothing has nothing to teach."""
         main, floor = self.task.main_score, 0.0
         if main == "accuracy":
-            counts = collections.Counter(example.label for example in self.corpus.dev)
+            counts = collections.Counter(getattr(example, "label", None) for example in self.corpus.dev)
             floor = max(counts.values(), default=0) / max(1, counts.total())
         for member in teachers.members:
             best = max((record.get(f"val_{main}", 0.0) for record in member.history), default=1.0)
