@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.students.fused_lstm import FusedBidirectional
 from xtremedistil_tf.students.lstm import LSTM
 
 HEAD, PROJECTION, BILSTM, EMBEDDING = "head", "projection", "bilstm", "embedding"
@@ -75,7 +76,7 @@ class BiLSTMStudent(tf_keras.Model):
         self.shape = shape
         self.embedding = tf_keras.layers.Embedding(shape.vocab_size, shape.embedding_size, name=EMBEDDING)
         self.embedding_dropout = tf_keras.layers.Dropout(shape.dropout)
-        self.bilstm = tf_keras.layers.Bidirectional(
+        self.bilstm = FusedBidirectional(
             LSTM(shape.lstm_units, return_sequences=True, name="lstm"), name=BILSTM)
         self.bilstm_dropout = tf_keras.layers.Dropout(shape.dropout)
         self.projection = tf_keras.layers.Dense(shape.teacher_width, activation="gelu", name=PROJECTION)
