@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.students.fused_lstm import FusedBidirectional
 from xtremedistil_tf.students.lstm import LSTM
 from xtremedistil_tf.students.projected import EMBEDDING, HEAD, PROJECTION, ProjectedShape, ProjectedStudent
 
@@ -66,7 +67,7 @@ class BiLSTMStudent(ProjectedStudent):
 
     def __init__(self, shape: BiLSTMShape):
         super().__init__(shape, "bilstm_student")
-        self.bilstm = tf_keras.layers.Bidirectional(
+        self.bilstm = FusedBidirectional(
             LSTM(shape.lstm_units, return_sequences=True, name="lstm"), name=BILSTM)
         self._add_head()
 
