@@ -19,7 +19,7 @@ EPOCHS = 8
 PARTS: dict[str, Settings] = {
     "default": {},
     "SVD of the teacher's table": {"embedding_init": "svd"},
-    "SVD, not standardised": {"embedding_init": "svd", "embedding_scale": "none"},
+    "SVD not standardised": {"embedding_init": "svd", "embedding_scale": "none"},
     "half standardised": {"embedding_scale": "half"},
     "one scale for all dimensions": {"embedding_scale": "one"},
     "rate 1e-3": {"learning_rate": 1e-3},
@@ -36,7 +36,7 @@ PARTS: dict[str, Settings] = {
 #: Epochs of the lines in the picture.
 LENGTHS = {"default": (2, 4, 8, 16, 26), "paper": (1, 2, 4)}
 _PAPER: Settings = {"recipe": "paper", "strategy": "D4.2", "student_distil_batch_size": 64, "decoding": "argmax"}
-SIZES = {"E=50, H=200": {}, "E=100, H=200": {"embedding_size": 100}}
+SIZES = {"E=50 H=200": {}, "E=100 H=200": {"embedding_size": 100}}
 SEEDS = (42, 43)
 
 
