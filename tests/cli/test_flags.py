@@ -11,6 +11,7 @@ import pytest
 
 from xtremedistil_tf.cli.flags import help_text, parse_flags
 from xtremedistil_tf.config import DistillationConfig, PredictionConfig
+from xtremedistil_tf.config.recipes import with_recipe
 from xtremedistil_tf.config.sweep import SweepConfig
 from xtremedistil_tf.errors import ConfigError
 
@@ -25,9 +26,10 @@ def parse(*words):
 def test_defaults_of_the_original():
     config = parse()
     assert (config.student_distil_batch_size, config.student_ft_batch_size, config.teacher_batch_size) == (128, 32, 128)
-    assert (config.ft_epochs, config.distil_epochs, config.patience) == (100, 500, 5)
+    papers = with_recipe(dataclasses.replace(config, recipe="paper"), "bilstm")
+    assert (papers.ft_epochs, papers.distil_epochs, papers.patience) == (100, 500, 5)
     assert (config.distil_chunk_size, config.pt_teacher_checkpoint) == (100000, "bert-base-multilingual-cased")
-    assert config.strategy == "D4.2" and config.learning_rate == 0.0
+    assert papers.strategy == "D4.2"
 
 
 def test_the_originals_way_of_writing_flags():

@@ -73,7 +73,7 @@ def check_value(field: dataclasses.Field[Any], value: Any) -> None:
     """Raises ConfigError where a value is outside its field's choices or bounds."""
     meta = field.metadata
     if meta["choices"] and value not in meta["choices"]:
-        raise ConfigError(f"--{field.name}={value}: expected one of {', '.join(meta['choices'])}.")
+        raise ConfigError(f"--{field.name}={value}: expected one of {', '.join(filter(None, meta['choices']))}.")
     if meta["minimum"] is not None and value < meta["minimum"]:
         raise ConfigError(f"--{field.name}={value}: expected at least {meta['minimum']}.")
     if meta["maximum"] is not None and value > meta["maximum"]:
