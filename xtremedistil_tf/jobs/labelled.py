@@ -21,6 +21,7 @@ from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
 from xtremedistil_tf.teachers.loading import check_teacher_class
 from xtremedistil_tf.teachers.workshop import FineTunedTeachers, make_teachers, teachers_tokenizer
+from xtremedistil_tf.training.precision_choice import AUTO
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ class Labelled:
                       on_epoch: Callable[[Mapping[str, Any]], None] = lambda record: None) -> FineTunedTeachers:
         """Fine-tunes the teachers, or finds them."""
         recipe = TeacherRecipe(config.teacher_epochs, config.teacher_learning_rate, config.teacher_ft_batch_size,
-                               config.patience, config.seq_len, config.seed, config.opt_policy)
+                               config.patience, config.seq_len, config.seed,
+                               "float32" if config.opt_policy == AUTO else config.opt_policy)
         return make_teachers(self.checkpoints, _roots(config) or [default_root], self.tokenizer, self.task,
                              self.corpus.train, self.corpus.dev, self.fingerprint, recipe,
                              config.checkpoint_minutes, on_epoch, config.teacher_backend, config.refine_teacher)

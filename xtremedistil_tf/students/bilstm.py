@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.students.answered import ANSWERED, answers_where
 from xtremedistil_tf.students.fused_lstm import FusedBidirectional
 from xtremedistil_tf.students.lstm import LSTM
 
@@ -64,7 +65,8 @@ class BiLSTMStudent(tf_keras.Model):
     classification), so that it corresponds to the teacher's first piece.
 
     Inputs of `call`: dict with `input_ids` and `attention_mask`, int32 [batch, time], padding on the
-    right. Output: dict with `logits` float32 [batch, time, num_outputs] or [batch, num_outputs], and
+    right; in training also `answered`, see `students.answered`, with which there are no
+    representations. Output: dict with `logits` float32 [batch, time, num_outputs] or [batch, num_outputs], and
     `representations`, a tuple of one tensor [batch, time, teacher_width].
     """
 
@@ -105,9 +107,19 @@ class BiLSTMStudent(tf_keras.Model):
         states = self.bilstm(states, mask=mask, training=training)
         if not self.shape.per_piece:
             states = _summary_first(states, mask)
+        if training and ANSWERED in inputs:
+            return {"logits": self._wanted_logits(states, inputs[ANSWERED]), "representations": ()}
         representation = self.projection(self.bilstm_dropout(states, training=training))
         logits = self.head(representation if self.shape.per_piece else representation[:, 0])
         return {"logits": logits, "representations": (representation,)}
+
+    def _wanted_logits(self, states: tf.Tensor, answered: tf.Tensor) -> tf.Tensor:
+        """In training, without projecting what the loss does not read."""
+
+        def answer(states: tf.Tensor) -> tf.Tensor:
+            return self.head(self.projection(self.bilstm_dropout(states, training=True)))
+
+        return answers_where(answered, states, answer) if self.shape.per_piece else answer(states[:, 0])
 
     def build_variables(self) -> None:
         """Makes the variables by one call on a batch of one piece."""
