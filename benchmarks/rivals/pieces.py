@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from rivals.timing import Opened
 from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.tasks.decoding import Transitions, best_sequences, transitions
 
 #: A padded batch, int32 [batch, time] each -> logits [batch, time, labels], or [batch, classes].
 Forward = Callable[[Mapping[str, np.ndarray]], np.ndarray]
@@ -27,7 +29,7 @@ class Pieces:
 
 
 def opened(folder: pathlib.Path, labels: Sequence[str], tagging: bool, forward: Forward,
-           max_length: int | None = None) -> Opened:
+           max_length: int | None = None, decoding: str = "legal") -> Opened:
     """A network with the tokenizer of a folder.
 
     Args:
@@ -36,13 +38,14 @@ def opened(folder: pathlib.Path, labels: Sequence[str], tagging: bool, forward: 
         tagging: whether words are answered (by their first piece) or whole texts.
         forward: the network.
         max_length: most pieces of a text, special tokens included; the rest is cut, and its words are `O`.
+        decoding: how tags are chosen, as `--decoding` of the package.
     """
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length) if max_length else tokenizer.no_truncation()
-    pad = padding_id(tokenizer)
+    pad, rules = padding_id(tokenizer), transitions(tuple(labels), decoding)
 
     def encode(texts: list[str]) -> Pieces:
         rows = [text.split() for text in texts] if tagging else texts
@@ -50,11 +53,10 @@ def opened(folder: pathlib.Path, labels: Sequence[str], tagging: bool, forward: 
         return Pieces([len(row) for row in rows], encodings, padded([found.ids for found in encodings], pad))
 
     def answer(pieces: Pieces) -> list[Any]:
-        found = forward(pieces.batch).argmax(-1)
+        logits = forward(pieces.batch)
         if not tagging:
-            return [labels[index] for index in found]
-        return [tags_of(words, encoding.word_ids, row, labels)
-                for words, encoding, row in zip(pieces.words, pieces.encodings, found.tolist())]
+            return [labels[index] for index in logits.argmax(-1)]
+        return tags_of(pieces.words, [found.word_ids for found in pieces.encodings], logits, labels, rules)
 
     return Opened(encode, answer)
 
@@ -82,19 +84,24 @@ def padded(rows: Sequence[Sequence[int]], pad: int) -> dict[str, np.ndarray]:
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
 
 
-def tags_of(words: int, word_ids: Sequence[int | None], found: Sequence[int],
-            labels: Sequence[str]) -> list[str]:
-    """One tag a word, that of its first piece; `O` where a word has no piece.
+def tags_of(words: Sequence[int], word_ids: Sequence[Sequence[int | None]], logits: np.ndarray,
+            labels: Sequence[str], rules: Transitions) -> list[list[str]]:
+    """One tag a word, from the logits of its first piece; `O` where a word has no piece.
 
     Args:
-        words: number of words.
-        word_ids: word of each piece, None for special tokens.
-        found: label of each piece; padding may follow.
+        words: number of words of each text.
+        word_ids: of each text the word of each piece, None for special tokens.
+        logits: float32 [texts, pieces, labels]; padding may follow.
         labels: names of the labels.
+        rules: which label may follow which.
     """
-    tags, last = ["O"] * words, None
-    for word, label in zip(word_ids, found):
-        if word is not None and word != last:
-            tags[word] = labels[label]
-            last = word
-    return tags
+    of_words = np.full((sum(words), len(labels)), -np.inf, np.float32)
+    of_words[:, rules.outside] = 0.0
+    begin = 0
+    for count, of_pieces, row in zip(words, word_ids, logits):
+        first = {word: piece for piece, word in reversed(list(enumerate(of_pieces))) if word is not None}
+        of_words[[begin + word for word in first]] = row[list(first.values())]
+        begin += count
+    tags = [labels[label] for label in best_sequences(of_words, words, rules).tolist()]
+    stops = itertools.accumulate(words)
+    return [tags[stop - count:stop] for count, stop in zip(words, stops)]

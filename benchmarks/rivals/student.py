@@ -45,7 +45,7 @@ def open_model(task: TaskFolder, flags: Flags) -> Opened:
         return _raw_strings(exported_path(folder, "saved_model"), task.tagging)
     runtime = open_runtime(form, folder, quantization, threads=1)
     model = opened(folder, task.labels, task.tagging, lambda batch: runtime.forward(batch)["logits"],
-                   _longest(folder))
+                   _longest(folder), _facts(folder)["task"]["options"].get("decoding", "argmax"))
     return dataclasses.replace(model, scored=bool(flags.model_dir))
 
 
@@ -112,8 +112,11 @@ def _model_dir(flags: Flags) -> pathlib.Path:
 
 
 def _longest(folder: pathlib.Path) -> int | None:
-    facts = json.loads((folder / "xtremedistil-config.json").read_text(encoding="utf-8"))
-    return None if facts["student_type"] == "bilstm" else _LONGEST_TRANSFORMER
+    return None if _facts(folder)["student_type"] == "bilstm" else _LONGEST_TRANSFORMER
+
+
+def _facts(folder: pathlib.Path) -> dict[str, Any]:
+    return json.loads((folder / "xtremedistil-config.json").read_text(encoding="utf-8"))
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:

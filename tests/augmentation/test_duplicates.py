@@ -3,8 +3,9 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremedistil_tf.augmentation.duplicates import DigestSet, digest, normalised, parts_of, similarity
+from xtremedistil_tf.augmentation.duplicates import DigestSet, similarity
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
+from xtremedistil_tf.corpus.normalised import digest, normalised, parts_of
 
 
 @settings(max_examples=30, deadline=None)

@@ -17,6 +17,7 @@ from rivals import bench, pieces, preparing, results, spacy_ner, static_embeddin
 from rivals.regression import best_regression
 from rivals.task_folder import TaskFolder, read_answered, write_answered
 from xtremedistil_tf.corpus import Example, TaskCorpus, TextExample, load_task
+from xtremedistil_tf.tasks.decoding import transitions
 
 LABELS = ["O", "B-LOC", "I-LOC"]
 
@@ -145,7 +146,11 @@ def test_every_figure_covers_whole_rounds_over_the_same_texts():
 
 def test_the_first_piece_of_a_word_answers_and_a_word_without_pieces_is_outside():
     word_ids, found = [None, 0, 0, 2, None], [1, 1, 2, 2, 1, 0, 0]
-    assert pieces.tags_of(4, word_ids, found, LABELS) == ["B-LOC", "O", "I-LOC", "O"]
+    logits = np.eye(3, dtype=np.float32)[[found, found]]
+    tags = {name: pieces.tags_of([4, 3], [word_ids] * 2, logits, LABELS, transitions(tuple(LABELS), name))
+            for name in ("argmax", "legal")}
+    assert tags["argmax"] == [["B-LOC", "O", "I-LOC", "O"], ["B-LOC", "O", "I-LOC"]]
+    assert tags["legal"] == [["B-LOC", "O", "O", "O"], ["B-LOC", "O", "O"]]
 
 
 def test_padding_and_its_mask():

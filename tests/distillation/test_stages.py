@@ -55,6 +55,15 @@ def test_losses_are_the_formulas_on_the_right_tokens(student, batch):
         assert float(stage.test_step(batch)["loss"]) == pytest.approx(float(expected[name]), rel=1e-5)
 
 
+def test_stage_1_compares_what_a_narrow_projection_is_mapped_to(batch):
+    student = new_student(BiLSTMShape(30, 4, 5, 6, 3, dropout=0.0, projection_size=2))
+    stage = RepresentationStage(student, TASK, RepresentationSignal("mse"))
+    student.unfreeze(GROUPS[1:])
+    stage.compile(optimizer=RowAdam(1e-2))
+    first, losses = student.to_teacher.kernel.numpy(), [float(stage.train_step(batch)["loss"]) for _ in range(30)]
+    assert losses[-1] < losses[0] and np.abs(student.to_teacher.kernel.numpy() - first).min() > 0
+
+
 def test_joint_loss_is_the_weighted_sum(student, batch):
     stage = JointStage(student, TASK, JointWeights(label=2.0, representation=10.0, logit=0.5),
                        RepresentationSignal())

@@ -55,9 +55,24 @@ def test_a_bilstm_with_a_transformers_flags_is_refused():
         student_kind(config(student_type="bilstm", hidden_size=384))
 
 
-def test_the_default_is_the_papers_bilstm():
+@pytest.mark.parametrize("flags, message", [
+    (dict(student_type="transformer"), "--student_type=transformer: --projection_size is not for"),
+    (dict(hidden_size=384), "--hidden_size: --projection_size is not for transformer students")])
+def test_a_transformer_with_a_projection_size_is_refused(flags, message):
+    with pytest.raises(ConfigError, match=message):
+        student_kind(config(projection_size=64, **flags))
+
+
+@pytest.mark.parametrize("asked, teacher_width, width", [(0, 768, 128), (0, 96, 96), (-1, 768, 768), (1000, 768, 1000)])
+def test_the_projection_is_of_the_asked_width(asked, teacher_width, width):
+    shape, _ = chosen(TeacherSizes(12, teacher_width, 12), projection_size=asked)
+    assert (shape.projection_width, shape.teacher_width) == (width, teacher_width)
+    assert shape.maps_to_teacher == (width != teacher_width)
+
+
+def test_the_default_is_the_papers_bilstm_with_a_narrower_projection():
     shape, pairs = chosen()
-    assert shape == BiLSTMShape(1000, 300, 600, 768, 3, 0.2, True)
+    assert shape == BiLSTMShape(1000, 300, 600, 768, 3, 0.2, True, projection_size=128)
     assert [teacher for _, teacher in pairs] == [7]
     assert chosen(teacher_layer=11)[1][0][1] == 11
     assert chosen(freeze_word_embedding=True)[0].groups == ("head", "projection", "bilstm")

@@ -105,10 +105,11 @@ def test_scores_with_relations(tmp_path, run):
 
 def test_questions_with_a_bilstm_of_its_own_vocabulary(tmp_path, run):
     task = write_questions(tmp_path / "task", random.Random(3))
-    metrics = run(task, transfer_file=str(task / "unlabeled.json"), student_vocab_size=60)
+    metrics = run(task, transfer_file=str(task / "unlabeled.json"), student_vocab_size=60, projection_size=5)
     assert metrics["main_score"] == "f1" and "exact_match" in metrics["student"]
     saved, answers = predict(tmp_path, [QuestionExample("1", "near the house", "anna left oslo")])
     assert 50 <= len(saved.tokenizer) <= 60
+    assert saved.student.projection.units == 5 and not saved.student.shape.maps_to_teacher
     assert answers[0].text == "anna left oslo"[answers[0].start:answers[0].end]
 
 

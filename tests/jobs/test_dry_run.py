@@ -38,6 +38,10 @@ def test_the_plan_is_that_of_the_run(tmp_path, tiny_task, tiny_teacher_dir, caps
     (told,) = (float(part.split()[2]) for part in printed.split("free:")[1].split(", ") if "transfer store" in part)
     assert told == pytest.approx(taken, rel=0.15, abs=0.1)
 
+    lengths = [len(example.words) for example in run.corpus.dev]
+    (words,) = (line for line in printed.splitlines() if line.startswith("words a sentence"))
+    assert float(words.split()[-1]) == pytest.approx(sum(lengths) / len(lengths), abs=0.06)
+
 
 def test_an_existing_folder_and_a_finished_teacher_stay_as_they_are(tmp_path, tiny_task, tiny_teacher_dir):
     run = Pipeline(config(tiny_task, tiny_teacher_dir, tmp_path / "out", strategy="D0S"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -100,6 +101,44 @@ def test_the_deployed_student_answers_the_same(student):
     ids = np.random.default_rng(0).integers(1, 50, (3, 9))
     np.testing.assert_array_equal(deployed(student)(inputs(ids, [9, 4, 1]))["logits"],
                                   student(inputs(ids, [9, 4, 1]))["logits"])
+
+
+def test_a_narrow_projection_is_mapped_on_to_the_teachers_width_for_training_only():
+    tf_keras.utils.set_random_seed(1)
+    student = new_student(dataclasses.replace(SHAPE, projection_size=4))
+    batch = inputs(np.array([[7, 3, 9, 12]]), [4])
+    outputs, shipped = student(batch), deployed(student)
+    (narrow,) = shipped(batch)["representations"]
+    kernel, bias = student.to_teacher.get_weights()
+    assert narrow.shape == (1, 4, 4) and kernel.shape == (4, 8)
+    np.testing.assert_allclose(outputs["representations"][0], narrow.numpy() @ kernel + bias, atol=1e-6)
+    np.testing.assert_array_equal(outputs["logits"], shipped(batch)["logits"])
+    assert len(shipped.variables) == len(student.variables) - 2 == 11
+    assert deployed(shipped).shape == shipped.shape
+    student.unfreeze(["projection"])
+    trained = [*student.projection.variables, *student.to_teacher.variables]
+    assert {id(v) for v in student.trainable_variables} == {id(v) for v in trained}
+
+
+def test_the_map_to_the_teacher_changes_no_other_first_weight():
+    weights = []
+    for size in (4, 0):
+        tf_keras.utils.set_random_seed(1)
+        shape = dataclasses.replace(SHAPE, projection_size=size, teacher_width=8 if size else 4)
+        weights.append(deployed(new_student(shape)).get_weights())
+    for mapped, unmapped in zip(*weights, strict=True):
+        np.testing.assert_array_equal(mapped, unmapped)
+
+
+def test_a_directory_without_a_projection_size_has_it_at_the_teachers_width(student, tiny_tokenizer, tmp_path):
+    save_student(tmp_path, student, tiny_tokenizer, TaggingTask(LABELS), {})
+    facts = json.loads((tmp_path / "xtremedistil-config.json").read_text())
+    del facts["student"]["projection_size"]
+    (tmp_path / "xtremedistil-config.json").write_text(json.dumps(facts))
+    batch = inputs(np.array([[7, 3, 9, 12]]), [4])
+    loaded = load_student(tmp_path).student
+    np.testing.assert_array_equal(loaded(batch)["logits"], student(batch)["logits"])
+    assert loaded(batch)["representations"][0].shape == (1, 4, 8)
 
 
 def test_parameter_count_is_the_papers():

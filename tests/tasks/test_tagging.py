@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from xtremedistil_tf.corpus import Example
+from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.tasks.decoding import best_sequences
 from xtremedistil_tf.tasks.tagging import TaggingTask
 
 LABELS = ["O", "B-LOC", "B-PER", "I-PER"]
@@ -43,8 +46,42 @@ def test_decoding_reads_the_first_piece_of_every_word(tiny_tokenizer):
             ids = features.features.read(row)["input_ids"]
             # The label is a function of the piece, so that decoding can be checked by the first piece alone.
             logits.append(np.eye(4, dtype=np.float32)[ids % 4])
-        tags = TASK.decode(features, logits)
+        tags = TaggingTask(LABELS, decoding="argmax").decode(features, logits)
         assert [len(t) for t in tags] == [3, 0, 40]
         first = [LABELS[tiny_tokenizer(w, add_special_tokens=False)["input_ids"][0] % 4] for w in ("paris", "anna")]
         assert tags[0] == [first[0], "O", first[1]]
         assert tags[2] == [first[1]] * 40
+
+
+def test_a_sentence_in_windows_is_decoded_as_a_whole(tiny_tokenizer):
+    task, words = TaggingTask(["O", "B-LOC", "I-LOC"]), ("anna", "met", "\u200d", "paris", "in") * 12
+    of_words = 3 * np.random.default_rng(6).normal(size=(len(words), 3)).astype(np.float32)
+    features = task.prediction_features(tiny_tokenizer, [Example(words), Example(words[:4])], 9)
+    rows = []
+    for _, window, answered in features.windows:
+        # Every piece that does not answer is as wrong as can be.
+        row = np.tile(np.float32([-9, -9, 9]), (window.stop - window.start + 2, 1))
+        row[window.answers - window.start + 1] = of_words[answered]
+        rows.append(row)
+    long, short = task.tagged(features, rows)
+    assert len(features.windows) > 10
+    of_words[[not tiny_tokenizer.tokenize(word) for word in words]] = [0, -1e9, -1e9]
+    for (tags, scores), count in ((long, len(words)), (short, 4)):
+        found = best_sequences(of_words[:count], [count], task.transitions)
+        assert tags == [task.labels[label] for label in found]
+        powers = np.exp(of_words[:count].astype(np.float64))
+        np.testing.assert_allclose(scores, powers[np.arange(count), found] / powers.sum(-1), rtol=1e-5)
+    assert long[0] != [task.labels[label] for label in of_words.argmax(-1)]
+
+
+def test_what_chooses_by_score_depends_on_the_decoding():
+    assert TaggingTask(LABELS).scored_by == {"decoding": "legal"}
+    # As it always was: what was chosen before there was a choice is still found.
+    assert TaggingTask(LABELS, decoding="argmax").scored_by == {}
+    assert TaggingTask(["NOUN", "VERB"]).scored_by == {}
+    assert TaggingTask(["X"], main_score="recall").scored_by == {"main_score": "recall"}
+
+
+def test_an_unknown_decoding_is_refused():
+    with pytest.raises(ConfigError, match="--decoding=beam: expected one of legal, argmax"):
+        TaggingTask(LABELS, decoding="beam")

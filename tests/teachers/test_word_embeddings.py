@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from xtremedistil_tf.teachers.word_embeddings import REMOVED, checkpoint_word_embeddings, reduce_embeddings
+from xtremedistil_tf.teachers.word_embeddings import (
+    REMOVED,
+    checkpoint_word_embeddings,
+    reduce_embeddings,
+    standardised,
+    state_embeddings,
+)
+from xtremedistil_tf.transfer.piece_states import PieceStates
 
 
 @pytest.fixture
@@ -66,3 +73,35 @@ def test_the_table_of_a_checkpoint_that_only_torch_has(tmp_path):
     table = checkpoint_word_embeddings(str(tmp_path))
     assert table.dtype == np.float32
     np.testing.assert_array_equal(table, model.embeddings.tok_embeddings.weight.detach().float().numpy())
+
+
+def test_state_embeddings_shrink_towards_a_linear_map():
+    """Against a ridge regression of scikit-learn, weighted by counts."""
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(400, 12))
+    ids = np.sort(rng.choice(400, 250, replace=False)).astype(np.int32)
+    counts = rng.integers(1, 30, 250)
+    states = (table[ids] @ rng.normal(size=(12, 20)) + 3 + rng.normal(size=(250, 20))).astype(np.float32)
+    found = state_embeddings(table, PieceStates(ids, counts, states))
+
+    centre = table[ids] - np.average(table[ids], axis=0, weights=counts)
+    ridge = Ridge(alpha=5 * (counts[:, None] * centre**2).sum() / (12 * counts.sum()))
+    predicted = ridge.fit(table[ids], states, sample_weight=counts).predict(table)
+    np.testing.assert_allclose(np.delete(found, ids, 0), np.delete(predicted, ids, 0), rtol=1e-3, atol=1e-3)
+    shrunk = (counts[:, None] * states + 5 * predicted[ids]) / (counts + 5)[:, None]
+    np.testing.assert_allclose(found[ids], shrunk, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("scale, power", [("unit", 0.0), ("half", 0.5), ("one", 1.0)])
+def test_standardised_tables_have_zero_mean_and_unit_deviation(scale, power):
+    strengths = np.array([4.0, 1.0, 0.25])
+    table = (np.random.default_rng(0).normal(size=(5000, 3)) * strengths + 7).astype(np.float32)
+    table = np.concatenate([table, np.zeros((5000, 1), np.float32)], 1)  # a dimension beyond the teacher's width
+    found = standardised(table, scale)
+    np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
+    np.testing.assert_array_equal(found[:, 3], 0)
+    assert found[:, :3].std() == pytest.approx(1, rel=1e-3)
+    ratios = found[:, :3].std(0) / found[:, 1].std()
+    np.testing.assert_allclose(ratios, (table[:, :3].std(0) / table[:, 1].std()) ** power, rtol=1e-3)

@@ -72,3 +72,30 @@ def test_warm_up_and_decay():
     assert float(schedule(9)) == pytest.approx(1.0)
     assert float(schedule(55)) == pytest.approx(0.5)
     assert float(schedule(100)) == 0
+
+
+def test_warm_up_rises_to_the_peak_before_the_cosine():
+    schedule = cosine_schedule(1e-2, 200, 1e-8, warmup=0.1)
+    assert float(schedule(10)) == pytest.approx(5e-3, rel=0.1)
+    assert float(schedule(20)) == pytest.approx(1e-2, rel=1e-3)
+    assert float(schedule(110)) == pytest.approx(5e-3, rel=1e-3)
+    assert float(schedule(200)) == pytest.approx(1e-8, rel=0.1)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_a_slowed_variable_moves_by_its_share(sparse):
+    start, rows = np.ones((6, 2), np.float32), [1, 4]
+    moved = []
+    for factor in (1.0, 0.1):
+        table, other = tf.Variable(start), tf.Variable(start)
+        optimizer = RowAdam(0.1, clip_norm=1.0)
+        optimizer.slow_down(table, factor)
+        for _ in range(3):
+            values = tf.constant(np.full((2, 2), 0.5, np.float32))
+            gradient = tf.IndexedSlices(values, tf.constant(rows), tf.constant([6, 2]))
+            optimizer.apply_gradients([(gradient if sparse else tf.convert_to_tensor(gradient), table),
+                                       (tf.ones_like(other), other)])
+        moved.append((table.numpy() - start, other.numpy() - start))
+    np.testing.assert_allclose(moved[1][0], 0.1 * moved[0][0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(moved[1][1], moved[0][1], rtol=1e-6)
+    assert moved[0][0][1, 0] < -0.1

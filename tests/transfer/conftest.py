@@ -89,7 +89,7 @@ def sentences(count: int, seed: int = 0) -> list[Example]:
 
 def write(root, text, teacher=None, task=None, **settings) -> pathlib.Path:
     """Writes a store of the fake teacher's answers."""
-    signals = {HIDDEN: Column(np.float16, (LAYERS, WIDTH))}
+    signals = {HIDDEN: Column(np.float16, (LAYERS, WIDTH))} if settings.pop("hidden", True) else {}
     if "attention_sample" in settings:
         signals[ATTENTION] = Column(np.float16, (LAYERS, HEADS, SEQ_LEN))
     identity = settings.pop("identity", {"teacher": "fake"})

@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 import array
-import hashlib
 import itertools
-import unicodedata
 from typing import Any
-
-from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample
 
 # Above so many characters to a word, the script has no spaces between words.
 _LONGEST_MEAN_WORD = 12
-
-
-def normalised(text: str) -> str:
-    """The text without differences of case, white space and Unicode's compatibility forms (NFKC)."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def parts_of(example: AnyExample) -> tuple[str, ...]:
-    """The normalised texts that an example consists of."""
-    texts: tuple[str, ...]
-    if isinstance(example, Example):
-        texts = (" ".join(example.words),)
-    elif isinstance(example, QuestionExample):
-        texts = (example.question, example.context)
-    else:
-        texts = (example.text, example.pair or "")
-    return tuple(map(normalised, texts))
-
-
-def digest(parts: tuple[str, ...]) -> int:
-    """8 bytes that stand for an example's texts."""
-    joined = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest(), "little")
 
 
 class DigestSet:

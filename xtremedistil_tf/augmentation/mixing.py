@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter, blocks
-from xtremedistil_tf.augmentation.duplicates import normalised
 from xtremedistil_tf.augmentation.plan import VariantPlan
 from xtremedistil_tf.corpus.example import AnyExample, Example, TextExample
+from xtremedistil_tf.corpus.normalised import normalised
 from xtremedistil_tf.tasks.spans import Entity
 
 #: Examples among which partners are sought; part of what is made, not of how fast.

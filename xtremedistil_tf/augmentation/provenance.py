@@ -30,6 +30,7 @@ class Counts:
         repeated: that were there before, in the originals so far or as a variant.
         near: that were nearly their original or another variant of it.
         refused: that the teacher was unsure of, or answered otherwise than their original.
+        measured: that stand in the dev or test examples that are measured.
         kept: the others.
     """
 
@@ -39,6 +40,7 @@ class Counts:
     near: int = 0
     refused: int = 0
     kept: int = 0
+    measured: int = 0
 
 
 class Tally:
@@ -69,7 +71,7 @@ class Tally:
         """A line for the log for each augmenter."""
         return [f"augmentation by {name}: {c.kept:,} new examples of {c.wanted:,} wanted, for "
                 f"{self.originals:,} originals; dropped: {c.unchanged:,} unchanged, {c.repeated:,} repeated, "
-                f"{c.near:,} near-duplicates, {c.refused:,} refused by the teacher"
+                f"{c.near:,} near-duplicates, {c.refused:,} refused by the teacher, {c.measured:,} that are measured"
                 for name, c in self.counts.items()]
 
 

@@ -7,10 +7,11 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from xtremedistil_tf.augmentation.augmenter import Augmented, Augmenter
-from xtremedistil_tf.augmentation.duplicates import DigestSet, digest, parts_of, similarity
+from xtremedistil_tf.augmentation.duplicates import DigestSet, similarity
 from xtremedistil_tf.augmentation.plan import VariantPlan, plans_of
 from xtremedistil_tf.augmentation.provenance import ORIGINAL, Counts, Tally
 from xtremedistil_tf.corpus.example import AnyExample, QuestionExample
+from xtremedistil_tf.corpus.normalised import digest, parts_of
 
 #: A variant this similar to its original, or to another variant of it, is dropped; see `similarity`.
 NEAR_DUPLICATE = 0.9

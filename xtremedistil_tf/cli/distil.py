@@ -22,10 +22,13 @@ def job(argv: list[str]) -> None:
     prepare_tensorflow(trains=True)
     import tf_keras
 
+    from xtremedistil_tf.jobs.budget import within_budget
     from xtremedistil_tf.jobs.distil import Pipeline
     from xtremedistil_tf.jobs.dry_run import dry_run
 
     tf_keras.utils.set_random_seed(config.seed)
+    if config.budget_minutes:
+        config = within_budget(config)
     if config.dry_run:
         dry_run(config)
         return

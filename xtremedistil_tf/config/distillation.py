@@ -6,18 +6,31 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from xtremedistil_tf.config.fields import POLICIES, TASK_KINDS, help_of, selector, setting, validate_fields
+from xtremedistil_tf.config.fields import (
+    POLICIES,
+    TASK_KINDS,
+    decoding_choice,
+    help_of,
+    selector,
+    setting,
+    validate_fields,
+)
 from xtremedistil_tf.errors import ConfigError
 
-STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
+STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2", "logits", "logits_labels")
+RECIPES = ("default", "paper")
 STUDENT_TYPES = ("auto", "bilstm", "transformer")
 TEACHER_BACKENDS = ("tf", "torch", "onnx")
 REPRESENTATION_LOSS_NAMES = ("kl", "mse")
-EMBEDDING_INITS = ("svd", "pretrained_svd", "pca", "random")
+EMBEDDING_INITS = ("teacher_states", "svd", "pretrained_svd", "pca", "random")
+EMBEDDING_SCALES = ("unit", "half", "one", "none")
 RELATION_KINDS = ("", "qkv", "v")
 UNFREEZING = ("block", "layer")
 HIDDEN_DTYPES = ("float16", "int8")
 TEACHER_PATHS = ("exact", "bfloat16", "openvino", "onnx_int8")
+
+#: What a run did before it could be chosen, where that is not the default now.
+_BEFORE = {"decoding": "argmax"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +56,12 @@ class DistillationConfig:
     transfer_surplus: bool = setting("Data", False,
         "Add the training sentences beyond --max_train_per_language to the transfer set, without their "
         "labels.")
+    transfer_unmeasured: bool = setting("Data", False,
+        "Add the dev and test sentences beyond --max_dev_per_language and --max_test_per_language to the transfer "
+        "set, without their labels.")
+    keep_test_text: bool = setting("Data", False,
+        "Keep training and transfer examples whose text stands in the dev or test sentences that are measured. "
+        "Default: they are left out and counted (decontamination).")
     max_transfer: int = setting("Data", 0,
         "Transfer sentences to use, spread evenly over the transfer text, 0 for all.", minimum=0)
     max_answer_pieces: int = setting("Data", 30, "Question answering: most pieces of an answer.", minimum=1)
@@ -60,6 +79,7 @@ class DistillationConfig:
         "Score that chooses the best weights and that retention is a ratio of. Default: f1 for tagging and "
         "question answering, accuracy for classification (GLUE's own with --task_name), pearson for "
         "regression.")
+    decoding: str = decoding_choice("Data")
 
     # Teacher
     pt_teacher: str = setting("Teacher", "TFAutoModel",
@@ -78,10 +98,14 @@ class DistillationConfig:
         "model).", TEACHER_BACKENDS)
     refine_teacher: bool = setting("Teacher", False,
         "Fine-tune the teacher even if it answers the task already.")
-    teacher_epochs: int = setting("Teacher", 5, "Most epochs of fine-tuning the teacher.", minimum=1)
-    teacher_learning_rate: float = setting("Teacher", 5e-5,
-        "Peak learning rate of the teacher (AdamW, linear warm-up over 10 % of the steps, then linear "
-        "decay).", minimum=0.0)
+    teacher_epochs: int = setting("Teacher", 0,
+        "Maximum epochs of fine-tuning the teacher. 0: 3, or as many as make 1,000 updates, up to 100; it ends "
+        "after 400 updates without a better dev score. Recommended: 0, or 3 to 10 where there is much labelled data.",
+        minimum=0)
+    teacher_learning_rate: float = setting("Teacher", 0.0,
+        "Peak learning rate of the teacher (AdamW, linear warm-up over 10 % of the steps, then linear decay). "
+        "Recommended: 1e-4 for models up to 512 wide, 5e-5 up to 768 (base), 2e-5 above (large). 0: by the width.",
+        minimum=0.0)
     teacher_ft_batch_size: int = setting("Teacher", 32, "Batch size of fine-tuning the teacher.", minimum=1)
     teacher_batch_size: int = setting("Teacher", 128,
         "Batch size of running the teacher over the transfer set.", minimum=1)
@@ -147,10 +171,19 @@ class DistillationConfig:
     lstm_units: int = setting("Student", 600, "Units of the LSTM in each direction (H).", minimum=1)
     dropout: float = setting("Student", 0.2,
         "Dropout after the embeddings and after the BiLSTM.", minimum=0.0, maximum=0.99)
-    embedding_init: str = setting("Student", "svd",
-        "Start of the word embeddings: truncated SVD of the fine-tuned teacher's or of the pre-trained checkpoint's,"
-        " PCA of the fine-tuned teacher's (without mean and strongest directions), or random. A student from a"
-        " checkpoint keeps its own, unless --compress_word_embedding.", EMBEDDING_INITS)
+    projection_size: int = setting("Student", 0,
+        "Width of the GELU layer between BiLSTM and head, 64 to 384 as a rule; 0: 128, or the teacher's width "
+        "where that is less (paper: the teacher's width); -1: the teacher's width.", minimum=-1)
+    embedding_init: str = setting("Student", "",
+        "Start of the word embeddings, reduced to --embedding_size: teacher_states, the mean state that the teacher "
+        "gives each piece over the transfer text; svd, truncated SVD of the fine-tuned teacher's table, or "
+        "pretrained_svd, of the pre-trained checkpoint's; pca of the fine-tuned teacher's table (without mean and "
+        "strongest directions); random. Default: by --recipe (teacher_states; paper: svd). A student from a checkpoint "
+        "keeps its own, unless --compress_word_embedding.", ("", *EMBEDDING_INITS))
+    embedding_scale: str = setting("Student", "",
+        "Scale of that start: unit, zero mean and unit variance in each dimension; half, weak dimensions are lifted "
+        "half as much; one, the same factor for all dimensions; none, as it is. Default: by --recipe (unit; paper: "
+        "none).", ("", *EMBEDDING_SCALES))
     hidden_size: int = setting("Student", 0, "Width of a transformer student; 0: 384.", minimum=0)
     num_hidden_layers: int = setting("Student", 0,
         "Layers of a transformer student; 0: 6, or all of --pt_student_checkpoint. Fewer than that has: "
@@ -181,10 +214,14 @@ class DistillationConfig:
         "The student's table of word embeddings never trains.")
 
     # Distillation
-    strategy: str = setting("Distillation", "D4.2",
-        "Strategy of the paper: D0S labels only; D1 labels + logits jointly; D2 and representations; D3.1 "
-        "representations, then D1; D3.2 with gradual unfreezing; D4.1 representations, logits, labels; D4.2"
-        " with gradual unfreezing.", STRATEGIES)
+    recipe: str = setting("Distillation", "default",
+        "Where the settings come from that are not given: default, what measured best (docs/recipes.md); paper, "
+        "XtremeDistil's own.", RECIPES)
+    strategy: str = setting("Distillation", "",
+        "logits: one phase on the teacher's logits; logits_labels: and one on the labels. Or a strategy of the paper: "
+        "D0S labels only; D1 labels + logits jointly; D2 and representations; D3.1 representations, then D1; D3.2 with "
+        "gradual unfreezing; D4.1 representations, logits, labels; D4.2 with gradual unfreezing. Default: by --recipe "
+        "and kind of student (BiLSTM and CNN: logits; paper and transformers: D4.2).", ("", *STRATEGIES))
     representation_loss: str = setting("Distillation", "kl",
         "Loss between the student's and the teacher's token states.", REPRESENTATION_LOSS_NAMES)
     distil_multi_hidden_states: bool = setting("Distillation", False,
@@ -215,17 +252,33 @@ class DistillationConfig:
         "Steps of gradual unfreezing of a transformer student: block (head, projection, all layers, "
         "embeddings) or layer (one layer after another).", UNFREEZING)
     learning_rate: float = setting("Distillation", 0.0,
-        "Start of each phase's cosine schedule; 0: 1e-3 for a BiLSTM, 1e-4 for a transformer.", minimum=0.0)
+        "Peak of each phase's cosine schedule. Recommended: 2e-3 to 1.6e-2 for a BiLSTM or CNN, 1e-4 to 1e-3 for a "
+        "transformer. 0: by --recipe.", minimum=0.0)
     final_learning_rate: float = setting("Distillation", 1e-8,
         "End of each phase's cosine schedule.", minimum=0.0)
-    distil_epochs: int = setting("Distillation", 500,
-        "Most epochs of a phase on the transfer set.", minimum=1)
-    ft_epochs: int = setting("Distillation", 100, "Most epochs of a phase on the labelled data.", minimum=1)
+    label_learning_rate: float = setting("Distillation", 0.0,
+        "Peak of the schedule of a phase on labels that follows a distillation phase. Recommended: a tenth of "
+        "--learning_rate. 0: by --recipe (a tenth; paper: the same).", minimum=0.0)
+    warmup_ratio: float = setting("Distillation", -1.0,
+        "Share of a phase's steps over which the learning rate rises from 0. Recommended: 0.02 to 0.1. -1: by --recipe "
+        "(0.03; paper: 0).", minimum=-1.0, maximum=0.9)
+    clip_norm: float = setting("Distillation", -1.0,
+        "Global norm to which gradients are clipped; 0: no clipping. Recommended: 0.5 to 5. -1: by --recipe (1; paper: "
+        "0).", minimum=-1.0)
+    embedding_rate: float = setting("Distillation", -1.0,
+        "Learning rate of the word embeddings as a multiple of the others'; 0: they never train. Recommended: 0 to "
+        "0.3. -1: by --recipe and kind of student (BiLSTM and CNN: 0.1; paper and transformers: 1).", minimum=-1.0)
+    distil_epochs: int = setting("Distillation", 0,
+        "Maximum epochs of a phase on the transfer set. 0: by --recipe (as many as make 768,000 examples, between 4 "
+        "and 100; paper: 500).", minimum=0)
+    ft_epochs: int = setting("Distillation", 0,
+        "Maximum epochs of a phase on the labelled data. 0: by --recipe (30; paper: 100).", minimum=0)
     frozen_epochs: int = setting("Distillation", 0,
         "Most epochs of the phases in which only head or projection are unfrozen; 0: as the others.",
         minimum=0)
-    patience: int = setting("Distillation", 5,
-        "Epochs without improvement after which a phase ends.", minimum=1)
+    patience: int = setting("Distillation", 0,
+        "Epochs without improvement after which a phase ends. 0: by --recipe (never, as most of the gain comes while "
+        "the learning rate falls; paper: 5).", minimum=0)
     select_by: str = selector("Distillation")
     student_distil_batch_size: int = setting("Distillation", 128,
         "Batch size on the transfer set.", minimum=1)
@@ -248,6 +301,10 @@ class DistillationConfig:
     steps_per_execution: int = setting("Run", 1,
         "Training steps that TensorFlow runs without coming back to Python; more are a little faster for "
         "small BiLSTMs. The student is the same.", minimum=1)
+    budget_minutes: float = setting("Run", 0.0,
+        "Minutes that the run may take on this machine. A short measurement says how much transfer text and how many "
+        "epochs fit; they are kept in <model_dir>/budget.json, so that the same command takes the same numbers. "
+        "Recommended: 10 or more. 0: no limit.", minimum=0.0)
     dry_run: bool = setting("Run", False,
         "Print the steps of the run with their batches, bytes on disk, memory and an estimate of their time "
         "from a short measurement on a sample, and stop.")
@@ -270,7 +327,7 @@ class DistillationConfig:
         if self.do_NER and (self.do_pairwise or self.task_kind not in ("auto", "tagging")):
             raise ConfigError("--do_NER contradicts --do_pairwise and any --task_kind but tagging; give one of "
                               "them.")
-        given = self.transfer_file or self.transfer_surplus or self.transfer_store
+        given = self.transfer_file or self.transfer_surplus or self.transfer_unmeasured or self.transfer_store
         if not given and self.strategy != "D0S":
             raise ConfigError(f"--transfer_file is required by --strategy={self.strategy}: "
                               f"{help_of(type(self), 'transfer_file')}")
@@ -283,6 +340,9 @@ class DistillationConfig:
         if self.ray_address and self.teacher_path != "exact":
             raise ConfigError(f"--teacher_path={self.teacher_path} is for one process and does not go with "
                               f"--ray_address={self.ray_address}. Leave one of them out.")
+        if -1 < self.warmup_ratio < 0 or -1 < self.clip_norm < 0 or -1 < self.embedding_rate < 0:
+            name = next(n for n in ("warmup_ratio", "clip_norm", "embedding_rate") if -1 < getattr(self, n) < 0)
+            raise ConfigError(f"--{name}={getattr(self, name)}: expected 0 or more, or -1 for the value of --recipe.")
         if self.learning_rate and self.final_learning_rate > self.learning_rate:
             raise ConfigError(f"--final_learning_rate={self.final_learning_rate} is above "
                               f"--learning_rate={self.learning_rate}; expected the schedule to fall.")
@@ -292,5 +352,7 @@ class DistillationConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> DistillationConfig:
+        """A configuration that `to_json` wrote, in this or an earlier version: fields that it does not know had
+        the effect of `_BEFORE`, or of their default."""
         known = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{k: v for k, v in values.items() if k in known})
+        return cls(**{k: v for k, v in (_BEFORE | dict(values)).items() if k in known})

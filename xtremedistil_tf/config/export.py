@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from xtremedistil_tf.config.fields import setting, validate_fields
+from xtremedistil_tf.config.fields import other_decoding, setting, validate_fields
 from xtremedistil_tf.errors import ConfigError
 
 #: Form -> the quantizations that it is written in.
@@ -26,6 +26,7 @@ class ExportConfig:
     quantize: str = setting("What to write", "none,dynamic,int8",
         "Quantizations, separated by commas: none, float16, dynamic, int8. Each form is written in those "
         "that it has (saved_model and serving: none; onnx: none and int8; tflite: all).")
+    decoding: str = other_decoding("What to write", "the exported files' tags are")
     serving_name: str = setting("What to write", "xtremedistil", "Name of the model in TensorFlow Serving.")
     serving_version: int = setting("What to write", 0,
         "Version of the model in TensorFlow Serving; 0: the next one.", minimum=0)

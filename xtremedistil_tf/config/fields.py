@@ -10,6 +10,7 @@ from typing import Any
 from xtremedistil_tf.errors import ConfigError
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+DECODINGS = ("legal", "argmax")
 TASK_KINDS = ("auto", "tagging", "classification", "regression", "question_answering")
 
 
@@ -25,6 +26,27 @@ def selector(group: str) -> Any:
     return setting(group, "loss",
         "What chooses the best weights of a phase on labels: loss, that of the dev set, as in the paper; score, the "
         "dev set's main score. With few labels the score grows long after the loss has turned.", ("loss", "score"))
+
+
+def decoding_choice(group: str) -> Any:
+    """The field of how a tagger's answers are made."""
+    return setting(group, DECODINGS[0],
+        "Tagging: how tags are chosen, by student and teacher alike. legal: the best sequence that IOB2 allows (no I- "
+        "without its B-); argmax: the best tag of each word by itself. Tags that are not IOB2 are always chosen by "
+        "argmax.", DECODINGS)
+
+
+def other_decoding(group: str, whose: str) -> Any:
+    """The field of a decoding in place of the model directory's own.
+
+    Args:
+        group: of the field.
+        whose: what is decoded so.
+    """
+    return setting(group, "",
+        f"Tagging: how {whose} chosen: legal (the best sequence that IOB2 allows) or argmax (the best tag of each word "
+        "by itself). Default: as --model_dir says; argmax where it is from before there was a choice.",
+        ("", *DECODINGS))
 
 
 def validate_fields(config: Any, *required: str) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 from xtremedistil_tf.config.distillation import DistillationConfig
-from xtremedistil_tf.config.fields import POLICIES, TASK_KINDS, selector, setting, validate_fields
+from xtremedistil_tf.config.fields import (
+    POLICIES,
+    TASK_KINDS,
+    decoding_choice,
+    other_decoding,
+    selector,
+    setting,
+    validate_fields,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,6 +24,7 @@ class StudentFineTuningConfig:
     output_dir: str = setting("Data", "",
         "Folder that receives the fine-tuned student. Default: <model_dir>/fine-tuned.")
     task: str = setting("Data", "", "Labelled data. Default: the task that the student was distilled on.")
+    decoding: str = other_decoding("Data", "the student's tags are")
     batch_size: int = setting("Training", 128, "Batch size.", minimum=1)
     ft_epochs: int = setting("Training", 100, "Most epochs.", minimum=1)
     patience: int = setting("Training", 5, "Epochs without improvement after which training ends.", minimum=1)
@@ -48,6 +57,7 @@ class ModelFineTuningConfig:
     do_pairwise: bool = setting("Data", False, "Each example is a pair of texts.")
     task_name: str = setting("Data", "", "--task holds the official files of this GLUE task.")
     metric: str = setting("Data", "", "Score that chooses the best weights.")
+    decoding: str = decoding_choice("Data")
     multilingual: bool = setting("Model", False,
         "Accepted for the original's command lines; the checkpoint's own tokenizer is used.")
     pt_model: str = setting("Model", "TFAutoModel",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from xtremedistil_tf.config.export import QUANTIZATIONS
-from xtremedistil_tf.config.fields import POLICIES, setting, validate_fields
+from xtremedistil_tf.config.fields import POLICIES, other_decoding, setting, validate_fields
 from xtremedistil_tf.errors import ConfigError
 
 LOCAL_FORMS = ("keras", "saved_model", "tflite", "onnx")
@@ -34,6 +34,7 @@ class PredictionConfig:
         "run_xtreme_distil_export.py), serving://host:port[/name] (a TensorFlow Serving server, gRPC) or "
         "serving+http://host:port[/name] (REST).")
     quantize: str = setting("Model", "none", "Quantization of the form.", QUANTIZATIONS)
+    decoding: str = other_decoding("Model", "the tags are")
     batch_size: int = setting("Run", 256, "Sentences in a batch.", minimum=1)
     opt_policy: str = setting("Run", "float32",
         "Accepted for the original's command lines; prediction is float32.", POLICIES)

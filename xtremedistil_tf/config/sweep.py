@@ -8,8 +8,11 @@ from xtremedistil_tf.config.distillation import DistillationConfig
 from xtremedistil_tf.config.export import QUANTIZATIONS, QUANTIZATIONS_OF, listed
 from xtremedistil_tf.config.fields import setting, validate_fields
 from xtremedistil_tf.config.prediction import LOCAL_FORMS
+from xtremedistil_tf.config.recipes import with_recipe
 from xtremedistil_tf.errors import ConfigError
 
+#: Epochs on the transfer set of a sweep's last round, where neither --distil_epochs nor the recipe says.
+EPOCHS = 16
 #: Kind of student -> the flags that list sizes of it, each with the flag of one run and its letter.
 SWEPT = {
     "bilstm": {"sweep_embedding_size": ("embedding_size", "E"), "sweep_lstm_units": ("lstm_units", "H")},
@@ -75,10 +78,13 @@ class SweepConfig(DistillationConfig):
     def shared(self) -> DistillationConfig:
         """What all runs have in common, the teacher and the transfer store among it."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(DistillationConfig)}
-        return DistillationConfig(**own | {
+        config = DistillationConfig(**own | {
             "model_dir": f"{self.folder}/runs", "student_type": self._kind(), "dry_run": False,
+            "distil_epochs": self.distil_epochs or (0 if self.recipe == "paper" else EPOCHS),
             "teacher_model_dir": self.teacher_model_dir or f"{self.folder}/teacher",
             "transfer_store_dir": self.transfer_store_dir or f"{self.folder}/transfer"})
+        # Early rounds train for a share of the epochs, which are numbers therefore.
+        return with_recipe(config, self._kind())
 
     def swept(self) -> dict[str, list[int]]:
         """Flag of one run -> its values to try, for the lists that are given."""

@@ -77,3 +77,12 @@ class QuestionExample:
 
 
 AnyExample = Example | TextExample | QuestionExample
+
+
+def texts_of(example: AnyExample) -> tuple[str, ...]:
+    """The texts that an example consists of; of a sentence its words with spaces between them."""
+    if isinstance(example, Example):
+        return (" ".join(example.words),)
+    if isinstance(example, QuestionExample):
+        return example.question, example.context
+    return (example.text,) if example.pair is None else (example.text, example.pair)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from xtremedistil_tf.corpus.decontamination import Decontaminated, MeasuredTexts
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.kinds import Kind, kind_named
 from xtremedistil_tf.corpus.lines import COMPRESSED
@@ -34,6 +36,8 @@ class TaskCorpus:
         languages: sorted languages of train, dev and test; empty where none is known.
         surplus: training examples beyond `max_train`, which can serve as transfer text.
         extra_dev: further dev sets that are measured beside the test set, such as MNLI's `mismatched`.
+        unmeasured: dev and test examples beyond `max_dev` and `max_test`, which can serve as transfer text.
+        left_out: training examples that were left out because their text is measured.
     """
 
     train: list[AnyExample]
@@ -43,6 +47,13 @@ class TaskCorpus:
     languages: list[str]
     surplus: list[AnyExample] = field(default_factory=list)
     extra_dev: dict[str, list[AnyExample]] = field(default_factory=dict)
+    unmeasured: list[AnyExample] = field(default_factory=list)
+    left_out: int = 0
+
+    @property
+    def measured_texts(self) -> MeasuredTexts:
+        """The texts of dev, test and the extra dev sets."""
+        return MeasuredTexts(itertools.chain(self.dev, self.test, *self.extra_dev.values()))
 
     @property
     def has_pairs(self) -> bool:
@@ -52,7 +63,7 @@ class TaskCorpus:
 
 def load_task(folder: str | os.PathLike[str], languages: Sequence[str] | None = None, *, kind: str = "tagging",
               pairs: bool = False, max_train: int | None = None, max_dev: int | None = None,
-              max_test: int | None = None) -> TaskCorpus:
+              max_test: int | None = None, decontaminate: bool = False) -> TaskCorpus:
     """Reads `folder/train.tsv`, `dev.tsv`, `test.tsv` and the same files in `folder/<language>/`.
 
     A language folder is a subfolder that holds at least one of the files; its name is the language of
@@ -69,6 +80,7 @@ def load_task(folder: str | os.PathLike[str], languages: Sequence[str] | None = 
         pairs: whether the examples of classification and regression are pairs of texts.
         languages: only sentences of these languages; None or empty: all.
         max_train, max_dev, max_test: keep the first so many sentences of each language.
+        decontaminate: leave out training examples whose text stands in dev or test, see `MeasuredTexts`.
 
     Raises:
         DataError: train or dev is missing, a split has two files in one folder, a language is not
@@ -90,19 +102,41 @@ def load_task(folder: str | os.PathLike[str], languages: Sequence[str] | None = 
             raise _missing(folder, layout, split, wanted)
     labels = labels or layout.infer_labels(splits)
     whole = TaskCorpus(splits["train"], splits["dev"], splits["test"], labels, [])
-    corpus = limited(whole, max_train, max_dev, max_test)
+    corpus = limited(whole, max_train, max_dev, max_test, decontaminate)
     known = {e.language for name in _SPLITS for e in getattr(corpus, name) if e.language}
     return replace(corpus, languages=sorted(known))
 
 
-def limited(corpus: TaskCorpus, max_train: int | None, max_dev: int | None, max_test: int | None) -> TaskCorpus:
-    """The first examples of each language; what training loses becomes surplus."""
+def limited(corpus: TaskCorpus, max_train: int | None, max_dev: int | None, max_test: int | None,
+            decontaminate: bool = False) -> TaskCorpus:
+    """The first examples of each language; what training loses becomes surplus.
+
+    With `decontaminate`, training examples whose text stands in what is left of dev and test are left out first.
+
+    Raises:
+        ConfigError: a maximum is below 1.
+        DataError: no training example is left.
+    """
     limits = {"train": max_train, "dev": max_dev, "test": max_test}
     _check_limits(limits)
-    parts = {name: _first(getattr(corpus, name), limit) for name, limit in limits.items()}
-    extra = {name: _first(examples, max_dev)[0] for name, examples in corpus.extra_dev.items()}
-    return replace(corpus, train=parts["train"][0], dev=parts["dev"][0], test=parts["test"][0], extra_dev=extra,
-                   surplus=corpus.surplus + parts["train"][1])
+    measured = {name: _first(getattr(corpus, name), limits[name]) for name in ("dev", "test")}
+    extra = {name: _first(examples, max_dev) for name, examples in corpus.extra_dev.items()}
+    rest = [example for _, beyond in (*measured.values(), *extra.values()) for example in beyond]
+    corpus = replace(corpus, dev=measured["dev"][0], test=measured["test"][0], unmeasured=corpus.unmeasured + rest,
+                     extra_dev={name: kept for name, (kept, _) in extra.items()})
+    if decontaminate:
+        corpus = _decontaminated(corpus)
+    train, surplus = _first(corpus.train, max_train)
+    return replace(corpus, train=train, surplus=corpus.surplus + surplus)
+
+
+def _decontaminated(corpus: TaskCorpus) -> TaskCorpus:
+    honest = Decontaminated(corpus.train, corpus.measured_texts)
+    train = list(honest)
+    if not train:
+        raise DataError(f"{corpus.train[0].source}: the text of every training example stands in dev or test, so that "
+                        "none is left to train on. Expected other sentences; --keep_test_text trains on these.")
+    return replace(corpus, train=train, left_out=corpus.left_out + honest.left_out)
 
 
 def _language_folders(folder: pathlib.Path, layout: Kind) -> dict[str, pathlib.Path]:

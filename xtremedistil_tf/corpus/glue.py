@@ -80,7 +80,7 @@ def glue_task(name: str) -> str:
 
 
 def read_glue(folder: str | os.PathLike[str], name: str, *, max_train: int | None = None, max_dev: int | None = None,
-              max_test: int | None = None) -> TaskCorpus:
+              max_test: int | None = None, decontaminate: bool = False) -> TaskCorpus:
     """Reads `train.tsv` and `dev.tsv` of a GLUE task (of MNLI `dev_matched.tsv`, and `dev_mismatched.tsv` as the
     extra dev set `mismatched`). The official test files have no labels, so `test` is empty, but for
     MRPC's `msr_paraphrase_test`.
@@ -89,6 +89,7 @@ def read_glue(folder: str | os.PathLike[str], name: str, *, max_train: int | Non
         folder: holds the official files.
         name: cola, sst2, mrpc, qqp, stsb, mnli, qnli, rte or wnli; also written SST-2, STS-B.
         max_train, max_dev, max_test: keep the first so many examples.
+        decontaminate: leave out training examples whose text stands in dev or test, see `MeasuredTexts`.
 
     Raises:
         ConfigError: there is no such task.
@@ -100,7 +101,7 @@ def read_glue(folder: str | os.PathLike[str], name: str, *, max_train: int | Non
     labelled_test = next((path for stem in task.test if (path := _file(folder, stem))), None)
     test = _read(labelled_test, task) if labelled_test else []
     corpus = TaskCorpus(train, dev, test, list(task.labels or ("score",)), [], extra_dev=extra)
-    return limited(corpus, max_train, max_dev, max_test)
+    return limited(corpus, max_train, max_dev, max_test, decontaminate)
 
 
 def _find(folder: pathlib.Path, stems: Sequence[str]) -> pathlib.Path:

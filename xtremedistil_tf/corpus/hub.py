@@ -30,7 +30,7 @@ _ReadRow = Callable[[dict[str, Any], str, int], "AnyExample | None"]
 
 
 def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None = None, max_dev: int | None = None,
-             max_test: int | None = None) -> TaskCorpus:
+             max_test: int | None = None, decontaminate: bool = False) -> TaskCorpus:
     """Loads a data set and finds its columns by their types.
 
     tagging: `tokens` or `words`, and `ner_tags` or `tags`; classification: `label`, and the string columns with
@@ -45,6 +45,7 @@ def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None
         kind: kind of the task.
         pairs: whether examples are pairs of texts.
         max_train, max_dev, max_test: keep the first so many examples.
+        decontaminate: leave out training examples whose text stands in dev or test, see `MeasuredTexts`.
 
     Raises:
         MissingExtraError: `datasets` is not installed.
@@ -67,7 +68,7 @@ def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None
         if not examples[split]:
             raise DataError(f"hf:{name}: no usable example in {split}, expected labelled ones.")
     corpus = TaskCorpus(examples["train"], examples["dev"], examples["test"], infer(examples), [])
-    return limited(corpus, max_train, max_dev, max_test)
+    return limited(corpus, max_train, max_dev, max_test, decontaminate)
 
 
 def _load(path: str, config: str) -> dict[str, Any]:

@@ -50,6 +50,16 @@ class PhaseSettings:
     policy: str
     seed: int
     select_by: str = "loss"
+    warmup: float = 0.0
+    clip_norm: float = 0.0
+    embedding_rate: float = 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """What decides the outcome; later settings only where they change it, so that earlier phases are found."""
+        values = dataclasses.asdict(self)
+        neutral = {field.name: field.default for field in dataclasses.fields(self)}
+        return {key: value for key, value in values.items()
+                if key not in ("warmup", "clip_norm", "embedding_rate") or value != neutral[key]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +136,9 @@ class Runner:
 
     def _run_phase(self, phase: schedule.Phase) -> PhaseRecord:
         settings = self._settings_of(phase)
-        values = dataclasses.asdict(settings)
+        values = settings.to_json()
+        if settings.select_by == "score":
+            values |= self._task.scored_by
         self._fingerprint = fingerprint([self._fingerprint, values])
         folder = self._folder / f"{phase.name}-{self._fingerprint[:8]}"
         self._student.unfreeze(phase.unfrozen)
@@ -145,7 +157,8 @@ class Runner:
                              result.seconds, result.cpu_seconds, self._score(), reused=False)
         if self._workers.chief:
             arrays = {f"variable_{i}": v.numpy() for i, v in enumerate(stage.trainable_variables)}
-            save_state(result_file, arrays, {"settings": values, "record": dataclasses.asdict(record)})
+            save_state(result_file, arrays, {"settings": values, "record": dataclasses.asdict(record),
+                                             "scored_by": self._task.scored_by})
             (folder / "progress.npz").unlink(missing_ok=True)
         best = f"best epoch {record.best_epoch}" if record.best_epoch else "no epoch was better than its start"
         log.info("phase %s: %s, %.0f s, dev %s", phase.name, best, record.seconds,
@@ -162,6 +175,8 @@ class Runner:
             variable.assign(arrays[f"variable_{i}"])
         log.info("phase %s: already trained, loaded", phase.name)
         record = facts["record"] | {"reused": True, "unfrozen": tuple(facts["record"]["unfrozen"])}
+        if facts.get("scored_by", {}) != self._task.scored_by:  # the same weights, measured otherwise
+            record["scores"] = self._score()
         return PhaseRecord(**record)
 
     def _explain_change(self, phase: schedule.Phase, values: Mapping[str, Any]) -> None:
@@ -174,7 +189,8 @@ class Runner:
             except (OSError, ValueError):
                 continue
             now = json.loads(json.dumps(values))  # tuples are lists there
-            changed = [f"{key} {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value]
+            changed = [f"{key} {before.get(key)} -> {now.get(key)}" for key in (now | before)
+                       if before.get(key) != now.get(key)]
             why = ", ".join(changed) or "an earlier phase, the teacher or the data changed"
             log.warning("phase %s was trained with other settings (%s): it is trained again; the earlier "
                             "result stays in %s", phase.name, why, folder)
@@ -195,7 +211,9 @@ class Runner:
                checkpoint: pathlib.Path) -> PhaseResult:
         data, validation = self._batches(phase, settings)
         steps = data.batches_per_epoch * settings.epochs
-        optimizer = RowAdam(cosine_schedule(settings.learning_rate, steps, settings.final_learning_rate))
+        rate = cosine_schedule(settings.learning_rate, steps, settings.final_learning_rate, settings.warmup)
+        optimizer = RowAdam(rate, clip_norm=settings.clip_norm or None)
+        optimizer.slow_down(self._student.word_embeddings, settings.embedding_rate)
         stage.compile(optimizer=optimizer)
         by_score = settings.select_by == "score"
         measure = held_out_loss(stage, validation)

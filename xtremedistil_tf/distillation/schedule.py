@@ -42,7 +42,7 @@ def phases_of(strategy: str, groups: Sequence[str], blocks: Sequence[Sequence[st
     """The phases of a strategy for a student.
 
     Args:
-        strategy: D0S, D1, D2, D3.1, D3.2, D4.1 or D4.2.
+        strategy: D0S, D1, D2, D3.1, D3.2, D4.1 or D4.2 of the paper, logits or logits_labels.
         groups: the student's layer groups from top to bottom; the first is the head, which the
             representation stage leaves alone.
         blocks: groups that gradual unfreezing takes together, from the top down; by default each alone.
@@ -58,6 +58,8 @@ def phases_of(strategy: str, groups: Sequence[str], blocks: Sequence[Sequence[st
         "D3.2": [(REPRESENTATION, False), (JOINT, True)],
         "D4.1": [(REPRESENTATION, False), (LOGITS, False), (LABELS, False)],
         "D4.2": [(REPRESENTATION, False), (LOGITS, True), (LABELS, True)],
+        "logits": [(LOGITS, False)],
+        "logits_labels": [(LOGITS, False), (LABELS, False)],
     }
     if strategy not in stages:
         raise ConfigError(f"--strategy={strategy}: expected one of {', '.join(stages)}.")

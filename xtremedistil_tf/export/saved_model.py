@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import pathlib
 from typing import Any
 
 import tensorflow as tf
 
-from xtremedistil_tf.atomic import atomic_directory
+from xtremedistil_tf.atomic import atomic_directory, write_json
 from xtremedistil_tf.errors import NoGraphFormError
 from xtremedistil_tf.export.signatures.answers import AnswerSignatures
 from xtremedistil_tf.export.signatures.tagging import TaggingSignatures
 from xtremedistil_tf.export.signatures.texts import ClassificationSignatures, RegressionSignatures
+from xtremedistil_tf.export.tag_decoding import DECODING, decoding_facts
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer
 
 log = logging.getLogger(__name__)
+
+# Where TensorFlow leaves room for files of others.
+_DECODING_FILE = pathlib.Path("assets.extra", "decoding.json")
 
 KINDS = {"tagging": TaggingSignatures, "classification": ClassificationSignatures,
          "regression": RegressionSignatures, "question_answering": AnswerSignatures}
@@ -29,7 +34,8 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
     Signature `token_ids`. Inputs: `input_ids`, `attention_mask` and, but for tagging, `token_type_ids`; int32
     [batch, time], special tokens included, padded on the right. Outputs:
 
-    - tagging: `logits` and `probabilities` float32 [batch, time, labels], `label_ids` int32 [batch, time];
+    - tagging: `logits` and `probabilities` float32 [batch, time, labels], `label_ids` int32 [batch, time], the
+      label with the greatest logit: where words begin is not known here, so that these are not decoded;
     - classification: the same without the time axis;
     - regression: `scores` float32 [batch];
     - question answering: `start_logits` and `end_logits` float32 [batch, time].
@@ -38,11 +44,12 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
     are [batch] unless noted:
 
     - tagging: `texts`, which are split at white space -> for each word `words` and `tags` string, `scores`
-      float32 (probability of the tag), `starts` and `ends` int32, [batch, words]; `word_counts` int32. For
-      each entity that the tags make (see `tasks.spans.entity_rules`) `entities` string (the part of the
-      text), `entity_types` string, `entity_scores` float32 (mean of its words' scores), `entity_starts` and
-      `entity_ends` int32, [batch, entities]; `entity_counts` int32. Words without any piece (control
-      characters only) have the tag `O` and the score 1.
+      float32 (the probability that the softmax over the labels gives to the tag; below that of a label that was
+      not allowed), `starts` and `ends` int32, [batch, words]; `word_counts` int32. Tags are decoded over the
+      whole text, see `best_sequences`. For each entity that the tags make (see `tasks.spans.entity_rules`)
+      `entities` string (the part of the text), `entity_types` string, `entity_scores` float32 (mean of its
+      words' scores), `entity_starts` and `entity_ends` int32, [batch, entities]; `entity_counts` int32. Words
+      without any piece (control characters only) have the tag `O` and the score 1.
     - classification: `texts`, of pairs also `pairs` (the second texts) -> `labels` string, `scores` float32
       (the label's probability); `probabilities` float32 and `label_names` string, [batch, classes]: the
       names are those of the columns, the same in every row;
@@ -59,6 +66,9 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
     bytes count as U+FFFD. Texts longer than the student takes are treated as by `StudentPredictor`: windows
     for tagging and question answering, else cut. `serving_default` is `raw_strings` where there is one. A
     program that loads a model with `raw_strings` of a WordPiece vocabulary must import tensorflow_text first.
+
+    `assets.extra/decoding.json`, for tagging: the labels, and how tags are chosen from the logits of `token_ids`,
+    see `decoding_facts`.
 
     Batches may be empty. The first axis of every input and output is the batch, so that a server may join
     requests and part their answers again. Outputs with an axis of words or entities are padded on the right,
@@ -87,3 +97,6 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
     module = kind(student, tokenizer, task, tokenizer_graph, pairs)
     with atomic_directory(path) as part:
         tf.saved_model.save(module, str(part), signatures=module.concrete())
+        if facts := decoding_facts(task):
+            (part / _DECODING_FILE).parent.mkdir()
+            write_json(part / _DECODING_FILE, {"labels": task.labels, DECODING: facts})

@@ -10,12 +10,13 @@ from xtremedistil_tf.batching.ragged import PADDED_TO
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.distillation.layer_map import LayerMap, layer_map, top_pair
 from xtremedistil_tf.distillation.runner import PhaseSettings
-from xtremedistil_tf.distillation.schedule import LABELLED, Phase, phases_of
+from xtremedistil_tf.distillation.schedule import LABELLED, LABELS, Phase, phases_of
 from xtremedistil_tf.distillation.signals import RepresentationSignal, check_attention_heads
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.students.bilstm import HEAD, PROJECTION, BiLSTMShape
+from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.pretrained import checkpoint_encoder
+from xtremedistil_tf.students.projected import HEAD, PROJECTION, projection_size
 from xtremedistil_tf.students.transformer import TransformerShape
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.protocol import Relations, TeacherSignals
@@ -41,20 +42,20 @@ def student_kind(config: DistillationConfig) -> str:
     """`bilstm` or `transformer`.
 
     Raises:
-        ConfigError: a BiLSTM is asked for with flags that only a transformer has.
+        ConfigError: flags that only the other kind has.
     """
     given = [name for name in _ENCODER_FLAGS + _SIGNAL_FLAGS if getattr(config, name)]
     if config.student_type == "bilstm" and given:
         raise ConfigError(f"--student_type=bilstm: --{given[0]} is for transformer students only. Leave one "
                           "of them out.")
-    if config.student_type == "auto":
-        return "transformer" if given else "bilstm"
-    return config.student_type
-
-
-def learning_rate_of(config: DistillationConfig) -> float:
-    """The given learning rate, or that of the kind of student (XtremeDistil's for the BiLSTM)."""
-    return config.learning_rate or {"bilstm": 1e-3, "transformer": 1e-4}[student_kind(config)]
+    kind = config.student_type
+    if kind == "auto":
+        kind = "transformer" if given else "bilstm"
+    if kind == "transformer" and config.projection_size:
+        asked = f"--{given[0]}" if config.student_type == "auto" else "--student_type=transformer"
+        raise ConfigError(f"{asked}: --projection_size is not for transformer students, whose head reads their "
+                          "states. Leave one of them out.")
+    return kind
 
 
 def needs_no_teacher(config: DistillationConfig) -> bool:
@@ -78,7 +79,8 @@ def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teache
     """
     if student_kind(config) == "bilstm":
         return BiLSTMShape(len(tokenizer), config.embedding_size, config.lstm_units, teacher.width,
-                           task.num_outputs, config.dropout, task.per_piece, config.freeze_word_embedding)
+                           task.num_outputs, config.dropout, task.per_piece, config.freeze_word_embedding,
+                           projection_size(config.projection_size, teacher.width))
     shape = TransformerShape(_encoder(config, tokenizer, checkpoint), task.num_outputs, task.per_piece,
                              dropout=config.transformer_dropout,
                              freeze_word_embedding=config.freeze_word_embedding)
@@ -105,10 +107,15 @@ def layer_pairs(config: DistillationConfig, shape: BiLSTMShape | TransformerShap
     best).
     """
     if isinstance(shape, BiLSTMShape):
-        return top_pair(config.teacher_layer or max(1, round(0.6 * teacher.layers)), 1, teacher.layers)
+        return top_pair(top_layer(config, teacher), 1, teacher.layers)
     if config.distil_multi_hidden_states or config.distil_attention or config.progressive_transfer:
         return layer_map(config.layer_map, shape.num_hidden_layers, teacher.layers)
     return top_pair(config.teacher_layer, shape.num_hidden_layers, teacher.layers)
+
+
+def top_layer(config: DistillationConfig, teacher: TeacherSizes) -> int:
+    """The layer whose states a BiLSTM imitates, and whose means an embedding table is made of."""
+    return config.teacher_layer or max(1, round(0.6 * teacher.layers))
 
 
 def teacher_signals(config: DistillationConfig, shape: BiLSTMShape | TransformerShape,
@@ -144,6 +151,11 @@ def signal_of(config: DistillationConfig, layers: tuple[int, ...] = ()) -> Repre
                           "--hidden_weight above 0.")
     return RepresentationSignal(config.representation_loss, config.hidden_weight, attention, relation,
                                 config.attention_loss, layers)
+
+
+def wants_piece_states(config: DistillationConfig) -> bool:
+    """Whether the student's table is made of the teacher's states over the transfer text."""
+    return starts_from_teacher_embeddings(config) and config.embedding_init == "teacher_states"
 
 
 def starts_from_teacher_embeddings(config: DistillationConfig) -> bool:
@@ -198,12 +210,16 @@ def strategy_phases(config: DistillationConfig, strategy: str, shape: BiLSTMShap
 
 
 def phase_settings(config: DistillationConfig, phase: Phase) -> PhaseSettings:
-    """How a phase is trained."""
+    """How a phase is trained, by a configuration with its recipe's values."""
     c = config
+    # The first phase of a strategy is number 1: labels after others refine what was distilled.
+    refines = phase.stage == LABELS and not phase.name.startswith("1")
+    rate = c.label_learning_rate if refines else c.learning_rate
     epochs = c.ft_epochs if phase.data == LABELLED else c.distil_epochs
     if c.frozen_epochs and set(phase.unfrozen) <= {HEAD, PROJECTION}:
         epochs = min(epochs, c.frozen_epochs)
     return PhaseSettings(phase.name, phase.stage, phase.unfrozen, epochs, c.student_distil_batch_size,
-                         c.student_ft_batch_size, c.patience, learning_rate_of(c), c.final_learning_rate,
+                         c.student_ft_batch_size, c.patience, rate, c.final_learning_rate,
                          signal_of(c, phase.layers), (c.label_weight, c.representation_weight, c.logit_weight),
-                         c.opt_policy, c.seed, c.select_by if phase.data == LABELLED else "loss")
+                         c.opt_policy, c.seed, c.select_by if phase.data == LABELLED else "loss", c.warmup_ratio,
+                         c.clip_norm, c.embedding_rate)

@@ -21,6 +21,7 @@ from xtremedistil_tf.cluster.connection import require_ray
 from xtremedistil_tf.cluster.ray_store import RayWorkforce
 from xtremedistil_tf.cluster.recipe import PredictorRecipe
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.recipes import with_epochs, with_recipe
 from xtremedistil_tf.distillation.data import Split, hold_out
 from xtremedistil_tf.distillation.runner import (
     DistillationData,
@@ -44,9 +45,17 @@ from xtremedistil_tf.jobs.choice import (
     student_kind,
     student_shape,
     teacher_signals,
+    top_layer,
+    wants_piece_states,
 )
 from xtremedistil_tf.jobs.labelled import open_labelled
 from xtremedistil_tf.jobs.start import StudentStart
+from xtremedistil_tf.jobs.text_comparison import (
+    compare_texts,
+    log_comparison,
+    text_metrics,
+    with_teachers_view,
+)
 from xtremedistil_tf.jobs.transfer_text import Augmentation, transfer_text
 from xtremedistil_tf.jobs.vocabulary import student_vocabulary
 from xtremedistil_tf.report.html import write_report
@@ -93,8 +102,8 @@ class Pipeline:
     """
 
     def __init__(self, config: DistillationConfig, command: str = ""):
-        self.config, self.command = config, command
-        student_kind(config)  # contradictions are refused before anything long begins
+        # Contradictions are refused before anything long begins.
+        self.config, self.command = with_recipe(config, student_kind(config)), command
         if config.ray_address:
             require_ray()
         self.dir = pathlib.Path(config.model_dir)
@@ -107,7 +116,11 @@ class Pipeline:
     def run(self) -> dict[str, Any]:
         """Runs what is missing and returns the metrics, as `metrics.json` has them."""
         began = time.monotonic()
-        student = self.train()
+        self._open()
+        self.comparison = compare_texts(self.config, self.labelled, self.originals)
+        if self.comparison:
+            log_comparison(self.comparison)
+        student = self._train()
         wanted = self.config.direct_baseline and self.config.strategy != BASELINE
         baseline = self._distil(self._phases(BASELINE), "baseline") if wanted else None
         with self.workers.chief_first():
@@ -129,6 +142,9 @@ class Pipeline:
     def train(self) -> Distilled:
         """The student after all its phases, for which teacher and transfer store are made on the way."""
         self._open()
+        return self._train()
+
+    def _train(self) -> Distilled:
         self._choose_student()
         self.spec = self._store_spec() if needs_teacher(self.phases) and not self.config.transfer_store else None
         with self.workers.chief_first():
@@ -147,7 +163,8 @@ class Pipeline:
         if not needs_no_teacher(c):
             self.fine_tuned = self.labelled.make_teachers(c, self.dir / "teacher",
                                                           lambda record: self.log.epoch("teacher", record))
-        self.text: TransferText | AugmentedText | None = transfer_text(c, self.labelled)
+        self.originals = transfer_text(c, self.labelled)
+        self.text: TransferText | AugmentedText | None = self.originals
         with self.workers.chief_first():
             if augmentation:
                 self.text = augmentation.of(self.text, self._store_root, self.fine_tuned.fingerprint,
@@ -163,14 +180,23 @@ class Pipeline:
 
     def _choose_student(self) -> None:
         """Decides shape, phases, and what the store must hold, before anything long begins."""
-        c = self.config
+        self.config = c = with_epochs(self.config, self._transfer_sentences)
         teacher = self.fine_tuned
         sizes = TeacherSizes(teacher.num_layers, teacher.width, teacher.num_heads) if teacher else None
         self.shape = student_shape(c, self.tokenizer, self.task, sizes, self.student_checkpoint)
         self.phases = self._phases(c.strategy)
-        self.signals = TeacherSignals()
+        self.kept_signals = self.signals = TeacherSignals()
         if needs_hidden_states(self.phases):
-            self.signals = teacher_signals(c, self.shape, layer_pairs(c, self.shape, sizes))
+            self.kept_signals = self.signals = teacher_signals(c, self.shape, layer_pairs(c, self.shape, sizes))
+        self.piece_states = wants_piece_states(c) and needs_teacher(self.phases)
+        if self.piece_states and not self.signals.hidden:
+            self.signals = dataclasses.replace(self.signals, hidden=(top_layer(c, sizes),))
+
+    @property
+    def _transfer_sentences(self) -> int:
+        if self.config.transfer_store:
+            return Manifest.load(pathlib.Path(self.config.transfer_store)).sentences
+        return self.text.sentences if self.text else 0
 
     def _phases(self, strategy: str) -> list[Phase]:
         return strategy_phases(self.config, strategy, self.shape)
@@ -178,7 +204,7 @@ class Pipeline:
     def _identity(self, student: Distilled, baseline: Distilled | None) -> str:
         test = examples_fingerprint(self.corpus.test)
         return fingerprint([student.fingerprint, baseline and baseline.fingerprint, test, self.task.main_score,
-                            versions()])
+                            versions(), *filter(None, [self.task.scored_by.get("decoding")])])
 
     def _finished(self, identity: str) -> dict[str, Any] | None:
         """The metrics of an earlier run that ended with these very students."""
@@ -221,15 +247,17 @@ class Pipeline:
         c = self.config
         identity: dict[str, Any] = {
             "teacher": self.fine_tuned.fingerprint, "text": self.text.fingerprint,
-            "vocabulary": self.vocabulary.identity, "signals": dataclasses.asdict(self.signals)}
+            "vocabulary": self.vocabulary.identity, "signals": dataclasses.asdict(self.kept_signals)}
+        if self.piece_states:
+            identity["piece_states"] = self.signals.hidden[-1]
         if c.teacher_path != EXACT:
             identity["teacher_path"] = [c.teacher_path, c.teacher_tolerance]
         return StoreSpec(identity, self.task, self.text.sentences, c.seq_len, self._signal_columns(),
                          self.vocabulary.teachers is not None, c.hidden_components, c.hidden_dtype,
-                         c.attention_sample)
+                         c.attention_sample, self.piece_states)
 
     def _signal_columns(self) -> dict[str, Column]:
-        return signal_columns(self.signals, self.fine_tuned.width, self.fine_tuned.num_heads, self.config.seq_len)
+        return signal_columns(self.kept_signals, self.fine_tuned.width, self.fine_tuned.num_heads, self.config.seq_len)
 
     def _find_store(self) -> pathlib.Path:
         """The transfer store: the given one, or one that is written now as far as it is not there."""
@@ -311,8 +339,7 @@ class Pipeline:
     def _distil(self, phases: list[Phase], folder: str) -> Distilled:
         """Trains a student through phases."""
         c = self.config
-        origin = StudentStart(c, self.fine_tuned, lambda: self.teacher, self.vocabulary, self.student_checkpoint,
-                              self.trimmed, self.dir / "checkpoints")
+        origin = self._start_of(phases)
         with self.workers.chief_first():
             origin.prepare(self.shape)
             c = dataclasses.replace(c, opt_policy=self._policy())
@@ -341,6 +368,12 @@ class Pipeline:
                              fingerprint([dataclasses.asdict(self.shape), batch_size, pieces]),
                              lambda: step_seconds(lambda: new_student(self.shape), batch_size, pieces))
 
+    def _start_of(self, phases: list[Phase], trimmed: bool = True) -> StudentStart:
+        """What a student starts from; labels alone know nothing of the transfer text."""
+        store = self.store if needs_teacher(phases) else None
+        return StudentStart(self.config, self.fine_tuned, lambda: self.teacher, self.vocabulary,
+                            self.student_checkpoint, self.trimmed if trimmed else None, self.dir / "checkpoints", store)
+
     def _dev_score(self, student: Any) -> Callable[[], dict[str, float]]:
         predictor, main = StudentPredictor(student, self.tokenizer, self.task), self.task.main_score
 
@@ -358,8 +391,7 @@ class Pipeline:
         if baseline:
             students["direct_baseline"] = (baseline.student, self.tokenizer)
         if self.trimmed:
-            origin = StudentStart(self.config, self.fine_tuned, lambda: self.teacher, self.vocabulary,
-                                  self.student_checkpoint, None, self.dir / "checkpoints")
+            origin = self._start_of(self.phases, trimmed=False)
             students["untrimmed"] = (origin.with_all_pieces(distilled.student, self.trimmed),
                                      self.whole_tokenizer)
         seen = min(self.seen_pieces, len(self.tokenizer))
@@ -370,10 +402,16 @@ class Pipeline:
         records += [(f"labels alone: {r.name}", r) for r in (baseline.records if baseline else [])]
         timed = ({"teacher fine-tuning": self.fine_tuned} if self.fine_tuned else {}) | dict(records)
         seconds = {name: round(step.seconds, 1) for name, step in timed.items()}
+        if self.store is not None and self.comparison:
+            self.comparison = with_teachers_view(self.comparison, self.store, self.labelled, lambda: self.teacher,
+                                                 self.config.seq_len)
         if self.store is not None:
             seconds["transfer store"] = round(self.store_seconds, 1)
+        if self.task.kind == "tagging":
+            measured["decoding"] = self.task.scored_by.get("decoding", "argmax")
         return {"task": self.config.task, "kind": self.task.kind, "main_score": self.task.main_score, "split": split,
                 "sentences": len(examples), "strategy": self.config.strategy, "seen_pieces": seen} | measured | {
+            **text_metrics(self.labelled, self.originals, self.comparison),
             "phases": [dataclasses.asdict(r) for r in distilled.records],
             **({"baseline_phases": [dataclasses.asdict(r) for r in baseline.records]} if baseline else {}),
             "teacher_history": self.fine_tuned.history if self.fine_tuned else [], "embedding_energy": self.energy,

@@ -15,15 +15,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.recipes import NEVER, with_epochs, with_recipe
 from xtremedistil_tf.corpus import TaskCorpus
 from xtremedistil_tf.distillation.data import held_out_count
-from xtremedistil_tf.jobs.choice import BASELINE, phase_settings, strategy_phases
+from xtremedistil_tf.jobs.choice import BASELINE, phase_settings, strategy_phases, student_kind
 from xtremedistil_tf.jobs.distil import Pipeline
 from xtremedistil_tf.jobs.labelled import Labelled, open_labelled
+from xtremedistil_tf.jobs.text_comparison import compare_texts
 from xtremedistil_tf.jobs.transfer_text import transfer_text
 from xtremedistil_tf.progress import in_minutes
+from xtremedistil_tf.transfer.likeness import Comparison
 from xtremedistil_tf.transfer.size import estimate_bytes, sampled_mean_pieces, shown_bytes
-from xtremedistil_tf.transfer.text import evenly
+from xtremedistil_tf.transfer.text import TransferText, evenly
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +44,23 @@ class Step:
         examples: that it reads in an epoch.
         epochs: most passes over them.
         steps: most batches in all.
-        seconds: most wall time, early stopping aside.
+        start: seconds before the first batch.
+        each: seconds of a batch.
+        stage: representation, logits, labels or joint; else empty.
     """
 
     name: str
     examples: int
     epochs: int
     steps: int
-    seconds: float
+    start: float
+    each: float
+    stage: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Most wall time, early stopping aside."""
+        return self.start + self.steps * self.each
 
 
 def dry_run(config: DistillationConfig) -> list[Step]:
@@ -57,6 +69,37 @@ def dry_run(config: DistillationConfig) -> list[Step]:
     Args:
         config: validated configuration of the run.
     """
+    config = with_recipe(config, student_kind(config))
+    measured = measure_steps(config)
+    _print(config, measured.steps, measured.disk, measured.folder)
+    if measured.comparison:
+        _print_comparison(measured.comparison)
+    return measured.steps
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """What a sample says of a run.
+
+    Attributes:
+        steps: of the whole run.
+        disk: bytes on disk by what takes them.
+        folder: an existing folder on that disk.
+        comparison: of transfer text and dev text, where there are both.
+    """
+
+    steps: list[Step]
+    disk: dict[str, float]
+    folder: pathlib.Path
+    comparison: Comparison | None = None
+
+
+def measure_steps(config: DistillationConfig) -> Measurement:
+    """Measures every step of a run on a sample, and leaves nothing behind.
+
+    Args:
+        config: with its recipe's values.
+    """
     model_dir = pathlib.Path(config.model_dir)
     is_new = not model_dir.exists()
     model_dir.mkdir(parents=True, exist_ok=True)
@@ -64,12 +107,13 @@ def dry_run(config: DistillationConfig) -> list[Step]:
         with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=model_dir) as folder:
             labelled = open_labelled(config)
             sample = Pipeline(_sampled(config, labelled.corpus, pathlib.Path(folder)))
-            steps, disk = _measured(config, labelled, sample)
+            text = transfer_text(config, labelled)
+            steps, disk = _measured(config, labelled, text, sample)
+            comparison = compare_texts(config, labelled, text)
     finally:
         if is_new:
             model_dir.rmdir()
-    _print(config, steps, disk, model_dir.resolve().parent if is_new else model_dir)
-    return steps
+    return Measurement(steps, disk, model_dir.resolve().parent if is_new else model_dir, comparison)
 
 
 def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Path) -> DistillationConfig:
@@ -90,22 +134,24 @@ def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Pat
         frozen_epochs=0, patience=_EPOCHS, direct_baseline=False, checkpoint_minutes=1e6)
 
 
-def _measured(config: DistillationConfig, whole: Labelled,
+def _measured(config: DistillationConfig, whole: Labelled, text: TransferText | None,
               sample: Pipeline) -> tuple[list[Step], dict[str, float]]:
     """The steps with their times, and bytes on disk by what takes them."""
-    student, data, text = sample.train(), sample.data, transfer_text(config, whole)
+    student, data = sample.train(), sample.data
     labelled, transfer = len(whole.corpus.train), text.sentences if text else 0
+    config = with_epochs(config, transfer)
     steps, disk = [], {}
     teacher = sample.fine_tuned
     if teacher and sample.dir in teacher.path.parents:  # else it is there already
         steps.append(_extrapolated("teacher", teacher.history, len(sample.corpus.train), labelled,
-                                   config.teacher_ft_batch_size, config.teacher_epochs))
+                                   config.teacher_ft_batch_size, whole.teacher_recipe(config).epochs))
         disk["teacher"] = 4.0 * sample.teacher.parameters
     if sample.spec is not None:
         spec = dataclasses.replace(sample.spec, sentences=transfer)
         disk["transfer store"] = float(estimate_bytes(spec, sampled_mean_pieces(spec, text, sample.tokenizer)))
-        steps.append(Step("teacher over transfer set", transfer, 1, -(-transfer // config.teacher_batch_size),
-                          transfer * _seconds_per_sentence(config, sample)))
+        batches = -(-transfer // config.teacher_batch_size)
+        steps.append(Step("teacher over transfer set", transfer, 1, batches, 0.0,
+                          transfer * _seconds_per_sentence(config, sample) / batches))
     with_baseline = config.direct_baseline and config.strategy != BASELINE
     baseline = strategy_phases(config, BASELINE, sample.shape) if with_baseline else []
     sizes = {True: (len(data.labelled.train), labelled)}
@@ -119,20 +165,20 @@ def _measured(config: DistillationConfig, whole: Labelled,
         is_labelled = phase.data == "labelled"
         batch = settings.labelled_batch_size if is_labelled else settings.batch_size
         history = records.get(name, like).history
-        steps.append(_extrapolated(name, history, *sizes[is_labelled], batch, settings.epochs))
+        steps.append(_extrapolated(name, history, *sizes[is_labelled], batch, settings.epochs, phase.stage))
     weights = 4.0 * sum(int(variable.shape.num_elements()) for variable in student.student.variables)
     disk["phases of the student"] = weights * (len(sample.phases) + len(baseline) + 3)
     return steps, disk
 
 
 def _extrapolated(name: str, history: Sequence[dict[str, Any]], sampled: int, examples: int, batch: int,
-                  epochs: int) -> Step:
+                  epochs: int, stage: str = "") -> Step:
     """A step of the run from two epochs over a sample; what the first one took longer is taken once."""
     first, second = (record["seconds"] for record in history[:2])
     epoch = second - first
     a_step = epoch / -(-sampled // batch)
     steps = epochs * -(-examples // batch)
-    return Step(name, examples, epochs, steps, max(0.0, first - epoch) + steps * a_step)
+    return Step(name, examples, epochs, steps, max(0.0, first - epoch), a_step, stage)
 
 
 def _seconds_per_sentence(config: DistillationConfig, sample: Pipeline) -> float:
@@ -155,7 +201,8 @@ def _print(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, fl
         print(f"{step.name:<{width}} {step.examples:>10,} {step.epochs:>7,} {step.steps:>10,} "
               f"{shown_seconds(step.seconds):>10}")
     print(f"{'at most':<{width}} {shown_seconds(sum(step.seconds for step in steps)):>40}")
-    print(f"\nEarly stopping (--patience={config.patience}) ends phases sooner. Evaluation and export are not in it.")
+    sooner = f"Early stopping (--patience={config.patience}) ends phases sooner. " if config.patience < NEVER else ""
+    print(f"\n{sooner}Evaluation and export are not in it.")
     if config.augment:
         print(f"--augment={config.augment} is not in it: up to {config.augment_factor:g} new examples for each "
               "transfer example, and the time to make them.")
@@ -164,6 +211,16 @@ def _print(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, fl
     unit = 1 if sys.platform == "darwin" else 1024
     print(f"memory     {shown_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)} on the sample; it "
           "hardly grows with the transfer set")
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    rows = [("", "transfer text", "dev text"), *comparison.rows()]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    print()
+    for name, transfer, dev in rows:
+        print(f"{name:<{widths[0]}} {transfer:>{widths[1]}} {dev:>{widths[2]}}")
+    for line in comparison.warnings():
+        print(f"{line[0].upper()}{line[1:]}.")
 
 
 def shown_seconds(seconds: float) -> str:

@@ -152,7 +152,7 @@ def run(config: ExportConfig) -> dict[str, Any]:
 
 
 def _open(config: ExportConfig) -> Exports:
-    saved = load_student(pathlib.Path(config.model_dir))
+    saved = load_student(pathlib.Path(config.model_dir), config.decoding)
     settings = DistillationConfig.from_json(saved.config)
     settings = dataclasses.replace(settings, task=config.task or settings.task, task_kind=saved.task.kind)
     corpus, _ = open_task(settings)

@@ -32,7 +32,7 @@ from xtremedistil_tf.training.precision import precision
 def run(config: StudentFineTuningConfig) -> dict[str, Any]:
     """Trains all of the student on the labels, measures it before and after, and writes a model directory."""
     source = pathlib.Path(config.model_dir)
-    saved = load_student(source)
+    saved = load_student(source, config.decoding)
     out = pathlib.Path(config.output_dir or source / "fine-tuned")
     out.mkdir(parents=True, exist_ok=True)
     settings = dataclasses.replace(DistillationConfig.from_json(saved.config), task_kind=saved.task.kind,

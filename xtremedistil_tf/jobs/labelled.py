@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import logging
 import pathlib
@@ -59,12 +60,36 @@ class Labelled:
     def make_teachers(self, config: DistillationConfig, default_root: pathlib.Path,
                       on_epoch: Callable[[Mapping[str, Any]], None] = lambda record: None) -> FineTunedTeachers:
         """Fine-tunes the teachers, or finds them."""
-        recipe = TeacherRecipe(config.teacher_epochs, config.teacher_learning_rate, config.teacher_ft_batch_size,
-                               config.patience, config.seq_len, config.seed,
-                               "float32" if config.opt_policy == AUTO else config.opt_policy)
-        return make_teachers(self.checkpoints, _roots(config) or [default_root], self.tokenizer, self.task,
-                             self.corpus.train, self.corpus.dev, self.fingerprint, recipe,
-                             config.checkpoint_minutes, on_epoch, config.teacher_backend, config.refine_teacher)
+        teachers = make_teachers(self.checkpoints, _roots(config) or [default_root], self.tokenizer, self.task,
+                                 self.corpus.train, self.corpus.dev, self.fingerprint, self.teacher_recipe(config),
+                                 config.checkpoint_minutes, on_epoch, config.teacher_backend, config.refine_teacher)
+        self._warn_of_chance(teachers)
+        return teachers
+
+    def teacher_recipe(self, config: DistillationConfig) -> TeacherRecipe:
+        """How the teachers are fine-tuned."""
+        from transformers import AutoConfig
+
+        width = 0
+        if not config.teacher_learning_rate and self.checkpoints:
+            width = AutoConfig.from_pretrained(self.checkpoints[0]).hidden_size
+        return TeacherRecipe.fitting(
+            len(self.corpus.train), width, config.teacher_epochs, config.teacher_learning_rate,
+            config.teacher_ft_batch_size, config.patience, config.seq_len, config.seed,
+            "float32" if config.opt_policy == AUTO else config.opt_policy)
+
+    def _warn_of_chance(self, teachers: FineTunedTeachers) -> None:
+        """A teacher that has learned nothing has nothing to teach."""
+        main, floor = self.task.main_score, 0.0
+        if main == "accuracy":
+            counts = collections.Counter(getattr(example, "label", None) for example in self.corpus.dev)
+            floor = max(counts.values(), default=0) / max(1, counts.total())
+        for member in teachers.members:
+            best = max((record.get(f"val_{main}", 0.0) for record in member.history), default=1.0)
+            if best <= floor:
+                log.warning("teacher %s: its dev %s is %.4f, no better than the same answer for all (%.4f). A student "
+                            "cannot learn from it: give more labelled data, --teacher_epochs or another "
+                            "--teacher_learning_rate", member.path, main, best, floor)
 
 
 def open_labelled(config: DistillationConfig) -> Labelled:

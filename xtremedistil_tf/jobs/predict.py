@@ -29,7 +29,7 @@ STANDARD_STREAM = "-"
 
 def run(config: PredictionConfig) -> None:
     """Does what `run_xtreme_distil_predict.py` was asked for."""
-    saved = load_student(pathlib.Path(config.model_dir))
+    saved = load_student(pathlib.Path(config.model_dir), config.decoding)
     predictor = _predictor(config, saved)
     if config.do_predict:
         with _output(config) as output:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +20,20 @@ from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.teachers.checkpoints import checkpoint_fingerprint, resolve_checkpoint
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 from xtremedistil_tf.teachers.tokenizers import common_tokenizer
-from xtremedistil_tf.teachers.word_embeddings import checkpoint_word_embeddings, reduce_embeddings
+from xtremedistil_tf.teachers.word_embeddings import (
+    ReducedEmbeddings,
+    centred,
+    checkpoint_word_embeddings,
+    reduce_embeddings,
+    standardised,
+    state_embeddings,
+)
 from xtremedistil_tf.teachers.workshop import FineTunedTeachers
 from xtremedistil_tf.tokenization.trimming import Trimmed
+from xtremedistil_tf.transfer.layout import Manifest
+from xtremedistil_tf.transfer.piece_states import piece_states
+
+log = logging.getLogger(__name__)
 
 
 class StudentStart:
@@ -35,6 +47,8 @@ class StudentStart:
         checkpoint: resolved `--pt_student_checkpoint`, or "".
         trimmed: the trimmed vocabulary, if it is.
         folder: where the reduced table is kept, so that a resumed run starts from the very same numbers.
+        store: the transfer store, whose mean states of the pieces `--embedding_init=teacher_states` takes; None: there
+            is none, the table is an SVD of the teacher's.
 
     Attributes:
         energy: share of the teacher's embedding energy that the reduced table keeps; None without one.
@@ -42,16 +56,27 @@ class StudentStart:
 
     def __init__(self, config: DistillationConfig, fine_tuned: FineTunedTeachers | None,
                  teacher: Callable[[], LoadedTeacher], vocabulary: Vocabulary, checkpoint: str,
-                 trimmed: Trimmed | None, folder: pathlib.Path):
-        self._config, self._fine_tuned, self._teacher = config, fine_tuned, teacher
+                 trimmed: Trimmed | None, folder: pathlib.Path, store: pathlib.Path | None = None):
+        self._config, self._fine_tuned, self._teacher, self._store = config, fine_tuned, teacher, store
         self._vocabulary, self._checkpoint, self._trimmed, self._folder = vocabulary, checkpoint, trimmed, folder
         self.energy: float | None = None
 
     @property
     def identity(self) -> str:
         """Fingerprint of where the weights come from."""
+        scale = self._scale
         return fingerprint([self._checkpoint and checkpoint_fingerprint(self._checkpoint),
-                            starts_from_teacher_embeddings(self._config), self._config.embedding_init])
+                            starts_from_teacher_embeddings(self._config), self._init,
+                            *([scale] if scale != "none" else [])])
+
+    @property
+    def _init(self) -> str:
+        init = self._config.embedding_init
+        return "svd" if init == "teacher_states" and self._store is None else init
+
+    @property
+    def _scale(self) -> str:
+        return self._config.embedding_scale or "none"
 
     def prepare(self, shape: Any) -> None:
         """Makes the reduced table that students with this shape start from, if they do, and keeps it."""
@@ -99,21 +124,42 @@ class StudentStart:
 
     def _reduced_file(self, size: int) -> pathlib.Path:
         """The teacher's embeddings in `size` dimensions, made unless they are there."""
-        tokenizer, teachers = self._vocabulary.tokenizer, self._vocabulary.teachers
-        init = self._config.embedding_init
-        name = fingerprint([self._fine_tuned.fingerprint, size, len(tokenizer), self._vocabulary.identity, init])[:8]
+        tokenizer = self._vocabulary.tokenizer
+        init, scale = self._init, self._scale
+        store = [Manifest.load(self._store).fingerprint] if init == "teacher_states" else []
+        name = fingerprint([self._fine_tuned.fingerprint, size, len(tokenizer), self._vocabulary.identity, init, *store,
+                            *([scale] if scale != "none" else [])])[:8]
         file = self._folder / f"embedding-{name}.npy"
         energy_file = file.with_suffix(".json")
         if not energy_file.exists():
             table = self._pretrained() if init == "pretrained_svd" else self._teacher().word_embeddings()
-            reduced = reduce_embeddings(table, size, "pca" if init == "pca" else "svd")
-            table = _fit_rows(reduced.table, len(teachers or tokenizer))
-            if teachers is not None:
-                table = carried_over(table, teachers, tokenizer)
+            if init == "teacher_states":
+                reduced = self._from_states(table, size)
+                table = reduced.table
+            else:
+                reduced = reduce_embeddings(table, size, "pca" if init == "pca" else "svd")
+                table = self._of_student(reduced.table)
+            if scale != "none":
+                table = standardised(table, scale)
             with atomic_file(file) as part:
                 np.save(part, table)
             write_json(energy_file, {"energy": reduced.energy})
         return file
+
+    def _of_student(self, table: np.ndarray) -> np.ndarray:
+        """A row for each piece of the student's vocabulary, before trimming."""
+        tokenizer, teachers = self._vocabulary.tokenizer, self._vocabulary.teachers
+        table = _fit_rows(table, len(teachers or tokenizer))
+        return table if teachers is None else carried_over(table, teachers, tokenizer)
+
+    def _from_states(self, table: np.ndarray, size: int) -> ReducedEmbeddings:
+        states = piece_states(self._store)
+        if states is None:
+            log.warning("transfer store %s: has no mean states of the pieces and no hidden states; word embeddings "
+                        "start from the SVD of the teacher's table", self._store)
+            reduced = reduce_embeddings(table, size)
+            return ReducedEmbeddings(self._of_student(reduced.table), reduced.energy)
+        return reduce_embeddings(centred(state_embeddings(self._of_student(table), states)), size)
 
     def _pretrained(self) -> np.ndarray:
         """The word embeddings that the first teacher had before its fine-tuning."""

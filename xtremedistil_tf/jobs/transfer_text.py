@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmented, Augmenter
+from xtremedistil_tf.augmentation.honest import without_measured
 from xtremedistil_tf.augmentation.kept import AugmentedText, Chooser
 from xtremedistil_tf.augmentation.provenance import Tally
 from xtremedistil_tf.augmentation.quality import Quality, confident
@@ -20,6 +22,8 @@ from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 from xtremedistil_tf.transfer.text import TransferText
 
+log = logging.getLogger(__name__)
+
 _OF_THE_TEACHER = "neighbours"
 
 
@@ -28,17 +32,22 @@ def transfer_text(config: DistillationConfig, labelled: Labelled) -> TransferTex
 
     Args:
         config: of the run.
-        labelled: its labelled side, whose surplus may be transfer text too.
+        labelled: its labelled side, whose surplus and unmeasured examples may be transfer text too.
 
     Raises:
         DataError: a file is faulty, or there is no example.
     """
-    c = config
-    if c.transfer_store or (c.strategy == BASELINE and not c.student_vocab_size):
-        return None
-    return TransferText(lambda: read_unlabeled(c.transfer_file, labelled.task.kind, c.do_pairwise)
-                        if c.transfer_file else (), c.transfer_file,
-                        labelled.corpus.surplus if c.transfer_surplus else [], c.max_transfer)
+    c, corpus = config, labelled.corpus
+    text = None
+    if not c.transfer_store and (c.strategy != BASELINE or c.student_vocab_size):
+        own = [*(corpus.surplus if c.transfer_surplus else ()), *(corpus.unmeasured if c.transfer_unmeasured else ())]
+        text = TransferText(lambda: read_unlabeled(c.transfer_file, labelled.task.kind, c.do_pairwise)
+                            if c.transfer_file else (), c.transfer_file, own, c.max_transfer,
+                            None if c.keep_test_text else corpus.measured_texts)
+    if corpus.left_out or (text and text.left_out):
+        log.info("%d training and %d transfer examples are left out: their text stands in the measured dev and test "
+                 "examples (--keep_test_text keeps them)", corpus.left_out, text.left_out if text else 0)
+    return text
 
 
 class Augmentation:
@@ -72,11 +81,13 @@ class Augmentation:
         augmenters = [self._made.get(name) or self._make(
             name, word_embeddings=lambda: teacher().word_embeddings(), teacher=fingerprint)
             for name in self._names]
-        c, choose, choice = self._config, None, None
+        c, choice = self._config, {}
         if c.augment_confidence:
             choice = {"teacher": fingerprint, "confidence": c.augment_confidence, "seq_len": c.seq_len}
-            choose = self._chooser(augmenters, teacher)
-        return AugmentedText(originals, augmenters, c.augment_factor, c.seed, root, choose=choose, choice=choice)
+        if not c.keep_test_text:
+            choice["measured"] = self._labelled.corpus.measured_texts.digests
+        return AugmentedText(originals, augmenters, c.augment_factor, c.seed, root,
+                             choose=self._chooser(augmenters, teacher), choice=choice or None)
 
     def _make(self, name: str, **facts: Any) -> Augmenter:
         c, labelled = self._config, self._labelled
@@ -91,6 +102,10 @@ class Augmentation:
         keeps_label = [augmenter.name for augmenter in augmenters if augmenter.keeps_label]
 
         def choose(stream: Iterator[Augmented], tally: Tally) -> Iterator[Augmented]:
+            if not c.keep_test_text:
+                stream = without_measured(stream, self._labelled.corpus.measured_texts, tally)
+            if not c.augment_confidence:
+                return stream
             predictor = TeacherPredictor(teacher(), (), tokenizer.pad_token_id, c.teacher_batch_size)
             answers = TeacherAnswers(task, tokenizer, predictor, c.seq_len)
             return confident(stream, answers, Quality(task.kind, c.augment_confidence), keeps_label, tally)

@@ -12,7 +12,7 @@ import numpy as np
 
 from xtremedistil_tf.atomic import atomic_directory
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample
+from xtremedistil_tf.corpus.example import AnyExample, texts_of
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.teachers.tokenizers import load_tokenizer
@@ -115,10 +115,4 @@ def _trained(config: DistillationConfig, folder: pathlib.Path, transfer: Iterabl
 
 
 def _texts(examples: Iterable[AnyExample]) -> Iterator[str]:
-    for example in examples:
-        if isinstance(example, Example):
-            yield " ".join(example.words)
-        elif isinstance(example, QuestionExample):
-            yield from (example.question, example.context)
-        else:
-            yield from (text for text in (example.text, example.pair) if text)
+    return (text for example in examples for text in texts_of(example) if text)

@@ -20,6 +20,7 @@ from xtremedistil_tf.report.size_and_speed import size_and_speed
 from xtremedistil_tf.report.steps import steps
 from xtremedistil_tf.report.style import STYLE
 from xtremedistil_tf.report.summary import figures, head
+from xtremedistil_tf.report.transfer_text import transfer_text
 from xtremedistil_tf.report.values import base_name, text
 
 
@@ -40,7 +41,7 @@ def _page(metrics: Mapping[str, Any]) -> str:
     models = models_of(metrics)
     sections = [comparison(metrics, models), size_and_speed(metrics, models), languages(metrics, models),
                 types(metrics, models), confusions(metrics, models), disagreements(metrics),
-                scores_after_phases(metrics), learning_curves(metrics), exported_forms(metrics),
+                transfer_text(metrics), scores_after_phases(metrics), learning_curves(metrics), exported_forms(metrics),
                 steps(metrics), settings(metrics)]
     sections = [section for section in sections if section]
     # The policy makes a browser refuse what a hostile value might still smuggle in.

@@ -119,18 +119,24 @@ import tensorflow_text  # registers the tokenizer's ops
 model = tf.saved_model.load("<this folder>/export/saved_model")
 print(model.signatures["serving_default"].structured_input_signature)""")]
     if any(name.startswith("tflite") for name in forms):
-        parts += ["TFLite (token ids in, logits out; Android and iOS: docs/mobile.md of XtremeDistil-TF):", _code(
+        parts += [f"TFLite (token ids in, logits out{_rule(task, 'export/tflite/model.json')}; Android and iOS: "
+                  "docs/mobile.md of XtremeDistil-TF):", _code(
             "python", """from ai_edge_litert.interpreter import Interpreter
 
 runner = Interpreter("<this folder>/export/tflite/token_ids_dynamic.tflite").get_signature_runner()""")]
     if any(name.startswith("onnx") for name in forms):
-        parts += ["ONNX (token ids in, logits out):", _code("python", """import onnxruntime
+        parts += [f"ONNX (token ids in, logits out{_rule(task, 'the file’s metadata')}):", _code(
+            "python", """import onnxruntime
 
 session = onnxruntime.InferenceSession("<this folder>/export/onnx/model_none.onnx")""")]
     if "serving" in forms:
         parts += ["TensorFlow Serving: `export/serving/README.md`. Without Docker: "
                   "`xtreme-distil-serve --model_dir=<this folder>`."]
     return "\n\n".join(parts)
+
+
+def _rule(task: Task, where: str) -> str:
+    return f"; how tags are chosen from them: `decoding` in {where}" if task.kind == "tagging" else ""
 
 
 _EXAMPLES = {"tagging": 'Example(("Ada", "lives", "in", "Oslo"))', "classification": 'TextExample("a fine film")',

@@ -48,6 +48,8 @@ def _notes(metrics: Mapping[str, Any]) -> str:
     if metrics.get("kind", "tagging") == "tagging":
         notes = [f"Entity scores over {count(dig(metrics, 'student', 'support'))} entities; "
                  "an entity counts only if its type and all its words are right."]
+        if metrics.get("decoding") == "legal":
+            notes.append("Every model’s tags are the best sequence that IOB2 allows.")
     if "direct_baseline" in metrics:
         notes.append("“Labels alone” is the same student trained on the labelled data, without the teacher.")
     return f'<p class="quiet">{" ".join(notes)}</p>' if notes else ""

@@ -14,7 +14,7 @@ from xtremedistil_tf.server.model import Signature, Spec, Tensors
 from xtremedistil_tf.students.model_directory import SavedStudent
 from xtremedistil_tf.students.prediction import StudentPredictor
 from xtremedistil_tf.tasks.spans import entities
-from xtremedistil_tf.tasks.tagging import TaggingFeatures, TaggingTask
+from xtremedistil_tf.tasks.tagging import TaggingTask
 
 _Predict = Callable[..., Tensors]
 
@@ -41,8 +41,8 @@ def _tags(saved: SavedStudent, predictor: StudentPredictor, texts: list[str]) ->
     task: Any = saved.task
     features = task.prediction_features(saved.tokenizer, [Example(tuple(row)) for row in words],
                                         saved.student.max_length)
-    logits = predictor.logits(features.features)
-    tags, scores = task.decode(features, logits), _word_scores(features, logits)
+    tagged = task.tagged(features, predictor.logits(features.features))
+    tags, scores = [tags for tags, _ in tagged], [scores for _, scores in tagged]
     by_word = {"words": _padded(map(_bytes, words), b""), "tags": _padded(map(_bytes, tags), b""),
                "scores": _padded(scores, -1, np.float32),
                "starts": _padded(([start for start, _ in row] for row in spans), -1, np.int32),
@@ -63,16 +63,6 @@ def _entities(task: TaggingTask, texts: list[str], spans: list[list[tuple[int, i
             "entity_starts": _padded(starts, -1, np.int32), "entity_ends": _padded(ends, -1, np.int32),
             "entity_scores": _padded(means, -1, np.float32),
             "entity_counts": np.array([len(own) for own in found], np.int32)}
-
-
-def _word_scores(features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Probability of each word's tag, 1 where a word has no piece."""
-    scores = [np.ones(count, np.float32) for count in features.num_words]
-    for (number, window, words), logits in zip(features.windows, row_logits):
-        at_words = logits[window.answers - window.start + features.prefix]
-        powers = np.exp(at_words - at_words.max(-1, keepdims=True))
-        scores[number][words] = powers.max(-1) / powers.sum(-1)
-    return scores
 
 
 def _classes(saved: SavedStudent, predictor: StudentPredictor, texts: list[str],

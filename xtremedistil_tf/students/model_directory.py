@@ -60,13 +60,27 @@ def save_student(model_dir: pathlib.Path, student: Any, tokenizer: Any, task: Ta
         "config": dict(config), "versions": versions()})
 
 
-def load_student(model_dir: pathlib.Path) -> SavedStudent:
+def load_student(model_dir: pathlib.Path, decoding: str = "") -> SavedStudent:
     """Reads a model directory, also one that XtremeDistilTransformers wrote.
+
+    Args:
+        model_dir: folder that a distillation run wrote.
+        decoding: `legal` or `argmax`, how a tagger's tags are chosen, see `TaggingTask`; empty: as the directory
+            says, argmax where it says nothing.
 
     Raises:
         ModelLoadError: not a model directory, an unfinished one, or one of a newer format.
+        ConfigError: there is no such decoding, or the student is no tagger.
     """
-    model_dir = pathlib.Path(model_dir)
+    saved = _load(pathlib.Path(model_dir))
+    if not decoding:
+        return saved
+    chosen = {"decoding": decoding}
+    task = make_task(saved.task.kind, saved.task.labels, **saved.task.options | chosen)
+    return dataclasses.replace(saved, task=task, config=dict(saved.config) | chosen)
+
+
+def _load(model_dir: pathlib.Path) -> SavedStudent:
     facts = _read_config(model_dir)
     if is_original(facts):
         return SavedStudent(**load_original(model_dir, facts))
@@ -77,7 +91,10 @@ def load_student(model_dir: pathlib.Path) -> SavedStudent:
     except (OSError, ValueError) as error:
         raise ModelLoadError(f"{model_dir}: the student cannot be read ({error}). Run the distillation command "
                              "again: it rewrites the directory from its checkpoints.") from error
-    task = make_task(facts["task"]["kind"], facts["task"]["labels"], **facts["task"]["options"])
+    kind, options = facts["task"]["kind"], facts["task"]["options"]
+    if kind == "tagging":
+        options = {"decoding": "argmax"} | options  # what taggers did before they had the option
+    task = make_task(kind, facts["task"]["labels"], **options)
     return SavedStudent(student, tokenizer, task, facts["config"], model_dir / WEIGHTS_FILE)
 
 

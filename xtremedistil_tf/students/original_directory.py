@@ -116,7 +116,7 @@ def _task_and_rows(facts: Mapping[str, Any], tokenizer) -> tuple[Task, list[int]
         return make_task("classification", [str(row) for row in range(len(names))]), list(range(len(names)))
     unreal = {"X", *tokenizer.all_special_tokens}
     rows = [row for row, name in enumerate(names) if name not in unreal and name not in names[:row]]
-    return make_task("tagging", [names[row] for row in rows]), rows
+    return make_task("tagging", [names[row] for row in rows], decoding="argmax"), rows
 
 
 def _read_weights(model_dir: pathlib.Path) -> _Weights:

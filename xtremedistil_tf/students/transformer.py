@@ -12,8 +12,8 @@ import tensorflow as tf
 import tf_keras
 
 from xtremedistil_tf.batching.ragged import PADDED_TO
-from xtremedistil_tf.students.bilstm import EMBEDDING, HEAD, PROJECTION
 from xtremedistil_tf.students.encoders import config_of, is_pooler, make_encoder
+from xtremedistil_tf.students.projected import EMBEDDING, HEAD, PROJECTION
 from xtremedistil_tf.teachers.loading import find_word_embeddings
 from xtremedistil_tf.training.relations import attention_dropout_holder, encoder_layers, query_key_value, relations
 

@@ -25,8 +25,10 @@ def open_task(config: DistillationConfig) -> tuple[TaskCorpus, Task]:
         DataError, ConfigError: see the readers in `corpus`.
     """
     kind = kind_of(config)
-    limits = {"max_train": config.max_train_per_language or None, "max_dev": config.max_dev_per_language or None,
-              "max_test": config.max_test_per_language or None}
+    limits: dict[str, Any] = {"max_train": config.max_train_per_language or None,
+                              "max_dev": config.max_dev_per_language or None,
+                              "max_test": config.max_test_per_language or None,
+                              "decontaminate": not config.keep_test_text}
     if config.task_name:
         corpus = read_glue(config.task, config.task_name, **limits)
     elif config.task.startswith(HUB_PREFIX):
@@ -40,6 +42,8 @@ def open_task(config: DistillationConfig) -> tuple[TaskCorpus, Task]:
 def _options(config: DistillationConfig, kind: str, corpus: TaskCorpus) -> dict[str, Any]:
     metric = config.metric or _GLUE_METRICS.get(config.task_name and glue_task(config.task_name), "")
     options: dict[str, Any] = {"main_score": metric} if metric else {}
+    if kind == "tagging":
+        options["decoding"] = config.decoding
     if kind == "question_answering":
         options["max_answer_pieces"] = config.max_answer_pieces
         options["version_2"] = any(

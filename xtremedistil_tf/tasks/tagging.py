@@ -10,8 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
+from xtremedistil_tf.config.fields import DECODINGS
 from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.checks import check_main_score
+from xtremedistil_tf.tasks.decoding import Transitions, best_sequences, transitions
 from xtremedistil_tf.tasks.entity_scores import entity_scores
 from xtremedistil_tf.tasks.languages import with_languages
 from xtremedistil_tf.tasks.task import Task, TaskFeatures
@@ -42,15 +45,36 @@ class TaggingTask(Task):
 
     Columns: `input_ids`, `word_starts` (1.0 at the first piece of each word) and, where labelled,
     `labels` (0 where `word_starts` is 0).
+
+    Args:
+        labels: all tags.
+        main_score: `f1`, `precision` or `recall`, of entities.
+        decoding: `legal`, the best sequence of tags that IOB2 allows, see `best_sequences`; or `argmax`, the best
+            tag of each word by itself. Labels that are not IOB2 are decoded by argmax either way.
+
+    Raises:
+        ConfigError: there is no such score or decoding.
     """
 
     kind = "tagging"
     auto_class = "TokenClassification"
     per_piece = True
 
-    def __init__(self, labels: Sequence[str], main_score: str = "f1"):
+    def __init__(self, labels: Sequence[str], main_score: str = "f1", decoding: str = "legal"):
         super().__init__(labels)
         self.main_score = check_main_score(main_score, ("f1", "precision", "recall"))
+        if decoding not in DECODINGS:
+            raise ConfigError(f"--decoding={decoding}: expected one of {', '.join(DECODINGS)}.")
+        self.decoding = decoding
+
+    @property
+    def transitions(self) -> Transitions:
+        """Which tag may follow which, as the task's decoding has it."""
+        return transitions(tuple(self.labels), self.decoding)
+
+    @property
+    def scored_by(self) -> dict[str, Any]:
+        return super().scored_by | ({"decoding": self.decoding} if self.transitions.restricted else {})
 
     @property
     def text_columns(self) -> dict[str, Column]:
@@ -98,14 +122,32 @@ class TaggingTask(Task):
         return TaggingFeatures(features, windows, num_words, len(special.prefix))
 
     def decode(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> list[list[str]]:
-        """One tag per word. A word without pieces (control characters only) is tagged `O`."""
-        outside = "O" if "O" in self.labels else self.labels[0]
-        tags = [[outside] * n for n in features.num_words]
-        for (number, window, words), logits in zip(features.windows, row_logits):
-            positions = window.answers - window.start + features.prefix
-            for word, label in zip(words, logits[positions].argmax(-1)):
-                tags[number][word] = self.labels[label]
-        return tags
+        """One tag per word, decoded over the whole sentence, windows or not. A word without pieces (control
+        characters only) is tagged `O`."""
+        return [tags for tags, _ in self.tagged(features, row_logits)]
+
+    def tagged(self, features: TaggingFeatures,
+               row_logits: Sequence[np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
+        """For each sentence the tags of its words, and their scores, float32 [words]: the probability that the
+        softmax over the labels gives to the word's tag, 1 for a word without pieces. Where a better tag was not
+        allowed, it is below that one's."""
+        logits = self._word_logits(features, row_logits)
+        found = best_sequences(logits, features.num_words, self.transitions)
+        powers = np.exp(logits - logits.max(-1, keepdims=True))
+        scores = np.take_along_axis(powers, found[:, None], -1)[:, 0] / powers.sum(-1)
+        stops = np.cumsum(features.num_words)
+        return [([self.labels[label] for label in found[stop - count:stop]], scores[stop - count:stop])
+                for count, stop in zip(features.num_words, stops)]
+
+    def _word_logits(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> np.ndarray:
+        """float32 [words of all sentences, labels], of each word from the window that answers for it."""
+        counts = np.asarray(features.num_words, np.int64)
+        logits = np.full((counts.sum(), self.num_outputs), -np.inf, np.float32)
+        logits[:, self.transitions.outside] = 0.0
+        before = np.cumsum(counts) - counts
+        for (number, window, words), row in zip(features.windows, row_logits):
+            logits[before[number] + words] = row[window.answers - window.start + features.prefix]
+        return logits
 
     def scores(self, examples: Sequence[Example], predictions: Sequence[Sequence[str]]) -> dict[str, Any]:
         """Entity scores, see `entity_scores`."""

@@ -67,6 +67,13 @@ class Task(abc.ABC):
         return {name: getattr(self, name) for name in names if name != "labels"}
 
     @property
+    def scored_by(self) -> dict[str, Any]:
+        """What decides the main score of given logits, JSON-able, as far as it is not what it always was before
+        fingerprints had it: part of the fingerprint of everything that is chosen by score."""
+        parameter = inspect.signature(type(self)).parameters.get("main_score")
+        return {} if parameter is None or parameter.default == self.main_score else {"main_score": self.main_score}
+
+    @property
     def num_outputs(self) -> int:
         """Width of the logits."""
         return len(self.labels)

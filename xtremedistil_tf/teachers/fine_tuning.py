@@ -25,6 +25,12 @@ from xtremedistil_tf.training.precision import precision
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 1.0
 WARMUP = 0.1
+#: Updates that a teacher gets at least, and epochs; on small data both were too few by a fixed number of epochs.
+MIN_UPDATES, MIN_EPOCHS, MAX_EPOCHS = 1000, 3, 100
+#: Updates without a better dev score after which fine-tuning ends at the earliest: a tagger starts at 0 F1.
+PATIENCE = 400
+#: Widest hidden states for which a peak learning rate fits.
+RATES = ((512, 1e-4), (768, 5e-5), (float("inf"), 2e-5))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +44,23 @@ class TeacherRecipe:
     seq_len: int
     seed: int
     policy: str = "float32"
+
+    @classmethod
+    def fitting(cls, examples: int, width: int, epochs: int, learning_rate: float, batch_size: int, patience: int,
+                seq_len: int, seed: int, policy: str) -> TeacherRecipe:
+        """Settings with which a teacher learns from few examples, too: updates count, not epochs.
+
+        Args:
+            examples: labelled training examples.
+            width: of the teacher's hidden states.
+            epochs, learning_rate: 0 for what fits.
+            patience: epochs without improvement; it lasts for `PATIENCE` updates at least.
+            batch_size, seq_len, seed, policy: as they are.
+        """
+        batches = max(1, -(-examples // batch_size))
+        epochs = epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, -(-MIN_UPDATES // batches)))
+        rate = learning_rate or next(rate for limit, rate in RATES if width <= limit)
+        return cls(epochs, rate, batch_size, max(min(patience, epochs), -(-PATIENCE // batches)), seq_len, seed, policy)
 
 
 def fine_tune(checkpoint: str, tokenizer: Any, task: Task, train: Sequence[AnyExample],

@@ -10,7 +10,14 @@ from xtremedistil_tf.teachers.from_pretrained import model_from_pretrained
 from xtremedistil_tf.teachers.loading import find_word_embeddings
 from xtremedistil_tf.teachers.messages import explained, quiet_transformers
 from xtremedistil_tf.teachers.torch_loading import require_torch
+from xtremedistil_tf.transfer.piece_states import PieceStates
 
+#: Exponents of the standard deviation that each dimension is divided by: `unit` makes all dimensions equally strong,
+#: `half` their standard deviations the square roots of what they were, `one` leaves their ratios; after any of them
+#: the table has zero mean and unit standard deviation.
+SCALES = {"unit": 1.0, "half": 0.5, "one": 0.0}
+#: What a linear map of the input table predicts counts as so many occurrences of a piece.
+PSEUDO_COUNT = 5.0
 #: Directions that post-processing removes; the best of those in the XtremeDistil paper's table of embeddings.
 REMOVED = 14
 
@@ -52,6 +59,57 @@ def reduce_embeddings(table: np.ndarray, size: int, method: str = "svd") -> Redu
     reduced = np.zeros((table.shape[0], size), np.float32)
     reduced[:, :kept] = found
     return ReducedEmbeddings(reduced, _squared_norm(found) / _squared_norm(table))
+
+
+def state_embeddings(table: np.ndarray, states: PieceStates) -> np.ndarray:
+    """The state that the teacher gives each piece on average, for all pieces of the vocabulary.
+
+    A linear map from the input table to the mean states is fitted to the pieces that occur, each weighted by how
+    often. The mean state of a piece is shrunk towards what the map predicts, which counts as `PSEUDO_COUNT`
+    occurrences; a piece that never occurs has the prediction. (Averages of contextual states instead of input
+    embeddings: model2vec; the shrinkage is an empirical Bayes estimate.)
+
+    Args:
+        table: float [vocab, width of the embeddings], the teacher's input table.
+        states: mean states of the pieces that occur.
+
+    Returns:
+        float32 [vocab, width of the states].
+    """
+    counts = states.counts.astype(np.float64)
+    inputs, outputs = table[states.ids].astype(np.float64), states.states.astype(np.float64)
+    mean_input, mean_output = (np.average(values, axis=0, weights=counts) for values in (inputs, outputs))
+    inputs, outputs = inputs - mean_input, outputs - mean_output
+    weighted = inputs * counts[:, None]
+    gram = weighted.T @ inputs
+    # Where few pieces occur, weak directions of the table say nothing: as many occurrences hold them at zero.
+    ridge = PSEUDO_COUNT * np.trace(gram) / (len(gram) * counts.sum()) + 1e-12
+    linear = np.linalg.solve(gram + ridge * np.eye(len(gram)), weighted.T @ outputs)
+    full = ((table.astype(np.float32) - mean_input.astype(np.float32)) @ linear.astype(np.float32)
+            + mean_output.astype(np.float32))
+    share = (counts / (counts + PSEUDO_COUNT)).astype(np.float32)[:, None]
+    full[states.ids] = share * states.states + (1 - share) * full[states.ids]
+    return full
+
+
+def centred(table: np.ndarray) -> np.ndarray:
+    """The table, float32, without its mean."""
+    return (table - table.mean(0, dtype=np.float64)).astype(np.float32)
+
+
+def standardised(table: np.ndarray, scale: str) -> np.ndarray:
+    """Zero mean and unit standard deviation, which the layers above expect.
+
+    Args:
+        table: float [vocab, size]; dimensions without variance stay 0.
+        scale: one of `SCALES`.
+    """
+    table = centred(table)
+    deviation = table.std(0, dtype=np.float64)
+    strength = np.where(deviation > 1e-12, deviation, 1.0) ** SCALES[scale]
+    table = table / strength.astype(np.float32)
+    used = deviation > 1e-12
+    return table / max(float(table[:, used].std(dtype=np.float64)), 1e-12) if used.any() else table
 
 
 def checkpoint_word_embeddings(checkpoint: str) -> np.ndarray:

@@ -224,7 +224,7 @@ def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer: Any, task: Task
                           f"{f' ({problem})' if problem else ''}. Give a teacher that is fine-tuned for the "
                           "task, or use --teacher_backend=tf or torch.")
     identity = {"checkpoint": checkpoint_fingerprint(checkpoint), "data": data_fingerprint, "kind": task.kind,
-                "labels": task.labels, "backend": backend, "recipe": dataclasses.asdict(recipe)}
+                "labels": task.labels, "backend": backend, "recipe": dataclasses.asdict(recipe)} | task.scored_by
     path = root / fingerprint(identity)[:8]
     workers = Workers(strategy_for())
     if workers.chief:
@@ -262,8 +262,8 @@ def _keep(path: pathlib.Path, teacher: Any, result: PhaseResult, tokenizer: Any,
 def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, Any]) -> None:
     for record in sorted(root.glob(f"*/{_RECORD}")):
         before = read_json(record)["identity"]
-        changed = [key for key in ("checkpoint", "data", "kind", "labels", "backend")
-                   if before.get(key) != identity[key]]
+        changed = [key for key in ("checkpoint", "data", "kind", "labels", "main_score", "decoding", "backend")
+                   if before.get(key) != identity.get(key)]
         changed += [f"{key} {before['recipe'].get(key)} -> {value}"
                     for key, value in identity["recipe"].items() if before["recipe"].get(key) != value]
         log.warning("a teacher was fine-tuned with other settings (%s): a new one is made in %s, the "

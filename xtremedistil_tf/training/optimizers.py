@@ -21,6 +21,7 @@ class RowAdam(tf_keras.optimizers.AdamW):
         weight_decay: decoupled decay per step, None for plain Adam. It never applies to embedding
             tables, biases and layer normalisation.
         clip_norm: global norm to which gradients are clipped, None for no clipping.
+
     """
 
     def __init__(self, learning_rate: Any, weight_decay: float | None = None, clip_norm: float | None = None,
@@ -28,6 +29,7 @@ class RowAdam(tf_keras.optimizers.AdamW):
         super().__init__(learning_rate=learning_rate, weight_decay=weight_decay or 0.0, epsilon=epsilon,
                          global_clipnorm=clip_norm, jit_compile=False, **kwargs)
         self._decays = bool(weight_decay)
+        self._factors: dict[Any, float] = {}
         if not self._decays:
             self.weight_decay = None
 
@@ -37,13 +39,21 @@ class RowAdam(tf_keras.optimizers.AdamW):
             self.exclude_from_weight_decay(
                 var_list=[v for v in variables if v.shape.rank < 2 or "embedding" in v.name.lower()])
 
+    def slow_down(self, variable: tf.Variable, factor: float) -> None:
+        """Gives a variable `factor` times the learning rate of the others."""
+        self._factors[self._var_key(variable)] = factor
+
     def _clip_gradients(self, grads: Any) -> Any:
         # The norm is that of the gradient, in which each row occurs once.
         return super()._clip_gradients(self._deduplicate_sparse_grad(grads))
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
+        factor = self._factors.get(self._var_key(variable), 1.0)
         if not isinstance(gradient, tf.IndexedSlices):
+            before = None if factor == 1.0 else tf.identity(variable)
             super().update_step(gradient, variable)
+            if before is not None:
+                variable.assign(before + factor * (variable - before))
             return
         step = tf.cast(self.iterations + 1, variable.dtype)
         rate = tf.cast(self.learning_rate, variable.dtype)
@@ -56,14 +66,19 @@ class RowAdam(tf_keras.optimizers.AdamW):
         new_velocity = self.beta_2 * tf.gather(velocity, rows) + (1 - self.beta_2) * tf.square(values)
         momentum.scatter_update(tf.IndexedSlices(new_momentum, rows))
         velocity.scatter_update(tf.IndexedSlices(new_velocity, rows))
-        change = rate * correction * new_momentum / (tf.sqrt(new_velocity) + self.epsilon)
+        change = factor * rate * correction * new_momentum / (tf.sqrt(new_velocity) + self.epsilon)
         variable.scatter_sub(tf.IndexedSlices(change, rows))
 
 
-def cosine_schedule(initial: float, steps: int,
-                    final: float = 1e-8) -> tf_keras.optimizers.schedules.LearningRateSchedule:
-    """Cosine from `initial` to `final` over `steps` (XtremeDistil: 1e-3 to 1e-8)."""
-    return tf_keras.optimizers.schedules.CosineDecay(initial, max(1, steps), alpha=final / initial)
+def cosine_schedule(peak: float, steps: int, final: float = 1e-8,
+                    warmup: float = 0.0) -> tf_keras.optimizers.schedules.LearningRateSchedule:
+    """Linear from 0 to `peak` over the share `warmup` of the steps, then cosine to `final` (XtremeDistil: without
+    warm-up, 1e-3 to 1e-8)."""
+    rising = round(warmup * steps)
+    if not rising:
+        return tf_keras.optimizers.schedules.CosineDecay(peak, max(1, steps), alpha=final / peak)
+    return tf_keras.optimizers.schedules.CosineDecay(peak / rising, max(1, steps - rising), alpha=final / peak,
+                                                     warmup_target=peak, warmup_steps=rising)
 
 
 class WarmupLinearDecay(tf_keras.optimizers.schedules.LearningRateSchedule):

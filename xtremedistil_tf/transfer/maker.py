@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.transfer.hidden_pca import HiddenPca, PcaFit
 from xtremedistil_tf.transfer.layout import (
+    ALIGNED,
     ATTENTION,
     ATTENTION_ROWS,
     HIDDEN,
@@ -22,6 +24,8 @@ from xtremedistil_tf.transfer.layout import (
     RELATIONS,
     Manifest,
 )
+from xtremedistil_tf.transfer.piece_states import FILE as PIECE_STATES_FILE
+from xtremedistil_tf.transfer.piece_states import summed
 from xtremedistil_tf.transfer.quantization import quantize
 from xtremedistil_tf.transfer.rows import AlignedRows, SameRows
 from xtremedistil_tf.transfer.sampled_attention import sampled, sampled_rows
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from xtremedistil_tf.transfer.writer import StoreSpec
 
 Rows = SameRows | AlignedRows
+# What `outputs` has beside the columns: the states whose means are kept.
+_STATES = "piece_states"
 # Where TeacherOutputs has what a column keeps.
 _ANSWERS = {LOGITS: "logits", HIDDEN: "hidden", ATTENTION: "attentions", RELATIONS: "relations"}
 
@@ -103,6 +109,11 @@ class ShardMaker:
             if manifest.attention_rows:
                 kept = sampled_rows(features.read(answer.index)["input_ids"], manifest.attention_rows)
                 answers |= {ATTENTION: sampled(answers[ATTENTION], kept), ATTENTION_ROWS: kept}
+            if self.spec.piece_states:
+                answers[_STATES] = answer.hidden[:, -1]
+                if _STATES not in outputs:
+                    columns[_STATES] = Column(np.float16, answers[_STATES].shape[1:])
+                    outputs[_STATES] = np.zeros((features.offsets[-1], *columns[_STATES].shape), np.float16)
             rows.place(answer.index, answers, columns, outputs)
             done(1)
         return outputs
@@ -110,7 +121,10 @@ class ShardMaker:
     def save(self, shard: int, rows: Rows, outputs: Mapping[str, np.ndarray], truncated: int) -> None:
         """Writes a shard, whole or not at all."""
         arrays = {OFFSETS: rows.features.offsets} | dict(rows.features.data) | dict(outputs)
-        self.shards.save(shard, encoded(arrays, self.manifest), truncated)
+        states = arrays.pop(_STATES, None)
+        sums = None if states is None else summed(arrays["input_ids"], states, arrays.get(ALIGNED))
+        self.shards.save(shard, encoded(arrays, self.manifest), truncated,
+                         {} if sums is None else {PIECE_STATES_FILE: sums.save})
 
     def pca_fit(self, sample: Sequence[AnyExample]) -> PcaFit:
         """The hidden states of some examples, collected for their principal components."""

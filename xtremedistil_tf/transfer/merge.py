@@ -19,6 +19,7 @@ from xtremedistil_tf.transfer.hidden_pca import HiddenPca, load_pca
 from xtremedistil_tf.transfer.layout import INT8_OFFSET, INT8_SCALE, MANIFEST, OFFSETS, Manifest
 from xtremedistil_tf.transfer.lock import LOCK, OWNER, writer_lock
 from xtremedistil_tf.transfer.maker import encoded
+from xtremedistil_tf.transfer.piece_states import merge_piece_states
 from xtremedistil_tf.transfer.provenance import merge_provenance
 from xtremedistil_tf.transfer.quantization import dequantize
 from xtremedistil_tf.transfer.shards import Shards
@@ -131,6 +132,7 @@ def _write(sources: Sequence[_Source], manifest: Manifest, out: pathlib.Path) ->
             parts = [_rows(*place) for place in _places(sources, begin, begin + manifest.sentences_of(shard))]
             shards.save(shard, _joined(parts, manifest))
             bar.update(1)
+    merge_piece_states([source.path for source in sources], out)
     merge_provenance([source.path for source in sources], [source.manifest.sentences for source in sources], out)
     dataclasses.replace(manifest, complete=True).save(out)
 

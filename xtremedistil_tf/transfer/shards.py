@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -134,13 +134,23 @@ class Shards:
         except (OSError, ValueError, EOFError) as error:
             return str(error)
 
-    def save(self, shard: int, arrays: Mapping[str, np.ndarray], truncated: int | None = None) -> None:
-        """Writes a shard with its checksums, whole or not at all."""
+    def save(self, shard: int, arrays: Mapping[str, np.ndarray], truncated: int | None = None,
+             beside: Mapping[str, Callable[[pathlib.Path], None]] | None = None) -> None:
+        """Writes a shard with its checksums, whole or not at all.
+
+        Args:
+            shard: its number.
+            arrays: name -> values.
+            truncated: examples that were cut.
+            beside: name of a further file -> what writes it.
+        """
         offsets = arrays[OFFSETS]
         facts = ShardFacts(len(offsets) - 1, int(offsets[-1]), truncated, self._pca,
                            {name: checksum(values) for name, values in arrays.items()})
         with atomic_directory(self.path(shard)) as part:
             for name, values in arrays.items():
                 np.save(part / f"{name}.npy", values)
+            for name, write in (beside or {}).items():
+                write(part / name)
             known = {key: value for key, value in dataclasses.asdict(facts).items() if value not in (None, "")}
             write_json(part / SHARD_FACTS, known)

@@ -39,6 +39,8 @@ from xtremedistil_tf.transfer.layout import (
 from xtremedistil_tf.transfer.lock import writer_lock
 from xtremedistil_tf.transfer.maker import Rows, ShardMaker
 from xtremedistil_tf.transfer.overlap import InBackground, made_ahead
+from xtremedistil_tf.transfer.piece_states import FILE as PIECE_STATES_FILE
+from xtremedistil_tf.transfer.piece_states import gather, has_sums
 from xtremedistil_tf.transfer.shards import Shards
 from xtremedistil_tf.transfer.size import check_room, sampled_mean_pieces
 from xtremedistil_tf.transfer.text import evenly
@@ -71,6 +73,8 @@ class StoreSpec:
             width. Readers get the whole width back, without what the components do not explain.
         hidden_dtype: float16, or int8 with a scale and an offset per channel. Readers get float16.
         attention_sample: pieces of an example whose attention maps are kept, 0 for all.
+        piece_states: whether to keep the mean state of each piece, see `piece_states`; of the last layer of hidden
+            states that the predictor gives.
     """
 
     identity: Mapping[str, Any]
@@ -82,6 +86,7 @@ class StoreSpec:
     hidden_components: int = 0
     hidden_dtype: str = "float16"
     attention_sample: int = 0
+    piece_states: bool = False
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -212,12 +217,12 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
     manifest = spec.manifest()
     store = root / manifest.fingerprint
     store.mkdir(parents=True, exist_ok=True)
-    if not verify and _is_complete(store, manifest.sentences):
+    if not verify and _is_complete(store, spec):
         log.info("transfer store %s: complete, %d examples, the teacher is not run", store,
                  manifest.sentences)
         return store
     with writer_lock(store):
-        if not verify and _is_complete(store, manifest.sentences):  # another process wrote it meanwhile
+        if not verify and _is_complete(store, spec):  # another process wrote it meanwhile
             return store
         remove_leftovers(store)
         try:
@@ -231,14 +236,16 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
     return store
 
 
-def _is_complete(store: pathlib.Path, sentences: int) -> bool:
+def _is_complete(store: pathlib.Path, spec: StoreSpec) -> bool:
     """Whether a store is finished, by its manifest and the shapes of its arrays."""
+    if spec.piece_states and not (store / PIECE_STATES_FILE).exists():
+        return False
     try:
         manifest = Manifest.load(store)
         shards = Shards(store, manifest, load_pca(store, manifest))
     except TransferStoreError:
         return False
-    return (manifest.complete and manifest.sentences == sentences
+    return (manifest.complete and manifest.sentences == spec.sentences
             and all(map(shards.is_whole, range(manifest.num_shards))))
 
 
@@ -270,6 +277,8 @@ class _Writing:
                     missing = self._missing()
                 truncated = self._make(workers, missing)
         truncated += self._truncated_before(missing)
+        if self._spec.piece_states:
+            gather(self._store, self._manifest.num_shards)
         dataclasses.replace(self._manifest, complete=True, truncated=truncated).save(self._store)
 
     @property
@@ -287,6 +296,8 @@ class _Writing:
         shards, missing = self._maker.shards, []
         for shard in range(self._manifest.num_shards):
             fault = shards.fault(shard) or shards.wrong_values(shard)
+            if not fault and self._spec.piece_states and not has_sums(self._store, shard):
+                fault = f"no {PIECE_STATES_FILE}"
             if fault:
                 missing.append(shard)
             if fault not in (None, "missing"):

@@ -32,7 +32,7 @@ class Entity:
 class TaggedText:
     """Attributes:
         words: the text's white-space words.
-        tags, scores: each word's tag and its probability.
+        tags, scores: each word's tag, as the model decodes it, and the softmax's probability of that tag.
         offsets: (first character, the one after the last) of each word.
         entities: what the tags make, see `tasks.spans.entity_rules`.
     """

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
+from xtremedistil_tf.export.signatures.decoding import GraphDecoding
 from xtremedistil_tf.export.signatures.entities import GraphEntities
 from xtremedistil_tf.export.signatures.frame import GraphFrame, parts_of
 from xtremedistil_tf.export.signatures.student import Signatures
@@ -20,7 +23,7 @@ class TaggingSignatures(Signatures):
     def __init__(self, student, tokenizer, task, tokenizer_graph, pairs: bool = False):
         super().__init__(student, task, tokenizer_graph)
         self._labels = tf.constant(task.labels)
-        self._outside = task.labels.index("O") if "O" in task.labels else 0
+        self._decoding, self._outside = GraphDecoding(task.transitions), task.transitions.outside
         self._entities = GraphEntities(task.labels)
         self._takes_words = False
         if tokenizer_graph is not None:
@@ -59,8 +62,12 @@ class TaggingSignatures(Signatures):
         ragged [batch, words]."""
         lengths = tf.cast(pieces.row_lengths(axis=2), tf.int32)
         logits, has_pieces = self._logits_of_words(pieces.merge_dims(1, 2), lengths), lengths.values > 0
-        label_ids = tf.where(has_pieces, tf.argmax(logits, -1, output_type=tf.int32), self._outside)
-        scores = tf.where(has_pieces, tf.reduce_max(tf.nn.softmax(logits), -1), 1.0)
+        sure = tf.where(tf.range(len(self._labels)) == self._outside, 0.0, -math.inf)
+        logits = tf.where(has_pieces[:, None], logits, sure)
+        counts = tf.cast(lengths.row_lengths(), tf.int32)
+        found = self._decoding.of_sentences(lengths.with_values(logits).to_tensor(), counts)
+        label_ids = tf.boolean_mask(found, tf.sequence_mask(counts, tf.shape(found)[1]))
+        scores = tf.gather(tf.nn.softmax(logits), label_ids, batch_dims=1)
         return lengths.with_values(label_ids), lengths.with_values(scores)
 
     def _logits_of_words(self, pieces: tf.RaggedTensor, lengths: tf.RaggedTensor) -> tf.Tensor:

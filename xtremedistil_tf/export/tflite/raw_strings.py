@@ -9,9 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from xtremedistil_tf.export.signatures.decoding import GraphDecoding
 from xtremedistil_tf.export.tflite.conversion import check_quantization, write_tflite
 from xtremedistil_tf.export.tflite.token_ids import input_names
 from xtremedistil_tf.export.tflite.tokenizer_graphs import tokenizer_graph
+from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.frame import Frame
 
@@ -28,8 +30,9 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
     says: `texts`; of pairs also `pairs`; of question answering `questions` and `contexts`. Outputs:
 
     - tagging: for each piece, special tokens left out, `label_ids` int32, `scores` float32 (the label's
-      probability), `word_starts` int32 (1 at the first piece of each white-space word, which answers for it),
-      and, but for SentencePiece, `starts` and `ends` int32;
+      probability by the softmax of the piece), `word_starts` int32 (1 at the first piece of each white-space word,
+      which answers for it), and, but for SentencePiece, `starts` and `ends` int32. The words' labels are decoded,
+      see `best_sequences`; their other pieces repeat them (decoded by argmax: have one of their own);
     - classification: `probabilities` float32 [1, classes];
     - regression: `scores` float32 [1];
     - question answering: for each piece of the context `start_logits` and `end_logits` float32, `starts` and
@@ -75,6 +78,8 @@ class RawStrings(tf.Module):
         if task.kind == "question_answering":
             self._texts = ("questions", "contexts")
         self._kind, self._names, self._graph = task.kind, input_names(task), graph
+        if isinstance(task, TaggingTask):
+            self._decoding, self._num_labels = GraphDecoding(task.transitions), task.num_outputs
         self.student_variables = student.variables
         self._call = lambda inputs: student(inputs, training=False)["logits"][0]
         self._frame = Frame.of(tokenizer, pair=two)
@@ -124,10 +129,14 @@ class RawStrings(tf.Module):
         return self._call({name: inputs[name] for name in self._names})
 
     def _tags(self, logits: tf.Tensor, pieces: Any) -> dict[str, tf.Tensor]:
-        begin = len(self._frame.special[0])
-        probabilities = tf.nn.softmax(logits[begin:begin + tf.size(pieces.ids)])
-        found = {"label_ids": tf.argmax(probabilities, -1, output_type=tf.int32),
-                 "scores": tf.reduce_max(probabilities, -1),
+        begin, end = len(self._frame.special[0]), len(self._frame.special[1])
+        # With the special tokens, so that there is a place to decode in an empty text too.
+        counts = tf.pad(pieces.word_starts, [[begin, end]])
+        label_ids = self._decoding.of_pieces(logits[None], counts[None])[0]
+        inside = slice(begin, begin + tf.size(pieces.ids))
+        is_label = tf.range(self._num_labels) == label_ids[inside][:, None]
+        scores = tf.reduce_sum(tf.where(is_label, tf.nn.softmax(logits[inside]), 0.0), -1)
+        found = {"label_ids": label_ids[inside], "scores": scores,
                  "word_starts": tf.cast(pieces.word_starts, tf.int32)}
         return found | ({"starts": pieces.starts, "ends": pieces.ends} if self._graph.has_offsets else {})
 

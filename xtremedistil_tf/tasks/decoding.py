@@ -1,0 +1,131 @@
+"""From the logits of a sentence's words to the best sequence of tags that the tag scheme allows."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from xtremedistil_tf.tasks.spans import entity_rules
+
+# What a label needs that may stand anywhere, and what one gives after which nothing may go on: never equal.
+_NOTHING, _NO_TYPE = -1, -2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Transitions:
+    """Which label may follow which. In IOB2 an `I-` may follow `B-` and `I-` of its own type only.
+
+    Attributes:
+        needs: int32 [labels], number of the type that has to go before; -1: the label may stand anywhere, also
+            at the beginning.
+        gives: int32 [labels + 1], number of the type that may go on after each label, -2 after `O`; the last
+            entry is for the beginning of a sentence, -2 too.
+        restricted: whether anything is forbidden.
+        outside: label of a word that no piece speaks for: `O`, else the first that may stand anywhere.
+    """
+
+    needs: np.ndarray
+    gives: np.ndarray
+    restricted: bool
+    outside: int
+
+    def may_follow(self, previous: np.ndarray) -> np.ndarray:
+        """bool [..., labels], whether each label may follow `previous`, int [...]; the number of labels stands
+        for the beginning."""
+        return (self.needs == _NOTHING) | (self.needs == self.gives[previous][..., None])
+
+    @functools.cached_property
+    def successors(self) -> np.ndarray:
+        """int32 [labels, n]: the labels that go on after each one, padded with the number of labels, which is
+        always the last; so a maximum over them can have a column of its own for all labels that may stand
+        anywhere."""
+        count = len(self.needs)
+        found = [np.flatnonzero((self.needs != _NOTHING) & (self.needs == given)) for given in self.gives[:count]]
+        table = np.full((count, 1 + max(map(len, found))), count, np.int32)
+        for row, after in zip(table, found):
+            row[:len(after)] = after
+        return table
+
+
+@functools.lru_cache(maxsize=16)
+def transitions(labels: tuple[str, ...], decoding: str = "legal") -> Transitions:
+    """The transitions for a set of labels.
+
+    Everything is allowed with `argmax`; where a label is not `O`, `B-type` or `I-type` (parts of speech, say);
+    and where no label may begin a sentence. The types are those of `entity_rules`, so that in a legal sequence
+    every `I-` belongs to an entity.
+
+    Args:
+        labels: all labels of the task.
+        decoding: `legal` or `argmax`.
+    """
+    rules = entity_rules(labels)
+    inside = np.array([bool(kind) for kind in rules.types], bool)
+    numbers = {kind: number for number, kind in enumerate(dict.fromkeys(rules.types))}
+    types = np.array([numbers[kind] for kind in rules.types], np.int32)
+    needs = np.where(inside & ~rules.begins, types, _NOTHING).astype(np.int32)
+    anywhere = np.flatnonzero(needs == _NOTHING)
+    restricted = decoding == "legal" and 0 < len(anywhere) < len(labels)
+    if not restricted:
+        needs = np.full(len(labels), _NOTHING, np.int32)
+    gives = np.append(np.where(inside, types, _NO_TYPE), _NO_TYPE).astype(np.int32)
+    outside = labels.index("O") if "O" in labels else int(np.flatnonzero(needs == _NOTHING)[0])
+    return Transitions(needs, gives, restricted, outside)
+
+
+def best_sequences(logits: np.ndarray, lengths: Sequence[int] | np.ndarray, rules: Transitions) -> np.ndarray:
+    """The best sequence of labels of each sentence among those that are allowed (Viterbi's algorithm).
+
+    Best is the greatest sum of log-softmax over the words; of equal sums, the first in the order of the labels.
+    So it is the argmax of every word where that is allowed. What log-softmax subtracts from all logits of a word
+    changes no comparison: the greatest of them is subtracted instead.
+
+    Args:
+        logits: float32 [words of all sentences, labels], one sentence after the other.
+        lengths: [sentences], words of each; may be 0.
+        rules: what may follow what.
+
+    Returns:
+        int64 [words of all sentences].
+    """
+    found = logits.argmax(-1) if len(logits) else np.zeros(0, np.int64)
+    if not rules.restricted or not len(logits):
+        return found
+    lengths = np.asarray(lengths, np.int64)
+    starts = np.cumsum(lengths) - lengths
+    previous = np.concatenate([[0], found[:-1]])
+    previous[starts[lengths > 0]] = len(rules.needs)
+    wrong = (rules.needs[found] != _NOTHING) & (rules.needs[found] != rules.gives[previous])
+    sentence = np.repeat(np.arange(len(lengths)), lengths)
+    # Most sentences are legal as they are. The others go from the longest to the shortest, so that those with
+    # a word at a given place are always the first ones and nothing is padded.
+    chosen = np.unique(sentence[wrong])
+    chosen = chosen[np.argsort(-lengths[chosen], kind="stable")]
+    if len(chosen):
+        _decode(logits, starts[chosen], lengths[chosen], rules, found)
+    return found
+
+
+def _decode(logits: np.ndarray, starts: np.ndarray, lengths: np.ndarray, rules: Transitions,
+            found: np.ndarray) -> None:
+    """Writes the best sequences of the sentences at `starts`, the longest first, into `found`."""
+    count, longest = len(rules.needs), int(lengths[0])
+    active = np.searchsorted(-lengths, -np.arange(longest), side="left")
+    anywhere, successors = np.flatnonzero(rules.needs == _NOTHING), rules.successors
+    steps: list[np.ndarray] = [logits[:0]] * longest
+    ahead = np.zeros((0, count), np.float32)
+    for place in range(longest - 1, -1, -1):
+        here = logits[starts[:active[place]] + place].astype(np.float32)
+        here -= here.max(-1, keepdims=True)
+        here[:len(ahead)] += ahead
+        steps[place] = here
+        best = np.concatenate([here, here[:, anywhere].max(-1, keepdims=True)], 1)
+        ahead = best[:, successors].max(-1)
+    previous = np.full(len(starts), count)
+    for place, values in enumerate(steps):
+        allowed = rules.may_follow(previous[:len(values)])
+        previous = np.where(allowed, values, -np.inf).argmax(-1)
+        found[starts[:len(values)] + place] = previous
