@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from xtremedistil_tf.batching.inference import in_order, run_over
 from xtremedistil_tf.batching.pipeline import ShuffledBatches, padded_batches
 from xtremedistil_tf.batching.plan import BatchPlan, Shares
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures, pad_batch
+from xtremedistil_tf.batching.remapped import RemappedPieces
 
 
 @pytest.fixture
@@ -66,6 +69,24 @@ def test_padding(source):
         assert np.all(batch["input_ids"][row, length:] == 9)
         assert np.all(batch["word_starts"][row, length:] == 0)
         assert batch["labels"][row] == length and batch["teacher_logits"][row].tolist() == [length, -length]
+
+
+def test_many_examples_are_read_one_after_the_other(source):
+    indices = np.array([400, 3, 77, 3])
+    found = source.read_many(indices)
+    for name, column in source.columns.items():
+        rows = [source.read(index)[name] for index in indices]
+        np.testing.assert_array_equal(found[name], np.concatenate(rows) if column.per_piece else np.stack(rows))
+    assert {name: len(values) for name, values in source.read_many(indices[:0]).items()} == dict.fromkeys(found, 0)
+
+
+def test_pieces_of_a_trimmed_vocabulary_are_padded_with_its_padding(source):
+    trimmed = SimpleNamespace(remap=lambda ids: ids + 100)
+    indices = np.array([3, 77])
+    before, after = (pad_batch(one, indices, pad_id=9) for one in (source, RemappedPieces(source, trimmed)))
+    present = before["attention_mask"] == 1
+    np.testing.assert_array_equal(after["input_ids"], np.where(present, before["input_ids"] + 100, 9))
+    np.testing.assert_array_equal(after["word_starts"], before["word_starts"])
 
 
 def test_pipeline_yields_the_plans_batches_in_order(source):

@@ -48,6 +48,10 @@ class FeatureSource(Protocol):
     def read(self, index: int) -> dict[str, np.ndarray]:
         """Every column of one example: [pieces, ...], or [...] where it has one value an example."""
 
+    def read_many(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Every column of some examples, one after the other: [pieces of all, ...], or [examples, ...] where it has
+        one value an example."""
+
 
 @dataclasses.dataclass(frozen=True)
 class RaggedFeatures:
@@ -91,6 +95,14 @@ class RaggedFeatures:
         return {name: values[pieces] if self.columns[name].per_piece else values[index]
                 for name, values in self.data.items()}
 
+    def read_many(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        lengths = self.lengths[indices].astype(np.int64)
+        # The first piece of each example, less the pieces that stand before it in the answer.
+        shifts = self.offsets[indices] - (np.cumsum(lengths) - lengths)
+        pieces = np.repeat(shifts, lengths) + np.arange(lengths.sum())
+        return {name: values[pieces if self.columns[name].per_piece else indices]
+                for name, values in self.data.items()}
+
 
 def pad_batch(source: FeatureSource, indices: np.ndarray, pad_id: int,
               multiple: int = PADDED_TO) -> dict[str, np.ndarray]:
@@ -101,14 +113,14 @@ def pad_batch(source: FeatureSource, indices: np.ndarray, pad_id: int,
     """
     lengths = source.lengths[indices]
     time = max(1, -(-int(lengths.max(initial=1)) // multiple) * multiple)
-    batch = {name: np.zeros((len(indices), *([time] * column.per_piece), *column.shape), column.dtype)
-             for name, column in source.columns.items()}
-    batch["input_ids"].fill(pad_id)
-    for row, index in enumerate(indices):
-        for name, values in source.read(int(index)).items():
-            if source.columns[name].per_piece:
-                batch[name][row, : len(values)] = values
-            else:
-                batch[name][row] = values
-    batch["attention_mask"] = (np.arange(time) < lengths[:, None]).astype(np.int32)
+    present = np.arange(time) < lengths[:, None]
+    batch = source.read_many(indices)
+    for name, column in source.columns.items():
+        if column.per_piece:
+            padded = np.zeros((len(indices), time, *column.shape), column.dtype)
+            if name == "input_ids":
+                padded.fill(pad_id)
+            padded[present] = batch[name]
+            batch[name] = padded
+    batch["attention_mask"] = present.astype(np.int32)
     return batch

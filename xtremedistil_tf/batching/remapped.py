@@ -32,5 +32,10 @@ class RemappedPieces:
         return self.source.columns
 
     def read(self, index: int) -> dict[str, np.ndarray]:
-        row = self.source.read(index)
-        return row | {"input_ids": self.trimmed.remap(row["input_ids"])}
+        return self._remapped(self.source.read(index))
+
+    def read_many(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        return self._remapped(self.source.read_many(indices))
+
+    def _remapped(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return columns | {"input_ids": self.trimmed.remap(columns["input_ids"])}

@@ -41,7 +41,7 @@ class LogitStage(Stage):
         super().__init__(student, task, "logit_stage")
 
     def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
-        return {"loss": self.task.logit_loss(batch, self(batch, training=training)["logits"])}
+        return {"loss": self.task.logit_loss(batch, self.logits_of(batch, training))}
 
 
 class LabelStage(Stage):
@@ -54,7 +54,7 @@ class LabelStage(Stage):
         super().__init__(student, task, "label_stage")
 
     def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
-        return {"loss": self.task.label_loss(batch, self(batch, training=training)["logits"])}
+        return {"loss": self.task.label_loss(batch, self.logits_of(batch, training))}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +78,13 @@ class JointStage(Stage):
 
     def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
         labelled, transfer = batch["labelled"], batch["transfer"]
-        losses = {"label_loss": self.task.label_loss(labelled, self(labelled, training=training)["logits"])}
-        outputs = self(transfer, training=training)
-        losses["logit_loss"] = self.task.logit_loss(transfer, outputs["logits"])
+        losses = {"label_loss": self.task.label_loss(labelled, self.logits_of(labelled, training))}
+        if self._weights.representation:
+            outputs = self(transfer, training=training)
+            logits = outputs["logits"]
+        else:
+            logits = self.logits_of(transfer, training)
+        losses["logit_loss"] = self.task.logit_loss(transfer, logits)
         loss = self._weights.label * losses["label_loss"] + self._weights.logit * losses["logit_loss"]
         if self._weights.representation:
             losses["representation_loss"] = self.signal.losses(transfer, outputs)["loss"]

@@ -65,7 +65,7 @@ from xtremedistil_tf.report.tensorboard import EpochLog
 from xtremedistil_tf.students.hugging_face import save_encoder
 from xtremedistil_tf.students.model_directory import CONFIG_FILE, WEIGHTS_FILE, save_student, versions
 from xtremedistil_tf.students.prediction import StudentPredictor
-from xtremedistil_tf.students.registry import deployed
+from xtremedistil_tf.students.registry import deployed, new_student
 from xtremedistil_tf.teachers.accelerated.paths import EXACT, SAMPLE, accelerated
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherSignals
@@ -73,6 +73,7 @@ from xtremedistil_tf.teachers.workshop import FineTunedTeachers
 from xtremedistil_tf.tokenization.trimming import Trimmed, seen_pieces, trim_tokenizer
 from xtremedistil_tf.training.distribution import Workers, strategy_for
 from xtremedistil_tf.training.precision import precision
+from xtremedistil_tf.training.precision_choice import AUTO, chosen_policy, step_seconds
 from xtremedistil_tf.transfer.given import check_given_store
 from xtremedistil_tf.transfer.layout import LOGITS, Manifest, stored_ids
 from xtremedistil_tf.transfer.provenance import has_provenance, load_provenance, save_provenance
@@ -341,6 +342,7 @@ class Pipeline:
         origin = self._start_of(phases)
         with self.workers.chief_first():
             origin.prepare(self.shape)
+            c = dataclasses.replace(c, opt_policy=self._policy())
         with precision(c.opt_policy), self.workers.strategy.scope():
             tf_keras.utils.set_random_seed(c.seed)
             student = origin.student(self.shape)
@@ -355,6 +357,16 @@ class Pipeline:
         self.energy = origin.energy
         # Under the default precision again: what is measured, saved and exported computes in float32.
         return Distilled(deployed(student), records, runner.fingerprint)
+
+    def _policy(self) -> str:
+        """The precision of the student's training."""
+        c = self.config
+        if c.opt_policy != AUTO:
+            return c.opt_policy
+        batch_size, pieces = c.student_distil_batch_size, min(c.seq_len, 24)
+        return chosen_policy(self.dir / "checkpoints" / "precision.json",
+                             fingerprint([dataclasses.asdict(self.shape), batch_size, pieces]),
+                             lambda: step_seconds(lambda: new_student(self.shape), batch_size, pieces))
 
     def _start_of(self, phases: list[Phase], trimmed: bool = True) -> StudentStart:
         """What a student starts from; labels alone know nothing of the transfer text."""

@@ -22,6 +22,7 @@ from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
 from xtremedistil_tf.teachers.loading import check_teacher_class
 from xtremedistil_tf.teachers.workshop import FineTunedTeachers, make_teachers, teachers_tokenizer
+from xtremedistil_tf.training.precision_choice import AUTO
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ class Labelled:
             width = AutoConfig.from_pretrained(self.checkpoints[0]).hidden_size
         return TeacherRecipe.fitting(
             len(self.corpus.train), width, config.teacher_epochs, config.teacher_learning_rate,
-            config.teacher_ft_batch_size, config.patience, config.seq_len, config.seed, config.opt_policy)
+            config.teacher_ft_batch_size, config.patience, config.seq_len, config.seed,
+            "float32" if config.opt_policy == AUTO else config.opt_policy)
 
     def _warn_of_chance(self, teachers: FineTunedTeachers) -> None:
         """A teacher that has learned nothing has nothing to teach."""

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.students.answered import ANSWERED
 from xtremedistil_tf.students.fused_lstm import FusedBidirectional
 from xtremedistil_tf.students.lstm import LSTM
 from xtremedistil_tf.students.projected import EMBEDDING, HEAD, PROJECTION, ProjectedShape, ProjectedStudent
@@ -81,7 +82,7 @@ class BiLSTMStudent(ProjectedStudent):
         states = self.bilstm(states, mask=mask, training=training)
         if not self.shape.per_piece:
             states = _summary_first(states, mask)
-        return self._answers(states, training)
+        return self._answers(states, training, inputs.get(ANSWERED))
 
 
 def _summary_first(states: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

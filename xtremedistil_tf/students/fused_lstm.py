@@ -153,11 +153,13 @@ def _backward(traces: list[_Trace], upstreams: list[tf.Tensor], recurrents: tupl
     the states, are [time, batch, units]."""
     time, batch, units = (*tf.unstack(tf.shape(upstreams[0])[:2]), recurrents[0].shape[0])
     dtype = upstreams[0].dtype
+    # Turned once: a product with a transposed matrix takes a fifth longer.
+    turned = [tf.transpose(recurrent) for recurrent in recurrents]
 
     def step(number: tf.Tensor, states: Any, changes: Any) -> tuple[tf.Tensor, Any, Any]:
         after, written = [], []
         for trace, upstream, recurrent, (of_hidden, of_memory), change in zip(
-                traces, upstreams, recurrents, states, changes):
+                traces, upstreams, turned, states, changes):
             write, keep, new, show, squashed = (values.read(number) for values in trace[2:])
             of_hidden = tf.cast(of_hidden, tf.float32) + tf.cast(upstream[number], tf.float32)
             of_memory += of_hidden * show * (1 - tf.square(squashed))
@@ -166,7 +168,7 @@ def _backward(traces: list[_Trace], upstreams: list[tf.Tensor], recurrents: tupl
                                of_memory * write * (1 - tf.square(new)),
                                of_hidden * squashed * show * (1 - show)], 1)
             gates = tf.cast(gates, dtype)
-            after.append((tf.matmul(gates, recurrent, transpose_b=True), of_memory * keep))
+            after.append((tf.matmul(gates, recurrent), of_memory * keep))
             written.append(change.write(number, gates))
         return number - 1, after, written
 

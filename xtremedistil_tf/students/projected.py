@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.students.answered import answers_where
+
 HEAD, PROJECTION, EMBEDDING = "head", "projection", "embedding"
 #: `--projection_size` where none is asked for. The layer matters to the score, its width hardly does.
 DEFAULT_PROJECTION = 128
@@ -63,10 +65,10 @@ class ProjectedStudent(tf_keras.Model):
 
     Subclasses build the body and call `_answers`.
 
-    Inputs of `call`: dict with `input_ids` and `attention_mask`, int32 [batch, time], padding on the
-    right. Output: dict with `logits` float32 [batch, time, num_outputs] or [batch, num_outputs], and
-    `representations`, a tuple of one tensor [batch, time, width], as wide as the teacher or, deployed, as the
-    projection.
+    Inputs of `call`: dict with `input_ids` and `attention_mask`, int32 [batch, time], padding on the right, and, where
+    a loss reads the logits alone, `answered`, see `students.answered`. Output: dict with `logits` float32
+    [batch, time, num_outputs] or [batch, num_outputs], and `representations`, a tuple of one tensor
+    [batch, time, width], as wide as the teacher or, deployed, as the projection; an empty one with `answered`.
     """
 
     #: The student has no longest input: sentences are never cut into windows.
@@ -88,12 +90,21 @@ class ProjectedStudent(tf_keras.Model):
         self.to_teacher = (tf_keras.layers.Dense(shape.teacher_width, name="to_teacher")
                            if shape.maps_to_teacher else None)
 
-    def _answers(self, states: tf.Tensor, training: bool) -> dict[str, Any]:
-        """The outputs from the body's states [batch, time, width]."""
+    def _answers(self, states: tf.Tensor, training: bool, answered: tf.Tensor | None = None) -> dict[str, Any]:
+        """The outputs from the body's states [batch, time, width]; in training with `answered` [batch, time] the
+        logits alone, and those alone that it asks for."""
+        if training and answered is not None:
+            return {"logits": self._wanted_logits(states, answered), "representations": ()}
         projected = self.projection(self.body_dropout(states, training=training))
         logits = self.head(projected if self.shape.per_piece else projected[:, 0])
         representation = self.to_teacher(projected) if self.to_teacher else projected
         return {"logits": logits, "representations": (representation,)}
+
+    def _wanted_logits(self, states: tf.Tensor, answered: tf.Tensor) -> tf.Tensor:
+        def answer(states: tf.Tensor) -> tf.Tensor:
+            return self.head(self.projection(self.body_dropout(states, training=True)))
+
+        return answers_where(answered, states, answer) if self.shape.per_piece else answer(states[:, 0])
 
     @property
     def _body_groups(self) -> dict[str, Sequence[tf_keras.layers.Layer]]:

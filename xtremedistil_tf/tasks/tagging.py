@@ -160,6 +160,9 @@ class TaggingTask(Task):
     def logit_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         return logit_loss(batch["teacher_logits"], logits, batch["word_starts"])
 
+    def answered(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return batch["word_starts"]
+
     def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return total(batch["word_starts"])
 

@@ -136,6 +136,11 @@ class Task(abc.ABC):
         """Loss against `teacher_logits` of a batch, float32 scalar."""
         raise NotImplementedError
 
+    def answered(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """[batch, time], above 0 at the pieces whose answers the losses read; all that are no padding, unless a task
+        knows better."""
+        return batch["attention_mask"]
+
     def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """float32 scalar: how many answers the losses of a batch are means over."""
         raise NotImplementedError

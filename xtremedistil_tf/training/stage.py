@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.students.answered import ANSWERED
+
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.task import Task
 
@@ -30,6 +32,11 @@ class Stage(tf_keras.Model):
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, Any]:
         return self.model(inputs, training=training)
+
+    def logits_of(self, batch: Mapping[str, Any], training: bool) -> tf.Tensor:
+        """The model's answers; in training, of students that can, only those that the task's losses read."""
+        wanted = {ANSWERED: self.task.answered(batch)} if training else {}
+        return self({**batch, **wanted}, training=training)["logits"]
 
     def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
         """float32 scalars; `loss` is what is minimised."""

@@ -1,7 +1,11 @@
-"""Reading a transfer store example by example, with memory that does not grow with its size."""
+"""Reading examples of a transfer store, with memory that does not grow with its size."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import itertools
+import operator
 import pathlib
 from collections.abc import Sequence
 
@@ -24,12 +28,35 @@ from xtremedistil_tf.transfer.sampled_attention import restored
 from xtremedistil_tf.transfer.shards import Shards
 
 
+@dataclasses.dataclass(frozen=True)
+class _Places:
+    """Where examples are in a store, int64 [examples] each.
+
+    Attributes:
+        shards: number of the shard.
+        rows: row in arrays with one value an example.
+        starts: first row in arrays per piece.
+        lengths: pieces.
+    """
+
+    shards: np.ndarray
+    rows: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+
+    @functools.cached_property
+    def offsets(self) -> np.ndarray:
+        """int64 [examples + 1]: the rows of each example where all of them follow one another."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
+
 class TransferStore:
     """A feature source over a store on disk.
 
-    Kept in memory: lengths and offsets (8 bytes per example). Arrays are read piece by piece with plain
-    reads, not mapped, so that resident memory stays flat while the system's page cache does its work; no file
-    stays open. Hidden states that are kept in a smaller form are given back as the manifest's column says.
+    Kept in memory: lengths and offsets (8 bytes per example). The examples of a batch are read with one plain read
+    each into one array. Nothing is mapped: resident memory stays flat while the system's page cache does its work, and
+    a file that is cut off is an error and not the end of the process. No file stays open. Hidden states that are kept
+    in a smaller form are given back as the manifest's column says.
 
     Args:
         path: folder of the store.
@@ -53,8 +80,9 @@ class TransferStore:
         self._row_bytes = {name: int(np.prod(column.shape, dtype=np.int64)) * column.dtype.itemsize
                            for name, column in self._stored.items()}
         self._pca = load_pca(self.path, self.manifest) if HIDDEN in names else None
-        self._offsets = self._load_offsets()
-        self._lengths = np.concatenate([np.diff(offsets) for offsets in self._offsets]).astype(np.int32)
+        offsets = self._load_offsets()
+        self._starts = np.concatenate([of_shard[:-1] for of_shard in offsets])
+        self._lengths = np.concatenate([np.diff(of_shard) for of_shard in offsets]).astype(np.int32)
         self._files: dict[tuple[int, str], tuple[str, int]] = {}
         self._ranges: dict[tuple[int, str], tuple[np.ndarray, np.ndarray]] = {}
 
@@ -80,30 +108,52 @@ class TransferStore:
         return self._columns
 
     def read(self, index: int) -> dict[str, np.ndarray]:
-        shard, row = divmod(index, self.manifest.shard_sentences)
-        begin, end = map(int, self._offsets[shard][row: row + 2])
-        return {name: self._decoded(shard, name, self._slice(shard, name, begin, end)) if self._stored[name].per_piece
-                else self._of_example(shard, name, row, end - begin)
-                for name in self._columns}
+        found = self.read_many(np.array([index]))
+        return {name: values if self._columns[name].per_piece else values[0] for name, values in found.items()}
 
-    def _of_example(self, shard: int, name: str, row: int, length: int) -> np.ndarray:
-        value: np.ndarray = self._slice(shard, name, row, row + 1)[0]
+    def read_many(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        shards, rows = np.divmod(np.asarray(indices, np.int64), self.manifest.shard_sentences)
+        places = _Places(shards, rows, self._starts[indices].astype(np.int64), self._lengths[indices].astype(np.int64))
+        return {name: self._read_column(name, places) for name in self._columns}
+
+    def _read_column(self, name: str, places: _Places) -> np.ndarray:
+        values = self._values(name, places)
+        if name not in self.manifest.encodings:
+            return values
+        decoded = np.empty((int(places.offsets[-1]), *self._columns[name].shape), self._columns[name].dtype)
+        spans = list(zip(places.offsets.tolist(), places.offsets[1:].tolist()))
         if name == ATTENTION:  # kept for some pieces only
-            return restored(value, self._slice(shard, ATTENTION_ROWS, row, row + 1)[0], length)
-        return value
+            for (begin, end), *kept in zip(spans, values, self._values(ATTENTION_ROWS, places)):
+                decoded[begin:end] = restored(*kept, end - begin)
+        else:
+            for (begin, end), shard in zip(spans, places.shards.tolist()):
+                decoded[begin:end] = self._decoded(shard, name, values[begin:end])
+        return decoded
 
-    def _slice(self, shard: int, name: str, begin: int, end: int) -> np.ndarray:
-        rows = np.empty((end - begin, *self._stored[name].shape), self._stored[name].dtype)
-        try:
-            path, header = self._file(shard, name)
-            with open(path, "rb", buffering=0) as file:  # a third of what np.fromfile takes
-                file.seek(header + begin * self._row_bytes[name])
-                if file.readinto(rows.data) != rows.nbytes:
-                    raise ValueError("too short")
-        except (OSError, ValueError) as error:
-            raise TransferStoreError(f"{shard_path(self.path, shard) / name}.npy: changed since the store was "
-                                     f"opened ({error}). Start the command again.") from error
-        return rows
+    def _values(self, name: str, places: _Places) -> np.ndarray:
+        """What a column's arrays hold of some examples, one after the other."""
+        column, row_bytes = self._stored[name], self._row_bytes[name]
+        starts, offsets = ((places.starts, places.offsets) if column.per_piece
+                           else (places.rows, np.arange(len(places.rows) + 1)))
+        values = np.empty((int(offsets[-1]), *column.shape), column.dtype)
+        memory = memoryview(values.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+        order = np.argsort(places.shards, kind="stable")
+        ends = (offsets[1:] * row_bytes)[order].tolist()
+        begins = (offsets[:-1] * row_bytes)[order].tolist()
+        positions = (starts * row_bytes)[order].tolist()
+        examples = zip(places.shards[order].tolist(), positions, begins, ends)
+        for shard, group in itertools.groupby(examples, key=operator.itemgetter(0)):
+            try:
+                path, header = self._file(shard, name)
+                with open(path, "rb", buffering=0) as file:
+                    for _, position, begin, end in group:
+                        file.seek(header + position)
+                        if file.readinto(memory[begin:end]) != end - begin:
+                            raise ValueError("too short")
+            except (OSError, ValueError) as error:
+                raise TransferStoreError(f"{shard_path(self.path, shard) / name}.npy: changed since the store was "
+                                         f"opened ({error}). Start the command again.") from error
+        return values
 
     def _file(self, shard: int, name: str) -> tuple[str, int]:
         """Path of an array, and where its values begin."""
@@ -113,13 +163,11 @@ class TransferStore:
         return self._files[shard, name]
 
     def _decoded(self, shard: int, name: str, values: np.ndarray) -> np.ndarray:
-        if name not in self.manifest.encodings:
-            return values
         if self.manifest.is_int8(name):
             values = dequantize(values, *self._range(shard, name))
         if self._pca and name == HIDDEN:
             values = self._pca.restore(values.astype(np.float32, copy=False))
-        return values.astype(self._columns[name].dtype)
+        return values
 
     def _range(self, shard: int, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Scale and offset of the int8 values of a shard."""
