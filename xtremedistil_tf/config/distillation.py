@@ -24,6 +24,7 @@ TEACHER_BACKENDS = ("tf", "torch", "onnx")
 REPRESENTATION_LOSS_NAMES = ("kl", "mse")
 EMBEDDING_INITS = ("teacher_states", "svd", "pretrained_svd", "pca", "random")
 EMBEDDING_SCALES = ("unit", "half", "one", "none")
+TRANSFER_LIKE = ("", "task")
 RELATION_KINDS = ("", "qkv", "v")
 UNFREEZING = ("block", "layer")
 HIDDEN_DTYPES = ("float16", "int8")
@@ -59,6 +60,10 @@ class DistillationConfig:
     transfer_unmeasured: bool = setting("Data", False,
         "Add the dev and test sentences beyond --max_dev_per_language and --max_test_per_language to the transfer "
         "set, without their labels.")
+    transfer_like: str = setting("Data", "",
+        "task: sample --transfer_file so that it looks like the task's own training and dev text (numbers of words and "
+        "shares of capitals, in each language); of tagging tasks, sentences are cut to fragments first, as long as the "
+        "task's. Empty: take it as it is.", TRANSFER_LIKE)
     keep_test_text: bool = setting("Data", False,
         "Keep training and transfer examples whose text stands in the dev or test sentences that are measured. "
         "Default: they are left out and counted (decontamination).")
@@ -199,8 +204,12 @@ class DistillationConfig:
         "Dropout of a transformer student (inside the encoder of --pt_student_checkpoint its own).",
         minimum=0.0, maximum=0.99)
     trim_vocabulary: bool = setting("Student", False,
-        "Keep only the pieces that occur in training and transfer text, and single characters; the same "
-        "student with all pieces is measured beside it.")
+        "Keep only the pieces that occur in training and transfer text, single characters, and --trim_keep further "
+        "pieces; the same student with all pieces is measured beside it.")
+    trim_keep: int = setting("Student", 20000,
+        "With --trim_vocabulary: pieces to keep at most that the text does not use, the likeliest in its languages "
+        "first, until dev text lacks less than 1 % of its pieces (0 to 50,000; 20,000 take 1 MB at E=50 in int8).",
+        minimum=0)
     student_vocab_size: int = setting("Student", 0,
         "Train a vocabulary of this size for the student from the transfer text; 0: the teacher's, or that "
         "of --pt_student_checkpoint.", minimum=0)
@@ -331,6 +340,12 @@ class DistillationConfig:
         if not given and self.strategy != "D0S":
             raise ConfigError(f"--transfer_file is required by --strategy={self.strategy}: "
                               f"{help_of(type(self), 'transfer_file')}")
+        if self.transfer_like and not self.transfer_file:
+            raise ConfigError(f"--transfer_like={self.transfer_like} samples --transfer_file, which is not given. "
+                              "Leave one out, or give the other.")
+        if self.transfer_like and self.transfer_store:
+            raise ConfigError(f"--transfer_like={self.transfer_like} samples --transfer_file, but --transfer_store is "
+                              "given instead. Leave one of them out.")
         if self.transfer_store and self.student_vocab_size:
             raise ConfigError("--student_vocab_size trains on --transfer_file, but --transfer_store is given "
                               "instead. Leave one of them out.")

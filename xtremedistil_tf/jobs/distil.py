@@ -70,7 +70,8 @@ from xtremedistil_tf.teachers.accelerated.paths import EXACT, SAMPLE, accelerate
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherSignals
 from xtremedistil_tf.teachers.workshop import FineTunedTeachers
-from xtremedistil_tf.tokenization.trimming import Trimmed, seen_pieces, trim_tokenizer
+from xtremedistil_tf.tokenization.kept_pieces import KeptPieces, kept_pieces, piece_counts
+from xtremedistil_tf.tokenization.trimming import Trimmed, trim_tokenizer
 from xtremedistil_tf.training.distribution import Workers, strategy_for
 from xtremedistil_tf.training.precision import precision
 from xtremedistil_tf.training.precision_choice import AUTO, chosen_policy, step_seconds
@@ -300,7 +301,7 @@ class Pipeline:
         c = self.config
         train, dev = (self.labelled.encode(self.tokenizer, split, c.seq_len) for split in ("train", "dev"))
         store = self.store
-        self._seen([train, dev])
+        self._seen(train, dev)
         both = RaggedFeatures.concatenate(train, dev)
         labelled = Split(self._pieces(both), np.arange(len(train)), np.arange(len(train), len(both)))
         transfer = text = None
@@ -315,21 +316,25 @@ class Pipeline:
                                    "store": Manifest.load(store).fingerprint if store else None,
                                    "vocabulary": self.vocabulary.identity,
                                    "teacher": self.fine_tuned and self.fine_tuned.fingerprint, "seq_len": c.seq_len,
-                                   "trimmed": self.trimmed is not None,
+                                   "trimmed": self.kept.further or True if self.trimmed else False,
                                    "holdout": [c.holdout_fraction, c.max_holdout]})
         return DistillationData(labelled, transfer, text, self.tokenizer.pad_token_id)
 
-    def _seen(self, labelled: list[RaggedFeatures]) -> None:
+    def _seen(self, train: RaggedFeatures, dev: RaggedFeatures) -> None:
         """Finds the pieces that labelled and transfer text use, and trims the vocabulary to them if asked to."""
-        ids = (features.data["input_ids"] for features in labelled)
-        seen = seen_pieces(len(self.tokenizer), itertools.chain(ids, stored_ids(self.store) if self.store else ()))
-        self.seen_pieces = int(seen.sum())
+        text, own = (piece_counts(len(self.tokenizer), ids) for ids in (
+            itertools.chain([train.data["input_ids"]], stored_ids(self.store) if self.store else ()),
+            [dev.data["input_ids"]]))
+        self.kept: KeptPieces = kept_pieces(self.tokenizer, text, own,
+                                            self.config.trim_keep if self.config.trim_vocabulary else 0)
         if self.config.trim_vocabulary:
             self.whole_tokenizer = self.tokenizer
-            self.trimmed = trim_tokenizer(self.tokenizer, seen)
+            self.trimmed = trim_tokenizer(self.tokenizer, self.kept.mask)
             self.tokenizer = self.trimmed.tokenizer
             self.shape = self.shape.with_vocabulary(len(self.tokenizer), self.tokenizer.pad_token_id)
-            log.info("vocabulary trimmed from %d to %d pieces", len(self.whole_tokenizer), len(self.tokenizer))
+            log.info("vocabulary trimmed from %d to %d pieces; %d of them are further ones: of the pieces of dev text "
+                     "%.2f %% are lacking, without them %.2f %%", len(self.whole_tokenizer), len(self.tokenizer),
+                     self.kept.further, 100 * self.kept.lacking, 100 * self.kept.lacking_alone)
 
     def _pieces(self, source: FeatureSource) -> FeatureSource:
         return RemappedPieces(source, self.trimmed) if self.trimmed else source
@@ -394,7 +399,7 @@ class Pipeline:
             origin = self._start_of(self.phases, trimmed=False)
             students["untrimmed"] = (origin.with_all_pieces(distilled.student, self.trimmed),
                                      self.whole_tokenizer)
-        seen = min(self.seen_pieces, len(self.tokenizer))
+        seen = min(self.kept.seen, len(self.tokenizer))
         teacher = self.teacher if self.fine_tuned else None
         measured = measure(Measured(teacher, self.labelled.tokenizer, students, self.task, self.config.seq_len,
                                     seen), examples, self.corpus.extra_dev)
@@ -412,6 +417,7 @@ class Pipeline:
         return {"task": self.config.task, "kind": self.task.kind, "main_score": self.task.main_score, "split": split,
                 "sentences": len(examples), "strategy": self.config.strategy, "seen_pieces": seen} | measured | {
             **text_metrics(self.labelled, self.originals, self.comparison),
+            **({"trimmed": self.kept.to_json()} if self.trimmed else {}),
             "phases": [dataclasses.asdict(r) for r in distilled.records],
             **({"baseline_phases": [dataclasses.asdict(r) for r in baseline.records]} if baseline else {}),
             "teacher_history": self.fine_tuned.history if self.fine_tuned else [], "embedding_energy": self.energy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmented, Augmenter
@@ -16,10 +16,14 @@ from xtremedistil_tf.augmentation.registry import augmenter_names, make_augmente
 from xtremedistil_tf.augmentation.teacher_answers import TeacherAnswers
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import read_unlabeled
+from xtremedistil_tf.corpus.decontamination import MeasuredTexts
+from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.jobs.choice import BASELINE
 from xtremedistil_tf.jobs.labelled import Labelled
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
+from xtremedistil_tf.transfer.fragments import EntityWords
+from xtremedistil_tf.transfer.sampling import SampledText, TaskText
 from xtremedistil_tf.transfer.text import TransferText
 
 log = logging.getLogger(__name__)
@@ -40,13 +44,31 @@ def transfer_text(config: DistillationConfig, labelled: Labelled) -> TransferTex
     c, corpus = config, labelled.corpus
     text = None
     if not c.transfer_store and (c.strategy != BASELINE or c.student_vocab_size):
-        own = [*(corpus.surplus if c.transfer_surplus else ()), *(corpus.unmeasured if c.transfer_unmeasured else ())]
-        text = TransferText(lambda: read_unlabeled(c.transfer_file, labelled.task.kind, c.do_pairwise)
-                            if c.transfer_file else (), c.transfer_file, own, c.max_transfer,
-                            None if c.keep_test_text else corpus.measured_texts)
+        text = _text(c, labelled)
     if corpus.left_out or (text and text.left_out):
         log.info("%d training and %d transfer examples are left out: their text stands in the measured dev and test "
                  "examples (--keep_test_text keeps them)", corpus.left_out, text.left_out if text else 0)
+    return text
+
+
+def _text(config: DistillationConfig, labelled: Labelled) -> TransferText:
+    c, corpus = config, labelled.corpus
+    measured = MeasuredTexts(()) if c.keep_test_text else corpus.measured_texts
+    own = [*(corpus.surplus if c.transfer_surplus else ()), *(corpus.unmeasured if c.transfer_unmeasured else ())]
+
+    def read() -> Iterable[AnyExample]:
+        return read_unlabeled(c.transfer_file, labelled.task.kind, c.do_pairwise) if c.transfer_file else ()
+
+    if not c.transfer_like:
+        return TransferText(read, c.transfer_file, own, c.max_transfer, measured)
+    # The task's own text is like the task: it is neither cut nor sampled, and comes first.
+    room = (c.max_transfer - sum(example not in measured for example in own) or -1) if c.max_transfer else 0
+    entities = EntityWords(corpus.train) if labelled.task.kind == "tagging" else None
+    sampled = SampledText(read, TaskText([*corpus.train, *corpus.dev]), room, measured, entities, c.seed)
+    log.info("--transfer_like=%s: %d of %d examples of %s are taken%s", c.transfer_like, sampled.sentences,
+             sampled.candidates, c.transfer_file, ", sentences cut to fragments" if entities else "")
+    text = TransferText(lambda: sampled, c.transfer_file, own, c.max_transfer, measured)
+    text.left_out += sampled.left_out
     return text
 
 

@@ -29,7 +29,8 @@ from xtremedistil_tf.students.registry import deployed, new_student
 from xtremedistil_tf.sweep.candidates import Candidate, candidates
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
 from xtremedistil_tf.teachers.workshop import FineTuned, given_teachers
-from xtremedistil_tf.tokenization.trimming import seen_pieces, trim_tokenizer
+from xtremedistil_tf.tokenization.kept_pieces import kept_pieces, piece_counts
+from xtremedistil_tf.tokenization.trimming import trim_tokenizer
 from xtremedistil_tf.transfer.layout import stored_ids
 from xtremedistil_tf.transfer.text import TransferText
 
@@ -66,7 +67,7 @@ class Untrained:
         self._shapes = {c.name: student_shape(c.config, self._tokenizer, labelled.task, sizes, checkpoint)
                         for c in candidates(config)}
         if shared.trim_vocabulary:
-            self._trim(_seen_pieces(shared, labelled, text, self._tokenizer))
+            self._trim(_kept_mask(shared, labelled, text, self._tokenizer))
         self._labelled = labelled
 
     def measure(self, candidate: Candidate) -> dict[str, Any]:
@@ -119,12 +120,14 @@ def _teacher_sizes(config: DistillationConfig, labelled: Labelled) -> TeacherSiz
     return TeacherSizes(teacher.num_layers, teacher.width, teacher.num_heads)
 
 
-def _seen_pieces(config: DistillationConfig, labelled: Labelled, text: TransferText | None,
-                 tokenizer: Any) -> np.ndarray:
+def _kept_mask(config: DistillationConfig, labelled: Labelled, text: TransferText | None,
+               tokenizer: Any) -> np.ndarray:
     """bool [pieces]: what --trim_vocabulary keeps, but for what --augment will add."""
-    own = (labelled.encode(tokenizer, split, config.seq_len).data["input_ids"] for split in ("train", "dev"))
+    train, dev = (labelled.encode(tokenizer, split, config.seq_len).data["input_ids"] for split in ("train", "dev"))
     stored = stored_ids(pathlib.Path(config.transfer_store)) if config.transfer_store else ()
-    return seen_pieces(len(tokenizer), itertools.chain(own, stored, _encoded(config, labelled, text or (), tokenizer)))
+    counts = piece_counts(len(tokenizer),
+                          itertools.chain([train], stored, _encoded(config, labelled, text or (), tokenizer)))
+    return kept_pieces(tokenizer, counts, piece_counts(len(tokenizer), [dev]), config.trim_keep).mask
 
 
 def _encoded(config: DistillationConfig, labelled: Labelled, text: Iterable[AnyExample],

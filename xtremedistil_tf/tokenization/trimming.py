@@ -64,14 +64,6 @@ class Trimmed:
         return new
 
 
-def seen_pieces(count: int, ids: Iterable[np.ndarray]) -> np.ndarray:
-    """bool [count]: which of so many pieces occur in arrays of ids."""
-    seen = np.zeros(count, bool)
-    for part in ids:
-        seen[part] = True
-    return seen
-
-
 def trim_tokenizer(tokenizer, seen: np.ndarray) -> Trimmed:
     """Keeps seen pieces, special and added tokens, single characters, and what these are merged from.
 
