@@ -113,7 +113,7 @@ def _model_dir(flags: Flags) -> pathlib.Path:
 
 def _longest(folder: pathlib.Path) -> int | None:
     facts = json.loads((folder / "xtremedistil-config.json").read_text(encoding="utf-8"))
-    return None if facts["student_type"] == "bilstm" else _LONGEST_TRANSFORMER
+    return _LONGEST_TRANSFORMER if facts["student_type"] == "transformer" else None
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
