@@ -107,11 +107,11 @@ class SweepConfig(DistillationConfig):
         every = list(dict.fromkeys(name for names in SWEPT.values() for name in names))
         given = [name for name in every if getattr(self, name)]
         if not given:
-            raise ConfigError(f"nothing to try: give one or several of {', '.join(f'--{name}' for name in every)}, such "
-                              "as --sweep_lstm_units=100,200,400.")
+            raise ConfigError(f"nothing to try: give one or several of {_flags(every)}, such as "
+                              "--sweep_lstm_units=100,200,400.")
         fitting = [kind for kind, names in SWEPT.items() if set(given) <= set(names)]
         if not fitting:
-            raise ConfigError(f"{', '.join(f'--{name}' for name in given)}: these are sizes of students of different "
+            raise ConfigError(f"{_flags(given)}: these are sizes of students of different "
                               "kinds. Sweep one kind at a time.")
         return self.student_type if self.student_type in fitting else fitting[0]
 
@@ -134,6 +134,10 @@ class SweepConfig(DistillationConfig):
                 raise ConfigError(f"--sweep_hidden_size: the {heads} attention heads of a student of width "
                                   f"{width} do not divide it. Expected a multiple of 32, or "
                                   "--num_attention_heads that divides all the widths.")
+
+
+def _flags(names: list[str]) -> str:
+    return ", ".join(f"--{name}" for name in names)
 
 
 def _quantizations_of(form: str) -> tuple[str, ...]:

@@ -118,13 +118,12 @@ def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teache
         relation_heads=_relation_heads(config, shape, teacher) if signal.relation_weight else 0)
 
 
-def layer_pairs(config: DistillationConfig, shape: StudentShape,
-                teacher: TeacherSizes) -> LayerMap:
+def layer_pairs(config: DistillationConfig, shape: StudentShape, teacher: TeacherSizes) -> LayerMap:
     """Pairs (index of the student's state, teacher's layer), in the order of the student's
     `representations`. Attention maps are those of the pairs whose first number is not 0.
 
-    For a BiLSTM or a convolutional student it is one pair, by default with the layer three fifths of the way up (7 of 12, XtremeDistil's
-    best).
+    For a BiLSTM or a convolutional student it is one pair, by default with the layer three fifths of the way up
+    (7 of 12, XtremeDistil's best).
     """
     if not isinstance(shape, TransformerShape):
         return top_pair(config.teacher_layer or max(1, round(0.6 * teacher.layers)), 1, teacher.layers)
@@ -133,8 +132,7 @@ def layer_pairs(config: DistillationConfig, shape: StudentShape,
     return top_pair(config.teacher_layer, shape.num_hidden_layers, teacher.layers)
 
 
-def teacher_signals(config: DistillationConfig, shape: StudentShape,
-                    pairs: LayerMap) -> TeacherSignals:
+def teacher_signals(config: DistillationConfig, shape: StudentShape, pairs: LayerMap) -> TeacherSignals:
     """What the store must keep of the teacher, in the order of the student's outputs."""
     signal = signal_of(config)
     hidden = tuple(teacher for _, teacher in pairs) if signal.hidden_weight else ()
