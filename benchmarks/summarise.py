@@ -74,6 +74,8 @@ def _student(config):
     shape = config.get("num_hidden_layers") or config.get("hidden_size")
     if shape or config.get("pt_student_checkpoint"):
         return f"transformer, {config['num_hidden_layers']} x {config['hidden_size']}"
+    if config.get("student_type") == "cnn" or config.get("cnn_channels") or config.get("cnn_blocks"):
+        return f"CNN, E={config['embedding_size']}, C={config['cnn_channels'] or 128}, L={config['cnn_blocks'] or 4}"
     return f"BiLSTM, E={config['embedding_size']}, H={config['lstm_units']}"
 
 

@@ -25,6 +25,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "BiLSTMShape": "students.bilstm",
     "BiLSTMStudent": "students.bilstm",
+    "CNNShape": "students.cnn",
+    "CNNStudent": "students.cnn",
     "DistillationConfig": "config",
     "Example": "corpus",
     "JointStage": "distillation.stages",

@@ -112,7 +112,7 @@ def _model_dir(flags: Flags) -> pathlib.Path:
 
 
 def _longest(folder: pathlib.Path) -> int | None:
-    return None if _facts(folder)["student_type"] == "bilstm" else _LONGEST_TRANSFORMER
+    return _LONGEST_TRANSFORMER if _facts(folder)["student_type"] == "transformer" else None
 
 
 def _facts(folder: pathlib.Path) -> dict[str, Any]:

@@ -26,6 +26,8 @@ def parse(*words):
     ("--sweep_lstm_units=100,0", "'0' is not a whole number above 0"),
     ("--sweep_lstm_units=,", "is not a whole number above 0"),
     ("--sweep_lstm_units=100 --sweep_hidden_size=64", "Sweep one kind at a time"),
+    ("--sweep_lstm_units=100 --sweep_cnn_blocks=4", "--sweep_lstm_units, --sweep_cnn_blocks: .* one kind at a time"),
+    ("--sweep_projection_size=64 --sweep_hidden_size=64", "Sweep one kind at a time"),
     ("--sweep_lstm_units=100 --student_type=transformer", "--sweep_lstm_units is for bilstm students"),
     ("--sweep_hidden_size=128,100", "the 3 attention heads of a student of width 100 do not divide it"),
     ("--sweep_hidden_size=128,96 --num_attention_heads=64", "64 attention heads of a student of width 96"),

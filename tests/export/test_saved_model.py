@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.students.bilstm import BiLSTMShape
+from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.prediction import StudentPredictor
 from xtremedistil_tf.students.registry import new_student
@@ -80,9 +81,10 @@ def tagging(export):
     return export(TaggingTask(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]))
 
 
-@pytest.fixture(scope="module")
-def classification(export):
-    return export(ClassificationTask(["bad", "fair", "good"]))
+@pytest.fixture(scope="module", params=["bilstm", "cnn"])
+def classification(request, export, tiny_tokenizer):
+    shape = CNNShape(len(tiny_tokenizer), 8, 6, 3, 0, 3, per_piece=False, projection_size=5)
+    return export(ClassificationTask(["bad", "fair", "good"]), shape if request.param == "cnn" else None)
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,13 @@ from xtremedistil_tf.jobs.choice import (
     layer_pairs,
     signal_of,
     starts_from_teacher_embeddings,
+    strategy_phases,
     student_kind,
     student_shape,
     teacher_signals,
 )
 from xtremedistil_tf.students.bilstm import BiLSTMShape
+from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
 
@@ -45,14 +47,20 @@ def chosen(teacher=TEACHER, task=TASK, checkpoint="", tokenizer=None, **flags):
     ({"student_type": "transformer"}, "transformer"),
     ({"hidden_size": 384}, "transformer"), ({"num_hidden_layers": 2}, "transformer"),
     ({"pt_student_checkpoint": "x"}, "transformer"), ({"distil_attention": True}, "transformer"),
+    ({"cnn_channels": 64}, "cnn"), ({"cnn_gated": True}, "cnn"), ({"student_type": "cnn"}, "cnn"),
     ({"distil_relations": "v"}, "transformer"), ({"freeze_word_embedding": True}, "bilstm")])
 def test_kind(flags, kind):
     assert student_kind(config(**flags)) == kind
 
 
-def test_a_bilstm_with_a_transformers_flags_is_refused():
-    with pytest.raises(ConfigError, match="--student_type=bilstm: --hidden_size is for transformer students"):
-        student_kind(config(student_type="bilstm", hidden_size=384))
+@pytest.mark.parametrize("flags, message", [
+    (dict(student_type="bilstm", hidden_size=384), "--student_type=bilstm: --hidden_size is for transformer students"),
+    (dict(student_type="bilstm", cnn_blocks=6), "--student_type=bilstm: --cnn_blocks is for cnn students"),
+    (dict(student_type="cnn", distil_attention=True), "--student_type=cnn: --distil_attention is for transformer"),
+    (dict(hidden_size=64, cnn_channels=64), "--hidden_size: --cnn_channels is for cnn students")])
+def test_flags_of_another_kind_are_refused(flags, message):
+    with pytest.raises(ConfigError, match=message):
+        student_kind(config(**flags))
 
 
 @pytest.mark.parametrize("flags, message", [
@@ -76,6 +84,16 @@ def test_the_default_is_the_papers_bilstm_with_a_narrower_projection():
     assert [teacher for _, teacher in pairs] == [7]
     assert chosen(teacher_layer=11)[1][0][1] == 11
     assert chosen(freeze_word_embedding=True)[0].groups == ("head", "projection", "bilstm")
+
+
+def test_a_convolutional_student_takes_its_sizes_from_the_flags():
+    shape, pairs = chosen(student_type="cnn")
+    assert shape == CNNShape(1000, 300, 128, 4, 768, 3, projection_size=128)
+    assert [teacher for _, teacher in pairs] == [7]
+    shape, _ = chosen(cnn_channels=64, cnn_blocks=6, cnn_gated=True, embedding_size=50, dropout=0.1, projection_size=-1)
+    assert shape == CNNShape(1000, 50, 64, 6, 768, 3, gated=True, dropout=0.1, projection_size=768)
+    phases = strategy_phases(config(student_type="cnn"), "D4.2", shape)
+    assert phases[3].unfrozen == ("head", "projection", *(f"block_{number}" for number in (6, 5, 4, 3, 2, 1)))
 
 
 def test_a_transformer_has_the_originals_defaults():

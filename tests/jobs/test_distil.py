@@ -113,6 +113,18 @@ def test_questions_with_a_bilstm_of_its_own_vocabulary(tmp_path, run):
     assert answers[0].text == "anna left oslo"[answers[0].start:answers[0].end]
 
 
+def test_pairs_with_a_convolutional_student_unfrozen_block_by_block(tmp_path, run):
+    metrics = run(write_pairs(tmp_path / "task", random.Random(1)), do_pairwise=True, cnn_channels=8, cnn_blocks=2,
+                  projection_size=6, strategy="D4.2", unfreeze="layer", trim_vocabulary=True)
+    unfrozen = [tuple(phase["unfrozen"]) for phase in metrics["phases"] if phase["stage"] == "logits"]
+    assert unfrozen[2:] == [("head", "projection", "block_2"), ("head", "projection", "block_2", "block_1"),
+                            ("head", "projection", "block_2", "block_1", "embedding")]
+    saved, answers = predict(tmp_path, [TextExample("anna met boris", "the old house")])
+    assert answers[0].label in ("same", "other") and saved.student.kind == "cnn"
+    assert metrics["untrimmed"]["accuracy"] == metrics["student"]["accuracy"]
+    assert not any("to_teacher" in v.name for v in saved.student.variables)
+
+
 def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_task):
     import tf_keras
     from transformers import BertConfig, BertTokenizerFast, TFBertModel

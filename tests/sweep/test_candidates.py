@@ -32,6 +32,19 @@ def test_what_is_not_listed_stays_as_it_is():
     assert {c.config.student_type for c in found} == {"transformer"}
 
 
+def test_convolutional_students_and_projections():
+    found = candidates(config(sweep_embedding_size="50", sweep_cnn_channels="64,128", sweep_cnn_blocks="4",
+                              sweep_projection_size="64"))
+    assert [(c.name, c.config.student_type) for c in found] == [("e50-c64-l4-p64", "cnn"), ("e50-c128-l4-p64", "cnn")]
+    assert (found[1].config.cnn_channels, found[1].config.cnn_blocks, found[1].config.projection_size) == (128, 4, 64)
+
+
+def test_sizes_that_several_kinds_have_are_for_the_one_that_is_named():
+    assert {c.config.student_type for c in candidates(config(sweep_projection_size="64,128"))} == {"bilstm"}
+    (named,) = candidates(config(sweep_embedding_size="50", student_type="cnn"))
+    assert named.config.student_type == "cnn"
+
+
 def test_runs_share_teacher_and_store():
     shared = config(sweep_lstm_units="9").shared()
     assert (shared.teacher_model_dir, shared.transfer_store_dir) == ("s/teacher", "s/transfer")

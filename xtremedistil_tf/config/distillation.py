@@ -19,7 +19,7 @@ from xtremedistil_tf.errors import ConfigError
 
 STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2", "logits", "logits_labels")
 RECIPES = ("default", "paper")
-STUDENT_TYPES = ("auto", "bilstm", "transformer")
+STUDENT_TYPES = ("auto", "bilstm", "cnn", "transformer")
 TEACHER_BACKENDS = ("tf", "torch", "onnx")
 REPRESENTATION_LOSS_NAMES = ("kl", "mse")
 EMBEDDING_INITS = ("teacher_states", "svd", "pretrained_svd", "pca", "random")
@@ -171,14 +171,22 @@ class DistillationConfig:
     # Student
     student_type: str = setting("Student", "auto",
         "Kind of student. auto: transformer where one of its flags is given (--hidden_size, "
-        "--pt_student_checkpoint, --distil_attention, ...), else bilstm.", STUDENT_TYPES)
+        "--pt_student_checkpoint, --distil_attention, ...), cnn with --cnn_channels, --cnn_blocks or --cnn_gated, else "
+        "bilstm.", STUDENT_TYPES)
     embedding_size: int = setting("Student", 300, "Width of the student's word embeddings (E).", minimum=1)
     lstm_units: int = setting("Student", 600, "Units of the LSTM in each direction (H).", minimum=1)
+    cnn_channels: int = setting("Student", 0,
+        "Channels of a convolutional student (C), 64 to 256 as a rule; 0: 128.", minimum=0)
+    cnn_blocks: int = setting("Student", 0,
+        "Residual blocks of a convolutional student (L), dilated 1, 2, 4, 8, 1, 2, ..., 4 to 8 as a rule; 0: 4. "
+        "With 4 a piece reads 15 pieces on either side, with 6 18, with 8 30.", minimum=0)
+    cnn_gated: bool = setting("Student", False,
+        "Gated linear units in a convolutional student instead of ReLU: twice the weights in its blocks.")
     dropout: float = setting("Student", 0.2,
-        "Dropout after the embeddings and after the BiLSTM.", minimum=0.0, maximum=0.99)
+        "Dropout after the embeddings and after the BiLSTM or the convolutions.", minimum=0.0, maximum=0.99)
     projection_size: int = setting("Student", 0,
-        "Width of the GELU layer between BiLSTM and head, 64 to 384 as a rule; 0: 128, or the teacher's width "
-        "where that is less (paper: the teacher's width); -1: the teacher's width.", minimum=-1)
+        "Width of the GELU layer between BiLSTM, or convolutions, and head, 64 to 384 as a rule; 0: 128, or the "
+        "teacher's width where that is less (paper: the teacher's width); -1: the teacher's width.", minimum=-1)
     embedding_init: str = setting("Student", "",
         "Start of the word embeddings, reduced to --embedding_size: teacher_states, the mean state that the teacher "
         "gives each piece over the transfer text; svd, truncated SVD of the fine-tuned teacher's table, or "
@@ -258,7 +266,7 @@ class DistillationConfig:
         "Teach the layers of --layer_map one after another from the bottom, each in a phase of its own with"
         " those below frozen (MobileBERT), instead of all at once.")
     unfreeze: str = setting("Distillation", "block",
-        "Steps of gradual unfreezing of a transformer student: block (head, projection, all layers, "
+        "Steps of gradual unfreezing of a transformer or convolutional student: block (head, projection, all layers, "
         "embeddings) or layer (one layer after another).", UNFREEZING)
     learning_rate: float = setting("Distillation", 0.0,
         "Peak of each phase's cosine schedule. Recommended: 2e-3 to 1.6e-2 for a BiLSTM or CNN, 1e-4 to 1e-3 for a "

@@ -15,7 +15,10 @@ from xtremedistil_tf.errors import ConfigError
 EPOCHS = 16
 #: Kind of student -> the flags that list sizes of it, each with the flag of one run and its letter.
 SWEPT = {
-    "bilstm": {"sweep_embedding_size": ("embedding_size", "E"), "sweep_lstm_units": ("lstm_units", "H")},
+    "bilstm": {"sweep_embedding_size": ("embedding_size", "E"), "sweep_lstm_units": ("lstm_units", "H"),
+               "sweep_projection_size": ("projection_size", "P")},
+    "cnn": {"sweep_embedding_size": ("embedding_size", "E"), "sweep_cnn_channels": ("cnn_channels", "C"),
+            "sweep_cnn_blocks": ("cnn_blocks", "L"), "sweep_projection_size": ("projection_size", "P")},
     "transformer": {"sweep_hidden_size": ("hidden_size", "D"),
                     "sweep_num_hidden_layers": ("num_hidden_layers", "L")},
 }
@@ -35,9 +38,16 @@ class SweepConfig(DistillationConfig):
     max_megabytes: float = setting("Sweep", 0.0,
         "Budget: most megabytes of the exported file on disk, 0 for any.", minimum=0.0)
     sweep_embedding_size: str = setting("Sweep", "",
-        "BiLSTM students: values of --embedding_size to try, separated by commas.")
+        "BiLSTM and convolutional students: values of --embedding_size to try, separated by commas. Alone it is for "
+        "BiLSTMs, unless with --student_type=cnn.")
     sweep_lstm_units: str = setting("Sweep", "",
         "BiLSTM students: values of --lstm_units to try, separated by commas.")
+    sweep_cnn_channels: str = setting("Sweep", "",
+        "Convolutional students: values of --cnn_channels to try, separated by commas.")
+    sweep_cnn_blocks: str = setting("Sweep", "",
+        "Convolutional students: values of --cnn_blocks to try, separated by commas.")
+    sweep_projection_size: str = setting("Sweep", "",
+        "BiLSTM and convolutional students: values of --projection_size to try, separated by commas.")
     sweep_hidden_size: str = setting("Sweep", "",
         "Transformer students: values of --hidden_size to try, separated by commas.")
     sweep_num_hidden_layers: str = setting("Sweep", "",
@@ -100,15 +110,16 @@ class SweepConfig(DistillationConfig):
         return [name for name in _quantizations_of(self.sweep_format) if name in asked]
 
     def _kind(self) -> str:
-        given = [kind for kind in SWEPT if self._given(kind)]
-        names = [f"--{name}" for kind in given or SWEPT for name in self._given(kind) or SWEPT[kind]]
+        every = list(dict.fromkeys(name for names in SWEPT.values() for name in names))
+        given = [name for name in every if getattr(self, name)]
         if not given:
-            raise ConfigError(f"nothing to try: give one or several of {', '.join(names)}, such as "
+            raise ConfigError(f"nothing to try: give one or several of {_flags(every)}, such as "
                               "--sweep_lstm_units=100,200,400.")
-        if len(given) > 1:
-            raise ConfigError(f"{', '.join(names)}: the first are sizes of BiLSTM students, the last of "
-                              "transformer students. Sweep one kind at a time.")
-        return given[0]
+        fitting = [kind for kind, names in SWEPT.items() if set(given) <= set(names)]
+        if not fitting:
+            raise ConfigError(f"{_flags(given)}: these are sizes of students of different "
+                              "kinds. Sweep one kind at a time.")
+        return self.student_type if self.student_type in fitting else fitting[0]
 
     def _given(self, kind: str) -> list[str]:
         return [name for name in SWEPT[kind] if getattr(self, name)]
@@ -129,6 +140,10 @@ class SweepConfig(DistillationConfig):
                 raise ConfigError(f"--sweep_hidden_size: the {heads} attention heads of a student of width "
                                   f"{width} do not divide it. Expected a multiple of 32, or "
                                   "--num_attention_heads that divides all the widths.")
+
+
+def _flags(names: list[str]) -> str:
+    return ", ".join(f"--{name}" for name in names)
 
 
 def _quantizations_of(form: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from xtremedistil_tf.distillation.schedule import LABELLED, LABELS, Phase, phase
 from xtremedistil_tf.distillation.signals import RepresentationSignal, check_attention_heads
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.students.bilstm import BiLSTMShape
+from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.pretrained import checkpoint_encoder
 from xtremedistil_tf.students.projected import HEAD, PROJECTION, projection_size
@@ -23,10 +24,12 @@ from xtremedistil_tf.teachers.protocol import Relations, TeacherSignals
 
 #: The strategy of `--direct_baseline`: labels alone.
 BASELINE = "D0S"
+StudentShape = BiLSTMShape | CNNShape | TransformerShape
 # Flags that only a transformer student has.
 _ENCODER_FLAGS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
                   "pt_student_checkpoint", "compress_word_embedding")
 _SIGNAL_FLAGS = ("distil_multi_hidden_states", "distil_attention", "distil_relations", "progressive_transfer")
+_OWN_FLAGS = {"transformer": _ENCODER_FLAGS + _SIGNAL_FLAGS, "cnn": ("cnn_channels", "cnn_blocks", "cnn_gated")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,20 +42,23 @@ class TeacherSizes:
 
 
 def student_kind(config: DistillationConfig) -> str:
-    """`bilstm` or `transformer`.
+    """`bilstm`, `cnn` or `transformer`.
 
     Raises:
-        ConfigError: flags that only the other kind has.
+        ConfigError: flags that only another kind has.
     """
-    given = [name for name in _ENCODER_FLAGS + _SIGNAL_FLAGS if getattr(config, name)]
-    if config.student_type == "bilstm" and given:
-        raise ConfigError(f"--student_type=bilstm: --{given[0]} is for transformer students only. Leave one "
-                          "of them out.")
-    kind = config.student_type
-    if kind == "auto":
-        kind = "transformer" if given else "bilstm"
+    given = {kind: names for kind, flags in _OWN_FLAGS.items()
+             if (names := [name for name in flags if getattr(config, name)])}
+    kind, asked = config.student_type, f"--student_type={config.student_type}"
+    if kind == "auto" and given:
+        kind, names = next(iter(given.items()))
+        asked = f"--{names[0]}"
+    elif kind == "auto":
+        kind = "bilstm"
+    for other, names in given.items():
+        if other != kind:
+            raise ConfigError(f"{asked}: --{names[0]} is for {other} students only. Leave one of them out.")
     if kind == "transformer" and config.projection_size:
-        asked = f"--{given[0]}" if config.student_type == "auto" else "--student_type=transformer"
         raise ConfigError(f"{asked}: --projection_size is not for transformer students, whose head reads their "
                           "states. Leave one of them out.")
     return kind
@@ -64,7 +70,7 @@ def needs_no_teacher(config: DistillationConfig) -> bool:
 
 
 def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teacher: TeacherSizes | None,
-                  checkpoint: str = "") -> BiLSTMShape | TransformerShape:
+                  checkpoint: str = "") -> StudentShape:
     """The shape of the run's student.
 
     Args:
@@ -77,10 +83,17 @@ def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teache
     Raises:
         ConfigError: flags that contradict each other, the teacher or the checkpoint.
     """
-    if student_kind(config) == "bilstm":
-        return BiLSTMShape(len(tokenizer), config.embedding_size, config.lstm_units, teacher.width,
-                           task.num_outputs, config.dropout, task.per_piece, config.freeze_word_embedding,
-                           projection_size(config.projection_size, teacher.width))
+    kind = student_kind(config)
+    if kind != "transformer":
+        shared: dict[str, Any] = {
+            "vocab_size": len(tokenizer), "embedding_size": config.embedding_size, "teacher_width": teacher.width,
+            "num_outputs": task.num_outputs, "dropout": config.dropout, "per_piece": task.per_piece,
+            "freeze_word_embedding": config.freeze_word_embedding,
+            "projection_size": projection_size(config.projection_size, teacher.width)}
+        if kind == "cnn":
+            return CNNShape(channels=config.cnn_channels or 128, num_blocks=config.cnn_blocks or 4,
+                            gated=config.cnn_gated, **shared)
+        return BiLSTMShape(lstm_units=config.lstm_units, **shared)
     shape = TransformerShape(_encoder(config, tokenizer, checkpoint), task.num_outputs, task.per_piece,
                              dropout=config.transformer_dropout,
                              freeze_word_embedding=config.freeze_word_embedding)
@@ -98,15 +111,14 @@ def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teache
         relation_heads=_relation_heads(config, shape, teacher) if signal.relation_weight else 0)
 
 
-def layer_pairs(config: DistillationConfig, shape: BiLSTMShape | TransformerShape,
-                teacher: TeacherSizes) -> LayerMap:
+def layer_pairs(config: DistillationConfig, shape: StudentShape, teacher: TeacherSizes) -> LayerMap:
     """Pairs (index of the student's state, teacher's layer), in the order of the student's
     `representations`. Attention maps are those of the pairs whose first number is not 0.
 
-    For a BiLSTM it is one pair, by default with the layer three fifths of the way up (7 of 12, XtremeDistil's
-    best).
+    For a BiLSTM or a convolutional student it is one pair, by default with the layer three fifths of the way up
+    (7 of 12, XtremeDistil's best).
     """
-    if isinstance(shape, BiLSTMShape):
+    if not isinstance(shape, TransformerShape):
         return top_pair(top_layer(config, teacher), 1, teacher.layers)
     if config.distil_multi_hidden_states or config.distil_attention or config.progressive_transfer:
         return layer_map(config.layer_map, shape.num_hidden_layers, teacher.layers)
@@ -118,8 +130,7 @@ def top_layer(config: DistillationConfig, teacher: TeacherSizes) -> int:
     return config.teacher_layer or max(1, round(0.6 * teacher.layers))
 
 
-def teacher_signals(config: DistillationConfig, shape: BiLSTMShape | TransformerShape,
-                    pairs: LayerMap) -> TeacherSignals:
+def teacher_signals(config: DistillationConfig, shape: StudentShape, pairs: LayerMap) -> TeacherSignals:
     """What the store must keep of the teacher, in the order of the student's outputs."""
     signal = signal_of(config)
     hidden = tuple(teacher for _, teacher in pairs) if signal.hidden_weight else ()
@@ -202,7 +213,7 @@ def _relation_heads(config: DistillationConfig, shape: TransformerShape, teacher
     return heads
 
 
-def strategy_phases(config: DistillationConfig, strategy: str, shape: BiLSTMShape | TransformerShape) -> list[Phase]:
+def strategy_phases(config: DistillationConfig, strategy: str, shape: StudentShape) -> list[Phase]:
     """The phases of a strategy for a student."""
     blocks = shape.blocks if config.unfreeze == "block" else ()
     steps = cast(TransformerShape, shape).representation_steps if config.progressive_transfer else ()

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
+from xtremedistil_tf.students.cnn import CNNStudent
 from xtremedistil_tf.students.transformer import TransformerStudent
 
-KINDS = {student.kind: student for student in (BiLSTMStudent, TransformerStudent)}
+KINDS = {student.kind: student for student in (BiLSTMStudent, CNNStudent, TransformerStudent)}
 
 
 def new_student(shape: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import subprocess
 import sys
@@ -13,11 +14,13 @@ import pytest
 
 from xtremedistil_tf.errors import ConfigError, MissingExtraError
 from xtremedistil_tf.export.onnx import export_onnx
+from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.transformer import TransformerShape
 
 BATCHES = [([9, 4, 1], 9), ([5], 5), ([3], 12), ([6, 6], 6), ([1, 1, 2, 16], 16)]
 BILSTMS = ["bilstm tagging", "bilstm classification", "bilstm regression", "bilstm question_answering"]
+CNNS = ["cnn tagging", "cnn classification"]
 TRANSFORMERS = ["scratch classification", "narrow question_answering", "roberta regression",
                 "checkpoint tagging", "deberta tagging"]
 
@@ -51,6 +54,9 @@ def _make(export, family: str, task, vocab: int, checkpoint_student):
         return export(task.kind)
     if family == "checkpoint":
         return export(task.kind, student=checkpoint_student)
+    if family == "cnn":
+        return export(task.kind, CNNShape(vocab, 8, 6, 5, 10, task.num_outputs, gated=task.per_piece,
+                                          per_piece=task.per_piece, projection_size=4))
     sizes = {"embedding_size": 4} if family == "narrow" else {}
     encoder = new_encoder(vocab, 8, 1, 2, max_position_embeddings=16, **sizes)
     if family == "roberta":
@@ -68,7 +74,7 @@ def _run(path, batch) -> np.ndarray:
     return session.run(["logits"], {name: values.astype(np.int64) for name, values in batch.items()})[0]
 
 
-@pytest.mark.parametrize("name", BILSTMS + TRANSFORMERS)
+@pytest.mark.parametrize("name", BILSTMS + CNNS + TRANSFORMERS)
 def test_logits(exported, name):
     made = exported(name)
     for lengths, time in BATCHES:
@@ -79,7 +85,7 @@ def test_logits(exported, name):
         np.testing.assert_allclose(found[real], wanted[real], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [BILSTMS[0], BILSTMS[1], TRANSFORMERS[0]])
+@pytest.mark.parametrize("name", [BILSTMS[0], BILSTMS[1], *CNNS, TRANSFORMERS[0]])
 def test_padding_changes_nothing(exported, name):
     made = exported(name)
     short = made.batch([3], 3)
@@ -89,7 +95,7 @@ def test_padding_changes_nothing(exported, name):
     np.testing.assert_allclose(found, _run(made.path, short), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", [*BILSTMS, *TRANSFORMERS])
+@pytest.mark.parametrize("name", [*BILSTMS, *CNNS, *TRANSFORMERS])
 def test_interface(exported, name):
     made = exported(name)
     onnx.checker.check_model(str(made.path), full_check=True)
@@ -102,6 +108,11 @@ def test_interface(exported, name):
     axes = ["batch", "time"] if made.task.per_piece else ["batch"]
     assert [(o.name, o.type, o.shape) for o in session.get_outputs()] == [
         ("logits", "tensor(float)", [*axes, made.task.num_outputs])]
+
+
+def test_a_convolutional_student_is_written_in_large_operators(exported):
+    kinds = collections.Counter(node.op_type for node in onnx.load(str(exported("cnn tagging").path)).graph.node)
+    assert kinds["LayerNormalization"] == 5 and kinds["MatMul"] == 5 + 3 and not {"Loop", "Reshape"} & set(kinds)
 
 
 def test_metadata(exported, tiny_tokenizer):

@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from xtremedistil_tf.export.onnx.interface import new_model
 from xtremedistil_tf.export.onnx.quantized import quantized_model
 from xtremedistil_tf.students.bilstm import BiLSTMShape
+from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.transformer import TransformerShape
 from xtremedistil_tf.tasks.tagging import TaggingTask
@@ -22,8 +23,8 @@ ENCODER = new_encoder(VOCAB, 96, 1, 2, max_position_embeddings=16)
 # DeBERTa has branches, which the quantizer of ONNX Runtime puts before what they read.
 DEBERTA = {"model_type": "deberta-v2", "relative_attention": True, "pos_att_type": ["c2p", "p2c"],
            "position_buckets": 4, "share_att_key": True, "type_vocab_size": 0}
-SHAPES = {"bilstm": BiLSTMShape(VOCAB, 48, 48, 96, 5), "bert": TransformerShape(ENCODER, 5),
-          "deberta": TransformerShape(ENCODER | DEBERTA, 5)}
+SHAPES = {"bilstm": BiLSTMShape(VOCAB, 48, 48, 96, 5), "cnn": CNNShape(VOCAB, 48, 48, 4, 96, 5),
+          "bert": TransformerShape(ENCODER, 5), "deberta": TransformerShape(ENCODER | DEBERTA, 5)}
 
 
 @pytest.fixture(scope="module", params=SHAPES)

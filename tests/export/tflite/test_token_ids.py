@@ -11,6 +11,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.export.tflite import export_tflite
 from xtremedistil_tf.students.bilstm import BiLSTMShape
+from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.pretrained import checkpoint_encoder, load_encoder
 from xtremedistil_tf.students.registry import new_student
@@ -32,6 +33,8 @@ def make_student(kind: str, task):
     if kind == "bilstm":
         student = new_student(BiLSTMShape(VOCABULARY, WIDTH, WIDTH, WIDTH, task.num_outputs,
                                           per_piece=task.per_piece))
+    elif kind == "cnn":
+        student = new_student(CNNShape(VOCABULARY, WIDTH, WIDTH, 4, WIDTH, task.num_outputs, per_piece=task.per_piece))
     else:
         encoder = new_encoder(VOCABULARY, WIDTH, 2, 2, embedding_size=16 if kind == "narrow" else 0)
         student = new_student(TransformerShape(encoder, task.num_outputs, per_piece=task.per_piece))
@@ -89,7 +92,8 @@ def export(tmp_path_factory, interpreter):
 
 
 @pytest.fixture(scope="module", params=[(kind, task, q) for kind, task in (
-    ("bilstm", "tagging"), ("transformer", "classification")) for q in QUANTIZATIONS], ids="-".join)
+    ("bilstm", "tagging"), ("cnn", "tagging"), ("cnn", "classification"),
+    ("transformer", "classification")) for q in QUANTIZATIONS], ids="-".join)
 def exported(request, export):
     return export(*request.param)
 
@@ -135,6 +139,12 @@ def test_built_in_ops_only(exported):
     assert not any(code.customCode for code in exported.model.operatorCodes)
 
 
+def test_a_convolutional_student_has_no_loop(export):
+    # One subgraph is what MediaPipe loads.
+    assert len(export("cnn", "tagging", "dynamic").model.subgraphs) == 1
+    assert len(export("bilstm", "tagging", "dynamic").model.subgraphs) > 1
+
+
 def test_names_and_shapes_of_the_signature(exported):
     signature, = exported.model.signatureDefs
     names = ["input_ids", "attention_mask"] + ["token_type_ids"] * (exported.task.kind != "tagging")
@@ -146,7 +156,8 @@ def test_names_and_shapes_of_the_signature(exported):
         assert tensor.type == schema.TensorType.INT32 and list(tensor.shapeSignature) == [1, -1]
 
 
-@pytest.mark.parametrize(["kind", "task"], [("bilstm", "tagging"), ("transformer", "classification")])
+@pytest.mark.parametrize(["kind", "task"], [
+    ("bilstm", "tagging"), ("cnn", "tagging"), ("transformer", "classification")])
 def test_sizes(export, kind, task):
     sizes = {q: export(kind, task, q).path.stat().st_size for q in QUANTIZATIONS}
     assert sizes["float16"] < 0.6 * sizes["none"]
@@ -154,27 +165,30 @@ def test_sizes(export, kind, task):
 
 
 @pytest.mark.parametrize("quantization", ["dynamic", "int8"])
-@pytest.mark.parametrize(["kind", "task"], [("bilstm", "tagging"), ("transformer", "classification")])
+@pytest.mark.parametrize(["kind", "task"], [
+    ("bilstm", "tagging"), ("cnn", "tagging"), ("transformer", "classification")])
 def test_the_embedding_table_is_int8(export, kind, task, quantization):
     tables = [tensor for tensor in export(kind, task, quantization).tensors()
               if list(tensor.shape) == [VOCABULARY, WIDTH]]
     assert [table.type for table in tables] == [schema.TensorType.INT8]
 
 
-def test_full_int8_computes_with_int8(export):
-    exported = export("transformer", "classification", "int8")
+@pytest.mark.parametrize(["kind", "count"], [("cnn", 7), ("transformer", 10)])
+def test_full_int8_computes_with_int8(export, kind, count):
+    exported = export(kind, "classification", "int8")
     codes = exported.model.operatorCodes
     dense = [op for graph in exported.model.subgraphs for op in graph.operators
              if max(codes[op.opcodeIndex].builtinCode, codes[op.opcodeIndex].deprecatedBuiltinCode)
              in (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.SOFTMAX)]
     tensors = exported.model.subgraphs[0].tensors
-    assert len(dense) > 10
+    assert len(dense) > count
     assert {tensors[op.inputs[0]].type for op in dense} == {schema.TensorType.INT8}
 
 
 @pytest.mark.parametrize(["kind", "task"], [
     ("bilstm", "classification"), ("bilstm", "regression"), ("bilstm", "question_answering"),
-    ("narrow", "tagging"), ("transformer", "regression"), ("transformer", "question_answering")])
+    ("cnn", "regression"), ("cnn", "question_answering"), ("narrow", "tagging"),
+    ("transformer", "regression"), ("transformer", "question_answering")])
 def test_other_students_and_tasks(export, kind, task):
     exported = export(kind, task, "none")
     padded = {name: values[:1] for name, values in inputs_of([6, 11], exported.task).items()}

@@ -81,10 +81,11 @@ def _with_quantized_tables(model: onnx.ModelProto) -> onnx.ModelProto:
             continue
         table, (output,) = node.input[0], node.output
         replaced.setdefault(table, _quantized_rows(tables[table]))
-        nodes += [helper.make_node("Gather", [f"{table}_int8", node.input[1]], [f"{output}_int8"]),
-                  helper.make_node("Cast", [f"{output}_int8"], [f"{output}_steps"], to=TensorProto.FLOAT),
-                  helper.make_node("Gather", [f"{table}_scale", node.input[1]], [f"{output}_scale"]),
-                  helper.make_node("Mul", [f"{output}_steps", f"{output}_scale"], [output])]
+        # The quantizer calls what it makes of the output of a node <output>_scale and the like.
+        nodes += [helper.make_node("Gather", [f"{table}_int8", node.input[1]], [f"{output}_row_int8"]),
+                  helper.make_node("Cast", [f"{output}_row_int8"], [f"{output}_row_steps"], to=TensorProto.FLOAT),
+                  helper.make_node("Gather", [f"{table}_scale", node.input[1]], [f"{output}_row_scale"]),
+                  helper.make_node("Mul", [f"{output}_row_steps", f"{output}_row_scale"], [output])]
     read = {name for node in nodes for name in node.input}
     tensors = [tensor for tensor in model.graph.initializer
                if tensor.name in read or tensor.name not in replaced]
