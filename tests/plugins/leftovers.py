@@ -1,8 +1,9 @@
 """Nothing remains after a run but in pytest's own folders: no file, no process, no open port. Otherwise the run fails.
 
 Temporary files of the tests and of what they start go to one folder (`TMPDIR`), which is removed at the end. TensorFlow
-leaves there the source of its graph functions when a process is killed, as tests do. Whatever else is found there or in
-the checkout, and every process that carries the mark of this session in its environment, is told at the end.
+leaves there the source of its graph functions when a process is killed, as tests do. What else is found there, every
+process that carries the mark of this session in its environment and every server of a worker is told at the end; so is,
+where nobody else works in it (`CI`), a new file in the checkout.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 #: Carried by all processes of a session.
 MARK = "XTREMEDISTIL_TEST_SESSION"
-#: TensorFlow's own, of processes that were killed; and what Python's multiprocessing and Ray keep while a worker lives.
-_ALLOWED = ("__autograph_generated_file", "pymp-", "ray")
+#: Of TensorFlow, in processes that were killed; of Python's multiprocessing, Ray and Chromium, which they use again.
+_ALLOWED = ("__autograph_generated_file", "pymp-", "ray", ".org.chromium", ".com.google")
 #: A process that was told to end has as long.
 _PATIENCE = 20.0
 _STATE = pytest.StashKey[dict[str, Any]]()
@@ -38,11 +39,13 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="xd-"))
     config.stash[_STATE] |= {"folder": folder, "checkout": _untracked()}
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    os.environ.update({"TMPDIR": str(folder), "RAY_TMPDIR": str(folder), MARK: folder.name})
+    os.environ.update({"TMPDIR": str(folder), MARK: folder.name})
+    if len(str(folder)) < 30:  # a socket's path is short
+        os.environ["RAY_TMPDIR"] = str(folder)
     tempfile.tempdir = None
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+@pytest.hookimpl(wrapper=True, trylast=True)  # within those that tell what was found
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[Any]:
     config = session.config
     done = yield  # fixtures are taken down, and the workers end
@@ -77,7 +80,9 @@ def _files(folder: pathlib.Path) -> list[str]:
 
 
 def _untracked() -> set[str]:
-    """What is in the checkout and neither committed nor ignored; nothing where git or the repository is missing."""
+    """What is in the checkout and neither committed nor ignored; nothing where others may work in it."""
+    if not os.environ.get("CI"):
+        return set()
     words = ["git", "status", "--porcelain", "--untracked-files=all"]
     try:
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
