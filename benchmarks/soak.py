@@ -8,6 +8,7 @@ Every moment starts the same command, lets it run for a random time, and then do
   full     fills the disk (model directory on a tmpfs) until the command ends
   read     makes that disk read-only until the command ends
   memory   takes away the right to more memory (RLIMIT_AS) until the command ends, or stops it after a while
+Before these, it is killed once in every step, as the step begins (way "step").
 Then everything that was finished before (teacher, shards, phases) must still be there, untouched. Mounting a tmpfs
 takes root; without it only kill, term and memory are done, and the page says so. At the end the student must equal
 that of one uninterrupted run, bit for bit.
@@ -21,6 +22,7 @@ import logging
 import os
 import pathlib
 import random
+import re
 import resource
 import shutil
 import signal
@@ -84,7 +86,7 @@ def start(model_dir: pathlib.Path, options: list[str], output: pathlib.Path) -> 
                                 cwd=ROOT, stdout=file, stderr=subprocess.STDOUT)
 
 
-def strike(way: str, process: subprocess.Popen, disk: Disk) -> None:
+def strike(way: str, process: subprocess.Popen, disk: Disk | None) -> None:
     """Does something bad to a running command and waits for its end."""
     if way == "kill":
         process.kill()
@@ -105,7 +107,8 @@ def strike(way: str, process: subprocess.Popen, disk: Disk) -> None:
         process.wait()
     if way == "read":
         disk.set_writable(True)
-    disk.empty()
+    if disk:
+        disk.empty()
 
 
 def finished_files(model_dir: pathlib.Path) -> dict[str, tuple[int, int]]:
@@ -137,13 +140,41 @@ def weights(model_dir: pathlib.Path) -> dict[str, np.ndarray]:
     return found
 
 
+def kill_in_every_step(options: list[str], model_dir: pathlib.Path, output: pathlib.Path) -> list[dict]:
+    """Kills the command in the first epoch of the teacher and of every phase, until none is left; a record of each."""
+    killed, records = set(), []
+    while True:
+        before, place = finished_files(model_dir), output.stat().st_size if output.exists() else 0
+        process, step = start(model_dir, options, output), None
+        while step is None and process.poll() is None:
+            time.sleep(0.02)
+            with output.open("rb") as file:
+                file.seek(place)
+                said = re.findall(r"(\S+) epoch 1/", file.read().decode(errors="replace"))
+            step = next((name for name in said if name not in killed), None)
+        if step is None:
+            if process.returncode:
+                raise SystemExit(f"the run failed; see {output}")
+            return records
+        strike("kill", process, None)
+        killed.add(step)
+        after = finished_files(model_dir)
+        spoilt = sorted(name for name, facts in before.items() if after.get(name) != facts)
+        records.append({"way": "step", "step": step_of(model_dir), "status": process.returncode, "spoilt": spoilt})
+        logging.info("killed in the first epoch of %s%s", step, f", SPOILT: {spoilt}" if spoilt else "")
+
+
 def soak(options: list[str], work: pathlib.Path, quiet_seconds: float) -> tuple[list[dict], bool]:
     """Strikes at random moments; returns a record of each and whether there was a tmpfs."""
-    rng, records = random.Random(_SEED.value), []
+    rng = random.Random(_SEED.value)
     disk = Disk(work / "disk", _MEGABYTES.value)
     model_dir, output = disk.folder / "out", work / "soak.log"
     ways = ["kill", "term", "memory", *(["full", "read"] if disk.is_tmpfs else [])]
     try:
+        steps = kill_in_every_step(options, model_dir, output)
+        check_equal(model_dir, work / "quiet")
+        shutil.rmtree(model_dir)
+        records: list[dict] = []
         while len(records) < _MOMENTS.value:
             before, way = finished_files(model_dir), ways[len(records) % len(ways)]
             process, began = start(model_dir, options, output), time.monotonic()
@@ -165,7 +196,7 @@ def soak(options: list[str], work: pathlib.Path, quiet_seconds: float) -> tuple[
         check_equal(model_dir, work / "quiet")
     finally:
         disk.leave()
-    return records, disk.is_tmpfs
+    return steps + records, disk.is_tmpfs
 
 
 def check_equal(model_dir: pathlib.Path, quiet: pathlib.Path) -> None:

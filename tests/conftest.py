@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pathlib
 import random
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Tiny models gain nothing from threads, and the workers have a core each.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
 import xtremedistil_tf  # noqa: F401 (before TensorFlow: see there)
+from xtremedistil_tf.evaluation import latency
+
+latency.SECONDS = 0.05  # how fast they are is no test's question
+
+pytest_plugins = ["leftovers", "forked_python", "durations", "skips"]
+
+
+def pytest_collection_finish() -> None:
+    """Python need not look for garbage in all that was imported."""
+    gc.collect()
+    gc.freeze()
+
 
 NAMES = ["anna", "boris", "chen", "dora", "emil", "fatima", "göran", "hana"]
 PLACES = ["paris", "oslo", "москва", "lima", "北京", "cairo", "wien", "quito"]

@@ -113,7 +113,7 @@ def test_a_model_that_fills_no_masks_is_refused(tmp_path, word_tokenizer):
 
 
 def test_a_checkpoint_of_pytorch(tmp_path, bert_config, word_tokenizer, sentences):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="needs the extra torch")
     from transformers import BertForMaskedLM
 
     torch.manual_seed(0)

@@ -10,7 +10,7 @@ from xtremedistil_tf.augmentation.registry import make_augmenter
 from xtremedistil_tf.augmentation.stream import augmented
 from xtremedistil_tf.corpus import load_task
 
-pytestmark = pytest.mark.skipif("XTREMEDISTIL_DATA" not in os.environ, reason="XTREMEDISTIL_DATA is not set")
+pytestmark = pytest.mark.skipif("XTREMEDISTIL_DATA" not in os.environ, reason="needs real text: set XTREMEDISTIL_DATA")
 
 
 def no_stray_tags(tags):

@@ -21,7 +21,7 @@ def test_names():
 
 
 def test_every_name_makes_its_augmenter(tmp_path, masked_dir, bare_dir, word_tokenizer):
-    pytest.importorskip("faiss")
+    pytest.importorskip("faiss", reason="needs the extra retrieval")
     (tmp_path / "text.txt").write_text("the cat\n")
     (tmp_path / "v.tsv").write_text("0\tthe dog\n")
     examples = [Example(("Oslo",), ("B-LOC",)), Example(("Rome",), ("B-LOC",))]

@@ -37,7 +37,7 @@ def corpus(tmp_path):
 
 
 def test_sentences_by_brute_force(tmp_path, corpus):
-    pytest.importorskip("faiss")
+    pytest.importorskip("faiss", reason="needs the extra retrieval")
     files, lines = corpus
     index = open_or_build(files, encode, "e", tmp_path / "index")
     queries = ["w1 w2", "w3 w4 w5", lines[300]]
@@ -53,7 +53,7 @@ def test_sentences_by_brute_force(tmp_path, corpus):
 
 
 def test_a_large_text_has_cells_and_is_nearly_as_good(tmp_path, corpus, monkeypatch):
-    pytest.importorskip("faiss")
+    pytest.importorskip("faiss", reason="needs the extra retrieval")
     files, lines = corpus
     monkeypatch.setattr(retrieval_index, "EXACT", 100)
     monkeypatch.setattr(retrieval_index, "_BATCH", 64)
@@ -64,7 +64,7 @@ def test_a_large_text_has_cells_and_is_nearly_as_good(tmp_path, corpus, monkeypa
 
 
 def test_the_index_is_built_once(tmp_path, corpus):
-    pytest.importorskip("faiss")
+    pytest.importorskip("faiss", reason="needs the extra retrieval")
     files, _ = corpus
     first = open_or_build(files, encode, "e")
     again = open_or_build(files, lambda texts: pytest.fail("encoded again"), "e")
@@ -76,14 +76,14 @@ def test_the_index_is_built_once(tmp_path, corpus):
 
 
 def test_an_encoder_that_fails_leaves_nothing(tmp_path, corpus):
-    pytest.importorskip("faiss")
+    pytest.importorskip("faiss", reason="needs the extra retrieval")
     with pytest.raises(ZeroDivisionError):
         open_or_build(corpus[0], lambda texts: 1 / 0, "e", tmp_path / "index")
     assert list((tmp_path / "index").iterdir()) == []
 
 
 def test_damage_is_explained(tmp_path, corpus):
-    pytest.importorskip("faiss")
+    pytest.importorskip("faiss", reason="needs the extra retrieval")
     index = open_or_build(corpus[0], encode, "e", tmp_path)
     (tmp_path / f"retrieval-{index.fingerprint}" / "index.faiss").write_bytes(b"IxFI")
     with pytest.raises(DataError, match="is damaged .*Delete the folder"):
@@ -101,7 +101,7 @@ def test_without_faiss(monkeypatch, corpus):
 
 @pytest.mark.parametrize("block", [256, 3])
 def test_similar_sentences_become_variants(tmp_path, corpus, block):
-    pytest.importorskip("faiss")
+    pytest.importorskip("faiss", reason="needs the extra retrieval")
     files, lines = corpus
     examples = [Example(tuple(line.split()), ("O",) * len(line.split()), "nl") for line in lines[::30]]
     augmenter = RetrievedSentences(files, encode, "e", tmp_path / "i", least=0.6, most=0.95, block=block)
@@ -116,7 +116,7 @@ def test_similar_sentences_become_variants(tmp_path, corpus, block):
 
 
 def test_blocks_do_not_change_the_candidates(tmp_path, corpus):
-    pytest.importorskip("faiss")
+    pytest.importorskip("faiss", reason="needs the extra retrieval")
     examples, plan = [TextExample(line) for line in corpus[1][:40]], plans_of(["retrieval"], 1.5, 1)["retrieval"]
     whole, parts = (list(RetrievedSentences(corpus[0], encode, "e", tmp_path / "i", least=0.0, block=block)
                          .variants(examples, plan)) for block in (256, 1))
@@ -124,7 +124,7 @@ def test_blocks_do_not_change_the_candidates(tmp_path, corpus):
 
 
 def test_of_a_pair_one_side_is_exchanged(tmp_path, corpus):
-    pytest.importorskip("faiss")
+    pytest.importorskip("faiss", reason="needs the extra retrieval")
     files, lines = corpus
     pairs = [TextExample(*lines[i: i + 2], label="x") for i in range(40)]
     found = list(RetrievedSentences(files, encode, "e", tmp_path / "i", least=0.1).augment(pairs, PLAN))

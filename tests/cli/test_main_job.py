@@ -1,7 +1,12 @@
-"""The main job as a user runs it: end to end, killed and resumed, changed settings, prediction."""
+"""The main job as a user runs it: end to end, killed and resumed, changed settings, prediction.
+
+The first run and the last of those that were killed are started anew instead of forked: what they print while they
+start counts, and that they share no seed of hashes.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pathlib
@@ -20,7 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def command(task, teacher, out, *more):
-    return [sys.executable, "run_xtreme_distil.py", f"--task={task}", f"--transfer_file={task}/unlabeled.txt",
+    return ["run_xtreme_distil.py", f"--task={task}", f"--transfer_file={task}/unlabeled.txt",
             f"--model_dir={out}", f"--pt_teacher_checkpoint={teacher}", "--do_NER", "--seq_len=24",
             "--teacher_epochs=2", "--teacher_learning_rate=1e-3", "--distil_epochs=2", "--ft_epochs=2",
             "--embedding_size=16", "--lstm_units=12", "--student_distil_batch_size=32", "--strategy=D4.1",
@@ -44,7 +49,7 @@ def free_port():
         return free.getsockname()[1]
 
 
-def test_two_workers_make_the_student_of_one(tmp_path, tiny_task, tiny_teacher_dir):
+def test_two_workers_make_the_student_of_one(tmp_path, tiny_task, tiny_teacher_dir, python):
     """The whole main job under TF_CONFIG; without dropout, whose masks differ from replica to replica."""
     options = ("--dropout=0", "--steps_per_execution=2", "--strategy=D3.1")
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
@@ -52,13 +57,13 @@ def test_two_workers_make_the_student_of_one(tmp_path, tiny_task, tiny_teacher_d
     for index in range(2):
         cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         workers.append(subprocess.Popen(
-            list(map(str, command(tiny_task, tiny_teacher_dir, tmp_path / "two", *options))), cwd=ROOT,
-            env=os.environ | {"TF_CONFIG": json.dumps(cluster)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True))
+            [python, *command(tiny_task, tiny_teacher_dir, tmp_path / "two", *options)], cwd=ROOT, text=True,
+            env=os.environ | {"TF_CONFIG": json.dumps(cluster)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
     printed = [worker.communicate(timeout=500)[0] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], printed
     teacher = next((tmp_path / "two" / "teacher").glob("*/fine-tuning.json")).parent
-    alone = run(*command(tiny_task, tiny_teacher_dir, tmp_path / "one", *options, f"--teacher_model_dir={teacher}"))
+    alone = run(python, *command(tiny_task, tiny_teacher_dir, tmp_path / "one", *options,
+                                 f"--teacher_model_dir={teacher}"))
     assert alone.returncode == 0, alone.stderr
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert set(one) == set(two)
@@ -71,7 +76,7 @@ def test_two_workers_make_the_student_of_one(tmp_path, tiny_task, tiny_teacher_d
 def finished(tmp_path_factory, tiny_task, tiny_teacher_dir):
     """A finished run: its folder and what it printed."""
     out = tmp_path_factory.mktemp("run") / "out"
-    done = run(*command(tiny_task, tiny_teacher_dir, out))
+    done = run(sys.executable, *command(tiny_task, tiny_teacher_dir, out))
     assert done.returncode == 0, done.stderr
     return out, done
 
@@ -101,10 +106,10 @@ def test_the_log_names_phases_and_nothing_of_tensorflows(finished):
     assert not [line for line in lines if not line[:2].isdigit()], finished[1].stderr
 
 
-def test_a_second_run_does_nothing_again(finished, tiny_task, tiny_teacher_dir):
+def test_a_second_run_does_nothing_again(finished, tiny_task, tiny_teacher_dir, python):
     out = finished[0]
     before = weights(out)
-    again = run(*command(tiny_task, tiny_teacher_dir, out))
+    again = run(python, *command(tiny_task, tiny_teacher_dir, out))
     assert again.returncode == 0, again.stderr
     assert "epoch 1/2" not in again.stderr and "the teacher is not run" in again.stderr
     assert "everything is done already" in again.stderr and again.stdout == finished[1].stdout
@@ -112,20 +117,24 @@ def test_a_second_run_does_nothing_again(finished, tiny_task, tiny_teacher_dir):
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
-def test_killed_at_random_points_it_ends_with_the_same_student(finished, tmp_path, tiny_task, tiny_teacher_dir):
+#: Lines of the log after which the run is killed: in the teacher, in a phase from the store, in the last one.
+#: benchmarks/soak.py kills it in every step.
+KILLED_AFTER = ("teacher epoch 1/2", "2-logits epoch 1/2", "3-labels epoch 1/2")
+
+
+def test_killed_at_random_points_it_ends_with_the_same_student(finished, tmp_path, tiny_task, tiny_teacher_dir, python):
     out = tmp_path / "out"
     rng = random.Random(os.environ.get("XTREMEDISTIL_KILL_SEED", 0))
-    for sign in ("teacher epoch 1/2", "already fine-tuned|teacher epoch 2/2", "1-representation epoch 1/2",
-                 "2-logits epoch 1/2", "3-labels epoch 1/2"):
-        words = [str(w) for w in command(tiny_task, tiny_teacher_dir, out)]
+    for sign in KILLED_AFTER:
+        words = [python, *command(tiny_task, tiny_teacher_dir, out)]
         process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         for line in process.stderr:
-            if any(part in line for part in sign.split("|")):
+            if sign in line:
                 break
         time.sleep(rng.random())
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    done = run(*command(tiny_task, tiny_teacher_dir, out))
+    done = run(sys.executable, *command(tiny_task, tiny_teacher_dir, out))
     assert done.returncode == 0, done.stderr
     expected, got = weights(finished[0]), weights(out)
     assert expected.keys() == got.keys()
@@ -133,8 +142,9 @@ def test_killed_at_random_points_it_ends_with_the_same_student(finished, tmp_pat
         np.testing.assert_array_equal(expected[name], got[name], err_msg=name)
 
 
-def test_a_changed_setting_is_said_and_only_what_it_touches_is_done_again(finished, tiny_task, tiny_teacher_dir):
-    changed = run(*command(tiny_task, tiny_teacher_dir, finished[0], "--ft_epochs=1"))
+def test_a_changed_setting_is_said_and_only_what_it_touches_is_done_again(finished, tiny_task, tiny_teacher_dir,
+                                                                            python):
+    changed = run(python, *command(tiny_task, tiny_teacher_dir, finished[0], "--ft_epochs=1"))
     assert changed.returncode == 0, changed.stderr
     assert "phase 3-labels was trained with other settings (epochs 2 -> 1)" in changed.stderr
     for kept in ("1-representation", "2-logits"):
@@ -148,44 +158,46 @@ def test_a_changed_setting_is_said_and_only_what_it_touches_is_done_again(finish
     (lambda t: (t / "unlabeled.txt").unlink(), "unlabeled.txt: no such file"),
     (lambda t: (t / "yy" / "dev.tsv").write_bytes(b"a\xff b\tO O\n"), r"dev.tsv:1"),
 ])
-def test_bad_input_is_one_clear_error(tiny_task, tiny_teacher_dir, tmp_path, damage, message):
+def test_bad_input_is_one_clear_error(tiny_task, tiny_teacher_dir, tmp_path, damage, message, python):
     import shutil
     task = tmp_path / "task"
     shutil.copytree(tiny_task, task)
     damage(task)
-    done = run(*command(task, tiny_teacher_dir, tmp_path / "out"))
+    done = run(python, *command(task, tiny_teacher_dir, tmp_path / "out"))
     assert done.returncode == 2
     assert message in done.stderr and "Traceback" not in done.stderr
 
 
-def predict(out, *more, **kwargs):
-    return run(sys.executable, "run_xtreme_distil_predict.py", f"--model_dir={out}", *more, **kwargs)
+@pytest.fixture
+def predict(python):
+    return functools.partial(run, python, "run_xtreme_distil_predict.py")
 
 
-def test_prediction_keeps_lines_words_and_order(finished, tmp_path):
+def test_prediction_keeps_lines_words_and_order(finished, tmp_path, predict):
     out = finished[0]
     lines = ["anna met boris", "", "paris " * 300, "  oslo   . ", "москва"]
     (tmp_path / "in.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    done = predict(out, "--do_predict", f"--pred_file={tmp_path}/in.txt", f"--output_file={tmp_path}/out.txt")
+    done = predict(f"--model_dir={out}", "--do_predict", f"--pred_file={tmp_path}/in.txt",
+                   f"--output_file={tmp_path}/out.txt")
     assert done.returncode == 0, done.stderr
     got = (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")[:-1]
     assert len(got) == len(lines)
     for line, answer in zip(lines, got):
         words, _, tags = answer.partition("\t")
         assert words.split() == line.split() and len(tags.split()) == len(line.split())
-    piped = predict(out, "--do_predict", input="\n".join(lines) + "\n")
+    piped = predict(f"--model_dir={out}", "--do_predict", input="\n".join(lines) + "\n")
     assert piped.returncode == 0, piped.stderr
     assert piped.stdout.split("\n")[:-1] == got
 
 
-def test_evaluation_gives_the_runs_own_figure(finished, tiny_task):
+def test_evaluation_gives_the_runs_own_figure(finished, tiny_task, predict):
     out = finished[0]
-    done = predict(out, "--do_eval", f"--task={tiny_task}")
+    done = predict(f"--model_dir={out}", "--do_eval", f"--task={tiny_task}")
     assert done.returncode == 0, done.stderr
     metrics = json.loads((out / "metrics.json").read_text())
     assert f"entity F1 {100 * metrics['student']['f1']:.2f}" in done.stdout
 
 
-def test_prediction_without_a_model_is_an_error(tmp_path):
-    done = predict(tmp_path, "--do_predict", input="x\n")
+def test_prediction_without_a_model_is_an_error(tmp_path, predict):
+    done = predict(f"--model_dir={tmp_path}", "--do_predict", input="x\n")
     assert done.returncode == 2 and "xtremedistil-config.json: not found" in done.stderr

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import random
 import shlex
 import subprocess
-import sys
 
 import pytest
 
@@ -156,43 +154,47 @@ def place(tmp_path_factory, tiny_tokenizer, tiny_teacher_dir):
     return root
 
 
-def run(command: str, place: pathlib.Path, out: str, checkpoints: dict[str, pathlib.Path], *appended: str):
+@pytest.fixture
+def run(place, python):
     """Runs a command with its paths and checkpoints replaced, and with what makes it small appended."""
-    for name, path in {"$$PT_DATA_DIR": place, "$$PT_OUTPUT_DIR": place / out,
-                       "../../datasets": place / "datasets", **checkpoints}.items():
-        command = command.replace(name, str(path))
-    done = subprocess.run([sys.executable, *words_of(command), *appended], cwd=ROOT, capture_output=True,
-                          text=True, env={**os.environ, "PYTHONHASHSEED": "42"})
-    assert done.returncode == 0, done.stderr
-    return done
+
+    def run(command: str, out: str, checkpoints: dict[str, pathlib.Path], *appended: str):
+        for name, path in {"$$PT_DATA_DIR": place, "$$PT_OUTPUT_DIR": place / out,
+                           "../../datasets": place / "datasets", **checkpoints}.items():
+            command = command.replace(name, str(path))
+        done = subprocess.run([python, *words_of(command), *appended], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    return run
 
 
 SMALL = ("--teacher_epochs=1", "--distil_epochs=1", "--ft_epochs=1")
 
 
-def test_the_ner_commands(place, tiny_teacher_dir):
+def test_the_ner_commands(run, place, tiny_teacher_dir):
     out = place / "ner"
-    run(NER, place, "ner", {"bert-base-multilingual-cased": tiny_teacher_dir,
-                            "microsoft/xtremedistil-l6-h384-uncased": place / "other-student"}, *SMALL)
+    run(NER, "ner", {"bert-base-multilingual-cased": tiny_teacher_dir,
+                     "microsoft/xtremedistil-l6-h384-uncased": place / "other-student"}, *SMALL)
     for name in ("xtremedistil-config.json", "metrics.json", "export/saved_model/saved_model.pb"):
         assert (out / name).exists(), name
     assert not (out / "teacher").exists()  # it is where --teacher_model_dir says
-    predicted = run(PREDICT, place, "ner", {})
+    predicted = run(PREDICT, "ner", {})
     text = (place / "datasets" / "NER" / "unlabeled.txt").read_text().splitlines()
     lines = [line.split("\t") for line in (out / "predictions.txt").read_text().splitlines()]
     assert [words for words, _ in lines] == text
     assert {tag for _, tags in lines for tag in tags.split()} <= {"O", "B-PER", "I-PER", "B-LOC", "I-LOC"}
     assert "entity F1" in predicted.stderr
-    run(FINE_TUNE, place, "ner", {}, "--ft_epochs=1")
+    run(FINE_TUNE, "ner", {}, "--ft_epochs=1")
     assert (out / "fine-tuned" / "scores.json").exists()
 
 
-def test_the_mnli_command(place):
-    run(MNLI, place, "mnli", {"google/electra-base-discriminator": place / "electra",
-                              "microsoft/xtremedistil-l6-h384-uncased": place / "student"}, *SMALL)
+def test_the_mnli_command(run, place):
+    run(MNLI, "mnli", {"google/electra-base-discriminator": place / "electra",
+                       "microsoft/xtremedistil-l6-h384-uncased": place / "student"}, *SMALL)
     assert (place / "mnli" / "metrics.json").exists()
 
 
-def test_fine_tuning_a_model_alone(place):
-    done = run(MODEL_FINE_TUNE, place, "model", {"google/electra-base-discriminator": place / "electra"})
+def test_fine_tuning_a_model_alone(run, place):
+    done = run(MODEL_FINE_TUNE, "model", {"google/electra-base-discriminator": place / "electra"})
     assert "accuracy" in done.stdout and (place / "model" / "scores.json").exists()

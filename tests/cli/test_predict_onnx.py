@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pathlib
 import subprocess
-import sys
 
 import onnx
 import pytest
@@ -23,20 +22,20 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEXTS = ["anna met boris in paris .", "", "москва near wien and oslo"]
 
 
-def run(*flags: str) -> str:
-    done = subprocess.run([sys.executable, "run_xtreme_distil_predict_onnx.py", *flags], cwd=ROOT, text=True,
+def run(python: str, *flags: str) -> str:
+    done = subprocess.run([python, "run_xtreme_distil_predict_onnx.py", *flags], cwd=ROOT, text=True,
                           capture_output=True)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
 
-def test_original_command(tmp_path, tiny_tokenizer):
+def test_original_command(tmp_path, tiny_tokenizer, python):
     tf_keras.utils.set_random_seed(1)
     task = TaggingTask(["O", "B-LOC", "I-LOC"])
     student = new_student(BiLSTMShape(len(tiny_tokenizer), 8, 6, 10, 3))
     save_student(tmp_path / "out", student, tiny_tokenizer, task, {})
     (tmp_path / "text.txt").write_text("".join(text + "\n" for text in TEXTS), encoding="utf-8")
-    run("--pred_file", f"{tmp_path}/text.txt", "--model_dir", f"{tmp_path}/out", "--do_predict")
+    run(python, "--pred_file", f"{tmp_path}/text.txt", "--model_dir", f"{tmp_path}/out", "--do_predict")
     lines = (tmp_path / "out" / "predictions.txt").read_text(encoding="utf-8").splitlines()
     examples = [Example(tuple(text.split())) for text in TEXTS]
     wanted = StudentPredictor(student, tiny_tokenizer, task).predict(examples)

@@ -13,7 +13,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 @pytest.fixture(scope="session")
 def cluster():
     """The cluster, connected to; its `address`."""
-    ray = pytest.importorskip("ray")
+    ray = pytest.importorskip("ray", reason="needs the extra ray")
     from ray.cluster_utils import Cluster
 
     share = {"num_cpus": 1, "object_store_memory": 100 << 20}

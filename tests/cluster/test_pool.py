@@ -11,7 +11,7 @@ import pytest
 from xtremedistil_tf.cluster.pool import Job, WorkerPool
 from xtremedistil_tf.errors import DataError, TransferStoreError
 
-pytest.importorskip("ray")
+pytest.importorskip("ray", reason="needs the extra ray")
 
 
 def new_actor():

@@ -90,7 +90,7 @@ def text(tiny_task):
 @pytest.fixture(autouse=True)
 def tests_are_sent_to_workers(monkeypatch):
     monkeypatch.setattr(writer, "_PIECES_PER_SHARD", SEQ_LEN * SHARD)
-    cloudpickle = pytest.importorskip("ray").cloudpickle
+    cloudpickle = pytest.importorskip("ray", reason="needs the extra ray").cloudpickle
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     yield
     cloudpickle.unregister_pickle_by_value(sys.modules[__name__])

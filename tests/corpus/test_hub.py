@@ -7,7 +7,7 @@ import pytest
 from xtremedistil_tf.corpus import Answer, load_hub
 from xtremedistil_tf.errors import DataError
 
-datasets = pytest.importorskip("datasets")
+datasets = pytest.importorskip("datasets", reason="needs the extra datasets")
 
 
 @pytest.fixture(autouse=True)

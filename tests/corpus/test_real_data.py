@@ -7,7 +7,7 @@ import pytest
 
 from xtremedistil_tf.corpus import load_task, read_squad, read_text
 
-pytestmark = pytest.mark.skipif("XTREMEDISTIL_DATA" not in os.environ, reason="XTREMEDISTIL_DATA is not set")
+pytestmark = pytest.mark.skipif("XTREMEDISTIL_DATA" not in os.environ, reason="needs real text: set XTREMEDISTIL_DATA")
 
 
 @pytest.fixture

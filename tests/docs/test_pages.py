@@ -19,6 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 ALL = [*PAGES, ROOT / "README.md"]
+LINKING = [*ALL, *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "RELEASING.md", "benchmarks/README.md")),
+           *sorted((ROOT / "benchmarks" / "results").glob("*.md"))]
 SHELL = ("sh", "bash")
 # Flags of other programs that pages name.
 FOREIGN = {"build-arg", "enable_batching", "head", "address", "port", "num-cpus", "generate", "nodes",
@@ -48,13 +50,38 @@ def test_every_flag_exists(page):
     assert named <= known, f"not a flag of any command: {sorted(named - known)}"
 
 
+@each_page
+def test_every_place_that_runs_a_block_exists(page, blocks_of):
+    for block in blocks_of(page):
+        for path in re.findall(r"[\w/]+\.(?:py|md)|tests/[\w/]+", block.why):
+            place = ROOT / path
+            assert place.exists() or (ROOT / "xtremedistil_tf" / path).exists(), f"{name_of(page)}:{block.line}: {path}"
+
+
+@each_page
+def test_every_screenshot_has_the_command_that_makes_it(page):
+    """A picture of pixels: on the line before it stands `<!-- made by: command -->`. Drawings are SVG."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for before, line in zip(["", *lines], lines):
+        if re.search(r"!\[[^]]*\]\([^)]+\.(?:png|jpe?g|gif|webp)\)", line):
+            assert re.fullmatch(r"<!-- made by: .+ -->", before), f"{name_of(page)}: {line}"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "benchmarks" / "results").glob("*.md")), ids=name_of)
+def test_every_picture_of_a_result_is_there_and_so_is_the_command(page):
+    text = page.read_text(encoding="utf-8")
+    for picture in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text):
+        assert (page.parent / picture).exists(), picture
+        assert re.search(r"python \S+\.py", text), f"{name_of(page)}: no command"
+
+
 def anchors(page):
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", title).strip().lower()) for title in titles}
 
 
-@each_page
+@pytest.mark.parametrize("page", LINKING, ids=name_of)
 def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if re.match(r"https?:", target):
@@ -65,10 +92,10 @@ def test_every_link_leads_somewhere(page):
         assert not anchor or anchor in anchors(file), f"{target}: {file.name} has no such heading"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_shell_block_says_where_it_runs(page, blocks_of):
+@each_page
+def test_every_block_of_shell_and_python_says_where_it_runs(page, blocks_of):
     for block in blocks_of(page):
-        if block.language in SHELL:
+        if block.language in (*SHELL, "python"):
             place = f"{name_of(page)}:{block.line}"
             assert block.mark, f"{place}: expected <!-- run --> or <!-- elsewhere: why --> before it"
             assert (block.mark == "elsewhere") == bool(block.why), f"{place}: {block.why}"

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-pytest.importorskip("mkdocs")
-pytest.importorskip("material")
-pytest.importorskip("mkdocstrings_handlers.python")
+pytest.importorskip("mkdocs", reason="needs the extra docs")
+pytest.importorskip("material", reason="needs the extra docs")
+pytest.importorskip("mkdocstrings_handlers.python", reason="needs the extra docs")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEAVY = ("tensorflow", "tf_keras", "transformers", "torch")

@@ -65,14 +65,15 @@ def write_questions(folder, rng):
 
 @pytest.fixture
 def run(tmp_path, tiny_teacher_dir):
-    def run(task, **options):
+    def run(task, whole=True, **options):
+        """Without the measurements and the export, unless `whole`."""
         settings = dict(task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(tmp_path / "out"),
                         pt_teacher_checkpoint=str(tiny_teacher_dir), seq_len=32, teacher_epochs=1, distil_epochs=1,
                         ft_epochs=1, embedding_size=8, lstm_units=6, strategy="D4.1",
                         student_distil_batch_size=32) | options
         config = DistillationConfig(**settings)
         config.validate()
-        return Pipeline(config).run()
+        return Pipeline(config).run() if whole else Pipeline(config).train()
     return run
 
 
@@ -207,7 +208,7 @@ def test_augmented_text_and_small_hidden_states_reach_the_student(run, tmp_path,
 
 
 def test_the_teacher_judges_new_examples(run, tmp_path, tiny_task):
-    run(tiny_task, do_NER=True, seq_len=24, augment="neighbours", augment_confidence=0.999, strategy="D2")
+    run(tiny_task, False, do_NER=True, seq_len=24, augment="neighbours", augment_confidence=0.999, strategy="D2")
     facts = json.loads(next((tmp_path / "out" / "transfer").glob("*/provenance.json")).read_text())
     counts = facts["augmenters"]["neighbours"]["counts"]
     assert counts["refused"] > 0 == counts["kept"]  # a teacher of one epoch is that sure of nothing
@@ -228,7 +229,7 @@ def test_a_faster_teacher_writes_a_store_of_its_own(run, tmp_path, tiny_task, ca
     caplog.set_level("INFO", "xtremedistil_tf")
     stores = []
     for path in ("exact", "openvino"):
-        run(tiny_task, do_NER=True, seq_len=24, strategy="D2", teacher_path=path, teacher_tolerance=0.2)
+        run(tiny_task, False, do_NER=True, seq_len=24, strategy="D2", teacher_path=path, teacher_tolerance=0.2)
         found = [p.parent for p in (tmp_path / "out" / "transfer").glob("*/manifest.json")]
         stores.append({store.name: np.concatenate([np.load(f) for f in sorted(store.glob("*/teacher_logits.npy"))])
                        for store in found})

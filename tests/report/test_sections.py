@@ -147,7 +147,7 @@ def test_only_the_page_s_own_script_may_run(tmp_path):
     assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: chromium)")
 def test_in_a_browser_the_script_runs_and_no_other(tmp_path):
     written(tmp_path, metrics(task=HOSTILE, command=HOSTILE))
     run = subprocess.run(

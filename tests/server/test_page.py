@@ -15,7 +15,7 @@ import pytest
 from xtremedistil_tf.server.model import ServedModel, Signature, Spec
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: chromium)")
 
 _TEXT, _FLOAT, _INT = Spec("string", (None,)), Spec("float32", (None,)), Spec("int32", (None,))
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">"

@@ -11,7 +11,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 
 import pytest
 
@@ -25,8 +24,7 @@ from xtremedistil_tf.tasks.registry import make_task
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def command(*flags):
-    return [sys.executable, "run_xtreme_distil_serve.py", *map(str, flags)]
+SCRIPT = "run_xtreme_distil_serve.py"
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +36,9 @@ def model_dir(tmp_path_factory, tiny_tokenizer):
 
 
 @contextlib.contextmanager
-def serving(model_dir, *flags):
+def serving(python, model_dir, *flags):
     """The process, its port and what it has printed."""
-    process = subprocess.Popen(command(f"--model_dir={model_dir}", "--port=0", *flags), cwd=ROOT, text=True,
+    process = subprocess.Popen([python, SCRIPT, f"--model_dir={model_dir}", "--port=0", *flags], cwd=ROOT, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         printed = ""
@@ -58,9 +56,9 @@ def head(length):
     return b"POST /v1/models/xtremedistil:predict HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % length
 
 
-def test_it_serves_until_sigterm_and_then_answers_what_it_has_begun(model_dir):
+def test_it_serves_until_sigterm_and_then_answers_what_it_has_begun(model_dir, python):
     body = json.dumps({"instances": ["anna met москва", ""]}).encode()
-    with serving(model_dir, "--shutdown_seconds=60") as (process, port, printed):
+    with serving(python, model_dir, "--shutdown_seconds=60") as (process, port, printed):
         assert "curl" in printed and f"http://127.0.0.1:{port}/v1/models/xtremedistil:predict" in printed
         with socket.create_connection(("127.0.0.1", port), 30) as begun:
             begun.sendall(head(len(body)) + body[:10])
@@ -83,8 +81,8 @@ def test_it_serves_until_sigterm_and_then_answers_what_it_has_begun(model_dir):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_ctrl_c_ends_it_though_a_request_never_arrives(model_dir):
-    with serving(model_dir, "--shutdown_seconds=0.2") as (process, port, _):
+def test_ctrl_c_ends_it_though_a_request_never_arrives(model_dir, python):
+    with serving(python, model_dir, "--shutdown_seconds=0.2") as (process, port, _):
         with socket.create_connection(("127.0.0.1", port), 30) as begun:
             begun.sendall(head(10) + b"{")
             client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -95,22 +93,22 @@ def test_ctrl_c_ends_it_though_a_request_never_arrives(model_dir):
         assert "1 connections were still at work" in process.stderr.read()
 
 
-def failing(*flags):
-    done = subprocess.run(command(*flags), cwd=ROOT, capture_output=True, text=True, timeout=300)
+def failing(python, *flags):
+    done = subprocess.run([python, SCRIPT, *flags], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     return done.stderr.strip()
 
 
-def test_a_port_in_use_is_one_message(model_dir):
+def test_a_port_in_use_is_one_message(model_dir, python):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        message = failing(f"--model_dir={model_dir}", f"--port={port}")
+        message = failing(python, f"--model_dir={model_dir}", f"--port={port}")
     assert message == (f"error: --port={port}: another program listens there. Stop it, or give another port "
                        "(0: any free one).")
 
 
-def test_no_model_is_one_message(tmp_path):
-    message = failing(f"--model_dir={tmp_path}", "--port=0")
+def test_no_model_is_one_message(tmp_path, python):
+    message = failing(python, f"--model_dir={tmp_path}", "--port=0")
     assert message.startswith("error: ") and "xtremedistil-config.json: not found" in message
 
 

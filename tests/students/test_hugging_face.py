@@ -70,7 +70,7 @@ def test_tensorflow_gives_the_same_states(written, inputs):
 
 
 def test_pytorch_gives_the_same_states(written, inputs):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="needs the extra torch")
     from transformers import AutoModel
 
     student, folder = written

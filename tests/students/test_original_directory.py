@@ -7,7 +7,6 @@ import pathlib
 import random
 import shutil
 import subprocess
-import sys
 
 import h5py
 import numpy as np
@@ -237,13 +236,13 @@ def test_whole_texts_of_byte_level_tokenizers_get_no_space_in_front(tmp_path):
     assert tokenizer("anna met").input_ids != tokenizer(" anna met").input_ids
 
 
-def test_the_commands_work_on_it(tagger, tmp_path, tiny_task):
+def test_the_commands_work_on_it(tagger, tmp_path, tiny_task, python):
     folder = tmp_path / "out"
     shutil.copytree(tagger, folder)
     change(task=str(tiny_task))(folder)
 
     def run(*words):
-        done = subprocess.run([sys.executable, *map(str, words)], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run([python, *map(str, words)], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done
 

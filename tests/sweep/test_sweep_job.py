@@ -7,7 +7,6 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.config import DistillationConfig
@@ -15,8 +14,8 @@ from xtremedistil_tf.config import DistillationConfig
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def command(task, teacher, folder):
-    return [sys.executable, "run_xtreme_distil_sweep.py", f"--task={task}", f"--transfer_file={task}/unlabeled.txt",
+def command(python, task, teacher, folder):
+    return [python, "run_xtreme_distil_sweep.py", f"--task={task}", f"--transfer_file={task}/unlabeled.txt",
             f"--sweep_dir={folder}", f"--pt_teacher_checkpoint={teacher}", "--do_NER", "--seq_len=24",
             "--teacher_epochs=2", "--teacher_learning_rate=1e-3", "--distil_epochs=4", "--ft_epochs=16",
             "--learning_rate=2e-2", "--strategy=D4.1", "--student_distil_batch_size=32", "--student_ft_batch_size=8",
@@ -36,9 +35,9 @@ def killed_after(words, sign):
     return "".join(said)
 
 
-def test_killed_and_resumed_it_finds_the_front(tmp_path, tiny_task, tiny_teacher_dir):
+def test_killed_and_resumed_it_finds_the_front(tmp_path, tiny_task, tiny_teacher_dir, python):
     folder = tmp_path / "sweep"
-    words = command(tiny_task, tiny_teacher_dir, folder)
+    words = command(python, tiny_task, tiny_teacher_dir, folder)
     said = killed_after(words, "run 2 of")
     first = folder / "rounds" / "1" / "h6" / "result.json"
     assert "H=400 int8 is left out: 1.4 MB is over --max_megabytes=0.5" in said and first.exists(), said

@@ -3,6 +3,8 @@ transformers gives for the example alone."""
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -95,7 +97,11 @@ def make_pretrained(family, folder):
 @pytest.fixture(scope="module", params=FAMILIES)
 def pretrained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    return request.param, make_pretrained(request.param, folder), str(folder)
+    model = make_pretrained(request.param, folder)
+    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
+    bare = functools.cache(lambda row, types: encoder(**alone(row, types), output_hidden_states=True,
+                                                      output_attentions=True))
+    return request.param, model, bare, str(folder)
 
 
 def alone(row, types):
@@ -118,7 +124,7 @@ def answers_of(teacher, batch, layers, maps, traced):
 
 @pytest.mark.parametrize("kind", TASKS)
 def test_padding_does_not_count(pretrained, kind):
-    family, model, folder = pretrained
+    family, model, bare_of, folder = pretrained
     task = make_task(kind, TASKS[kind])
     teacher = Teacher(load_classifier(folder, task, seed=1), task)
     types = teacher._family.token_types
@@ -127,14 +133,13 @@ def test_padding_does_not_count(pretrained, kind):
     layers = tuple(range(teacher.num_layers + 1))
     batch = {"input_ids": IDS, "attention_mask": MASK, "token_type_ids": TYPES}
     outputs = answers_of(teacher, batch, layers, maps, traced=kind == "tagging" and family in TRACED)
-    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
     for row, length in enumerate(LENGTHS):
         whole = teacher.classifier(**alone(row, types))
         own = [whole["logits"]] if "logits" in whole else [whole["start_logits"], whole["end_logits"]]
         logits = own[0][0] if len(own) == 1 else np.stack([o[0] for o in own], -1)
         found = outputs["logits"][row, :length] if task.per_piece else outputs["logits"][row]
         np.testing.assert_allclose(found, logits, atol=1e-5, err_msg="logits")
-        bare = encoder(**alone(row, types), output_hidden_states=True, output_attentions=True)
+        bare = bare_of(row, types)
         states = bare.hidden_states[:1] if family == "Funnel" else bare.hidden_states
         if (family, kind) == ("Longformer", "classification"):  # all pieces attend to the first
             states = teacher.classifier(**alone(row, types), output_hidden_states=True).hidden_states

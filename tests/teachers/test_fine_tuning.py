@@ -58,7 +58,7 @@ def make(corpus, task, tiny_teacher_dir):
 @pytest.fixture(scope="module", params=["tf", "torch"])
 def made(request, make, tmp_path_factory):
     if request.param == "torch":
-        pytest.importorskip("torch")
+        pytest.importorskip("torch", reason="needs the extra torch")
     root = tmp_path_factory.mktemp("teachers")
     return root, make(root, backend=request.param), request.param
 
@@ -90,20 +90,20 @@ def test_the_same_settings_find_it_again_and_others_do_not(made, make):
 
 
 def test_torch_trains_in_bfloat16(make, tmp_path):
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="needs the extra torch")
     recipe = dataclasses.replace(RECIPE, epochs=2, policy="mixed_bfloat16")
     history = make(tmp_path, recipe, backend="torch").history
     assert history[1]["loss"] < history[0]["loss"]
 
 
 def test_torch_refuses_float16(make, tmp_path):
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="needs the extra torch")
     with pytest.raises(ConfigError, match="mixed_float16"):
         make(tmp_path, dataclasses.replace(RECIPE, policy="mixed_float16"), backend="torch")
 
 
 def test_torch_resumes_to_the_same_weights(make, task, tmp_path):
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="needs the extra torch")
     recipe = dataclasses.replace(RECIPE, epochs=4)
     whole = make(tmp_path / "whole", recipe, backend="torch")
 
@@ -170,7 +170,7 @@ def test_a_given_teacher_for_another_task_is_refused(made, make, other, message)
 
 
 def test_onnx_cannot_fine_tune(make, tmp_path):
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
     with pytest.raises(ConfigError, match="--teacher_backend=onnx cannot fine-tune"):
         make(tmp_path, backend="onnx")
 
@@ -218,9 +218,8 @@ def test_bucketed_prediction_equals_one_padded_batch(made, corpus, task):
                                    whole["attentions"][output.index, :length, ..., :length], atol=1e-5)
 
 
+@pytest.mark.parametrize("made", ["tf"], indirect=True)  # torch traces nothing
 def test_one_trace_for_all_shapes(made, corpus, task, monkeypatch):
-    if made[2] != "tf":
-        pytest.skip("torch traces nothing")
     teacher, tokenizer = made[1].load(task), load_tokenizer(str(made[1].path))
     calls, call = [], teacher.call
     monkeypatch.setattr(teacher, "call", lambda *args, **options: calls.append(1) or call(*args, **options))

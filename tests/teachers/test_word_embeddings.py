@@ -64,7 +64,7 @@ def test_the_table_of_a_checkpoint(tiny_teacher_dir):
 
 
 def test_the_table_of_a_checkpoint_that_only_torch_has(tmp_path):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="needs the extra torch")
     from transformers import ModernBertConfig, ModernBertModel
 
     model = ModernBertModel(ModernBertConfig(vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,

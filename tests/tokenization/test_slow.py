@@ -40,7 +40,7 @@ def ctrl(folder):
 def xlm(folder):
     from transformers import XLMTokenizer
 
-    pytest.importorskip("sacremoses")
+    pytest.importorskip("sacremoses", reason="needs the extra test")
     return XLMTokenizer(*write_bpe(folder, "</w>", ["<s>", "</s>", "<pad>", "<unk>", "<special1>"]))
 
 

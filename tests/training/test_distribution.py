@@ -7,7 +7,6 @@ import os
 import pathlib
 import socket
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -23,12 +22,12 @@ _ROOT = _RUN.parents[2]
 _FATAL_READ = 39
 
 
-def start(*arguments, tf_config: dict | None = None) -> subprocess.Popen:
+def start(python, *arguments, tf_config: dict | None = None) -> subprocess.Popen:
     environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
     environment["PYTHONPATH"] = str(_ROOT)
     if tf_config:
         environment["TF_CONFIG"] = json.dumps(tf_config)
-    return subprocess.Popen([sys.executable, _RUN, *map(str, arguments)], env=environment,
+    return subprocess.Popen([python, _RUN, *map(str, arguments)], env=environment,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -42,16 +41,16 @@ def ended(processes: list[subprocess.Popen]) -> list[tuple[int, str]]:
     return [(process.returncode, output) for process, output in zip(processes, outputs)]
 
 
-def train(*arguments) -> None:
-    (status, output), = ended([start(*arguments)])
+def train(python, *arguments) -> None:
+    (status, output), = ended([start(python, *arguments)])
     assert status == 0, output
 
 
-def train_with_two_workers(folder, results, *arguments_of_second) -> list[tuple[int, str]]:
+def train_with_two_workers(python, folder, results, *arguments_of_second) -> list[tuple[int, str]]:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         addresses = [f"127.0.0.1:{server.getsockname()[1]}" for server in (one, other)]
     more = ([], arguments_of_second)
-    return ended([start("workers", folder, results[i], *more[i],
+    return ended([start(python, "workers", folder, results[i], *more[i],
                         tf_config={"cluster": {"worker": addresses}, "task": {"type": "worker", "index": i}})
                   for i in (0, 1)])
 
@@ -66,16 +65,16 @@ def assert_same_student(a: dict, b: dict) -> None:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory) -> dict[str, np.ndarray]:
+def alone(tmp_path_factory, python) -> dict[str, np.ndarray]:
     folder = tmp_path_factory.mktemp("alone")
-    train("alone", folder / "phases", folder / "result.npz")
+    train(python, "alone", folder / "phases", folder / "result.npz")
     result = dict(np.load(folder / "result.npz"))
     assert result["best"].tolist() == [2, 2], "the weights must be those after all steps"
     return result
 
 
-def test_two_devices_of_a_process_make_the_student_of_one(alone, tmp_path):
-    train("mirrored", tmp_path / "phases", tmp_path / "result.npz")
+def test_two_devices_of_a_process_make_the_student_of_one(alone, tmp_path, python):
+    train(python, "mirrored", tmp_path / "phases", tmp_path / "result.npz")
     result = dict(np.load(tmp_path / "result.npz"))
     assert_same_student(result, alone)
     (first, second), again = result["masks"]
@@ -83,15 +82,15 @@ def test_two_devices_of_a_process_make_the_student_of_one(alone, tmp_path):
     assert 0.4 < (first != second).mean() < 0.6  # two fair coins
 
 
-def test_two_workers_make_the_student_of_one_even_if_one_is_killed(alone, tmp_path):
+def test_two_workers_make_the_student_of_one_even_if_one_is_killed(alone, tmp_path, python):
     phases, results = tmp_path / "phases", [tmp_path / "0.npz", tmp_path / "1.npz"]
-    (status, output), (killed, _) = train_with_two_workers(phases, results, _FATAL_READ)
+    (status, output), (killed, _) = train_with_two_workers(python, phases, results, _FATAL_READ)
     assert killed < 0 and status == 1, output
     assert "error: a worker is gone" in output and "last checkpoint" in output
     checkpoint, = phases.glob("1-joint-*/progress.npz")
     assert load_state(checkpoint)[1]["epoch"] == 1
 
-    for status, output in train_with_two_workers(phases, results):
+    for status, output in train_with_two_workers(python, phases, results):
         assert status == 0, output
     chief, other = (dict(np.load(result)) for result in results)
     assert_same_student(chief, alone)

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+#: What `latency` spends on each size unless it is told.
+SECONDS = 2.0
+
 
 def latency(forward: Callable[[dict[str, np.ndarray]], Any], vocab_size: int, seq_len: int,
-            batch_sizes: tuple[int, ...] = (1, 32), seconds: float = 2.0, most_runs: int = 500,
+            batch_sizes: tuple[int, ...] = (1, 32), seconds: float | None = None, most_runs: int = 500,
             columns: Sequence[str] = ("input_ids", "attention_mask")) -> dict[str, Any]:
     """Wall time of full batches of `seq_len` random pieces, in milliseconds.
 
@@ -19,7 +22,7 @@ def latency(forward: Callable[[dict[str, np.ndarray]], Any], vocab_size: int, se
         vocab_size: ids are drawn below it.
         seq_len: pieces of each sentence, none padded.
         batch_sizes: sizes to measure.
-        seconds: time to spend on each size, at least 5 runs.
+        seconds: time to spend on each size, at least 5 runs; None: `SECONDS`.
         most_runs: enough for the median of a model so fast that it would run more often in that time.
         columns: names of the inputs, each int32 [batch, seq_len].
 
@@ -34,7 +37,7 @@ def latency(forward: Callable[[dict[str, np.ndarray]], Any], vocab_size: int, se
         batch = {name: values.get(name, np.zeros((size, seq_len), np.int32)) for name in columns}
         np.asarray(forward(batch)), np.asarray(forward(batch))
         times: list[float] = []
-        end = time.perf_counter() + seconds
+        end = time.perf_counter() + (SECONDS if seconds is None else seconds)
         while len(times) < 5 or (len(times) < most_runs and time.perf_counter() < end):
             began = time.perf_counter()
             np.asarray(forward(batch))

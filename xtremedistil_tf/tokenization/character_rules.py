@@ -60,7 +60,7 @@ def character_rules(clean_text: bool, handle_chinese_chars: bool, strip_accents:
     characters = assignable()
     outputs = _outputs(characters, clean_text, handle_chinese_chars, strip_accents, lowercase)
     sorts = lowercase if strip_accents is None else strip_accents
-    movable = non_starters(characters) if sorts else set()
+    movable = non_starters() if sorts else frozenset()
     ranks = combining_ranks([character for character in characters
                              if character in movable and outputs[character]])
     # Text is cleaned before combining characters are sorted: what cleaning deletes does not part them.
@@ -98,14 +98,16 @@ def _outputs(characters: list[str], clean_text: bool, handle_chinese_chars: bool
     return dict(zip(characters, ask(units, characters)))
 
 
-def non_starters(characters: list[str]) -> set[str]:
-    """The characters that Hugging Face's canonical decomposition moves among their neighbours."""
+@functools.lru_cache(maxsize=1)
+def non_starters() -> frozenset[str]:
+    """The assignable characters that Hugging Face's canonical decomposition moves among their neighbours."""
     from tokenizers.normalizers import NFD
 
     # Two marks in the wrong order: they are put right exactly if nothing but non-starters stands between.
     above, below = "\u0301", "\u0316"
+    characters = assignable()
     answers = ask(NFD().normalize_str, [above + character + below for character in characters])
-    return {character for character, answer in zip(characters, answers) if answer[0] != above}
+    return frozenset(character for character, answer in zip(characters, answers) if answer[0] != above)
 
 
 def combining_ranks(characters: list[str]) -> dict[str, int]:

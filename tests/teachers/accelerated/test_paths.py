@@ -83,8 +83,9 @@ def through(monkeypatch):
 @pytest.mark.parametrize("family", TEACHERS)
 @pytest.mark.parametrize("path", NEAR)
 def test_a_path_answers_as_the_exact_teacher_does(path, family):
-    for package in {"openvino": ["openvino"], "onnx_int8": ["onnxruntime", "tf2onnx"]}.get(path, []):
-        pytest.importorskip(package)
+    for package, extra in {"openvino": {"openvino": "openvino"},
+                           "onnx_int8": {"onnxruntime": "onnx", "tf2onnx": "onnx"}}.get(path, {}).items():
+        pytest.importorskip(package, reason=f"needs the extra {extra}")
     teacher, signals = make_teacher(family), TEACHERS[family][2]
     features = features_of(teacher.task)
     found, exact = (answers(one, features, signals) for one in (fast(teacher, path, signals), teacher))
@@ -99,7 +100,7 @@ def test_a_path_answers_as_the_exact_teacher_does(path, family):
 
 
 def test_all_matrices_of_an_int8_teacher_are_integers():
-    pytest.importorskip("tf2onnx")
+    pytest.importorskip("tf2onnx", reason="needs the extra onnx")
     from xtremedistil_tf.export.onnx.conversion import function_model
     from xtremedistil_tf.export.onnx.quantized import quantized_model
     from xtremedistil_tf.teachers.accelerated.graph import teacher_graph
@@ -201,7 +202,7 @@ def test_packages_that_are_missing(monkeypatch):
 
 
 def test_teachers_that_an_onnx_graph_cannot_hold(monkeypatch):
-    pytest.importorskip("tf2onnx")
+    pytest.importorskip("tf2onnx", reason="needs the extra onnx")
     monkeypatch.setattr(Teacher, "parameters", property(lambda teacher: 560_000_000))
     with pytest.raises(ConfigError, match="take 2.2 GB, an ONNX graph holds 2. Use --teacher_path=openvino"):
         fast(make_teacher(), "onnx_int8")

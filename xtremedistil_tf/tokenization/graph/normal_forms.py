@@ -172,7 +172,7 @@ def _unicode(compatibility: bool) -> _Unicode:
     characters = assignable()
     outputs = ask((NFKD() if compatibility else NFD()).normalize_str, characters)
     canonical = ask(NFD().normalize_str, characters)
-    marks = non_starters(characters)
+    marks = non_starters()
     whole = [character for character, form in zip(characters, canonical) if form == character]
     ranks = combining_ranks([character for character in whole if character in marks])
     candidates = [(character, form) for character, form in zip(characters, canonical) if len(form) > 1]

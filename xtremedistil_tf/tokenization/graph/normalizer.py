@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -77,11 +78,7 @@ class ByCharacter:
     """
 
     def __init__(self, kind: str):
-        from tokenizers import normalizers
-
-        characters = assignable()
-        answers = ask(getattr(normalizers, kind)().normalize_str, characters)
-        changed = {c: answer for c, answer in zip(characters, answers) if answer != c}
+        changed = _changed(kind)
         outputs = list(dict.fromkeys([ITSELF, *changed.values()]))
         numbers = {output: number for number, output in enumerate(outputs)}
         self._number_of = table_of({c: numbers[output] for c, output in changed.items()})
@@ -90,6 +87,16 @@ class ByCharacter:
     def __call__(self, text: Text) -> Text:
         characters, source, _ = self._outputs.replace(text.characters, self._number_of(text.characters))
         return text.gather(source)._replace(characters=characters)
+
+
+@functools.lru_cache(maxsize=len(_BY_CHARACTER))
+def _changed(kind: str) -> dict[str, str]:
+    """What becomes of the characters that do not stay as they are (a second, cached)."""
+    from tokenizers import normalizers
+
+    characters = assignable()
+    answers = ask(getattr(normalizers, kind)().normalize_str, characters)
+    return {c: answer for c, answer in zip(characters, answers) if answer != c}
 
 
 class Strip:

@@ -1,0 +1,78 @@
+"""Long files of tests begin first, so that the workers end together; `-m quick` leaves them out.
+
+`durations.json` has the processor seconds of the files that take long; the others, new ones among them, count as quick.
+`pytest --write_durations` writes it anew, from a run of all tests.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+TABLE = pathlib.Path(__file__).with_name("durations.json")
+#: Processor seconds below which a file is quick.
+QUICK = 5.0
+_USED = pytest.StashKey[collections.Counter]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write_durations", action="store_true", help=f"write {TABLE.name}, from a run of all tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"quick: in a file of less than {QUICK:.0f} s; set for you")
+    config.stash[_USED] = collections.Counter()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    known = json.loads(TABLE.read_text(encoding="utf-8"))
+    for item in items:
+        if _file(item.nodeid) not in known:
+            item.add_marker("quick")
+    items.sort(key=lambda item: -known.get(_file(item.nodeid), 0.0))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
+    """This process and those it waited for."""
+    before = sum(os.times()[:4])
+    done = yield
+    item.config.stash[_USED][_file(item.nodeid)] += sum(os.times()[:4]) - before
+    return done
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[_USED].update(getattr(node, "workeroutput", {}).get("durations", {}))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[Any]:
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["durations"] = dict(config.stash[_USED])
+    done = yield  # the workers end
+    if config.option.write_durations and not hasattr(config, "workeroutput"):
+        used = config.stash[_USED]
+        for test, seconds in _forks():
+            used[_file(test)] += seconds
+        slow = {file: round(seconds, 1) for file, seconds in used.most_common() if seconds >= QUICK}
+        TABLE.write_text(json.dumps(slow, indent=0) + "\n", encoding="utf-8")
+    return done
+
+
+def _forks() -> list[tuple[str, float]]:
+    """(test, seconds) of every forked command; see forked_python.py."""
+    times = pathlib.Path(os.environ["XTREMEDISTIL_FORKED_PYTHON"]).with_name("times")
+    return [json.loads(line) for line in times.read_text(encoding="utf-8").splitlines()] if times.exists() else []
+
+
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
