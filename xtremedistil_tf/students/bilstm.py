@@ -73,7 +73,7 @@ class BiLSTMStudent(ProjectedStudent):
         self._add_head()
 
     @property
-    def _body_groups(self) -> dict[str, Sequence[tf_keras.layers.Layer]]:
+    def _body_groups(self) -> Mapping[str, Sequence[tf_keras.layers.Layer]]:
         return {BILSTM: [self.bilstm]}
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, Any]:

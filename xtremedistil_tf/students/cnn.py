@@ -92,9 +92,9 @@ class CNNStudent(ProjectedStudent):
         self._add_head()
 
     @property
-    def _body_groups(self) -> dict[str, Sequence[tf_keras.layers.Layer]]:
+    def _body_groups(self) -> Mapping[str, Sequence[tf_keras.layers.Layer]]:
         """The layers of each block, with what is below the lowest and above the topmost."""
-        found = {block.name: [block] for block in reversed(self.blocks)}
+        found: dict[str, list[tf_keras.layers.Layer]] = {block.name: [block] for block in reversed(self.blocks)}
         found[self.blocks[0].name].append(self.widen)
         if self.pooling:
             found[self.blocks[-1].name].append(self.pooling)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,7 +107,7 @@ class ProjectedStudent(tf_keras.Model):
         return answers_where(answered, states, answer) if self.shape.per_piece else answer(states[:, 0])
 
     @property
-    def _body_groups(self) -> dict[str, Sequence[tf_keras.layers.Layer]]:
+    def _body_groups(self) -> Mapping[str, Sequence[tf_keras.layers.Layer]]:
         """The layers of each group of the body, from the top down."""
         raise NotImplementedError
 

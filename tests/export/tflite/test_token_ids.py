@@ -40,7 +40,9 @@ def make_student(kind: str, task):
         student = new_student(TransformerShape(encoder, task.num_outputs, per_piece=task.per_piece))
     for variable in student.variables:
         if len(variable.shape) > 1:
-            variable.assign(tf.random.normal(variable.shape, stddev=0.3))
+            # Three pieces go into each value of a convolution: the same spread would make logits ten times as large.
+            inner = kind == "cnn" and variable.shape != student.head.kernel.shape and variable.shape[0] < VOCABULARY
+            variable.assign(tf.random.normal(variable.shape, stddev=variable.shape[0] ** -0.5 if inner else 0.3))
     return student
 
 
