@@ -25,20 +25,23 @@ def train(tiny_task, tiny_tokenizer, tmp_path):
     corpus = load_task(tiny_task)
 
     def train(decoding: str, select_by: str):
-        """Trains on the labels for one epoch, and the student's dev score measured afresh."""
+        """One epoch on the labels at a rate that leaves random weights as they are, and the student's share of
+        right words of the dev set, measured afresh: entities it finds none."""
         task = TaggingTask(LABELS, decoding=decoding)
         splits = [task.training_features(tiny_tokenizer, rows, 24).features for rows in (corpus.train, corpus.dev)]
         both, first = RaggedFeatures.concatenate(*splits), len(splits[0])
         labelled = Split(both, np.arange(first), np.arange(first, len(both)))
         tf_keras.utils.set_random_seed(8)
         student = new_student(BiLSTMShape(len(tiny_tokenizer), 8, 6, 6, len(LABELS)))
+        student.set_weights([8 * weight for weight in student.get_weights()])  # so that tags differ
         predictor = StudentPredictor(student, tiny_tokenizer, task)
 
         def score() -> dict[str, float]:
-            return {"f1": task.scores(corpus.dev, predictor.predict(corpus.dev))["f1"]}
+            answers = zip(corpus.dev, predictor.predict(corpus.dev))
+            return {"f1": float(np.mean([tag == gold for e, tags in answers for tag, gold in zip(tags, e.tags)]))}
 
         runner = Runner(student, task, DistillationData(labelled, None, None, tiny_tokenizer.pad_token_id),
-                        lambda phase: PhaseSettings(phase.name, phase.stage, phase.unfrozen, 1, 32, 32, 1, 0.05, 1e-8,
+                        lambda phase: PhaseSettings(phase.name, phase.stage, phase.unfrozen, 1, 32, 32, 1, 1e-7, 1e-8,
                                                     RepresentationSignal(), (1.0, 0.0, 0.0), "float32", 8, select_by),
                         tmp_path / "checkpoints", "start", 5.0, score=score)
         record, = runner.run(phases_of("D0S", student.groups))
