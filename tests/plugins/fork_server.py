@@ -62,10 +62,33 @@ def _import() -> None:
     from xtremedistil_tf.evaluation import latency
 
     latency.SECONDS = 0.05  # as in conftest.py
+    _warm_up()
     # Threads do not survive a fork: nothing may have been computed yet.
     assert context._context is None or context._context._context_handle is None
     sys.path.pop(0)
     gc.freeze()
+
+
+def _warm_up() -> None:
+    """What a process makes once and keeps: a table of Unicode, and the source of BERT's layers made over for graphs.
+
+    In a graph of its own, without tf.function: nothing is computed, so no threads are started.
+    """
+    import tensorflow as tf
+    from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
+    from transformers import BertConfig, TFBertForTokenClassification
+
+    from xtremedistil_tf.tokenization.character_rules import character_rules
+
+    character_rules(clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=False)
+    with tf.Graph().as_default():
+        bert = TFBertForTokenClassification(BertConfig(
+            vocab_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8))
+        ids = tf.compat.v1.placeholder(tf.int32, [None, None])
+        call = tf.__internal__.autograph.tf_convert(
+            lambda: bert({"input_ids": ids, "attention_mask": ids}, training=True, output_hidden_states=True).logits,
+            ControlStatusCtx(Status.ENABLED))
+        call()
 
 
 def _request(connection: socket.socket) -> tuple[list[int], dict]:
@@ -99,7 +122,9 @@ def _kept(connection: socket.socket, streams: list[int], request: dict,
         if connection in ready:
             asked = connection.recv(1)
             if not asked:  # killed: so is the command, and what it started
-                os.killpg(child, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it may not have become a group yet
+                    os.killpg(child, signal.SIGKILL)
+                os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
                 _note_time(folder, request)
                 os._exit(0)
