@@ -9,6 +9,7 @@ import pytest
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import Example, load_task, read_text
+from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.jobs import text_comparison
 from xtremedistil_tf.jobs.labelled import Labelled
 from xtremedistil_tf.jobs.text_comparison import compare_texts, text_metrics, with_teachers_view
@@ -97,3 +98,41 @@ def test_the_transfer_text_of_a_task(labelled, tiny_task, caplog):
     assert f"0 training and {11 - len(surplus) - len(rest) + len(lines) - len(honest)} transfer examples are left out" \
         in caplog.text
     assert words(transfer_unmeasured=True, keep_test_text=True) == [e.words for e in (*lines, *corpus.unmeasured)]
+
+
+def test_a_sample_like_the_task(labelled, tiny_task, tmp_path, caplog):
+    caplog.set_level("INFO", "xtremedistil_tf")
+    rng = np.random.default_rng(5)
+    words = [word for e in labelled.corpus.train for word in e.words]
+    lines = [" ".join(rng.choice(words, 60)) for _ in range(200)]
+    (tmp_path / "long.txt").write_text("\n".join(lines), encoding="utf-8")
+    corpus = dataclasses.replace(labelled.corpus, surplus=labelled.corpus.train[:7])
+    labelled = dataclasses.replace(labelled, corpus=corpus)
+
+    def text(**options):
+        return transfer_text(dataclasses.replace(config(tiny_task), transfer_file=str(tmp_path / "long.txt"),
+                                                 transfer_like="task", **options), labelled)
+
+    def mean(examples):
+        return np.mean([len(e.words) for e in examples])
+
+    own = [*corpus.train, *corpus.dev]
+    sampled = text(max_transfer=150)
+    assert sampled.sentences == len(list(sampled)) == 150 and mean(sampled) == pytest.approx(mean(own), rel=0.15)
+    assert all(any(" ".join(e.words) in line for line in lines) for e in sampled)
+    assert text(max_transfer=150).fingerprint == sampled.fingerprint != text(max_transfer=150, seed=1).fingerprint
+    with_own = list(text(max_transfer=150, transfer_surplus=True))
+    assert len(with_own) == 150 and with_own[143:] == corpus.surplus
+    assert list(text(max_transfer=5, transfer_surplus=True)) == [e for i, e in enumerate(corpus.surplus)
+                                                                 if (i + 1) * 5 // 7 > i * 5 // 7]
+    assert "--transfer_like=task: 150 of" in caplog.text
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"transfer_surplus": True}, "--transfer_like=task samples --transfer_file, which is not given"),
+    ({"transfer_file": "f", "transfer_store": "s"}, "--transfer_like=task.*--transfer_store is given"),
+    ({"transfer_file": "f", "transfer_like": "dev"}, "--transfer_like=dev: expected one of"),
+])
+def test_samples_that_cannot_be_meant_are_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        DistillationConfig(**{"task": "t", "model_dir": "m", "transfer_like": "task"} | options).validate()

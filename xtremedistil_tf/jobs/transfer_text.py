@@ -17,7 +17,7 @@ from xtremedistil_tf.augmentation.teacher_answers import TeacherAnswers
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import read_unlabeled
 from xtremedistil_tf.corpus.decontamination import MeasuredTexts
-from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.corpus.example import AnyExample, Example
 from xtremedistil_tf.jobs.choice import BASELINE
 from xtremedistil_tf.jobs.labelled import Labelled
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
@@ -63,7 +63,8 @@ def _text(config: DistillationConfig, labelled: Labelled) -> TransferText:
         return TransferText(read, c.transfer_file, own, c.max_transfer, measured)
     # The task's own text is like the task: it is neither cut nor sampled, and comes first.
     room = (c.max_transfer - sum(example not in measured for example in own) or -1) if c.max_transfer else 0
-    entities = EntityWords(corpus.train) if labelled.task.kind == "tagging" else None
+    sentences = [example for example in corpus.train if isinstance(example, Example)]
+    entities = EntityWords(sentences) if sentences else None
     sampled = SampledText(read, TaskText([*corpus.train, *corpus.dev]), room, measured, entities, c.seed)
     log.info("--transfer_like=%s: %d of %d examples of %s are taken%s", c.transfer_like, sampled.sentences,
              sampled.candidates, c.transfer_file, ", sentences cut to fragments" if entities else "")

@@ -7,13 +7,13 @@ from typing import Any
 
 from xtremedistil_tf.report.html_table import html_table
 from xtremedistil_tf.report.section import Section
-from xtremedistil_tf.report.values import count, dig, finite, text
+from xtremedistil_tf.report.values import count, dig, finite, percent, text
 from xtremedistil_tf.transfer.likeness import FACTOR, Comparison
 
 
 def transfer_text(metrics: Mapping[str, Any]) -> Section | None:
     """Transfer text beside dev text, warnings, what was left out, and what a trimmed vocabulary lacks."""
-    parts = [*_comparison(metrics), *_left_out(metrics)]
+    parts = [*_comparison(metrics), *_left_out(metrics), *_trimmed(metrics)]
     return Section("text", "Text", "".join(parts)) if parts else None
 
 
@@ -39,3 +39,13 @@ def _left_out(metrics: Mapping[str, Any]) -> list[str]:
         return []
     return [f'<p class="quiet">Left out, since their text stands in the measured dev and test examples: '
             f"{count(counts[0])} training and {count(counts[1])} transfer examples.</p>"]
+
+
+def _trimmed(metrics: Mapping[str, Any]) -> list[str]:
+    lacking, alone = (dig(metrics, "trimmed", name) for name in ("dev_lacking", "dev_lacking_without_further"))
+    if finite(lacking) is None:
+        return []
+    further = count(dig(metrics, "trimmed", "further"))
+    return [f'<p class="quiet">The trimmed vocabulary keeps {further} pieces that the text does not use. '
+            f"It lacks {percent(lacking)} % of the pieces of dev text, {percent(alone)} % without them; "
+            "words with such pieces are split differently.</p>"]
