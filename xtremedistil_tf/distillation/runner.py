@@ -124,6 +124,7 @@ class Runner:
         self._checkpoint_minutes, self._steps_per_execution = checkpoint_minutes, steps_per_execution
         self._on_epoch, self._score = on_epoch, score
         self._workers = Workers()
+        self._measures: dict[Any, Callable[[], dict[str, float]]] = {}
 
     @property
     def fingerprint(self) -> str:
@@ -216,7 +217,7 @@ class Runner:
         optimizer.slow_down(self._student.word_embeddings, settings.embedding_rate)
         stage.compile(optimizer=optimizer)
         by_score = settings.select_by == "score"
-        measure = held_out_loss(stage, validation)
+        measure = self._held_out_loss(phase, settings, validation)
         if by_score:
             measure = _both(measure, self._score)
         loop = LoopSettings(phase.name, settings.epochs, settings.patience,
@@ -225,6 +226,14 @@ class Runner:
                             steps_per_execution=self._steps_per_execution)
         return train_phase(stage, data, measure, loop, checkpoint,
                            lambda record: self._on_epoch(phase.name, record))
+
+    def _held_out_loss(self, phase: schedule.Phase, settings: PhaseSettings,
+                       validation: tf.data.Dataset) -> Callable[[], dict[str, float]]:
+        """Traced once for all phases with the same losses, by a stage that holds no optimizer."""
+        key = phase.stage, phase.with_representation, settings.signal, settings.weights
+        if key not in self._measures:
+            self._measures[key] = held_out_loss(self._stage(phase, settings), validation)
+        return self._measures[key]
 
     def _batches(self, phase: schedule.Phase, settings: PhaseSettings) -> tuple[TrainingData, tf.data.Dataset]:
         pad_id = self._data.pad_id
