@@ -151,8 +151,8 @@ def _forward(gates: list[tf.Tensor], recurrents: tuple[tf.Tensor, ...]) -> list[
 def _backward(traces: list[_Trace], upstreams: list[tf.Tensor], recurrents: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
     """The gradients of what goes into the gates, [time * batch, 4 units] for each direction; `upstreams`, those of
     the states, are [time, batch, units]."""
-    time, batch, units = (*tf.unstack(tf.shape(upstreams[0])[:2]), recurrents[0].shape[0])
-    dtype = upstreams[0].dtype
+    time, batch = tf.unstack(tf.shape(upstreams[0])[:2])
+    dtype, units = upstreams[0].dtype, recurrents[0].shape[0]
     # Turned once: a product with a transposed matrix takes a fifth longer.
     turned = [tf.transpose(recurrent) for recurrent in recurrents]
 

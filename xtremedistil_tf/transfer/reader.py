@@ -123,8 +123,8 @@ class TransferStore:
         decoded = np.empty((int(places.offsets[-1]), *self._columns[name].shape), self._columns[name].dtype)
         spans = list(zip(places.offsets.tolist(), places.offsets[1:].tolist()))
         if name == ATTENTION:  # kept for some pieces only
-            for (begin, end), *kept in zip(spans, values, self._values(ATTENTION_ROWS, places)):
-                decoded[begin:end] = restored(*kept, end - begin)
+            for (begin, end), maps, rows in zip(spans, values, self._values(ATTENTION_ROWS, places)):
+                decoded[begin:end] = restored(maps, rows, end - begin)
         else:
             for (begin, end), shard in zip(spans, places.shards.tolist()):
                 decoded[begin:end] = self._decoded(shard, name, values[begin:end])
