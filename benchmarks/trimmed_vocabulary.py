@@ -52,6 +52,7 @@ def _row(tokenizer, folder: str, languages: list[str] | None, kind: str, count: 
     from xtremedistil_tf.corpus import load_task
     from xtremedistil_tf.corpus.example import texts_of
     from xtremedistil_tf.tokenization.kept_pieces import kept_pieces, piece_counts
+    from xtremedistil_tf.tokenization.spec import tokenizer_spec
     from xtremedistil_tf.tokenization.trimming import trim_tokenizer
 
     corpus = load_task(pathlib.Path(os.environ["XTREMEDISTIL_DATA"]) / folder, languages, kind=kind,
@@ -64,11 +65,13 @@ def _row(tokenizer, folder: str, languages: list[str] | None, kind: str, count: 
         return piece_counts(len(tokenizer), (np.array(ids, np.int64) for ids in encoded))
 
     counts, of_dev, of_test, cells = counted(texts), counted(dev), counted(test), []
+    always = np.zeros(len(tokenizer), bool)  # what does not depend on the further pieces: single characters and the like
+    always[trim_tokenizer(tokenizer, kept_pieces(tokenizer, counts, of_dev, 0).mask).kept] = True
     for most in KEEP:
-        kept = trim_tokenizer(tokenizer, kept_pieces(tokenizer, counts, of_dev, most).mask).kept
+        kept = always | kept_pieces(tokenizer, counts, of_dev, most).mask
         lacking = 1 - of_test[kept].sum() / of_test.sum()
-        cells.append(f"{100 * lacking:.2f}, {len(kept) * _E / 1e6:.2f}")
-    family = f"{type(tokenizer).__name__.removesuffix('TokenizerFast')} of {len(tokenizer):,}"
+        cells.append(f"{100 * lacking:.2f}, {kept.sum() * _E / 1e6:.2f}")
+    family = f"{tokenizer_spec(tokenizer)['model']['type']} of {len(tokenizer):,}"
     return [f"{family}, {folder}{'/' + languages[0] if languages else ''}, {len(texts):,}", *cells]
 
 
