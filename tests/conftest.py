@@ -6,6 +6,7 @@ import gc
 import os
 import pathlib
 import random
+from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -13,6 +14,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import filelock
 import pytest
 
 import xtremedistil_tf  # noqa: F401 (before TensorFlow: see there)
@@ -58,16 +60,36 @@ def write_tsv(path: pathlib.Path, rng: random.Random, count: int) -> None:
 
 
 @pytest.fixture(scope="session")
-def tiny_task(tmp_path_factory) -> pathlib.Path:
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[pathlib.Path], object]], pathlib.Path]:
+    """(name, function that fills a folder) -> the folder, filled once for all workers. Nobody writes into it again."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def made_once(name: str, fill: Callable[[pathlib.Path], object]) -> pathlib.Path:
+        folder, part = root / f"shared-{name}", root / f"shared-{name}.part"
+        with filelock.FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                part.mkdir()
+                fill(part)
+                part.rename(folder)
+        return folder
+
+    return made_once
+
+
+@pytest.fixture(scope="session")
+def tiny_task(made_once) -> pathlib.Path:
     """A task in two languages, with transfer text beside it (`unlabeled.txt`)."""
-    root = tmp_path_factory.mktemp("task")
-    rng = random.Random(7)
-    for language in ("xx", "yy"):
-        for split, count in (("train", 60), ("dev", 20), ("test", 20)):
-            write_tsv(root / language / f"{split}.tsv", rng, count)
-    text = "".join(" ".join(sentence(rng)[0]) + "\n" for _ in range(300))
-    (root / "unlabeled.txt").write_text(text, encoding="utf-8")
-    return root
+    def fill(root: pathlib.Path) -> None:
+        rng = random.Random(7)
+        for language in ("xx", "yy"):
+            for split, count in (("train", 60), ("dev", 20), ("test", 20)):
+                write_tsv(root / language / f"{split}.tsv", rng, count)
+        text = "".join(" ".join(sentence(rng)[0]) + "\n" for _ in range(300))
+        (root / "unlabeled.txt").write_text(text, encoding="utf-8")
+
+    return made_once("task", fill)
 
 
 @pytest.fixture(scope="session")
@@ -84,17 +106,36 @@ def tiny_tokenizer(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_teacher_dir(tmp_path_factory, tiny_tokenizer) -> pathlib.Path:
+def tiny_teacher_dir(made_once, tiny_tokenizer) -> pathlib.Path:
     """A random 2-layer BERT as a Hugging Face directory."""
-    import tf_keras
-    from transformers import BertConfig, TFBertModel
+    def fill(folder: pathlib.Path) -> None:
+        import tf_keras
+        from transformers import BertConfig, TFBertModel
 
-    tf_keras.utils.set_random_seed(3)
-    folder = tmp_path_factory.mktemp("teacher")
-    config = BertConfig(vocab_size=len(tiny_tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                        intermediate_size=64, max_position_embeddings=64)
-    model = TFBertModel(config)
-    model.build_in_name_scope() if hasattr(model, "build_in_name_scope") else model(model.dummy_inputs)
-    model.save_pretrained(folder, safe_serialization=True)
-    tiny_tokenizer.save_pretrained(folder)
-    return folder
+        tf_keras.utils.set_random_seed(3)
+        config = BertConfig(vocab_size=len(tiny_tokenizer), hidden_size=32, num_hidden_layers=2,
+                            num_attention_heads=2, intermediate_size=64, max_position_embeddings=64)
+        model = TFBertModel(config)
+        model.build_in_name_scope() if hasattr(model, "build_in_name_scope") else model(model.dummy_inputs)
+        model.save_pretrained(folder, safe_serialization=True)
+        tiny_tokenizer.save_pretrained(folder)
+
+    return made_once("teacher", fill)
+
+
+@pytest.fixture(scope="session")
+def tiny_tagger_dir(made_once, tiny_task, tiny_teacher_dir) -> pathlib.Path:
+    """The random BERT after an epoch on the tiny task, as `--teacher_model_dir`."""
+    def fill(folder: pathlib.Path) -> None:
+        from xtremedistil_tf.corpus import load_task
+        from xtremedistil_tf.fingerprint import examples_fingerprint
+        from xtremedistil_tf.tasks.tagging import TaggingTask
+        from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
+        from xtremedistil_tf.teachers.tokenizers import load_tokenizer
+        from xtremedistil_tf.teachers.workshop import make_teacher
+
+        corpus, checkpoint = load_task(tiny_task), str(tiny_teacher_dir)
+        make_teacher(checkpoint, folder, load_tokenizer(checkpoint), TaggingTask(corpus.labels), corpus.train,
+                     corpus.dev, examples_fingerprint(corpus.train), TeacherRecipe(1, 1e-3, 32, 1, 24, 0), 5.0)
+
+    return next(path.parent for path in made_once("tagger", fill).glob("*/config.json"))

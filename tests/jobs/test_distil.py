@@ -126,7 +126,7 @@ def test_pairs_with_a_convolutional_student_unfrozen_block_by_block(tmp_path, ru
     assert not any("to_teacher" in v.name for v in saved.student.variables)
 
 
-def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_task):
+def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_task, tiny_tagger_dir):
     import tf_keras
     from transformers import BertConfig, BertTokenizerFast, TFBertModel
 
@@ -141,7 +141,7 @@ def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_tas
     model.build_in_name_scope()
     model.save_pretrained(folder, safe_serialization=True)
     metrics = run(tiny_task, do_NER=True, pt_student_checkpoint=str(folder), distil_multi_hidden_states=True,
-                  layer_map="1:1,2:2", seq_len=24)
+                  layer_map="1:1,2:2", seq_len=24, teacher_model_dir=str(tiny_tagger_dir))
     assert set(metrics["student"]["per_language"]) == {"xx", "yy"}
     saved, answers = predict(tmp_path, [Example(("anna", "met", "boris") * 30)])
     assert len(saved.tokenizer) == len(vocab) and len(answers[0]) == 90
@@ -186,10 +186,10 @@ def test_a_regression_starts_at_the_mean_target(tmp_path, run):
     assert saved.student.head.bias.numpy() == pytest.approx([mean], abs=1e-3)
 
 
-def test_augmented_text_and_small_hidden_states_reach_the_student(run, tmp_path, tiny_task, caplog):
+def test_augmented_text_and_small_hidden_states_reach_the_student(run, tmp_path, tiny_task, tiny_tagger_dir, caplog):
     caplog.set_level("INFO", "xtremedistil_tf")
     options = dict(do_NER=True, seq_len=24, augment="entities,neighbours,mixing", augment_factor=2.0,
-                   hidden_components=8, hidden_dtype="int8")
+                   hidden_components=8, hidden_dtype="int8", teacher_model_dir=str(tiny_tagger_dir))
     run(tiny_task, **options)
     originals = len((tiny_task / "unlabeled.txt").read_text(encoding="utf-8").splitlines())
     (store,) = (path.parent for path in (tmp_path / "out" / "transfer").glob("*/manifest.json"))
@@ -207,8 +207,9 @@ def test_augmented_text_and_small_hidden_states_reach_the_student(run, tmp_path,
     assert np.array_equal(np.load(store / "provenance.npy"), codes) and "everything is done already" in caplog.text
 
 
-def test_the_teacher_judges_new_examples(run, tmp_path, tiny_task):
-    run(tiny_task, False, do_NER=True, seq_len=24, augment="neighbours", augment_confidence=0.999, strategy="D2")
+def test_the_teacher_judges_new_examples(run, tmp_path, tiny_task, tiny_tagger_dir):
+    run(tiny_task, False, do_NER=True, seq_len=24, augment="neighbours", augment_confidence=0.999, strategy="D2",
+        teacher_model_dir=str(tiny_tagger_dir))
     facts = json.loads(next((tmp_path / "out" / "transfer").glob("*/provenance.json")).read_text())
     counts = facts["augmenters"]["neighbours"]["counts"]
     assert counts["refused"] > 0 == counts["kept"]  # a teacher of one epoch is that sure of nothing
@@ -225,11 +226,12 @@ def test_augmenters_are_refused_before_the_teacher_is_trained(run, tmp_path, tin
     assert not (tmp_path / "out" / "teacher").exists()
 
 
-def test_a_faster_teacher_writes_a_store_of_its_own(run, tmp_path, tiny_task, caplog):
+def test_a_faster_teacher_writes_a_store_of_its_own(run, tmp_path, tiny_task, tiny_tagger_dir, caplog):
     caplog.set_level("INFO", "xtremedistil_tf")
     stores = []
     for path in ("exact", "openvino"):
-        run(tiny_task, False, do_NER=True, seq_len=24, strategy="D2", teacher_path=path, teacher_tolerance=0.2)
+        run(tiny_task, False, do_NER=True, seq_len=24, strategy="D2", teacher_path=path, teacher_tolerance=0.2,
+            teacher_model_dir=str(tiny_tagger_dir))
         found = [p.parent for p in (tmp_path / "out" / "transfer").glob("*/manifest.json")]
         stores.append({store.name: np.concatenate([np.load(f) for f in sorted(store.glob("*/teacher_logits.npy"))])
                        for store in found})

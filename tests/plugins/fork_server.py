@@ -66,6 +66,7 @@ def _import() -> None:
     # Threads do not survive a fork: nothing may have been computed yet.
     assert context._context is None or context._context._context_handle is None
     sys.path.pop(0)
+    gc.collect()
     gc.freeze()
 
 
