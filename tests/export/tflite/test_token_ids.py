@@ -86,7 +86,7 @@ def export(tmp_path_factory, interpreter):
             students[key] = make_student(kind, task)
         if (*key, quantization) not in files:
             path = export_tflite(tmp_path_factory.mktemp("tflite"), students[key], None, task, quantization,
-                                 lambda: (inputs_of([9, 3, 12, 7], task, seed) for seed in range(5)))
+                                 lambda: (inputs_of([9, 3, 12, 7, 1, 24], task, seed) for seed in range(10)))
             files[(*key, quantization)] = Exported(kind, task, path, students[key], interpreter)
         return files[(*key, quantization)]
 
