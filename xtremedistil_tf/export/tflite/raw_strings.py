@@ -132,11 +132,12 @@ class RawStrings(tf.Module):
         begin, end = len(self._frame.special[0]), len(self._frame.special[1])
         # With the special tokens, so that there is a place to decode in an empty text too.
         counts = tf.pad(pieces.word_starts, [[begin, end]])
-        label_ids = self._decoding.of_pieces(logits[None], counts[None])[0]
-        inside = slice(begin, begin + tf.size(pieces.ids))
-        is_label = tf.range(self._num_labels) == label_ids[inside][:, None]
-        scores = tf.reduce_sum(tf.where(is_label, tf.nn.softmax(logits[inside]), 0.0), -1)
-        found = {"label_ids": label_ids[inside], "scores": scores,
+        # Not a slice: TensorFlow Lite cannot give one without elements back.
+        label_ids = tf.gather(self._decoding.of_pieces(logits[None], counts[None])[0],
+                              tf.range(tf.size(pieces.ids)) + begin)
+        probabilities = tf.nn.softmax(logits[begin:begin + tf.size(pieces.ids)])
+        is_label = tf.range(self._num_labels) == label_ids[:, None]
+        found = {"label_ids": label_ids, "scores": tf.reduce_sum(tf.where(is_label, probabilities, 0.0), -1),
                  "word_starts": tf.cast(pieces.word_starts, tf.int32)}
         return found | ({"starts": pieces.starts, "ends": pieces.ends} if self._graph.has_offsets else {})
 
