@@ -22,8 +22,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 #: Carried by all processes of a session.
 MARK = "XTREMEDISTIL_TEST_SESSION"
-#: Of TensorFlow, in processes that were killed; what torch, multiprocessing, Ray and Chromium keep to use it again.
-_ALLOWED = ("__autograph_generated_file", "torchinductor_", "pymp-", "ray", ".org.chromium", ".com.google")
+#: Of TensorFlow, in processes that were killed; what torch, multiprocessing, Ray, Chromium and ONNX Runtime keep there.
+_ALLOWED = ("__autograph_generated_file", "torchinductor_", "pymp-", "ray", ".org.chromium", ".com.google", ".ses")
 #: A process that was told to end has as long.
 _PATIENCE = float(os.environ.get("XTREMEDISTIL_PATIENCE", 20))
 _STATE = pytest.StashKey[dict[str, Any]]()
