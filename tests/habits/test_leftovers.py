@@ -15,7 +15,8 @@ CASES = {
     "file": ("import tempfile\ndef test(): tempfile.mkstemp(prefix='forgotten')", "forgotten"),
     "port": ("import socket\nkept = socket.create_server(('127.0.0.1', 0))\ndef test(): pass", "a server that nobody"),
     "process": ("import subprocess, sys\n"
-                "def test(): subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(9)'])", "time.sleep(9)"),
+                "code = 'import os, time\\nwhile os.path.exists(\"alive\"): time.sleep(0.1)'\n"
+                "def test(): subprocess.Popen([sys.executable, '-c', code], stdout=-3, stderr=-3)", "process "),
 }
 
 
@@ -31,7 +32,9 @@ def run(folder: pathlib.Path, text: str, *options: str) -> subprocess.CompletedP
 @pytest.mark.parametrize("text, told", CASES.values(), ids=CASES)
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_what_is_left_behind_is_told(tmp_path, text, told, workers):
+    (tmp_path / "alive").touch()
     done = run(tmp_path, text, "-n", workers)
+    (tmp_path / "alive").unlink()
     assert ("left behind" in done.stdout) == (done.returncode == 1) == bool(told), done.stdout
     assert told in done.stdout and "1 passed" in done.stdout
 
