@@ -23,7 +23,7 @@ CASES = {
 def run(folder: pathlib.Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(text, encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    environment |= {"PYTHONPATH": str(PLUGINS), "XTREMEDISTIL_PATIENCE": "1"}
+    environment |= {"PYTHONPATH": str(PLUGINS), "XTREMEDISTIL_PATIENCE": "1", "PYTEST_DEBUG_TEMPROOT": str(folder)}
     return subprocess.run([sys.executable, "-m", "pytest", "-p", "leftovers", "-p", "skips", "-p", "no:cacheprovider",
                            "--rootdir", str(folder), *options, "test_it.py"], cwd=folder, env=environment,
                           capture_output=True, text=True)
