@@ -23,7 +23,8 @@ _OUT = flags.DEFINE_string("out", "benchmarks/results/trimmed_vocabulary.md", "T
 
 KEEP = (0, 5_000, 10_000, 20_000, 50_000)
 # Folder, languages, kind of the task, sentences of text.
-TEXTS = (("ner-wikiann-mini", ["sw"], "tagging", 324), ("ner-wikiann", ["ru"], "tagging", 2_000),
+TEXTS = (("ner-wikiann-mini", ["sw"], "tagging", 324), ("ner-gold", ["lt"], "tagging", 1_800),
+         ("ner-wikiann", ["ru"], "tagging", 2_000),
          ("ner-wikiann", ["de"], "tagging", 5_000), ("clinc150", None, "classification", 1_500))
 _E = 50
 
