@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import math
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -99,7 +100,7 @@ def _likeliest(names: list[tuple[str, int]], counts: np.ndarray, known: np.ndarr
                 scripts[script] += int(counts[number])
     used = {script for script, count in scripts.items() if count >= _SCRIPT_SHARE * scripts.total()}
     candidates = [(name, number) for name, number in names if not known[number] and _scripts(name) <= used]
-    scores = [_LETTERS_WEIGHT * letters.mean_log_probability(name) - np.log(number + _RANK_OFFSET)
+    scores = [_LETTERS_WEIGHT * letters.mean_log_probability(name) - math.log(number + _RANK_OFFSET)
               for name, number in candidates]
     order = np.argsort(-np.array(scores), kind="stable")
     return np.array([number for _, number in candidates], np.int64)[order]
@@ -117,8 +118,8 @@ class _Trigrams:
             self._pairs[trigram[:2]] += times
 
     def mean_log_probability(self, piece: str) -> float:
-        return float(np.mean([np.log((self._trigrams[t] + _SMOOTHING) / (self._pairs[t[:2]] + 1))
-                              for t in _trigrams(piece)]))
+        logs = [math.log((self._trigrams[t] + _SMOOTHING) / (self._pairs[t[:2]] + 1)) for t in _trigrams(piece)]
+        return sum(logs) / len(logs)
 
 
 def _trigrams(piece: str) -> Iterator[str]:
