@@ -29,16 +29,21 @@ def run(python: str, *flags: str) -> str:
     return done.stderr
 
 
-def test_original_command(tmp_path, tiny_tokenizer, python):
+@pytest.mark.parametrize("decoding", ["", "argmax"])
+def test_original_command(tmp_path, tiny_tokenizer, python, decoding):
     tf_keras.utils.set_random_seed(1)
     task = TaggingTask(["O", "B-LOC", "I-LOC"])
     student = new_student(BiLSTMShape(len(tiny_tokenizer), 8, 6, 10, 3))
     save_student(tmp_path / "out", student, tiny_tokenizer, task, {})
     (tmp_path / "text.txt").write_text("".join(text + "\n" for text in TEXTS), encoding="utf-8")
-    run(python, "--pred_file", f"{tmp_path}/text.txt", "--model_dir", f"{tmp_path}/out", "--do_predict")
+    run(python, "--pred_file", f"{tmp_path}/text.txt", "--model_dir", f"{tmp_path}/out", "--do_predict",
+        *([f"--decoding={decoding}"] if decoding else []))
     lines = (tmp_path / "out" / "predictions.txt").read_text(encoding="utf-8").splitlines()
     examples = [Example(tuple(text.split())) for text in TEXTS]
-    wanted = StudentPredictor(student, tiny_tokenizer, task).predict(examples)
+    by_task = {name: StudentPredictor(student, tiny_tokenizer, TaggingTask(task.labels, decoding=name or "legal"))
+               for name in ("", "argmax")}
+    wanted = by_task[decoding].predict(examples)
+    assert by_task[""].predict(examples) != by_task["argmax"].predict(examples)
     assert [line.split("\t")[1:] for line in lines] == [[" ".join(tags)] if tags else [] for tags in wanted]
     onnx.checker.check_model(str(tmp_path / "out" / "export" / "onnx" / "model_none.onnx"))
 
