@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +12,7 @@ import tf_keras
 from xtremedistil_tf.distillation.signals import RepresentationSignal
 from xtremedistil_tf.distillation.stages import JointStage, JointWeights, LabelStage, LogitStage, RepresentationStage
 from xtremedistil_tf.students.bilstm import BiLSTMShape
+from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
@@ -105,10 +108,11 @@ def test_a_frozen_group_costs_no_backward_time(student, batch):
 
 
 @pytest.mark.parametrize("task, per_piece", [(TASK, True), (ClassificationTask(["a", "b", "c"]), False)])
+@pytest.mark.parametrize("shape", [BiLSTMShape(30, 4, 5, 6, 3, dropout=0.0), CNNShape(30, 4, 5, 2, 6, 3, dropout=0.0)])
 @pytest.mark.parametrize("empty", [False, True])
-def test_answers_that_no_loss_reads_change_nothing(batch, task, per_piece, empty):
+def test_answers_that_no_loss_reads_change_nothing(batch, task, per_piece, shape, empty):
     tf_keras.utils.set_random_seed(2)
-    student = new_student(BiLSTMShape(30, 4, 5, 6, 3, dropout=0.0, per_piece=per_piece))
+    student = new_student(dataclasses.replace(shape, per_piece=per_piece))
     if empty:
         batch["word_starts"] = tf.zeros_like(batch["word_starts"])
     if not per_piece:

@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.students.answered import ANSWERED
 from xtremedistil_tf.students.projected import EMBEDDING, HEAD, PROJECTION, ProjectedShape, ProjectedStudent
 
 #: Distances between the three pieces that a block reads, block by block, again and again.
@@ -109,7 +110,7 @@ class CNNStudent(ProjectedStudent):
             states = block(states, mask)
         if self.pooling:
             states = self._summary_first(states, mask, inputs["attention_mask"])
-        return self._answers(states, training)
+        return self._answers(states, training, inputs.get(ANSWERED))
 
     def _summary_first(self, states: tf.Tensor, mask: tf.Tensor, attention_mask: tf.Tensor) -> tf.Tensor:
         """Gives the first step the summary of all real ones."""
