@@ -81,10 +81,15 @@ def tagging(export):
     return export(TaggingTask(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]))
 
 
-@pytest.fixture(scope="module", params=["bilstm", "cnn"])
-def classification(request, export, tiny_tokenizer):
+@pytest.fixture(scope="module")
+def classification(export):
+    return export(ClassificationTask(["bad", "fair", "good"]))
+
+
+@pytest.fixture(scope="module")
+def convolutional(export, tiny_tokenizer):
     shape = CNNShape(len(tiny_tokenizer), 8, 6, 3, 0, 3, per_piece=False, projection_size=5)
-    return export(ClassificationTask(["bad", "fair", "good"]), shape if request.param == "cnn" else None)
+    return export(ClassificationTask(["bad", "fair", "good"]), shape)
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +156,9 @@ def assert_classes(exported: Exported, texts: list) -> None:
     np.testing.assert_array_equal(found["scores"], found["probabilities"].max(-1))
 
 
-def test_classes(classification):
-    assert_classes(classification, HARD)
+@pytest.mark.parametrize("name", ["classification", "convolutional"])
+def test_classes(request, name):
+    assert_classes(request.getfixturevalue(name), HARD)
 
 
 @given(ANY_TEXTS)
@@ -199,14 +205,14 @@ def test_answers_in_any_text(answering, texts):
 
 
 @pytest.mark.parametrize(["name", "inputs"], [
-    ("tagging", ["texts"]), ("classification", ["texts"]), ("regression", ["texts", "pairs"]),
-    ("answering", ["questions", "contexts"])])
+    ("tagging", ["texts"]), ("classification", ["texts"]), ("convolutional", ["texts"]),
+    ("regression", ["texts", "pairs"]), ("answering", ["questions", "contexts"])])
 def test_no_texts_have_no_answers(request, name, inputs):
     exported = request.getfixturevalue(name)
     assert all(len(value) == 0 for value in ask(exported, **{name: [] for name in inputs}).values())
 
 
-@pytest.fixture(params=["tagging", "classification", "regression", "answering"])
+@pytest.fixture(params=["tagging", "classification", "convolutional", "regression", "answering"])
 def by_token_ids(request):
     """The outputs for a batch of ids, and the student's logits for the same."""
     exported = request.getfixturevalue(request.param)
@@ -221,6 +227,7 @@ def by_token_ids(request):
 
 @pytest.mark.parametrize(["name", "signatures"], [
     ("tagging", {"token_ids", "raw_strings", "words"}), ("classification", {"token_ids", "raw_strings"}),
+    ("convolutional", {"token_ids", "raw_strings"}),
     ("regression", {"token_ids", "raw_strings"}), ("answering", {"token_ids", "raw_strings"})])
 def test_the_first_axis_of_every_input_and_output_is_the_batch(request, name, signatures):
     found = request.getfixturevalue(name).signatures
