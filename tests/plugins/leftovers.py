@@ -22,8 +22,10 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 #: Carried by all processes of a session.
 MARK = "XTREMEDISTIL_TEST_SESSION"
-#: Of TensorFlow, in processes that were killed; what torch, multiprocessing, Ray, Chromium and ONNX Runtime keep there.
-_ALLOWED = ("__autograph_generated_file", "torchinductor_", "pymp-", "ray", ".org.chromium", ".com.google", ".ses")
+#: Of TensorFlow, in processes that were killed; what torch, multiprocessing, Ray, Chromium, ONNX Runtime and a pytest
+#: that a test starts keep there.
+_ALLOWED = ("__autograph_generated_file", "torchinductor_", "pymp-", "ray", ".org.chromium", ".com.google", ".ses",
+            "pytest-of-")
 #: A process that was told to end has as long.
 _PATIENCE = float(os.environ.get("XTREMEDISTIL_PATIENCE", 20))
 _STATE = pytest.StashKey[dict[str, Any]]()
