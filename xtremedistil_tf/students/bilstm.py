@@ -9,10 +9,10 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.students.answered import ANSWERED
 from xtremedistil_tf.students.fused_lstm import FusedBidirectional
 from xtremedistil_tf.students.lstm import LSTM
 from xtremedistil_tf.students.projected import EMBEDDING, HEAD, PROJECTION, ProjectedShape, ProjectedStudent
+from xtremedistil_tf.training.answered import ANSWERED
 
 BILSTM = "bilstm"
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.students.answered import answers_where
+from xtremedistil_tf.training.answered import answers_where
 
 HEAD, PROJECTION, EMBEDDING = "head", "projection", "embedding"
 #: `--projection_size` where none is asked for. The layer matters to the score, its width hardly does.
@@ -66,7 +66,7 @@ class ProjectedStudent(tf_keras.Model):
     Subclasses build the body and call `_answers`.
 
     Inputs of `call`: dict with `input_ids` and `attention_mask`, int32 [batch, time], padding on the right, and, where
-    a loss reads the logits alone, `answered`, see `students.answered`. Output: dict with `logits` float32
+    a loss reads the logits alone, `answered`, see `training.answered`. Output: dict with `logits` float32
     [batch, time, num_outputs] or [batch, num_outputs], and `representations`, a tuple of one tensor
     [batch, time, width], as wide as the teacher or, deployed, as the projection; an empty one with `answered`.
     """

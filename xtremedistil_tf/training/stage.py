@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.students.answered import ANSWERED
+from xtremedistil_tf.training.answered import ANSWERED
 
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.task import Task

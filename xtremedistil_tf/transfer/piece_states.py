@@ -20,10 +20,8 @@ import numpy as np
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.hidden_pca import load_pca
-from xtremedistil_tf.transfer.layout import ALIGNED, HIDDEN, INT8_OFFSET, INT8_SCALE, Manifest, shard_path
-from xtremedistil_tf.transfer.quantization import dequantize
-from xtremedistil_tf.transfer.shards import Shards
+from xtremedistil_tf.transfer.layout import ALIGNED, HIDDEN, Manifest, shard_path
+from xtremedistil_tf.transfer.reader import TransferStore
 
 FILE = "piece_states.npz"
 
@@ -115,19 +113,12 @@ def piece_states(store: pathlib.Path) -> PieceStates | None:
     manifest = Manifest.load(store)
     if HIDDEN not in manifest.columns:
         return None
-    return means(_shard_sums(store, manifest))
+    columns = ["input_ids", HIDDEN, *([ALIGNED] if ALIGNED in manifest.columns else [])]
+    return means(_shard_sums(TransferStore(store, columns)))
 
 
-def _shard_sums(store: pathlib.Path, manifest: Manifest) -> Iterator[PieceStates]:
-    pca = load_pca(store, manifest)
-    shards = Shards(store, manifest, pca)
-    for shard in range(manifest.num_shards):
-        states = np.asarray(shards.array(shard, HIDDEN))
-        if manifest.is_int8(HIDDEN):
-            folder = shard_path(store, shard)
-            ranges = (np.load(folder / f"{HIDDEN}{part}.npy") for part in (INT8_SCALE, INT8_OFFSET))
-            states = dequantize(states, *ranges)
-        if pca:
-            states = pca.restore(states.astype(np.float32, copy=False))
-        mask = np.asarray(shards.array(shard, ALIGNED)) if ALIGNED in manifest.columns else None
-        yield summed(np.asarray(shards.array(shard, "input_ids")), states[:, -1], mask)
+def _shard_sums(store: TransferStore) -> Iterator[PieceStates]:
+    size = store.manifest.shard_sentences
+    for begin in range(0, len(store), size):
+        read = store.read_many(np.arange(begin, min(begin + size, len(store))))
+        yield summed(read["input_ids"], read[HIDDEN][:, -1], read.get(ALIGNED))
