@@ -82,6 +82,17 @@ def test_padding_changes_nothing(student):
         np.testing.assert_allclose(padded[row, :length], alone[0], atol=1e-6)
 
 
+def test_whole_pieces_are_dropped_in_training_only():
+    student = new_student(dataclasses.replace(SHAPE, dropout=0.0, piece_dropout=0.25))
+    ids = np.random.default_rng(0).integers(1, 50, (40, 20))
+    table = student.embedding.get_weights()[0][ids]
+    np.testing.assert_array_equal(student._embedded(tf.constant(ids), False), table)
+    seen = student._embedded(tf.constant(ids), True).numpy()
+    dropped = ~seen.any(-1)
+    np.testing.assert_allclose(seen[~dropped], table[~dropped] / 0.75, rtol=1e-5)
+    assert 0.2 < dropped.mean() < 0.3
+
+
 def test_groups_cover_all_weights_from_the_top_down(student):
     assert list(student.layer_groups) == ["head", "projection", "bilstm", "embedding"]
     student.unfreeze(student.layer_groups)

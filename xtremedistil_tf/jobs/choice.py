@@ -89,7 +89,8 @@ def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teache
             "vocab_size": len(tokenizer), "embedding_size": config.embedding_size, "teacher_width": teacher.width,
             "num_outputs": task.num_outputs, "dropout": config.dropout, "per_piece": task.per_piece,
             "freeze_word_embedding": config.freeze_word_embedding,
-            "projection_size": projection_size(config.projection_size, teacher.width)}
+            "projection_size": projection_size(config.projection_size, teacher.width),
+            "piece_dropout": config.piece_dropout}
         if kind == "cnn":
             return CNNShape(channels=config.cnn_channels or 128, num_blocks=config.cnn_blocks or 4,
                             gated=config.cnn_gated, **shared)

@@ -32,6 +32,7 @@ class BiLSTMShape(ProjectedShape):
         per_piece: whether the head answers for every piece, or once for the whole input.
         freeze_word_embedding: the embedding table never trains.
         projection_size: width of the projection below the head; 0: `teacher_width`.
+        piece_dropout: rate at which whole pieces are dropped from the input, in training.
     """
 
     vocab_size: int
@@ -43,6 +44,7 @@ class BiLSTMShape(ProjectedShape):
     per_piece: bool = True
     freeze_word_embedding: bool = False
     projection_size: int = 0
+    piece_dropout: float = 0.0
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -78,7 +80,7 @@ class BiLSTMStudent(ProjectedStudent):
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, Any]:
         mask = tf.cast(inputs["attention_mask"], tf.bool)
-        states = self.embedding_dropout(self.embedding(inputs["input_ids"]), training=training)
+        states = self._embedded(inputs["input_ids"], training)
         states = self.bilstm(states, mask=mask, training=training)
         if not self.shape.per_piece:
             states = _summary_first(states, mask)

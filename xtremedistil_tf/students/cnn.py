@@ -34,6 +34,7 @@ class CNNShape(ProjectedShape):
         per_piece: whether the head answers for every piece, or once for the whole input.
         freeze_word_embedding: the embedding table never trains.
         projection_size: width of the projection below the head; 0: `teacher_width`.
+        piece_dropout: rate at which whole pieces are dropped from the input, in training.
     """
 
     vocab_size: int
@@ -47,6 +48,7 @@ class CNNShape(ProjectedShape):
     per_piece: bool = True
     freeze_word_embedding: bool = False
     projection_size: int = 0
+    piece_dropout: float = 0.0
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -102,7 +104,7 @@ class CNNStudent(ProjectedStudent):
         return found
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, Any]:
-        embedded = self.embedding_dropout(self.embedding(inputs["input_ids"]), training=training)
+        embedded = self._embedded(inputs["input_ids"], training)
         states = self.widen(embedded)
         mask = tf.cast(inputs["attention_mask"], states.dtype)[:, :, None]
         states *= mask

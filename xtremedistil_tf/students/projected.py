@@ -63,7 +63,7 @@ class ProjectedStudent(tf_keras.Model):
     The projection is shared over time steps (XtremeDistil: z_s = GELU(W_f h + b_f)). Where it is not as wide as the
     teacher, a linear map on to that width serves the representation loss; it is no part of the deployed student.
 
-    Subclasses build the body and call `_answers`.
+    Subclasses build the body and call `_embedded` and `_answers`.
 
     Inputs of `call`: dict with `input_ids` and `attention_mask`, int32 [batch, time], padding on the right, and, where
     a loss reads the logits alone, `answered`, see `training.answered`. Output: dict with `logits` float32
@@ -79,6 +79,8 @@ class ProjectedStudent(tf_keras.Model):
         self.shape = shape
         self.embedding = tf_keras.layers.Embedding(shape.vocab_size, shape.embedding_size, name=EMBEDDING)
         self.embedding_dropout = tf_keras.layers.Dropout(shape.dropout)
+        self.piece_dropout = (tf_keras.layers.Dropout(shape.piece_dropout, noise_shape=(None, None, 1))
+                              if shape.piece_dropout else None)
 
     def _add_head(self) -> None:
         """Makes the layers above the body, once the subclass has made those of the body."""
@@ -89,6 +91,13 @@ class ProjectedStudent(tf_keras.Model):
         # Last, so that it takes no random numbers from the others.
         self.to_teacher = (tf_keras.layers.Dense(shape.teacher_width, name="to_teacher")
                            if shape.maps_to_teacher else None)
+
+    def _embedded(self, input_ids: tf.Tensor, training: bool) -> tf.Tensor:
+        """float [batch, time, E]; in training some values are dropped, and some pieces whole."""
+        embedded = self.embedding(input_ids)
+        if self.piece_dropout:
+            embedded = self.piece_dropout(embedded, training=training)
+        return self.embedding_dropout(embedded, training=training)
 
     def _answers(self, states: tf.Tensor, training: bool, answered: tf.Tensor | None = None) -> dict[str, Any]:
         """The outputs from the body's states [batch, time, width]; in training with `answered` [batch, time] the
