@@ -185,8 +185,8 @@ class DistillationConfig:
     dropout: float = setting("Student", 0.2,
         "Dropout after the embeddings and after the BiLSTM or the convolutions.", minimum=0.0, maximum=0.99)
     piece_dropout: float = setting("Student", 0.0,
-        "Share of pieces that a BiLSTM or CNN does not see in training, 0 to 0.2 as a rule: it learns to tell a word by "
-        "its neighbours.", minimum=0.0, maximum=0.9)
+        "Share of pieces that a BiLSTM or CNN does not see in training, 0 to 0.2 as a rule: it learns to tell a word "
+        "by its neighbours.", minimum=0.0, maximum=0.9)
     projection_size: int = setting("Student", 0,
         "Width of the GELU layer between BiLSTM, or convolutions, and head, 64 to 384 as a rule; 0: 128, or the "
         "teacher's width where that is less (paper: the teacher's width); -1: the teacher's width.", minimum=-1)
