@@ -80,7 +80,7 @@ def test_the_projection_is_of_the_asked_width(asked, teacher_width, width):
 
 def test_the_default_is_the_papers_bilstm_with_a_narrower_projection():
     shape, pairs = chosen()
-    assert shape == BiLSTMShape(1000, 300, 600, 768, 3, 0.2, True, projection_size=128)
+    assert shape == BiLSTMShape(1000, 300, 600, 768, 3, dropout=0.2, per_piece=True, projection_size=128)
     assert [teacher for _, teacher in pairs] == [7]
     assert chosen(teacher_layer=11)[1][0][1] == 11
     assert chosen(freeze_word_embedding=True)[0].groups == ("head", "projection", "bilstm")

@@ -28,11 +28,8 @@ class BiLSTMShape(ProjectedShape):
         teacher_width: width of the teacher's hidden states, which stage 1 compares with; 0 in a deployed
             student whose projection has another width.
         num_outputs: width of the logits.
-        dropout: rate after the embeddings and after the BiLSTM.
-        per_piece: whether the head answers for every piece, or once for the whole input.
-        freeze_word_embedding: the embedding table never trains.
-        projection_size: width of the projection below the head; 0: `teacher_width`.
-        piece_dropout: rate at which whole pieces are dropped from the input, in training.
+
+    The others are those of `ProjectedShape`.
     """
 
     vocab_size: int
@@ -40,11 +37,6 @@ class BiLSTMShape(ProjectedShape):
     lstm_units: int
     teacher_width: int
     num_outputs: int
-    dropout: float = 0.2
-    per_piece: bool = True
-    freeze_word_embedding: bool = False
-    projection_size: int = 0
-    piece_dropout: float = 0.0
 
     @property
     def groups(self) -> tuple[str, ...]:

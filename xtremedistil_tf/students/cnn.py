@@ -30,11 +30,8 @@ class CNNShape(ProjectedShape):
             student whose projection has another width.
         num_outputs: width of the logits.
         gated: gated linear units (GLU) in the blocks instead of ReLU, with twice the weights.
-        dropout: rate after the embeddings and after the blocks.
-        per_piece: whether the head answers for every piece, or once for the whole input.
-        freeze_word_embedding: the embedding table never trains.
-        projection_size: width of the projection below the head; 0: `teacher_width`.
-        piece_dropout: rate at which whole pieces are dropped from the input, in training.
+
+    The others are those of `ProjectedShape`.
     """
 
     vocab_size: int
@@ -44,11 +41,6 @@ class CNNShape(ProjectedShape):
     teacher_width: int
     num_outputs: int
     gated: bool = False
-    dropout: float = 0.2
-    per_piece: bool = True
-    freeze_word_embedding: bool = False
-    projection_size: int = 0
-    piece_dropout: float = 0.0
 
     @property
     def dilations(self) -> tuple[int, ...]:

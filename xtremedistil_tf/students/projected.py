@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -26,16 +26,26 @@ def projection_size(asked: int, teacher_width: int) -> int:
     return asked or min(DEFAULT_PROJECTION, teacher_width)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ProjectedShape:
-    """Mixin of the shapes of such students.
+    """What the shapes of such students share; a subclass has `teacher_width`, 0 where the student shows its own states.
 
-    Attributes (fields of the subclass):
-        teacher_width: width of the teacher's hidden states; 0: the student shows its own.
+    Attributes:
+        dropout: rate after the embeddings and after the body.
+        piece_dropout: rate at which whole pieces are dropped from the input, in training.
+        per_piece: whether the head answers for every piece, or once for the whole input.
+        freeze_word_embedding: the embedding table never trains.
         projection_size: width of the projection; 0: `teacher_width`, as in directories of earlier versions.
     """
 
-    teacher_width: int
-    projection_size: int
+    dropout: float = 0.2
+    piece_dropout: float = 0.0
+    per_piece: bool = True
+    freeze_word_embedding: bool = False
+    projection_size: int = 0
+
+    if TYPE_CHECKING:
+        teacher_width: int
 
     @property
     def projection_width(self) -> int:
@@ -50,11 +60,11 @@ class ProjectedShape:
     @property
     def deployed(self) -> Any:
         """The shape without that map."""
-        return dataclasses.replace(self, teacher_width=0) if self.maps_to_teacher else self  # type: ignore[type-var]
+        return dataclasses.replace(self, teacher_width=0) if self.maps_to_teacher else self
 
     def with_vocabulary(self, size: int, pad_token_id: int) -> Any:
         """The same with another number of pieces."""
-        return dataclasses.replace(self, vocab_size=size)  # type: ignore[type-var]
+        return dataclasses.replace(self, vocab_size=size)
 
 
 class ProjectedStudent(tf_keras.Model):
