@@ -15,12 +15,15 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import filelock
+import hypothesis
 import pytest
 
 import xtremedistil_tf  # noqa: F401 (before TensorFlow: see there)
 from xtremedistil_tf.evaluation import latency
 
 latency.SECONDS = 0.05  # how fast they are is no test's question
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 pytest_plugins = ["leftovers", "forked_python", "durations", "skips"]
 

@@ -12,6 +12,7 @@ from xtremedistil_tf.teachers.word_embeddings import (
     reduce_embeddings,
     standardised,
     state_embeddings,
+    state_weights,
 )
 from xtremedistil_tf.transfer.piece_states import PieceStates
 
@@ -105,3 +106,21 @@ def test_standardised_tables_have_zero_mean_and_unit_deviation(scale, power):
     assert found[:, :3].std() == pytest.approx(1, rel=1e-3)
     ratios = found[:, :3].std(0) / found[:, 1].std()
     np.testing.assert_allclose(ratios, (table[:, :3].std(0) / table[:, 1].std()) ** power, rtol=1e-3)
+
+
+def test_a_weight_counts_as_that_many_rows(table):
+    table = table - 1
+    counts = np.random.default_rng(1).integers(0, 4, len(table))
+    repeated = np.repeat(table, counts, 0)
+    _, _, right = np.linalg.svd(repeated, full_matrices=False)
+    expected = table @ right[:6].T
+    found = reduce_embeddings(table, 6, weights=counts).table
+    np.testing.assert_allclose(found * np.sign((expected * found).sum(0)), expected, atol=1e-3)
+    seen = np.repeat(standardised(found, "unit", counts), counts, 0)
+    np.testing.assert_allclose(seen.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(seen.std(0), 1, atol=1e-4)
+
+
+def test_pieces_count_by_the_square_root_of_their_occurrences():
+    states = PieceStates(np.array([1, 4], np.int32), np.array([9, 1]), np.zeros((2, 3), np.float32))
+    np.testing.assert_array_equal(state_weights(states, 6), [0, 3, 0, 0, 1, 0])

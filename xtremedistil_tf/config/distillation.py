@@ -115,8 +115,8 @@ class DistillationConfig:
     teacher_batch_size: int = setting("Teacher", 128,
         "Batch size of running the teacher over the transfer set.", minimum=1)
     teacher_layer: int = setting("Teacher", 0,
-        "Hidden layer whose states are distilled, 1 to the number of layers; 0: three fifths of the way up "
-        "(7 of 12, the paper's best).", minimum=0)
+        "Hidden layer whose states are distilled, 1 to the number of layers; 0: three fifths of the way up (7 of 12, "
+        "the paper's best), and the top one where only an embedding table is made of them.", minimum=0)
     transfer_store: str = setting("Teacher", "",
         "A finished transfer store, perhaps of another program (docs/transfer_store.md), which is used "
         "instead of --transfer_file.")

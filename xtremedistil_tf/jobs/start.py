@@ -27,6 +27,7 @@ from xtremedistil_tf.teachers.word_embeddings import (
     reduce_embeddings,
     standardised,
     state_embeddings,
+    state_weights,
 )
 from xtremedistil_tf.teachers.workshop import FineTunedTeachers
 from xtremedistil_tf.tokenization.trimming import Trimmed
@@ -133,14 +134,15 @@ class StudentStart:
         energy_file = file.with_suffix(".json")
         if not energy_file.exists():
             table = self._pretrained() if init == "pretrained_svd" else self._teacher().word_embeddings()
+            weights = None
             if init == "teacher_states":
-                reduced = self._from_states(table, size)
+                reduced, weights = self._from_states(table, size)
                 table = reduced.table
             else:
                 reduced = reduce_embeddings(table, size, "pca" if init == "pca" else "svd")
                 table = self._of_student(reduced.table)
             if scale != "none":
-                table = standardised(table, scale)
+                table = standardised(table, scale, weights)
             with atomic_file(file) as part:
                 np.save(part, table)
             write_json(energy_file, {"energy": reduced.energy})
@@ -152,14 +154,17 @@ class StudentStart:
         table = _fit_rows(table, len(teachers or tokenizer))
         return table if teachers is None else carried_over(table, teachers, tokenizer)
 
-    def _from_states(self, table: np.ndarray, size: int) -> ReducedEmbeddings:
+    def _from_states(self, table: np.ndarray, size: int) -> tuple[ReducedEmbeddings, np.ndarray | None]:
+        """The reduced table, and what each piece counts for in it."""
         states = piece_states(self._store)
         if states is None:
             log.warning("transfer store %s: has no mean states of the pieces and no hidden states; word embeddings "
                         "start from the SVD of the teacher's table", self._store)
             reduced = reduce_embeddings(table, size)
-            return ReducedEmbeddings(self._of_student(reduced.table), reduced.energy)
-        return reduce_embeddings(centred(state_embeddings(self._of_student(table), states)), size)
+            return ReducedEmbeddings(self._of_student(reduced.table), reduced.energy), None
+        full = state_embeddings(self._of_student(table), states)
+        weights = state_weights(states, len(full))
+        return reduce_embeddings(centred(full, weights), size, weights=weights), weights
 
     def _pretrained(self) -> np.ndarray:
         """The word embeddings that the first teacher had before its fine-tuning."""

@@ -33,7 +33,8 @@ class ReducedEmbeddings:
     energy: float
 
 
-def reduce_embeddings(table: np.ndarray, size: int, method: str = "svd") -> ReducedEmbeddings:
+def reduce_embeddings(table: np.ndarray, size: int, method: str = "svd",
+                      weights: np.ndarray | None = None) -> ReducedEmbeddings:
     """Word embeddings in fewer dimensions (XtremeDistil, section on word embeddings).
 
     `svd`, uncentred and truncated: the rows of the result are U_k S_k, the coordinates of the words in the space
@@ -49,13 +50,14 @@ def reduce_embeddings(table: np.ndarray, size: int, method: str = "svd") -> Redu
         table: float [vocab, width].
         size: k, the student's embedding size.
         method: svd or pca.
+        weights: float [vocab], what each row counts for in the choice of directions of `svd`; None: all the same.
     """
     kept = min(size, table.shape[1])
     if method == "pca":
         # Post-processed words have no mean left: their strongest directions are those of PCA.
         found = _post_processed(_coordinates(_post_processed(table), kept))
     else:
-        found = _coordinates(table, kept)
+        found = _coordinates(table, kept, weights)
     reduced = np.zeros((table.shape[0], size), np.float32)
     reduced[:, :kept] = found
     return ReducedEmbeddings(reduced, _squared_norm(found) / _squared_norm(table))
@@ -92,24 +94,44 @@ def state_embeddings(table: np.ndarray, states: PieceStates) -> np.ndarray:
     return full
 
 
-def centred(table: np.ndarray) -> np.ndarray:
-    """The table, float32, without its mean."""
-    return (table - table.mean(0, dtype=np.float64)).astype(np.float32)
+def state_weights(states: PieceStates, vocab_size: int) -> np.ndarray:
+    """What each piece counts for when a table of mean states is reduced and standardised: the square root of its
+    occurrences. What never occurs says nothing, and frequent pieces must not hide the rare ones.
+
+    Returns:
+        float32 [vocab_size].
+    """
+    weights = np.zeros(vocab_size, np.float32)
+    weights[states.ids] = np.sqrt(states.counts)
+    return weights
 
 
-def standardised(table: np.ndarray, scale: str) -> np.ndarray:
+def centred(table: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """The table, float32, without the (weighted) mean of its rows."""
+    return (table - _mean(table, weights)).astype(np.float32)
+
+
+def standardised(table: np.ndarray, scale: str, weights: np.ndarray | None = None) -> np.ndarray:
     """Zero mean and unit standard deviation, which the layers above expect.
 
     Args:
         table: float [vocab, size]; dimensions without variance stay 0.
         scale: one of `SCALES`.
+        weights: float [vocab], what each row counts for in mean and deviation; None: all the same.
     """
-    table = centred(table)
-    deviation = table.std(0, dtype=np.float64)
-    strength = np.where(deviation > 1e-12, deviation, 1.0) ** SCALES[scale]
-    table = table / strength.astype(np.float32)
+    table = centred(table, weights)
+    deviation = np.sqrt(_mean(table**2, weights))
     used = deviation > 1e-12
-    return table / max(float(table[:, used].std(dtype=np.float64)), 1e-12) if used.any() else table
+    strength = np.where(used, deviation, 1.0) ** SCALES[scale]
+    left = np.sqrt(np.mean((deviation / strength)[used] ** 2)) if used.any() else 1.0
+    return table / (strength * left).astype(np.float32)
+
+
+def _mean(table: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """float64 [size]: the (weighted) mean of the rows."""
+    if weights is None:
+        return table.mean(0, dtype=np.float64)
+    return (weights / weights.sum(dtype=np.float64)) @ table
 
 
 def checkpoint_word_embeddings(checkpoint: str) -> np.ndarray:
@@ -134,9 +156,9 @@ def checkpoint_word_embeddings(checkpoint: str) -> np.ndarray:
         return find_word_embeddings(encoder).numpy()
 
 
-def _coordinates(table: np.ndarray, size: int) -> np.ndarray:
+def _coordinates(table: np.ndarray, size: int, weights: np.ndarray | None = None) -> np.ndarray:
     """float32 [rows, size]: along the strongest directions."""
-    return table.astype(np.float32) @ _directions(table)[:, :size].astype(np.float32)
+    return table.astype(np.float32) @ _directions(table, weights)[:, :size].astype(np.float32)
 
 
 def _post_processed(table: np.ndarray) -> np.ndarray:
@@ -145,19 +167,20 @@ def _post_processed(table: np.ndarray) -> np.ndarray:
     return table - table @ strongest @ strongest.T
 
 
-def _directions(table: np.ndarray) -> np.ndarray:
+def _directions(table: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """float64 [width, width]: the right singular vectors as columns, the strongest first."""
-    values, vectors = np.linalg.eigh(_gram(table))
+    values, vectors = np.linalg.eigh(_gram(table, weights))
     vectors = vectors[:, np.argsort(values)[::-1]]
     # The sign of an eigenvector is arbitrary: fix it, so that every LAPACK gives the same student.
     return vectors * np.sign(vectors[np.abs(vectors).argmax(0), np.arange(vectors.shape[1])])
 
 
-def _gram(table: np.ndarray, rows: int = 16384) -> np.ndarray:
+def _gram(table: np.ndarray, weights: np.ndarray | None = None, rows: int = 16384) -> np.ndarray:
     gram = np.zeros((table.shape[1], table.shape[1]))
     for begin in range(0, len(table), rows):
         block = table[begin: begin + rows].astype(np.float64)
-        gram += block.T @ block
+        weighted = block if weights is None else block * weights[begin: begin + rows, None]
+        gram += weighted.T @ block
     return gram
 
 
