@@ -116,7 +116,7 @@ class DistillationConfig:
         "Batch size of running the teacher over the transfer set.", minimum=1)
     teacher_layer: int = setting("Teacher", 0,
         "Hidden layer whose states are distilled, 1 to the number of layers; 0: three fifths of the way up (7 of 12, "
-        "the paper's best), and the top one where only an embedding table is made of them.", minimum=0)
+        "the paper's best). An embedding table is made of its states, too.", minimum=0)
     transfer_store: str = setting("Teacher", "",
         "A finished transfer store, perhaps of another program (docs/transfer_store.md), which is used "
         "instead of --transfer_file.")

@@ -127,7 +127,7 @@ def layer_pairs(config: DistillationConfig, shape: StudentShape, teacher: Teache
 
 
 def top_layer(config: DistillationConfig, teacher: TeacherSizes) -> int:
-    """The layer whose states a BiLSTM imitates."""
+    """The layer whose states a BiLSTM imitates, and whose means an embedding table is made of."""
     return config.teacher_layer or max(1, round(0.6 * teacher.layers))
 
 

@@ -45,6 +45,7 @@ from xtremedistil_tf.jobs.choice import (
     student_kind,
     student_shape,
     teacher_signals,
+    top_layer,
     wants_piece_states,
 )
 from xtremedistil_tf.jobs.labelled import open_labelled
@@ -190,7 +191,7 @@ class Pipeline:
             self.kept_signals = self.signals = teacher_signals(c, self.shape, layer_pairs(c, self.shape, sizes))
         self.piece_states = wants_piece_states(c) and needs_teacher(self.phases)
         if self.piece_states and not self.signals.hidden:
-            self.signals = dataclasses.replace(self.signals, hidden=(c.teacher_layer or sizes.layers,))
+            self.signals = dataclasses.replace(self.signals, hidden=(top_layer(c, sizes),))
 
     @property
     def _transfer_sentences(self) -> int:
