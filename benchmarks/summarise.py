@@ -88,7 +88,7 @@ def main(argv):
                   f"```sh\npython {public_command(metrics['command'])}\n```",
                   f"{metrics['sentences']} {metrics['split']} examples; {metrics['seen_pieces']} pieces occur in "
                   f"training and transfer text"
-                  + (f"; the SVD keeps {100 * metrics['embedding_energy']:.1f} % of the teacher's embedding energy."
+                  + (f"; the reduced table keeps {100 * metrics['embedding_energy']:.1f} % of the teacher's embedding energy."
                      if metrics["embedding_energy"] else "."),
                   _quality(metrics), _size(metrics), _phases(metrics)]
     kept = [{key: value for key, value in m.items() if key not in ("config", "command", "task")}
