@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pathlib
+import platform
+import subprocess
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +17,8 @@ from xtremedistil_tf.batching.pipeline import ShuffledBatches, padded_batches
 from xtremedistil_tf.batching.plan import BatchPlan, Shares
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures, pad_batch
 from xtremedistil_tf.batching.remapped import RemappedPieces
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -147,3 +152,23 @@ def test_an_epoch_in_shares_is_the_epoch(source):
         else:
             assert sorted(np.concatenate([a, b, c, d]).tolist()) == sorted(labels.tolist())
     assert min(map(len, whole)) == 1  # 97 = 3 * 32 + 1; every kind of batch is there
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc, which the setting is for")
+def test_buffers_are_not_given_back_to_the_system(python):
+    """Of 20 arrays of 16 MB, one after the other, only the first may fetch its pages."""
+    code = """
+import resource
+import numpy as np, tensorflow as tf
+from xtremedistil_tf.batching.pipeline import stream
+
+for _ in stream(lambda: iter([{"a": np.ones(3, np.float32)}]), {"a": tf.TensorSpec([3], tf.float32)}):
+    pass
+np.ones(4_000_000, np.float32)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    np.ones(4_000_000, np.float32)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert int(done.stdout) < 1000, done.stderr
