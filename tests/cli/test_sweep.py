@@ -47,7 +47,7 @@ def test_mistakes_are_named(words, message):
 
 def test_every_flag_of_a_run_is_accepted():
     config = parse(f"--flagfile={ROOT}/flags/quickstart.cfg", "--sweep_lstm_units=100,200", "--seq_len=48")
-    assert config.shared().seq_len == 48 and config.shared().teacher_epochs == 3
+    assert config.shared().seq_len == 48 and config.shared().task == "data/sample"
     assert config.swept() == {"lstm_units": [100, 200]} and config.quantizations() == ["none", "int8"]
 
 
