@@ -8,7 +8,7 @@ from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.normalised import digest, normalised, parts_of
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), size=st.integers(0, 4000))
 def test_a_digest_set_is_a_set(seed, size):
     rng, ours, plain = random.Random(seed), DigestSet(), set()

@@ -1,7 +1,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.augmentation.editing import (
@@ -18,7 +18,6 @@ from xtremedistil_tf.corpus.example import Answer, Example, QuestionExample, Tex
 texts = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=60)
 
 
-@settings(deadline=None)
 @given(text=texts)
 def test_words_and_gaps_are_the_text(text):
     words = Editable.of(TextExample(text), "text")
@@ -27,7 +26,6 @@ def test_words_and_gaps_are_the_text(text):
     assert all(not gap.strip() for gap in words.gaps)
 
 
-@settings(deadline=None)
 @given(text=texts, data=st.data())
 def test_exchanged_words_stand_where_the_old_ones_stood(text, data):
     words = Editable.of(TextExample(text, label="x"), "text")
@@ -74,7 +72,6 @@ def test_texts_of_sides():
     assert without_label(question).answers is None and without_label(TextExample("a", label="x")).label is None
 
 
-@settings(deadline=None)
 @given(count=st.integers(0, 30), share=st.floats(0, 1), seed=st.integers(0, 99))
 def test_a_share_of_the_words_is_chosen(count, share, seed):
     places = chosen(range(0, 2 * count, 2), 2 * count, share, random.Random(seed))

@@ -57,7 +57,7 @@ def test_the_longest_match_from_the_left(gazetteer):
     assert gazetteer.find(words, "ru") == [] and len(gazetteer.find(words, None)) == 3
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(words=st.lists(st.sampled_from(["a", "b", "c"]), max_size=8),
        known=st.sets(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3).map(tuple), max_size=5))
 def test_matches_by_brute_force(words, known):
@@ -71,7 +71,7 @@ def test_matches_by_brute_force(words, known):
     assert gazetteer.find(tuple(words), None) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 5), labelled=st.booleans())
 def test_entities_are_exchanged_and_all_else_stays(seed, count, labelled):
     gazetteer = Gazetteer(LABELS)

@@ -28,7 +28,7 @@ def whole_entities(example):
     return {(kind, example.words[i: j + 1]) for kind, i, j in get_entities(list(example.tags))}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 12))
 def test_no_entity_is_cut(seed, count):
     rng = random.Random(seed)

@@ -2,7 +2,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.augmentation.plan import VariantPlan, plans_of
@@ -11,7 +11,6 @@ from xtremedistil_tf.errors import ConfigError
 NAMES = ["masked", "entities", "mixing", "external"]
 
 
-@settings(deadline=None)
 @given(factor=st.decimals("0.001", 20, places=3), count=st.integers(1, 4), start=st.integers(0, 10**7))
 def test_augmenters_together_use_the_budget_to_the_last_example(factor, count, start):
     plans, exact = plans_of(NAMES[:count], float(factor), 1), Fraction(factor)

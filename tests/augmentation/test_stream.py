@@ -34,7 +34,7 @@ sentences = st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=5).
                      max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(examples=sentences, factor=st.sampled_from([0.3, 1, 2.5]), seed=st.integers(0, 9))
 def test_the_stream_keeps_its_promises(examples, factor, seed):
     tally = Tally()
@@ -55,7 +55,7 @@ def test_the_stream_keeps_its_promises(examples, factor, seed):
     assert sum(counts.wanted for counts in tally.counts.values()) == int(len(examples) * factor)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(examples=sentences, chunks=st.tuples(st.integers(1, 9), st.integers(1, 9)))
 def test_neither_chunks_nor_order_change_what_is_made(examples, chunks):
     first = [Drawn("masked", 1, "abcde"), Drawn("mixing", 1, "vwxyz")]

@@ -31,7 +31,7 @@ def source():
         "teacher_logits": Column(np.float32, (2,), False)})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 5), st.integers(0, 3))
 def test_an_epoch_is_a_permutation_and_a_function_of_seed_and_number(count, batch_size, seed, epoch):
     lengths = np.random.default_rng(1).integers(1, 50, 400).astype(np.int32)

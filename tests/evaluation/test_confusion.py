@@ -6,7 +6,7 @@ import types
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
@@ -25,7 +25,6 @@ def as_matrix(counts: dict) -> np.ndarray:
     return np.array([[counts.get(gold, {}).get(answer, 0) for answer in LABELS] for gold in LABELS])
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(label, label), max_size=6), min_size=1, max_size=8))
 def test_words_of_taggers(sentences):
     examples = [Example(("w",) * len(pairs), tuple(gold for gold, _ in pairs)) for pairs in sentences]
@@ -40,7 +39,6 @@ def test_words_of_taggers(sentences):
     assert all(count > 0 for row in found.values() for count in row.values())
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(label, label), min_size=1, max_size=20))
 def test_classes_of_texts(pairs):
     examples = [TextExample("t", label=gold) for gold, _ in pairs]

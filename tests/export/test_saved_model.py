@@ -162,7 +162,7 @@ def test_classes(request, name):
 
 
 @given(ANY_TEXTS)
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_classes_of_any_text(classification, texts):
     assert_classes(classification, texts)
 
@@ -178,7 +178,7 @@ def test_numbers_of_pairs(regression):
 
 
 @given(ANY_TEXTS)
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_numbers_of_any_pairs(regression, texts):
     assert_numbers(regression, texts, texts[::-1])
 
@@ -199,7 +199,7 @@ def test_answers(answering):
 
 
 @given(ANY_TEXTS)
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_answers_in_any_text(answering, texts):
     assert_answers(answering, texts[::-1], texts)
 

@@ -10,7 +10,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.report.html import write_report
@@ -293,7 +293,6 @@ def test_hostile_text_stays_text(tmp_path):
 
 @example(task="", loss=0.0, other=5e-324)
 @example(task="", loss=-1.0, other=-1.0)
-@settings(deadline=None)
 @given(task=st.text(), loss=st.floats(-1e30, 1e30), other=st.floats(-1e30, 1e30))
 def test_any_text_and_any_losses_make_a_readable_page(tmp_path_factory, task, loss, other):
     metrics = full() | {"task": task}

@@ -12,7 +12,7 @@ import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.report.html import write_report
@@ -189,7 +189,6 @@ characters = st.characters(exclude_categories=("Cc", "Cs", "Cn", "Zs", "Zl", "Zp
 printable = st.text(characters, min_size=1, max_size=12)
 
 
-@settings(deadline=None)
 @given(label=printable, other=printable, word=printable, command=printable, name=printable)
 def test_any_text_stays_text(tmp_path_factory, label, other, word, command, name):
     folder = tmp_path_factory.mktemp("report")
@@ -208,7 +207,6 @@ def test_any_text_stays_text(tmp_path_factory, label, other, word, command, name
     assert cells(part(source, "confusion").find(".//table")) == [[label, "3", "1"], [label + other, "·", "·"]]
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_whatever_text_there_is_the_page_is_well_formed(tmp_path_factory, one, other):
     sentence = {"language": one, "words": one, "gold": other, "teacher": one, "student": other}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.server.batches import plan, run_batches
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), max_size=30), st.integers(40, 100))
 def test_plan(sizes, most):
     batches = plan(sizes, most)
@@ -29,7 +28,6 @@ def letters(inputs):
     return {"letters": table, "codes": codes, "counts": np.array([len(text) for text in texts])}
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=9), max_size=9), st.integers(9, 20))
 def test_batches_answer_as_one_call(texts, most):
     inputs = {"texts": np.array(texts, object)}

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.server.errors import RequestError
@@ -25,7 +25,6 @@ def lists(inputs):
     return {name: values.tolist() for name, values in inputs.items()}
 
 
-@settings(deadline=None)
 @given(ANY_TEXTS)
 def test_one_input_as_rows_columns_and_base64(texts):
     wanted = {"texts": [text.encode() for text in texts]}
@@ -111,7 +110,6 @@ def test_a_single_output_stands_without_its_name():
     assert write_outputs({"scores": np.array([0.5], np.float32)}, by_row=False) == {"outputs": [0.5]}
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(width=32, allow_nan=False), max_size=20))
 def test_written_numbers_are_the_same_float32(numbers):
     array = np.array(numbers, np.float32)

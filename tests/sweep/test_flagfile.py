@@ -7,7 +7,7 @@ import pathlib
 import shlex
 import tempfile
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.cli.flags import parse_flags
@@ -40,7 +40,6 @@ CONFIGS = st.fixed_dictionaries({}, optional={
     field.name: values_of(field) for field in dataclasses.fields(DistillationConfig) if field.name not in BOUND})
 
 
-@settings(deadline=None)
 @given(CONFIGS)
 def test_what_is_written_is_what_is_read(values):
     config = DistillationConfig(**REQUIRED | values)
@@ -56,7 +55,6 @@ def test_what_is_written_is_what_is_read(values):
     assert read == config
 
 
-@settings(deadline=None)
 @given(CONFIGS)
 def test_a_command_line_gives_the_same_configuration(values):
     config = SweepConfig(**REQUIRED | values, sweep_lstm_units="1,2", max_latency_ms=0.1)

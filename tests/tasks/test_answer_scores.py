@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.tasks.answer_scores import answer_scores, normalized
@@ -47,7 +47,6 @@ WORDS = st.sampled_from(["the", "a", "An", "cat", "Cat.", "dog", "-", "x"])
 ANSWERS = st.one_of(st.lists(WORDS, max_size=5).map(" ".join), st.text(max_size=8))
 
 
-@settings(deadline=None)
 @given(st.lists(ANSWERS, max_size=3), ANSWERS)
 def test_agrees_with_the_published_program_as_transformers_has_it(answers, prediction):
     from transformers.data.metrics.squad_metrics import compute_exact, compute_f1, normalize_answer

@@ -53,21 +53,21 @@ def batches(draw):
 
 
 @given(batches())
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_the_best_of_all_legal_sequences_and_of_equal_ones_the_first(batch):
     labels, sentences = batch
     assert decoded(sentences, labels) == [best_of_all(rows, labels) for rows in sentences]
 
 
 @given(batches())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_argmax_decides_each_word_by_itself(batch):
     labels, sentences = batch
     assert decoded(sentences, labels, "argmax") == [[labels[i] for i in rows.argmax(-1)] for rows in sentences]
 
 
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 40), min_size=1, max_size=30))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_sentence_is_decoded_as_if_it_were_alone(seed, lengths):
     labels = ["O", "B-A", "I-A", "B-B", "I-B"]
     values = np.random.default_rng(seed)
@@ -76,7 +76,7 @@ def test_a_sentence_is_decoded_as_if_it_were_alone(seed, lengths):
 
 
 @given(st.integers(0, 2**32))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_every_word_inside_is_of_an_entity(seed):
     labels = ["O", "B-A", "I-A", "B-B", "I-B", "I-C"]
     tags, = decoded([np.random.default_rng(seed).normal(size=(60, 6)).astype(np.float32)], labels)

@@ -82,7 +82,7 @@ def test_losses_leave_out_what_can_be_no_answer(tiny_tokenizer):
     assert float(TASK.label_loss(batch, right)) == pytest.approx(0, abs=1e-6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.one_of(st.sampled_from(["anna", "paris", "the"]), st.text(max_size=6)), min_size=1,
                 max_size=30).map(" ".join), st.data())
 def test_a_gold_answer_as_logits_is_decoded(tiny_tokenizer, context, data):

@@ -93,7 +93,7 @@ def covering(student: PieceSpans, teacher: PieceSpans, piece: int) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", ["tagging", "text", "pair", "question"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(names=st.sampled_from(PAIRS), words=WORDS, first=TEXTS, second=TEXTS,
        lengths=st.tuples(st.integers(12, 30), st.integers(12, 30)))
 def test_the_aligned_piece_covers_the_first_character_or_precedes_it(kind, names, words, first, second,
@@ -125,7 +125,7 @@ def test_the_aligned_piece_covers_the_first_character_or_precedes_it(kind, names
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 @pytest.mark.parametrize("kind", ["tagging", "text", "pair", "question"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(words=WORDS, first=TEXTS, second=TEXTS, seq_len=st.integers(12, 40))
 def test_a_tokenizer_aligns_with_itself_piece_by_piece(kind, name, words, first, second, seq_len):
     spans = spans_of(TOKENIZERS[name], kind, example_of(kind, words, first, second), seq_len)
@@ -134,7 +134,7 @@ def test_a_tokenizer_aligns_with_itself_piece_by_piece(kind, name, words, first,
     assert aligned_ends(spans, spans).tolist() == own
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(names=st.sampled_from(PAIRS), words=WORDS, lengths=st.tuples(st.integers(4, 30), st.integers(4, 30)))
 def test_words_align_by_their_first_pieces(names, words, lengths):
     student, teacher = (spans_of(TOKENIZERS[n], "tagging", Example(words), s) for n, s in zip(names, lengths))

@@ -162,7 +162,7 @@ def test_empty_batch(both):
 
 
 @given(st.lists(st.text(max_size=60), max_size=4))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_any_text(both, texts):
     assert_equal_to_hugging_face(both, texts)
 
@@ -179,13 +179,13 @@ MIXED = st.lists(st.one_of(
 
 
 @given(st.lists(MIXED, max_size=4))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_mixed_scripts_marks_and_special_tokens(both, texts):
     assert_equal_to_hugging_face(both, texts)
 
 
 @given(st.text(alphabet=KEPT_MARKS + list("\u0301\u0316\u093f\u0345\u200da "), max_size=30))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_order_of_combining_characters(both, text):
     assert_equal_to_hugging_face(both, [text])
 

@@ -160,7 +160,7 @@ MIXED = st.lists(st.one_of(
 
 def test_any_text(both):
     @given(st.lists(MIXED, max_size=5))
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     def check(texts):
         assert_equal_to_hugging_face(both, texts)
 

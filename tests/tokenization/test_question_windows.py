@@ -33,7 +33,7 @@ def tokenizer(request, tiny_tokenizer):
 
 
 def test_agrees_with_the_tokenizer(tokenizer):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(QUESTIONS, CONTEXTS, st.integers(42, 60))
     def check(question, context, max_length):
         (encoded,) = encode_questions(tokenizer, [question], [context], max_length)
@@ -55,7 +55,7 @@ def test_agrees_with_the_tokenizer(tokenizer):
     check()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(CONTEXTS, st.integers(5, 30))
 def test_every_character_lies_in_some_window(tiny_tokenizer, context, max_length):
     (encoded,) = encode_questions(tiny_tokenizer, ["anna met"], [context], max_length)

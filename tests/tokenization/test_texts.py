@@ -41,7 +41,7 @@ def tokenizer(request, tiny_tokenizer):
 
 
 def test_agrees_with_the_tokenizer(tokenizer):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(TEXTS, st.one_of(st.none(), TEXTS), st.integers(7, 40))
     def check(text, pair, max_length):
         (encoded,) = encode_texts(tokenizer, [text], [pair], max_length)

@@ -130,7 +130,7 @@ def trimmed_to(tokenizer, texts: list[str]):
 
 
 def test_seen_text_keeps_its_pieces_and_other_text_its_characters(whole):
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.lists(TEXTS, min_size=1, max_size=3), st.lists(TEXTS, min_size=1, max_size=5))
     def check(texts, others):
         trimmed = trimmed_to(whole, texts)

@@ -19,7 +19,7 @@ def tokenizer(tiny_tokenizer):
 
 
 def test_alignment_equals_the_tokenizers_own(tokenizer):
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(WORDS)
     def check(words):
         (encoded,) = encode_words(tokenizer, [words])
@@ -50,7 +50,7 @@ def test_control_characters_only_make_a_word_without_pieces(tokenizer):
     assert set(encoded.word_ids.tolist()) == {0, 2}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.integers(1, 9), max_size=60), st.integers(1, 20))
 def test_every_word_is_answered_once_and_inside_its_window(pieces_per_word, room):
     word_ids = np.repeat(np.arange(len(pieces_per_word)), pieces_per_word).astype(np.int32)

@@ -29,7 +29,7 @@ def rows_of(*paths):
     return [store.read(index) for store in map(TransferStore, paths) for index in range(len(store))]
 
 
-@settings(max_examples=12, deadline=None,
+@settings(max_examples=12,
           suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(counts=st.lists(st.integers(1, 120), min_size=2, max_size=3))
 def test_the_examples_are_those_of_all_stores_in_order(tmp_path_factory, fake, counts):

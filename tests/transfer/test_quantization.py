@@ -22,7 +22,7 @@ def restored(states):
     return dequantize(kept.values, kept.scale, kept.offset)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STATES)
 def test_no_value_is_off_by_more_than_half_a_step_of_its_channel(states):
     wide = states.astype(np.float64)

@@ -81,7 +81,7 @@ def test_fragments_are_sampled_and_what_is_measured_is_in_none():
     assert without.left_out == 40 and without.candidates == 10
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(st.integers(0, 9), st.tuples(st.integers(0, 50), st.just(0.0) | st.floats(1e-6, 1)), max_size=8),
        st.integers(0, 300))
 def test_quotas(sorts, most):

@@ -36,7 +36,7 @@ def test_facts_are_those_that_are_documented(store, fake):
     assert {"offsets", "teacher_hidden_scale", "teacher_hidden_offset"} < set(files)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_byte_of_any_array_that_changes_is_found(store, data):
     file = data.draw(st.sampled_from(sorted(store.rglob("*.npy"))), label="file")

@@ -15,6 +15,9 @@ import tensorflow as tf
 from xtremedistil_tf.batching.plan import BatchPlan, Shares
 from xtremedistil_tf.batching.ragged import FeatureSource, pad_batch
 
+# Of mallopt, from malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
 
 def batch_spec(source: FeatureSource) -> dict[str, tf.TensorSpec]:
     """The element spec of batches from `source`: every column [batch, time, ...] or [batch, ...], batch and
@@ -38,7 +41,7 @@ def stream(generate: Callable[[], Iterable[Any]], spec: Mapping[str, Any] | tupl
     doubles up to minutes, and a single prefetching source has nothing to tune.
     """
     def begin() -> Iterable[Any]:
-        keep_freed_memory()  # here, since TensorFlow's setting comes with the dataset's iterator
+        _keep_freed_memory()  # here, since TensorFlow's setting comes with the dataset's iterator
         return generate()
 
     dataset = tf.data.Dataset.from_generator(begin, output_signature=spec).prefetch(ahead)
@@ -49,7 +52,7 @@ def stream(generate: Callable[[], Iterable[Any]], spec: Mapping[str, Any] | tupl
     return dataset.with_options(options)
 
 
-def keep_freed_memory() -> None:
+def _keep_freed_memory() -> None:
     """Lets the C library keep up to a gigabyte of freed memory for the next step, where that is glibc.
 
     The first dataset over a generator makes TensorFlow (2.21) set the limit to 128 kB. From then on every step gives
@@ -61,10 +64,6 @@ def keep_freed_memory() -> None:
     mallopt = ctypes.CDLL(None).mallopt
     mallopt(_M_TRIM_THRESHOLD, 1 << 30)
     mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the largest that it takes
-
-
-# From malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclasses.dataclass(frozen=True)

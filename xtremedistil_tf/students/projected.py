@@ -44,7 +44,7 @@ class ProjectedShape:
     freeze_word_embedding: bool = False
     projection_size: int = 0
 
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # a field here would come before those of the subclass
         teacher_width: int
 
     @property

@@ -90,7 +90,7 @@ def test_answers(model):
 
 @kind("classification")
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), max_size=4))
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_arrives_as_it_was(model, texts):
     student, client = model
     signature = LOADED(student.path).signatures["raw_strings"]

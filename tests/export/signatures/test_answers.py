@@ -45,14 +45,14 @@ def assert_answers(both, questions: list[str], contexts: list[str]) -> None:
 
 
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=2, max_size=8))
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_any_question(both, texts):
     assert_answers(both, [question for question, _ in texts], [context for _, context in texts])
 
 
 @given(st.lists(st.tuples(SPACED, SPACED), min_size=2, max_size=8))
 @example([("anna", "  anna   met  "), ("", " \x1f \u3000\t"), ("met", "a"), ("a", "")])
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_answers_neither_begin_nor_end_with_white_space(of_pieces_with_spaces, texts):
     questions, contexts = zip(*texts)
     assert_answers(of_pieces_with_spaces, questions, contexts)

@@ -41,7 +41,7 @@ def random_logits(seed: int, *shape: int) -> np.ndarray:
 
 
 @given(seed=st.integers(0, 2**32), lengths=st.lists(st.integers(0, 12), max_size=6), more=st.integers(0, 2))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_sentences(asked, seed, lengths, more):
     logits = random_logits(seed, len(lengths), max(lengths, default=0) + more, len(asked.rules.needs))
     found = asked.sentences(logits, np.array(lengths, np.int32)).numpy()
@@ -60,7 +60,7 @@ def wanted_of_pieces(logits: np.ndarray, counts: np.ndarray, rules) -> np.ndarra
 
 
 @given(seed=st.integers(0, 2**32), counts=st.lists(st.booleans(), min_size=1, max_size=12))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_pieces_that_do_not_count_repeat_the_word(asked, seed, counts):
     logits, counts = random_logits(seed, len(counts), len(asked.rules.needs)), np.array(counts)
     found = asked.pieces(logits[None], counts[None]).numpy()[0]

@@ -52,7 +52,7 @@ def assert_entities(both, texts: list) -> None:
 
 @given(TEXTS)
 @example(HARD)
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_any_text(both, texts):
     assert_entities(both, texts)
 

@@ -19,7 +19,7 @@ def both(request, asked):
 
 
 @given(st.lists(st.one_of(WORDS, st.text(max_size=80)), min_size=2, max_size=8))
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_every_word_is_answered_from_the_window_that_the_package_takes(both, texts):
     run, predict = both
     found = run(texts=texts)

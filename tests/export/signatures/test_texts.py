@@ -27,7 +27,7 @@ def paired(request, asked):
 
 
 @given(st.lists(LETTERS, max_size=8))
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_single_texts(single, texts):
     run, predict = single
     np.testing.assert_allclose(run(texts=texts)["scores"], predict([TextExample(text) for text in texts]),
@@ -35,7 +35,7 @@ def test_single_texts(single, texts):
 
 
 @given(st.lists(st.tuples(LETTERS, LETTERS), min_size=2, max_size=10))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_pairs(paired, pairs):
     run, predict = paired
     found = run(texts=[text for text, _ in pairs], pairs=[pair for _, pair in pairs])

@@ -43,7 +43,7 @@ def expected(words: list[int], max_pieces: int | None):
 @example([[0]], 5)
 @example([[9, 9, 9, 0], []], 2)
 @example([[1] * 37, [2, 1] * 15], 6)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_word_windows(texts, max_pieces):
     windows, window_of_word = cut_in_graph(texts, max_pieces)
     rows, starts, stops = (value.numpy() for value in windows)
@@ -59,7 +59,7 @@ def test_word_windows(texts, max_pieces):
 
 @given(st.lists(st.tuples(st.integers(0, 900), st.integers(1, 400)), max_size=5))
 @example([(900, 1), (0, 1), (257, 256), (512, 256), (513, 300)])
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_even_windows(texts):
     totals, widths = np.array(texts, np.int32).reshape(-1, 2).T
     wanted = [(row, *span) for row, (total, width) in enumerate(texts) for span in _spans(total, width)]

@@ -45,14 +45,14 @@ def assert_tags(both, sentences: list[list[str]], more: int) -> None:
 
 @given(st.lists(WORDS, min_size=1, max_size=6), st.integers(0, 2))
 @example(HARD, 0)
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_words_are_those_of_the_package(both, sentences, more):
     assert_tags(both, sentences, more)
 
 
 @given(st.lists(WORDS, min_size=1, max_size=6))
 @example(HARD)
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_a_mark_stands_before_every_word(of_pieces_with_spaces, sentences):
     assert_tags(of_pieces_with_spaces, sentences, 1)
 

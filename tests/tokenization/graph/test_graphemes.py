@@ -26,13 +26,13 @@ def begins(text: str) -> list[int]:
 
 # The regex package joins any letter and a consonant across a virama, the standard only two consonants.
 @given(st.text(KINDS.replace("\u094d", "").replace("\u0d4d", ""), max_size=25))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_clusters_are_those_of_the_regex_package(text):
     assert begins(text) == [match.start() for match in regex.finditer(r"\X", text)]
 
 
 @given(st.text(KINDS, max_size=12))
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_short_clusters_are_those_of_hugging_face(text):
     # Every cluster of less than six bytes that begins with a letter of the map becomes one "P".
     places = [*begins(text), len(text)]

@@ -29,7 +29,7 @@ def test_equal_to_hugging_face(both):
     wanted, apply, _ = both
 
     @given(st.lists(MIXED, min_size=1, max_size=4))
-    @settings(deadline=None, max_examples=100)
+    @settings(max_examples=100)
     def check(texts):
         assert [text for text, _ in apply(*texts)] == [wanted(text) for text in texts]
 

@@ -69,7 +69,7 @@ def test_equal_to_hugging_face(name, run_step):
     apply = run_step(all_steps)
 
     @given(st.lists(TEXTS, min_size=1, max_size=4))
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     def check(texts):
         assert [text for text, _ in apply(*texts)] == [normalizer.normalize_str(text) for text in texts]
 

@@ -51,7 +51,7 @@ def test_equal_to_hugging_face_also_where_scores_are_equal(vocabulary, byte_fall
     _, both = segmenter(vocabulary, byte_fallback)
 
     @given(st.lists(st.text("aaabbböx日😀", min_size=1, max_size=40), max_size=5))
-    @settings(deadline=None, max_examples=150)
+    @settings(max_examples=150)
     def check(words):
         found, wanted = both(words)
         assert found == wanted

@@ -14,7 +14,7 @@ TRIE = Trie(STRINGS)
 
 
 @given(st.text("abcx日本😀\x00ö", max_size=30), st.randoms())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_matches_are_those_of_a_plain_search(text, rng):
     limits = [rng.randint(start, len(text)) for start in range(len(text))]
     characters = np.array([ord(character) for character in text], np.int32)
