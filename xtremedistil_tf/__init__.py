@@ -2,48 +2,91 @@
 
     import xtremedistil_tf as xd
 
-    xd.Pipeline(xd.DistillationConfig(task="data/sample", ...)).run()
-    saved = xd.load_student("out/quickstart")
-    predictor = xd.StudentPredictor(saved.student, saved.tokenizer, saved.task)
-    tags = predictor.predict([xd.Example(("Ada", "lives", "in", "Oslo"))])
+    student = xd.distil(task="my_task", kind="tagging", transfer="text.txt", teacher="bert-base-multilingual-cased",
+                        out="out")
+    print(student.evaluate("test"))
+    student.predict("Ada Lovelace was born in London .")
+    student.export("onnx", quantize="int8")
+    student = xd.load("out", form="onnx", quantize="int8")
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# TensorFlow and Triton, which PyTorch for GPUs installs, each bring an LLVM. Loading Triton's after TensorFlow's aborts
-# the process, and transformers loads Triton wherever torch is installed. Hidden, it counts as not installed: torch does
-# without, save for `torch.compile`.
-sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
+if TYPE_CHECKING:
+    from xtremedistil_tf.api import distil as distil
+    from xtremedistil_tf.api import load as load
+    from xtremedistil_tf.api import plan as plan
+    from xtremedistil_tf.config import DistillationConfig as DistillationConfig
+    from xtremedistil_tf.corpus import Example as Example
+    from xtremedistil_tf.corpus import QuestionExample as QuestionExample
+    from xtremedistil_tf.corpus import TextExample as TextExample
+    from xtremedistil_tf.corpus import load_task as load_task
+    from xtremedistil_tf.distillation.signals import RepresentationSignal as RepresentationSignal
+    from xtremedistil_tf.distillation.stages import JointStage as JointStage
+    from xtremedistil_tf.distillation.stages import LabelStage as LabelStage
+    from xtremedistil_tf.distillation.stages import LogitStage as LogitStage
+    from xtremedistil_tf.distillation.stages import RepresentationStage as RepresentationStage
+    from xtremedistil_tf.errors import XtremeDistilError as XtremeDistilError
+    from xtremedistil_tf.export.onnx import export_onnx as export_onnx
+    from xtremedistil_tf.export.saved_model import export_saved_model as export_saved_model
+    from xtremedistil_tf.export.tflite import export_tflite as export_tflite
+    from xtremedistil_tf.inference.answers import AnswerSpan as AnswerSpan
+    from xtremedistil_tf.inference.answers import Entity as Entity
+    from xtremedistil_tf.inference.answers import Label as Label
+    from xtremedistil_tf.inference.answers import Labels as Labels
+    from xtremedistil_tf.inference.answers import Number as Number
+    from xtremedistil_tf.inference.answers import TaggedWord as TaggedWord
+    from xtremedistil_tf.inference.answers import Tagging as Tagging
+    from xtremedistil_tf.inference.student import Scores as Scores
+    from xtremedistil_tf.inference.student import Student as Student
+    from xtremedistil_tf.students.bilstm import BiLSTMShape as BiLSTMShape
+    from xtremedistil_tf.students.bilstm import BiLSTMStudent as BiLSTMStudent
+    from xtremedistil_tf.students.cnn import CNNShape as CNNShape
+    from xtremedistil_tf.students.cnn import CNNStudent as CNNStudent
+    from xtremedistil_tf.students.model_directory import load_student as load_student
+    from xtremedistil_tf.students.model_directory import save_student as save_student
+    from xtremedistil_tf.students.prediction import StudentPredictor as StudentPredictor
+    from xtremedistil_tf.students.registry import new_student as new_student
+    from xtremedistil_tf.students.transformer import TransformerShape as TransformerShape
+    from xtremedistil_tf.students.transformer import TransformerStudent as TransformerStudent
+    from xtremedistil_tf.tasks.entity_scores import entity_scores as entity_scores
+    from xtremedistil_tf.tasks.registry import make_task as make_task
+    from xtremedistil_tf.transfer.dataset import transfer_dataset as transfer_dataset
+    from xtremedistil_tf.transfer.reader import TransferStore as TransferStore
+    from xtremedistil_tf.transfer.writer import StoreSpec as StoreSpec
+    from xtremedistil_tf.transfer.writer import write_store as write_store
 
 __version__ = "0.1.0"
 
 # Resolved on first use: importing the package must not import TensorFlow.
-_HOMES = {
-    "BiLSTMShape": "students.bilstm",
-    "BiLSTMStudent": "students.bilstm",
-    "CNNShape": "students.cnn",
-    "CNNStudent": "students.cnn",
-    "DistillationConfig": "config",
-    "Example": "corpus",
-    "JointStage": "distillation.stages",
-    "LabelStage": "distillation.stages",
-    "LogitStage": "distillation.stages",
-    "Pipeline": "jobs.distil",
-    "RepresentationStage": "distillation.stages",
-    "QuestionExample": "corpus",
-    "StudentPredictor": "students.prediction",
-    "TextExample": "corpus",
-    "TransferStore": "transfer.reader",
-    "entity_scores": "tasks.entity_scores",
-    "export_saved_model": "export.saved_model",
-    "load_student": "students.model_directory",
-    "load_task": "corpus",
-    "make_task": "tasks.registry",
+_NAMES = {
+    "api": ("distil", "load", "plan"),
+    "config": ("DistillationConfig",),
+    "corpus": ("Example", "QuestionExample", "TextExample", "load_task"),
+    "distillation.signals": ("RepresentationSignal",),
+    "distillation.stages": ("JointStage", "LabelStage", "LogitStage", "RepresentationStage"),
+    "errors": ("XtremeDistilError",),
+    "export.onnx": ("export_onnx",),
+    "export.saved_model": ("export_saved_model",),
+    "export.tflite": ("export_tflite",),
+    "inference.answers": ("AnswerSpan", "Entity", "Label", "Labels", "Number", "TaggedWord", "Tagging"),
+    "inference.student": ("Scores", "Student"),
+    "students.bilstm": ("BiLSTMShape", "BiLSTMStudent"),
+    "students.cnn": ("CNNShape", "CNNStudent"),
+    "students.model_directory": ("load_student", "save_student"),
+    "students.prediction": ("StudentPredictor",),
+    "students.registry": ("new_student",),
+    "students.transformer": ("TransformerShape", "TransformerStudent"),
+    "tasks.entity_scores": ("entity_scores",),
+    "tasks.registry": ("make_task",),
+    "transfer.dataset": ("transfer_dataset",),
+    "transfer.reader": ("TransferStore",),
+    "transfer.writer": ("StoreSpec", "write_store"),
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_HOMES)
 

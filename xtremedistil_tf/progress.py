@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 
@@ -21,11 +22,22 @@ class _LoggedBar(tqdm):
 
 
 def progress_bar(total: int, label: str, unit: str, initial: int = 0) -> tqdm:
-    """A bar on a terminal, lines in a log file: a context manager with `update(n)`."""
-    if sys.stderr.isatty():
+    """A bar on a terminal or in a notebook, lines in a log file: a context manager with `update(n)`."""
+    if in_notebook() and importlib.util.find_spec("ipywidgets"):
+        from tqdm.notebook import tqdm as notebook_bar
+
+        return notebook_bar(total=total, desc=label, unit=unit, initial=initial, leave=False)
+    if in_notebook() or sys.stderr.isatty():
         return tqdm(total=total, desc=label, unit=unit, initial=initial, leave=False, dynamic_ncols=True)
     return _LoggedBar(total=total, desc=label, unit=unit, initial=initial, leave=False, ascii=True, ncols=100,
                       mininterval=_LOG_SECONDS, maxinterval=_LOG_SECONDS)
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def in_minutes(minutes: int) -> str:

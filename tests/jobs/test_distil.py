@@ -11,7 +11,7 @@ import pytest
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import Example, QuestionExample, TextExample, load_task
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.jobs.distil import Pipeline
+from xtremedistil_tf.jobs.distil import distil, prepare, train
 from xtremedistil_tf.students.model_directory import load_student
 from xtremedistil_tf.students.prediction import StudentPredictor
 
@@ -73,7 +73,7 @@ def run(tmp_path, tiny_teacher_dir):
                         student_distil_batch_size=32) | options
         config = DistillationConfig(**settings)
         config.validate()
-        return Pipeline(config).run() if whole else Pipeline(config).train()
+        return distil(config) if whole else train(prepare(config))
     return run
 
 
@@ -150,11 +150,11 @@ def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_tas
 def test_the_second_run_measures_nothing_and_a_lost_export_is_written_again(tmp_path, run, monkeypatch):
     import shutil
 
-    from xtremedistil_tf.jobs import distil
+    from xtremedistil_tf.jobs import outcome
 
     task = write_scores(tmp_path / "task", random.Random(4))
     first = run(task, task_kind="regression", strategy="D0S")
-    monkeypatch.setattr(distil, "measure", None)
+    monkeypatch.setattr(outcome, "measure", None)
     again = run(task, task_kind="regression", strategy="D0S")
     assert again == json.loads(json.dumps(first))
     monkeypatch.undo()

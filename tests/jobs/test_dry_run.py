@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.jobs.distil import Pipeline
+from xtremedistil_tf.jobs.distil import prepare, train
 from xtremedistil_tf.jobs.dry_run import dry_run, shown_seconds
 
 
@@ -23,32 +23,31 @@ def test_the_plan_is_that_of_the_run(tmp_path, tiny_task, tiny_teacher_dir, caps
     assert not (tmp_path / "new").exists()
     printed = capsys.readouterr().out
 
-    run = Pipeline(config(tiny_task, tiny_teacher_dir, tmp_path / "run", direct_baseline=False, distil_epochs=1))
-    run.train()
+    run = train(prepare(config(tiny_task, tiny_teacher_dir, tmp_path / "run", direct_baseline=False, distil_epochs=1)))
+    corpus = run.prepared.labelled.corpus
     assert list(steps) == ["teacher", "teacher over transfer set", "1-representation", "2-logits", "3-labels",
                            "labels alone: 1-labels"]
-    assert steps["teacher over transfer set"].examples == run.spec.sentences
-    train, transfer = len(run.corpus.train), len(run.data.transfer.train)
+    assert steps["teacher over transfer set"].examples == run.prepared.text.used.sentences
+    labelled, transfer = len(corpus.train), len(run.data.data.transfer.train)
     assert (steps["2-logits"].examples, steps["2-logits"].epochs) == (transfer, 3)
     assert steps["2-logits"].steps == 3 * -(-transfer // 16)
-    assert (steps["3-labels"].examples, steps["3-labels"].steps) == (train, 2 * -(-train // 8))
+    assert (steps["3-labels"].examples, steps["3-labels"].steps) == (labelled, 2 * -(-labelled // 8))
     assert all(step.seconds > 0 for step in steps.values())
 
     taken = sum(file.stat().st_size for file in run.store.rglob("*.npy")) / 1e6
     (told,) = (float(part.split()[2]) for part in printed.split("free:")[1].split(", ") if "transfer store" in part)
     assert told == pytest.approx(taken, rel=0.15, abs=0.1)
 
-    lengths = [len(example.words) for example in run.corpus.dev]
+    lengths = [len(example.words) for example in corpus.dev]
     (words,) = (line for line in printed.splitlines() if line.startswith("words a sentence"))
     assert float(words.split()[-1]) == pytest.approx(sum(lengths) / len(lengths), abs=0.06)
 
 
 def test_an_existing_folder_and_a_finished_teacher_stay_as_they_are(tmp_path, tiny_task, tiny_teacher_dir):
-    run = Pipeline(config(tiny_task, tiny_teacher_dir, tmp_path / "out", strategy="D0S"))
-    run.train()
+    run = train(prepare(config(tiny_task, tiny_teacher_dir, tmp_path / "out", strategy="D0S")))
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
     steps = dry_run(config(tiny_task, tiny_teacher_dir, tmp_path / "out", direct_baseline=False,
-                           teacher_model_dir=str(run.fine_tuned.path)))
+                           teacher_model_dir=str(run.prepared.teachers.fine_tuned.path)))
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
     assert "teacher" not in [step.name for step in steps]  # it is there already
 

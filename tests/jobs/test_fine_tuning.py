@@ -9,7 +9,7 @@ import pytest
 
 from xtremedistil_tf.config import DistillationConfig, ModelFineTuningConfig, StudentFineTuningConfig
 from xtremedistil_tf.jobs import fine_tune_model, fine_tune_student
-from xtremedistil_tf.jobs.distil import Pipeline
+from xtremedistil_tf.jobs.distil import distil
 
 WORDS = ["good", "fine", "nice", "bad", "poor", "dull", "anna", "met", "the", "old", "house"]
 
@@ -34,7 +34,7 @@ def distilled(task, tmp_path_factory, tiny_teacher_dir):
                                 distil_epochs=1, ft_epochs=1, hidden_size=16, num_hidden_layers=1,
                                 num_attention_heads=2, strategy="D1")
     config.validate()
-    Pipeline(config).run()
+    distil(config)
     return out
 
 
@@ -65,7 +65,7 @@ def test_the_encoder_on_another_task_without_any_teacher(distilled, task, tmp_pa
     config = DistillationConfig(task=str(task), model_dir=str(tmp_path), strategy="D0S", seq_len=24, ft_epochs=1,
                                 pt_student_checkpoint=str(encoder))
     config.validate()
-    metrics = Pipeline(config).run()
+    metrics = distil(config)
     assert "teacher" not in metrics and "retention" not in metrics and 0 <= metrics["student"]["accuracy"] <= 1
     assert not (tmp_path / "teacher").exists()
     report = (tmp_path / "report.html").read_text(encoding="utf-8")

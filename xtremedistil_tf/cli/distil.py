@@ -20,19 +20,17 @@ from xtremedistil_tf.config import DistillationConfig
 def job(argv: list[str]) -> None:
     config = parse_flags(DistillationConfig, argv, __doc__)
     prepare_tensorflow(trains=True)
-    import tf_keras
-
     from xtremedistil_tf.jobs.budget import within_budget
-    from xtremedistil_tf.jobs.distil import Pipeline
+    from xtremedistil_tf.jobs.distil import distil
     from xtremedistil_tf.jobs.dry_run import dry_run
+    from xtremedistil_tf.report.table import results_table
 
-    tf_keras.utils.set_random_seed(config.seed)
     if config.budget_minutes:
         config = within_budget(config)
     if config.dry_run:
         dry_run(config)
         return
-    Pipeline(config, shlex.join(argv)).run()
+    print(results_table(distil(config, shlex.join(argv))))
 
 
 def main() -> None:

@@ -6,24 +6,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import re
 import sys
 import textwrap
 from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
-from xtremedistil_tf.config import (
-    DistillationConfig,
-    ExportConfig,
-    ModelFineTuningConfig,
-    PredictionConfig,
-    StudentFineTuningConfig,
-    field_type,
-)
-from xtremedistil_tf.config.store import StoreConfig
-from xtremedistil_tf.config.sweep import SweepConfig
-from xtremedistil_tf.server.config import ServeConfig
+from xtremedistil_tf.cli.commands import COMMANDS, Command
+from xtremedistil_tf.config import field_type
 
 _WIDTH = 120
 _TYPES = {str: "text", int: "whole number", float: "number", bool: "yes or no"}
@@ -41,37 +31,6 @@ configuration classes.
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """A command of the package.
-
-    Attributes:
-        script: in the root of a checkout.
-        installed: its name once the package is installed.
-        module: of `xtremedistil_tf.cli`, whose docstring describes it.
-        config_class: what its flags are made from.
-    """
-
-    script: str
-    installed: str
-    module: str
-    config_class: type
-
-
-COMMANDS = (
-    Command("run_xtreme_distil.py", "xtreme-distil", "distil", DistillationConfig),
-    Command("run_xtreme_distil_predict.py", "xtreme-distil-predict", "predict", PredictionConfig),
-    Command("run_xtreme_distil_export.py", "xtreme-distil-export", "export", ExportConfig),
-    Command("run_xtreme_distil_predict_onnx.py", "xtreme-distil-predict-onnx", "predict_onnx",
-            PredictionConfig),
-    Command("run_xtreme_distil_serve.py", "xtreme-distil-serve", "serve", ServeConfig),
-    Command("run_xtreme_distil_store.py", "xtreme-distil-store", "store", StoreConfig),
-    Command("run_xtreme_distil_sweep.py", "xtreme-distil-sweep", "sweep", SweepConfig),
-    Command("run_xtreme_distil_ft.py", "xtreme-distil-ft", "fine_tune_student", StudentFineTuningConfig),
-    Command("run_model_ft.py", "xtreme-distil-model-ft", "fine_tune_model", ModelFineTuningConfig),
-)
-
-
 def flags_page() -> str:
     """The whole page in Markdown."""
     return "\n".join([_INTRODUCTION, *(_section(command) for command in COMMANDS)])
@@ -85,11 +44,9 @@ def _own_fields(config_class: type) -> list[dataclasses.Field[Any]]:
 
 
 def _section(command: Command) -> str:
-    module = importlib.import_module(f"xtremedistil_tf.cli.{command.module}")
-    summary = (module.__doc__ or "").splitlines()[0]
     same = next(other for other in COMMANDS if other.config_class is command.config_class)
-    lines = [f"## {command.script}", "", *_wrapped(_escaped(summary)),
-             f"Installed as `{command.installed}`.", ""]
+    lines = [f"## {command.script}", "", *_wrapped(_escaped(command.summary)),
+             f"Installed as {' and '.join(f'`{name}`' for name in command.names)}.", ""]
     if same is not command:
         return "\n".join([*lines, f"Its flags are those of [{same.script}](#{_anchor(same.script)}).", ""])
     base = next((other for other in COMMANDS if other.config_class in command.config_class.__mro__[1:]), None)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from xtremedistil_tf.cli.failures import explained
 from xtremedistil_tf.errors import XtremeDistilError
+from xtremedistil_tf.process import OURS, line_handler, silenced_stderr, start_tensorflow
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -43,21 +43,17 @@ def prepare_tensorflow(deterministic: bool = True, trains: bool = False) -> None
         deterministic: whether the same command is to give the same numbers.
         trains: whether this process may be one of several workers, which are waited for then.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    with _silenced_stderr():
+    start_tensorflow(deterministic)
+    if not trains:  # a worker must not touch its devices before it has joined the others
         import tensorflow as tf
-        if deterministic:
-            tf.config.experimental.enable_op_determinism()
-        if not trains:  # a worker must not touch its devices before it has joined the others
+
+        with silenced_stderr():
             tf.config.list_logical_devices()
     _quiet_libraries()
-    handler = logging.StreamHandler()
-    handler.setFormatter(_LineFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    ours = logging.getLogger("xtremedistil_tf")
+    ours = logging.getLogger(OURS)
     ours.setLevel(logging.INFO)
     ours.propagate = False
-    ours.addHandler(handler)
+    ours.addHandler(line_handler())
     if trains:
         _join_workers(ours)
 
@@ -65,7 +61,7 @@ def prepare_tensorflow(deterministic: bool = True, trains: bool = False) -> None
 def _join_workers(log: logging.Logger) -> None:
     if os.environ.get("TF_CONFIG"):
         log.info("TF_CONFIG is set: waiting for the other workers")
-    with _silenced_stderr():
+    with silenced_stderr():
         from xtremedistil_tf.training.distribution import strategy_for
 
         strategy_for()
@@ -79,25 +75,3 @@ def _quiet_libraries() -> None:
     absl_logging.set_verbosity(absl_logging.ERROR)
     warnings.filterwarnings("ignore", message="`seed_generator` is deprecated")  # transformers warns of itself
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-class _LineFormatter(logging.Formatter):
-    """`12:34:56 message`, warnings marked."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
-        return line if record.levelno <= logging.INFO else line.replace(" ", f" {record.levelname}: ", 1)
-
-
-@contextlib.contextmanager
-def _silenced_stderr() -> Iterator[None]:
-    """TensorFlow's C++ start-up lines go straight to file descriptor 2 and obey no log level."""
-    sys.stderr.flush()
-    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)

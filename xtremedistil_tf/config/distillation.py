@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from xtremedistil_tf.config.fields import (
@@ -15,7 +15,6 @@ from xtremedistil_tf.config.fields import (
     setting,
     validate_fields,
 )
-from xtremedistil_tf.errors import ConfigError
 
 STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2", "logits", "logits_labels")
 RECIPES = ("default", "paper")
@@ -342,36 +341,37 @@ class DistillationConfig:
         return self.num_attention_heads or max(1, width // 32)
 
     def validate(self) -> None:
-        """Raises ConfigError on the first value that cannot be meant."""
-        validate_fields(self, "task", "model_dir")
+        """Raises one ConfigError that names every value that is wrong."""
+        validate_fields(self, "task", "model_dir", further=self._contradictions())
+
+    def _contradictions(self) -> Iterator[str]:
         if self.do_NER and (self.do_pairwise or self.task_kind not in ("auto", "tagging")):
-            raise ConfigError("--do_NER contradicts --do_pairwise and any --task_kind but tagging; give one of "
-                              "them.")
+            yield "--do_NER contradicts --do_pairwise and any --task_kind but tagging; give one of them."
         given = self.transfer_file or self.transfer_surplus or self.transfer_unmeasured or self.transfer_store
         if not given and self.strategy != "D0S":
-            raise ConfigError(f"--transfer_file is required by --strategy={self.strategy}: "
-                              f"{help_of(type(self), 'transfer_file')}")
+            yield (f"--transfer_file is required by --strategy={self.strategy}: "
+                   f"{help_of(type(self), 'transfer_file')}")
         if self.transfer_like and not self.transfer_file:
-            raise ConfigError(f"--transfer_like={self.transfer_like} samples --transfer_file, which is not given. "
-                              "Leave one out, or give the other.")
+            yield (f"--transfer_like={self.transfer_like} samples --transfer_file, which is not given. "
+                   "Leave one out, or give the other.")
         if self.transfer_like and self.transfer_store:
-            raise ConfigError(f"--transfer_like={self.transfer_like} samples --transfer_file, but --transfer_store is "
-                              "given instead. Leave one of them out.")
+            yield (f"--transfer_like={self.transfer_like} samples --transfer_file, but --transfer_store is "
+                   "given instead. Leave one of them out.")
         if self.transfer_store and self.student_vocab_size:
-            raise ConfigError("--student_vocab_size trains on --transfer_file, but --transfer_store is given "
-                              "instead. Leave one of them out.")
+            yield ("--student_vocab_size trains on --transfer_file, but --transfer_store is given instead. "
+                   "Leave one of them out.")
         if self.augment and self.transfer_store:
-            raise ConfigError("--augment makes more of --transfer_file, but --transfer_store is given instead. "
-                              "Leave one of them out.")
+            yield ("--augment makes more of --transfer_file, but --transfer_store is given instead. "
+                   "Leave one of them out.")
         if self.ray_address and self.teacher_path != "exact":
-            raise ConfigError(f"--teacher_path={self.teacher_path} is for one process and does not go with "
-                              f"--ray_address={self.ray_address}. Leave one of them out.")
-        if -1 < self.warmup_ratio < 0 or -1 < self.clip_norm < 0 or -1 < self.embedding_rate < 0:
-            name = next(n for n in ("warmup_ratio", "clip_norm", "embedding_rate") if -1 < getattr(self, n) < 0)
-            raise ConfigError(f"--{name}={getattr(self, name)}: expected 0 or more, or -1 for the value of --recipe.")
+            yield (f"--teacher_path={self.teacher_path} is for one process and does not go with "
+                   f"--ray_address={self.ray_address}. Leave one of them out.")
+        for name in ("warmup_ratio", "clip_norm", "embedding_rate"):
+            if -1 < getattr(self, name) < 0:
+                yield f"--{name}={getattr(self, name)}: expected 0 or more, or -1 for the value of --recipe."
         if self.learning_rate and self.final_learning_rate > self.learning_rate:
-            raise ConfigError(f"--final_learning_rate={self.final_learning_rate} is above "
-                              f"--learning_rate={self.learning_rate}; expected the schedule to fall.")
+            yield (f"--final_learning_rate={self.final_learning_rate} is above "
+                   f"--learning_rate={self.learning_rate}; expected the schedule to fall.")
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

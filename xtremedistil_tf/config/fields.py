@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import typing
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from xtremedistil_tf.errors import ConfigError
@@ -49,13 +50,27 @@ def other_decoding(group: str, whose: str) -> Any:
         ("", *DECODINGS))
 
 
-def validate_fields(config: Any, *required: str) -> None:
-    """Raises ConfigError on the first value outside its choices or bounds, or an empty required one."""
-    for field in dataclasses.fields(config):
-        check_value(field, getattr(config, field.name))
-    for name in required:
-        if not getattr(config, name):
-            raise ConfigError(f"--{name} is required. Expected: {help_of(type(config), name)}")
+def validate_fields(config: Any, *required: str, further: Iterable[str] = ()) -> None:
+    """Raises one ConfigError that names every value outside its choices or bounds, and every empty required one.
+
+    Args:
+        config: a configuration.
+        required: fields that must not be empty.
+        further: other faults, which are read only where the fields are good in themselves.
+    """
+    found = (value_fault(field, getattr(config, field.name)) for field in dataclasses.fields(config))
+    faults = [fault for fault in found if fault]
+    faults += [f"--{name} is required. Expected: {help_of(type(config), name)}"
+               for name in required if not getattr(config, name)]
+    raise_faults(faults or list(further))
+
+
+def raise_faults(faults: Sequence[str]) -> None:
+    """Raises a ConfigError with all the faults, if there are any."""
+    if len(faults) > 1:
+        raise ConfigError("\n  ".join([f"{len(faults)} settings are wrong:", *faults]))
+    if faults:
+        raise ConfigError(faults[0])
 
 
 def field_type(config_class: type, name: str) -> type:
@@ -69,15 +84,17 @@ def _types(config_class: type) -> dict[str, type]:
     return typing.get_type_hints(config_class)
 
 
-def check_value(field: dataclasses.Field[Any], value: Any) -> None:
-    """Raises ConfigError where a value is outside its field's choices or bounds."""
+def value_fault(field: dataclasses.Field[Any], value: Any) -> str | None:
+    """What is wrong with a value of the field's type: it is outside its choices or bounds."""
     meta = field.metadata
     if meta["choices"] and value not in meta["choices"]:
-        raise ConfigError(f"--{field.name}={value}: expected one of {', '.join(filter(None, meta['choices']))}.")
+        return f"--{field.name}={value}: expected one of {', '.join(filter(None, meta['choices']))}."
     if meta["minimum"] is not None and value < meta["minimum"]:
-        raise ConfigError(f"--{field.name}={value}: expected at least {meta['minimum']}.")
+        return f"--{field.name}={value}: expected at least {meta['minimum']}."
     if meta["maximum"] is not None and value > meta["maximum"]:
-        raise ConfigError(f"--{field.name}={value}: expected at most {meta['maximum']}.")
+        return f"--{field.name}={value}: expected at most {meta['maximum']}."
+    return None
+
 
 def help_of(config_class: type, name: str) -> str:
     """The help text of a field."""

@@ -19,8 +19,9 @@ from xtremedistil_tf.config.recipes import NEVER, with_epochs, with_recipe
 from xtremedistil_tf.corpus import TaskCorpus
 from xtremedistil_tf.distillation.data import held_out_count
 from xtremedistil_tf.jobs.choice import BASELINE, phase_settings, strategy_phases, student_kind
-from xtremedistil_tf.jobs.distil import Pipeline
+from xtremedistil_tf.jobs.distil import Trained, prepare, train
 from xtremedistil_tf.jobs.labelled import Labelled, open_labelled
+from xtremedistil_tf.jobs.teachers import teacher_recipe
 from xtremedistil_tf.jobs.text_comparison import compare_texts
 from xtremedistil_tf.jobs.transfer_text import transfer_text
 from xtremedistil_tf.progress import in_minutes
@@ -106,7 +107,7 @@ def measure_steps(config: DistillationConfig) -> Measurement:
     try:
         with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=model_dir) as folder:
             labelled = open_labelled(config)
-            sample = Pipeline(_sampled(config, labelled.corpus, pathlib.Path(folder)))
+            sample = train(prepare(_sampled(config, labelled.corpus, pathlib.Path(folder))))
             text = transfer_text(config, labelled)
             steps, disk = _measured(config, labelled, text, sample)
             comparison = compare_texts(config, labelled, text)
@@ -135,39 +136,40 @@ def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Pat
 
 
 def _measured(config: DistillationConfig, whole: Labelled, text: TransferText | None,
-              sample: Pipeline) -> tuple[list[Step], dict[str, float]]:
+              sample: Trained) -> tuple[list[Step], dict[str, float]]:
     """The steps with their times, and bytes on disk by what takes them."""
-    student, data = sample.train(), sample.data
+    student, data, plan, teachers = sample.student, sample.data.data, sample.plan, sample.prepared.teachers
     labelled, transfer = len(whole.corpus.train), text.sentences if text else 0
     config = with_epochs(config, transfer)
     steps, disk = [], {}
-    teacher = sample.fine_tuned
-    if teacher and sample.dir in teacher.path.parents:  # else it is there already
-        steps.append(_extrapolated("teacher", teacher.history, len(sample.corpus.train), labelled,
-                                   config.teacher_ft_batch_size, whole.teacher_recipe(config).epochs))
-        disk["teacher"] = 4.0 * sample.teacher.parameters
-    if sample.spec is not None:
-        spec = dataclasses.replace(sample.spec, sentences=transfer)
-        disk["transfer store"] = float(estimate_bytes(spec, sampled_mean_pieces(spec, text, sample.tokenizer)))
+    teacher = teachers.fine_tuned
+    if teacher and sample.prepared.run.folder in teacher.path.parents:  # else it is there already
+        steps.append(_extrapolated("teacher", teacher.history, len(sample.prepared.labelled.corpus.train),
+                                   labelled, config.teacher_ft_batch_size, teacher_recipe(config, whole).epochs))
+        disk["teacher"] = 4.0 * teachers.loaded.parameters
+    if plan.needs_store and text:
+        spec = dataclasses.replace(sample.store_step.spec(), sentences=transfer)
+        pieces = sampled_mean_pieces(spec, text, sample.prepared.vocabulary.tokenizer)
+        disk["transfer store"] = float(estimate_bytes(spec, pieces))
         batches = -(-transfer // config.teacher_batch_size)
         steps.append(Step("teacher over transfer set", transfer, 1, batches, 0.0,
                           transfer * _seconds_per_sentence(config, sample) / batches))
     with_baseline = config.direct_baseline and config.strategy != BASELINE
-    baseline = strategy_phases(config, BASELINE, sample.shape) if with_baseline else []
+    baseline = strategy_phases(config, BASELINE, sample.data.shape) if with_baseline else []
     sizes = {True: (len(data.labelled.train), labelled)}
     if data.transfer is not None:
         held = held_out_count(transfer, config.holdout_fraction, config.max_holdout)
         sizes[False] = len(data.transfer.train), transfer - held
     records = {record.name: record for record in student.records}
     like = next((r for r in student.records if r.stage == "labels"), student.records[-1])
-    for name, phase in [*((p.name, p) for p in sample.phases), *((f"labels alone: {p.name}", p) for p in baseline)]:
+    for name, phase in [*((p.name, p) for p in plan.phases), *((f"labels alone: {p.name}", p) for p in baseline)]:
         settings = phase_settings(config, phase)
         is_labelled = phase.data == "labelled"
         batch = settings.labelled_batch_size if is_labelled else settings.batch_size
         history = records.get(name, like).history
         steps.append(_extrapolated(name, history, *sizes[is_labelled], batch, settings.epochs, phase.stage))
     weights = 4.0 * sum(int(variable.shape.num_elements()) for variable in student.student.variables)
-    disk["phases of the student"] = weights * (len(sample.phases) + len(baseline) + 3)
+    disk["phases of the student"] = weights * (len(plan.phases) + len(baseline) + 3)
     return steps, disk
 
 
@@ -181,12 +183,12 @@ def _extrapolated(name: str, history: Sequence[dict[str, Any]], sampled: int, ex
     return Step(name, examples, epochs, steps, max(0.0, first - epoch), a_step, stage)
 
 
-def _seconds_per_sentence(config: DistillationConfig, sample: Pipeline) -> float:
+def _seconds_per_sentence(config: DistillationConfig, sample: Trained) -> float:
     """Of the teacher, once its graph is traced."""
-    tokenizer = sample.labelled.tokenizer
-    features = sample.task.text_features(tokenizer, list(evenly(sample.text, sample.text.sentences, 256)),
-                                         config.seq_len).features
-    predictor = sample.predictor_recipe().predictor(sample.fast_teacher())
+    labelled, text = sample.prepared.labelled, sample.prepared.text.used
+    features = labelled.task.text_features(labelled.tokenizer, list(evenly(text, text.sentences, 256)),
+                                           config.seq_len).features
+    predictor = sample.store_step.predictor_recipe().predictor(sample.store_step.fast_teacher())
     for _ in range(2):
         began = time.monotonic()
         for _ in predictor.predict(features):

@@ -10,6 +10,7 @@ from xtremedistil_tf.atomic import write_json
 from xtremedistil_tf.config import ModelFineTuningConfig
 from xtremedistil_tf.evaluation.comparison import measure_teacher
 from xtremedistil_tf.jobs.labelled import open_labelled
+from xtremedistil_tf.jobs.teachers import fine_tuned_teachers
 from xtremedistil_tf.students.model_directory import versions
 from xtremedistil_tf.tasks.score_names import scores_text
 
@@ -22,7 +23,7 @@ def run(config: ModelFineTuningConfig) -> dict[str, Any]:
     folder = pathlib.Path(config.model_dir)
     folder.mkdir(parents=True, exist_ok=True)
     labelled = open_labelled(settings)
-    fine_tuned = labelled.make_teachers(settings, folder)
+    fine_tuned = fine_tuned_teachers(settings, labelled, folder)
     split, examples = labelled.measured
     scores = measure_teacher(fine_tuned.load(labelled.task), labelled.tokenizer, examples, config.seq_len,
                              len(labelled.tokenizer))

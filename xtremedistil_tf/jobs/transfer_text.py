@@ -1,7 +1,8 @@
-"""The transfer text of a run, and what `--augment` makes of it."""
+"""The step that reads the transfer text of a run, and what `--augment` makes of it."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +30,17 @@ from xtremedistil_tf.transfer.text import TransferText
 log = logging.getLogger(__name__)
 
 _OF_THE_TEACHER = "neighbours"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunText:
+    """Attributes:
+        originals: the transfer text; None where no step of the run reads any.
+        used: the same, with what augmentation made of it.
+    """
+
+    originals: TransferText | None
+    used: TransferText | AugmentedText | None
 
 
 def transfer_text(config: DistillationConfig, labelled: Labelled) -> TransferText | None:

@@ -16,12 +16,9 @@ def job(argv: list[str]) -> None:
     """Prints `score` and `training_seconds` as the last line, in JSON."""
     config = parse_flags(DistillationConfig, argv, __doc__)
     prepare_tensorflow(trains=True)
-    import tf_keras
+    from xtremedistil_tf.jobs.distil import prepare, train
 
-    from xtremedistil_tf.jobs.distil import Pipeline
-
-    tf_keras.utils.set_random_seed(config.seed)
-    records = Pipeline(config).train().records
+    records = train(prepare(config)).student.records
     (score,) = records[-1].scores.values()
     print(json.dumps({"score": score, "training_seconds": sum(record.seconds for record in records)}))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.training.answered import ANSWERED
 
 if TYPE_CHECKING:
@@ -29,6 +30,23 @@ class Stage(tf_keras.Model):
     def __init__(self, model: Any, task: Task, name: str):
         super().__init__(name=name)
         self.model, self.task = model, task
+
+    def compile(self, optimizer: Any = "rmsprop", **options: Any) -> None:
+        """As Keras's own; the loss is the stage's.
+
+        Args:
+            optimizer: of `tf_keras`, or the name of one.
+            options: the other arguments of `tf_keras.Model.compile`.
+
+        Raises:
+            ConfigError: the optimizer is one of Keras 3.
+        """
+        if not isinstance(optimizer, str | dict | tf_keras.optimizers.Optimizer | tf_keras.optimizers.legacy.Optimizer):
+            given = f"{type(optimizer).__module__}.{type(optimizer).__name__}"
+            raise ConfigError(f"compile: optimizer is a {given}. Students and stages are models of Keras 2 (package "
+                              f"tf_keras). Use tf_keras.optimizers.{type(optimizer).__name__}, or a name such as "
+                              "\"adam\".")
+        super().compile(optimizer=optimizer, **options)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, Any]:
         return self.model(inputs, training=training)

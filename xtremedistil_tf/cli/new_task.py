@@ -1,0 +1,98 @@
+"""`xtreme-distil new NAME`: a commented flag file for a task of one's own, and the files that the task needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.config.fields import TASK_KINDS, setting, validate_fields
+from xtremedistil_tf.errors import ConfigError
+
+KINDS = tuple(kind for kind in TASK_KINDS if kind != "auto")
+_PAIRS = " (with --do_pairwise: text<TAB>text<TAB>label)"
+#: Kind -> (what a line of a labelled file is, an example, what transfer text is, files).
+FILES = {
+    "tagging": ("words separated by spaces, a tab, IOB2 tags", "Ada lives in London<TAB>B-PER O O B-LOC",
+                "a sentence a line, words separated by spaces", "tsv"),
+    "classification": ("text, a tab, a label" + _PAIRS, "Great film.<TAB>positive", "a text a line", "tsv"),
+    "multi_label": ("text, a tab, labels separated by commas, or none", "Rain and wind today.<TAB>rain,wind",
+                    "a text a line", "tsv"),
+    "regression": ("text, a tab, a number" + _PAIRS, "Great film.<TAB>4.5", "a text a line", "tsv"),
+    "question_answering": ("SQuAD's JSON, version 1.1 or 2.0", '{"data": [{"paragraphs": [{"context": ..., "qas": '
+                           '[{"id": ..., "question": ..., "answers": [...]}]}]}]}',
+                           "SQuAD's JSON; its answers are not read", "json"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class NewTaskConfig:
+    """What the flag file is for."""
+
+    name: str = setting("Task", "", "Name of the task: <name>.cfg is written, for the task folder <name>/.")
+    kind: str = setting("Task", "tagging", "Kind of the task.", KINDS)
+    teacher: str = setting("Task", "bert-base-multilingual-cased", "Pre-trained teacher.")
+
+    def validate(self) -> None:
+        """Raises ConfigError where something is missing."""
+        validate_fields(self, "name")
+
+
+def job(argv: list[str]) -> None:
+    """Writes the flag file and prints what to do next."""
+    words = [f"--name={argv[1]}", *argv[2:]] if len(argv) > 1 and not argv[1].startswith("-") else argv[1:]
+    config = parse_flags(NewTaskConfig, [argv[0], *words], __doc__ or "")
+    path = pathlib.Path(f"{config.name}.cfg")
+    if path.exists():
+        raise ConfigError(f"{path}: exists already, expected a new name. Delete it, or give another name.")
+    with atomic_file(path) as part:
+        part.write_text(flag_file(config), encoding="utf-8")
+    print(f"wrote {path}\n\n{needed_files(config)}\nThen:\n\n  xtreme-distil distil --flagfile={path} --dry_run\n"
+          f"  xtreme-distil distil --flagfile={path}")
+
+
+def needed_files(config: NewTaskConfig) -> str:
+    """Which files the task needs, and what they hold."""
+    line, example, transfer, suffix = FILES[config.kind]
+    what = "One example a line" if suffix == "tsv" else "Format"
+    text = "unlabeled.txt" if suffix == "tsv" else "unlabeled.json"
+    return (f"Put these files there:\n\n  {config.name}/train.{suffix}, dev.{suffix}, test.{suffix}\n"
+            f"      {what}: {line}.\n      {example.replace('<TAB>', '    ')}\n"
+            f"      Also .jsonl, .gz and .xz; several languages in a folder each ({config.name}/de/train.{suffix}).\n"
+            f"  {config.name}/{text}\n      Much unlabelled text of the same kind: {transfer}.\n"
+            "      More text gives a better student.\n")
+
+
+def flag_file(config: NewTaskConfig) -> str:
+    """The text of the flag file."""
+    text = "unlabeled.json" if config.kind == "question_answering" else "unlabeled.txt"
+    return f"""\
+# Distils a small student for the task in {config.name}/.
+#   xtreme-distil distil --flagfile={config.name}.cfg
+# Every flag: xtreme-distil distil --help, or xtreme-distil flags WORD. What is not here comes from the default recipe.
+
+--task={config.name}
+--task_kind={config.kind}
+--transfer_file={config.name}/{text}
+--model_dir=out/{config.name}
+
+# The teacher: a name on the Hugging Face hub, or a folder. A larger one teaches better and takes longer.
+--pt_teacher_checkpoint={config.teacher}
+
+# Maximum subwords of a training example. 32 to 64 for sentences, 128 to 384 for longer texts.
+--seq_len={384 if config.kind == "question_answering" else 64}
+
+# The student: a BiLSTM. E 50 to 300, H 100 to 600: larger is better, slower and bigger.
+--embedding_size=100
+--lstm_units=200
+
+# Keep only the subwords that the text is likely to use: a few MB less.
+#--trim_vocabulary
+
+# Minutes that the run may take on this machine; without it the recipe decides.
+#--budget_minutes=60
+
+# Train the same student on the labels alone, too, for comparison.
+--direct_baseline
+"""

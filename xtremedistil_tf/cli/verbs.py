@@ -1,0 +1,84 @@
+"""`xtreme-distil <verb>`: one command for all that the package does.
+
+  xtreme-distil new my_task --kind=tagging      write a commented flag file for a task of your own
+  xtreme-distil distil --flagfile=my_task.cfg   distil a student
+  xtreme-distil flags dropout                   search the flags of all commands
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from xtremedistil_tf.cli.commands import COMMANDS, Command
+from xtremedistil_tf.cli.main import EXIT_USER_ERROR, run_command
+
+_OTHERS = {"new": "Write a commented flag file for a task of your own, and say which files the task needs.",
+           "flags": "Search the flags of all commands: xtreme-distil flags WORD."}
+_HELP = ("-h", "-help", "--help", "help")
+
+
+def main() -> None:
+    """Runs the verb that the first word names; flags without a verb distil, as before there were verbs."""
+    words = sys.argv[1:]
+    if not words or words[0] in _HELP:
+        print(usage())
+        sys.exit(0 if words else EXIT_USER_ERROR)
+    verb, rest = ("distil", words) if words[0].startswith("-") else (words[0], words[1:])
+    sys.argv = [f"xtreme-distil {verb}", *rest]
+    found = next((command for command in COMMANDS if command.verb == verb), None)
+    if found:
+        importlib.import_module(f"xtremedistil_tf.cli.{found.module}").main()
+    elif verb == "flags":
+        run_command(lambda argv: print(matching_flags(argv[1:])))
+    elif verb == "new":
+        from xtremedistil_tf.cli.new_task import job
+
+        run_command(job)
+    else:
+        print(f"error: {verb}: no such verb. Expected one of {', '.join(_verbs())}.", file=sys.stderr)
+        sys.exit(EXIT_USER_ERROR)
+
+
+def usage() -> str:
+    """What the verbs are."""
+    verbs = _verbs()
+    width = max(map(len, verbs))
+    lines = [__doc__.strip(), "", "Verbs; each has --help:", ""]
+    return "\n".join([*lines, *(f"  {verb:<{width}}  {summary}" for verb, summary in verbs.items())])
+
+
+def _verbs() -> dict[str, str]:
+    return {command.verb: command.summary for command in COMMANDS} | _OTHERS
+
+
+def matching_flags(words: Sequence[str]) -> str:
+    """The flags whose name or help text has all the words, by command."""
+    patterns = [re.compile(re.escape(word.lstrip("-")), re.IGNORECASE) for word in words]
+    lines: list[str] = []
+    seen: set[Any] = set()
+    for command in COMMANDS:
+        fields = [field for field in dataclasses.fields(command.config_class)
+                  if (field.name, field.metadata["help"]) not in seen
+                  and all(p.search(f"{field.name} {field.metadata['help']}") for p in patterns)]
+        seen |= {(field.name, field.metadata["help"]) for field in fields}
+        lines += _shown(command, fields)
+    return "\n".join(lines) or f"no flag has {' and '.join(words)}"
+
+
+def _shown(command: Command, fields: Sequence[dataclasses.Field[Any]]) -> list[str]:
+    lines = [f"xtreme-distil {command.verb}"] if fields else []
+    for field in fields:
+        default = repr(field.default) if field.default == "" else field.default
+        lines += [f"  --{field.name}  (default {default})",
+                  *textwrap.wrap(field.metadata["help"], 100, initial_indent="      ", subsequent_indent="      ")]
+    return lines
+
+
+if __name__ == "__main__":
+    main()

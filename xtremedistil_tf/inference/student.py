@@ -1,0 +1,300 @@
+"""A distilled student, ready to answer: what `distil` returns and `load` opens."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import html
+import itertools
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from xtremedistil_tf.atomic import atomic_directory, read_json
+from xtremedistil_tf.config.arguments import config_from, named_as_arguments
+from xtremedistil_tf.config.export import QUANTIZATIONS_OF, ExportConfig
+from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
+from xtremedistil_tf.inference.answers import Answer, answer, asked, is_single
+
+_CHUNK = 4096
+#: What a run keeps beside its student, which a copy does not need.
+_WORK = ("teacher", "transfer", "checkpoints", "baseline", "logs", "data", "budget.json", "steps.json")
+_SPLITS = ("test", "dev", "train")
+
+
+class Scores(dict[str, Any]):
+    """The scores of a task, by name; prints as lines, in a notebook as a table.
+
+    Args:
+        scores: `main_score` and others, `support`, perhaps `per_type` and `per_language`.
+        kind: of the task.
+        main_score: the one that comes first.
+    """
+
+    def __init__(self, scores: Mapping[str, Any], kind: str, main_score: str):
+        super().__init__(scores)
+        self.kind, self.main_score = kind, main_score
+
+    def rows(self) -> list[tuple[str, str]]:
+        """(name, value in per cent) of all scores that are numbers, the main one first."""
+        from xtremedistil_tf.tasks.score_names import score_name
+
+        main = self.main_score
+        names = [main, *(name for name, value in self.items() if isinstance(value, float) and name != main)]
+        rows = [(score_name(name, self.kind), f"{100 * self[name]:.2f}") for name in names]
+        rows += [(f"  {name}", f"{100 * row['f1']:.2f}") for name, row in self.get("per_type", {}).items()]
+        return rows + [(f"  {name}", f"{100 * row[main]:.2f}") for name, row in self.get("per_language", {}).items()]
+
+    def __str__(self) -> str:
+        width = max(len(name) for name, _ in self.rows())
+        return "\n".join(f"{name:<{width}}  {value:>7}" for name, value in self.rows())
+
+    def _repr_html_(self) -> str:
+        return _html_table(self.rows())
+
+
+class Student:
+    """A distilled student in one of its forms. Its files are read when it is first asked.
+
+    Args:
+        model_dir: folder that a distillation run wrote.
+        form: what answers: `keras`, `saved_model`, `tflite`, `onnx`, or the address of a TensorFlow Serving server.
+        quantize: which of the form's files: `none`, `float16`, `dynamic` or `int8`.
+        threads: maximum threads; None: as many as the runtime likes.
+        decoding: of a tagger, `legal` or `argmax`; empty: as the directory says.
+
+    Attributes:
+        model_dir, form, quantize: as given.
+
+    Raises:
+        ModelLoadError: there is no such directory, or it has not this form; the message names those that it has.
+    """
+
+    def __init__(self, model_dir: str | os.PathLike[str], form: str = "keras", quantize: str = "none",
+                 threads: int | None = None, decoding: str = ""):
+        from xtremedistil_tf.inference.opening import OpenedStudent
+
+        self.model_dir, self.form, self.quantize = pathlib.Path(model_dir), form, quantize
+        self._opened = OpenedStudent.of(self.model_dir, form, quantize, threads=threads, decoding=decoding)
+
+    # What it is
+
+    @property
+    def kind(self) -> str:
+        """Kind of task, such as `tagging`."""
+        found: str = self._opened.task.kind
+        return found
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the task."""
+        return list(self._opened.task.labels)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The settings that it was distilled with."""
+        return self._opened.config
+
+    @functools.cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What the run measured, as `metrics.json` has it; empty where there is none."""
+        file = self.model_dir / "metrics.json"
+        return read_json(file) if file.exists() else {}
+
+    @property
+    def model(self) -> Any:
+        """The student as a `tf_keras.Model`.
+
+        Raises:
+            ConfigError: it was opened in another form.
+        """
+        if self.form != "keras":
+            raise ConfigError(f"form={self.form}: only the Keras form is a model that trains. Open it with "
+                              f"load({str(self.model_dir)!r}).")
+        return self._opened.student
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer."""
+        return self._opened.tokenizer
+
+    # What it does
+
+    def predict(self, given: Any, batch_size: int | None = None) -> Any:
+        """Answers one text, or many.
+
+        Args:
+            given: one thing to answer: a text; of pairs `(text, pair)`; of questions `(question, context)`; a mapping
+                with these names; an `Example`, `TextExample` or `QuestionExample`. Or several: a list of these (of
+                taggers also lists of words), or an iterator.
+            batch_size: examples in a batch; None: 256.
+
+        Returns:
+            Of one thing its answer: `Tagging` (a sequence of `Entity`), `Label`, `Labels`, `Number` or
+            `AnswerSpan`. Of a list a list, in order. Of an iterator an iterator, which reads and answers a few
+            thousand at a time.
+
+        Raises:
+            DataError: something else was given.
+        """
+        if is_single(self.kind, given):
+            return next(self.predict_iter([given], batch_size))
+        if isinstance(given, Iterator):
+            return self.predict_iter(given, batch_size)
+        return list(self.predict_iter(given, batch_size))
+
+    def predict_iter(self, given: Iterable[Any], batch_size: int | None = None) -> Iterator[Answer]:
+        """Answers things one after another, in order, in constant memory.
+
+        Args:
+            given: see `predict`.
+            batch_size: examples in a batch; None: 256.
+        """
+        if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+            raise DataError(f"predict_iter: {type(given).__name__}, expected an iterable of texts. One text alone "
+                            "is for predict.")
+        return self._answers(iter(given), batch_size)
+
+    def _answers(self, given: Iterator[Any], batch_size: int | None) -> Iterator[Answer]:
+        task = self._opened.task
+        while chunk := [asked(task.kind, one) for one in itertools.islice(given, _CHUNK)]:
+            found = self._opened.predict_scored([one.example for one in chunk], batch_size)
+            for one, prediction in zip(chunk, found):
+                yield answer(task, one, prediction)
+
+    def evaluate(self, data: Any = "test") -> Scores:
+        """Measures it.
+
+        Args:
+            data: `test`, `dev` or `train` of the task that it was distilled on (`test` is `dev` where there is no
+                test set); a labelled file; or examples as Python objects, see `distil`.
+
+        Returns:
+            The task's scores, of all and of each language.
+
+        Raises:
+            DataError, ConfigError: there is no such data, or it is faulty.
+        """
+        task, opened = self._opened.task, self._opened
+        with named_as_arguments({}):
+            examples = self._labelled(data)
+        predictions = opened.predictor.predict(examples)
+        return Scores(task.scores(examples, predictions), task.kind, task.main_score)
+
+    def _labelled(self, data: Any) -> Sequence[Any]:
+        from xtremedistil_tf.config import DistillationConfig
+        from xtremedistil_tf.corpus import read_labelled
+        from xtremedistil_tf.corpus.objects import is_path, write_examples
+        from xtremedistil_tf.tasks.opening import open_task
+
+        settings, task = DistillationConfig.from_json(self.config), self._opened.task
+        if isinstance(data, str) and data in _SPLITS:
+            corpus, _ = open_task(dataclasses.replace(settings, task_kind=task.kind, do_NER=False))
+            return corpus.test or corpus.dev if data == "test" else getattr(corpus, data)
+        labels = task.labels if task.names_outputs else None
+        if is_path(data):
+            return read_labelled(data, task.kind, settings.do_pairwise, labels)
+        with tempfile.TemporaryDirectory(prefix="xtremedistil-") as folder:
+            file = write_examples(pathlib.Path(folder), "data", data, task.kind, settings.do_pairwise, True)
+            return read_labelled(file, task.kind, settings.do_pairwise, labels)
+
+    def export(self, form: str, quantize: str = "none", **settings: Any) -> pathlib.Path:
+        """Writes it in a form that servers and phones run, checks it against the Keras student, and measures it.
+
+        Args:
+            form: `saved_model`, `tflite`, `onnx` or `serving`.
+            quantize: `none`, `float16`, `dynamic` or `int8`, as the form has it.
+            settings: further settings of the export command, such as `max_f1_drop` or `measure`.
+
+        Returns:
+            The file or folder.
+
+        Raises:
+            ConfigError: the form does not exist, or has no such quantization.
+            ExportCheckError: it cannot be written, or loses more than `max_f1_drop`.
+        """
+        if quantize not in QUANTIZATIONS_OF.get(form, ("none",)):
+            raise ConfigError(f"quantize={quantize}: {form} is written in {', '.join(QUANTIZATIONS_OF[form])}.")
+        with _named():
+            config = config_from(ExportConfig, {"model_dir": self.model_dir, "formats": form, "quantize": quantize}
+                                 | settings)
+        from xtremedistil_tf.export.layout import exported_path
+        from xtremedistil_tf.process import log_lines, start_tensorflow
+
+        with log_lines(), _named():
+            start_tensorflow(deterministic=False)
+            from xtremedistil_tf.jobs.export import run
+
+            run(config)
+        return exported_path(self.model_dir, form, quantize)
+
+    def report(self) -> pathlib.Path:
+        """The page with results, learning curves, sizes and latencies of its run.
+
+        Raises:
+            ModelLoadError: there is none.
+        """
+        file = self.model_dir / "report.html"
+        if not file.exists():
+            raise ModelLoadError(f"{file}: not found. A distillation run writes it at its end.")
+        return file
+
+    def save(self, folder: str | os.PathLike[str]) -> Student:
+        """Copies what prediction, export and readers need of it, and leaves the run's work behind.
+
+        Args:
+            folder: new folder.
+
+        Returns:
+            The student there.
+
+        Raises:
+            ConfigError: there is something already.
+        """
+        target = pathlib.Path(folder)
+        if target.exists() and any(target.iterdir()):
+            raise ConfigError(f"{target}: is not empty, expected a new folder.")
+        with atomic_directory(target) as part:
+            shutil.copytree(self.model_dir, part, dirs_exist_ok=True, ignore=_ignored(self.model_dir))
+        return Student(target, self.form, self.quantize)
+
+    # How it is shown
+
+    def _rows(self) -> list[tuple[str, str]]:
+        form = self.form if self.quantize == "none" else f"{self.form} {self.quantize}"
+        rows = [("folder", str(self.model_dir)), ("task", self.kind.replace("_", " ")), ("form", form),
+                ("labels", ", ".join(self.labels[:12]) + (" ..." if len(self.labels) > 12 else ""))]
+        main, measured = self.metrics.get("main_score"), self.metrics.get("student", {})
+        if main in measured:
+            rows.append((f"{main} on {self.metrics['split']}", f"{100 * measured[main]:.2f}"))
+        if "retention" in self.metrics:
+            rows.append(("of the teacher's", f"{100 * self.metrics['retention'][main]:.1f} %"))
+        return rows
+
+    def __repr__(self) -> str:
+        return f"Student({', '.join(f'{name}: {value}' for name, value in self._rows())})"
+
+    def _repr_html_(self) -> str:
+        return _html_table(self._rows())
+
+
+def _named() -> contextlib.AbstractContextManager[None]:
+    return named_as_arguments({"formats": "form"})
+
+
+def _ignored(root: pathlib.Path) -> Any:
+    def ignored(folder: str, names: list[str]) -> list[str]:
+        hidden = [name for name in names if name.startswith((".part-", ".old-"))]
+        return [*hidden, *(_WORK if pathlib.Path(folder) == root else ())]
+
+    return ignored
+
+
+def _html_table(rows: Sequence[tuple[str, str]]) -> str:
+    cells = "".join(f"<tr><th style='text-align:left;white-space:pre'>{html.escape(name)}</th>"
+                    f"<td style='text-align:right'>{html.escape(value)}</td></tr>" for name, value in rows)
+    return f"<table><tbody>{cells}</tbody></table>"

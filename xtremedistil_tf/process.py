@@ -1,0 +1,96 @@
+"""What long work needs of its process: TensorFlow without chatter, the same numbers for a seed, lines of a log."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import sys
+from collections.abc import Iterator
+
+OURS = "xtremedistil_tf"
+
+
+def hide_triton() -> None:
+    """Makes Triton, which PyTorch for GPUs installs, count as not installed, unless it was imported before.
+
+    TensorFlow and Triton each bring an LLVM. Loading Triton's after TensorFlow's aborts the process, and transformers
+    loads Triton wherever torch is installed. Hidden, torch does without, save for `torch.compile`.
+    """
+    sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
+
+
+def start_tensorflow(deterministic: bool) -> None:
+    """Imports TensorFlow without its start-up lines.
+
+    Args:
+        deterministic: whether the same seed is to give the same numbers. It cannot be undone in a process.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    hide_triton()
+    with silenced_stderr():
+        import tensorflow as tf
+        if deterministic:
+            tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def log_lines() -> Iterator[None]:
+    """Shows our log on stderr as the commands do, unless the caller's own logging shows it; leaves nothing behind."""
+    ours, handler = logging.getLogger(OURS), line_handler()
+    level = ours.level
+    if level == logging.NOTSET:
+        ours.setLevel(logging.INFO)
+    shown = ours.hasHandlers()
+    if not shown:
+        ours.addHandler(handler)
+    try:
+        yield
+    finally:
+        ours.setLevel(level)
+        if not shown:
+            ours.removeHandler(handler)
+
+
+def line_handler() -> logging.Handler:
+    """Writes `12:34:56 message` to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LineFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    return handler
+
+
+class _LineFormatter(logging.Formatter):
+    """`12:34:56 message`, warnings marked."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        return line if record.levelno <= logging.INFO else line.replace(" ", f" {record.levelname}: ", 1)
+
+
+@contextlib.contextmanager
+def kept_random_state() -> Iterator[None]:
+    """Gives the caller back the random numbers of Python and NumPy where they were."""
+    import numpy as np
+
+    ours, numpys = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(ours)
+        np.random.set_state(numpys)
+
+
+@contextlib.contextmanager
+def silenced_stderr() -> Iterator[None]:
+    """TensorFlow's C++ start-up lines go straight to file descriptor 2 and obey no log level."""
+    sys.stderr.flush()
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
