@@ -3,7 +3,7 @@
 An HTML comment on the line before a block says what becomes of it: `<!-- run -->` is executed by
 `test_commands.py`, in the order of the page and in one shell; `<!-- elsewhere: why -->` is not. A comment
 `<!-- run`, some lines, `-->` is a preparation that readers do not see; `<!-- run python` the same in Python, in one
-process with the blocks of Python before and after it.
+process with the blocks of Python before and after it; `<!-- run python before every block` in every process of Python.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 import pytest
 
-RUN, ELSEWHERE = "run", "elsewhere"
+RUN, ELSEWHERE, BEFORE = "run", "elsewhere", "before"
+BEFORE_EVERY_BLOCK = "<!-- run python before every block"
 _MARK = re.compile(r"<!-- (run|elsewhere)(?:: (.+))? -->")
 
 
@@ -44,10 +45,11 @@ def _blocks(page: pathlib.Path) -> list[Block]:
     lines, found, number = page.read_text(encoding="utf-8").splitlines(), [], 0
     while number < len(lines):
         start, line = number, lines[number]
-        if line in ("<!-- run", "<!-- run python"):
+        if line in ("<!-- run", "<!-- run python", BEFORE_EVERY_BLOCK):
             number = lines.index("-->", start)
-            language = line.removeprefix("<!-- run").strip() or "sh"
-            found.append(Block(start + 1, language, RUN, "", "\n".join(lines[start + 1:number]), hidden=True))
+            language = "python" if "python" in line else "sh"
+            mark = BEFORE if line == BEFORE_EVERY_BLOCK else RUN
+            found.append(Block(start + 1, language, mark, "", "\n".join(lines[start + 1:number]), hidden=True))
         elif line.startswith("```"):
             number = lines.index("```", start + 1)
             mark = _MARK.fullmatch(lines[start - 1]) if start else None

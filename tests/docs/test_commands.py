@@ -78,6 +78,7 @@ def checkout(tmp_path, tiny_teacher_dir, python):
 
 def script_of(blocks):
     parts, before = ["set -euo pipefail"], None
+    first = "".join(f"{block.text}\n" for block in blocks if block.mark == "before")
     for block in (block for block in blocks if block.mark == "run"):
         assert block.language in ("sh", "python"), f"line {block.line}: cannot run {block.language}"
         if block.language == "sh":
@@ -85,7 +86,7 @@ def script_of(blocks):
         elif before and before.language == "python" and (before.hidden or block.hidden):
             parts[-1] = parts[-1].removesuffix("PYTHON") + f"{block.text}\nPYTHON"
         else:
-            parts.append(f"python - <<'PYTHON'\n{block.text}\nPYTHON")
+            parts.append(f"python - <<'PYTHON'\n{first}{block.text}\nPYTHON")
         before = block
     return "\n".join(parts) + "\n"
 

@@ -282,5 +282,6 @@ def _span(task: Any, one: Asked, prediction: Any) -> AnswerSpan:
                       float(prediction.no_answer_score))
 
 
-_ANSWERS: dict[str, Callable[..., Answer]] = {"tagging": _tagging, "classification": _label, "multi_label": _labels, "regression": _number,
-            "question_answering": _span}
+_ANSWERS: dict[str, Callable[..., Answer]] = {
+    "tagging": _tagging, "classification": _label, "multi_label": _labels, "regression": _number,
+    "question_answering": _span}
