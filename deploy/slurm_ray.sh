@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs a command with a Ray cluster on all machines of a Slurm job:
-#   sbatch --nodes=4 deploy/slurm_ray.sh xtreme-distil --flagfile=flags/quickstart.cfg --model_dir=/shared/out
+#   sbatch --nodes=4 deploy/slurm_ray.sh xtreme-distil distil --flagfile=flags/quickstart.cfg --model_dir=/shared/out
 # It runs on the first machine, which makes shards too. --ray_address is added to the command.
 #SBATCH --job-name=xtreme-distil
 #SBATCH --nodes=2

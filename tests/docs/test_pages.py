@@ -101,11 +101,15 @@ def test_every_block_of_shell_and_python_says_where_it_runs(page, blocks_of):
             assert (block.mark == "elsewhere") == bool(block.why), f"{place}: {block.why}"
 
 
+MAIN = "xtreme-distil"
+
+
 def commands_in(text):
     """(command, its words) of every call of one of ours."""
-    known = {name: command for command in COMMANDS for name in (command.installed, command.script)}
+    known = {name: command for command in COMMANDS for name in (command.installed, command.script) if name}
+    verbs = {command.verb: command for command in COMMANDS}
     for line in text.replace("\\\n", " ").splitlines():
-        if not any(name in line for name in known):
+        if not any(name in line for name in [*known, MAIN]):
             continue
         # A quotation may go over several lines.
         line = line.replace("'", " ") if line.count("'") % 2 else line
@@ -114,9 +118,15 @@ def commands_in(text):
         words = []
         for word in [*lexer, ";"]:
             if set(word) <= set("|;<>&()"):
-                at = next((i for i, word in enumerate(words) if word in known), None)
+                at = next((i for i, word in enumerate(words) if word in known or word == MAIN), None)
                 if at is not None:
-                    yield known[words[at]], words[at + 1:]
+                    name, rest = words[at], words[at + 1:]
+                    if name != MAIN:
+                        yield known[name], rest
+                    elif rest and rest[0] in verbs:
+                        yield verbs[rest[0]], rest[1:]
+                    elif rest and rest[0] not in ("new", "flags"):
+                        yield verbs["distil"], rest
                 words = []
             else:
                 words.append(word)
@@ -145,10 +155,10 @@ def test_every_command_is_accepted(page, blocks_of, monkeypatch):
 
 def test_commands_are_found():
     """So that the test above looks at something."""
-    text = ("sbatch a.sh xtreme-distil --task=t --model_dir=m\n"
+    text = ("sbatch a.sh xtreme-distil --task=t --model_dir=m\nxtreme-distil new t\nxtreme-distil serve --port=1\n"
             "echo x | \\\n  python run_xtreme_distil_predict.py --do_eval")
     assert [(command.module, words) for command, words in commands_in(text)] == [
-        ("distil", ["--task=t", "--model_dir=m"]), ("predict", ["--do_eval"])]
+        ("distil", ["--task=t", "--model_dir=m"]), ("serve", ["--port=1"]), ("predict", ["--do_eval"])]
 
 
 @functools.cache

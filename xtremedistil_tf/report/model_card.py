@@ -105,7 +105,7 @@ def _forms(metrics: Mapping[str, Any]) -> str:
 def _loading(task: Task, metrics: Mapping[str, Any]) -> str:
     forms = metrics.get("exports", {}).get("forms", {})
     parts = ["## How to load it", "On the command line, in every form:", _code(
-        "sh", "xtreme-distil-predict --model_dir=<this folder> --do_predict --pred_file=text.txt "
+        "sh", "xtreme-distil predict --model_dir=<this folder> --do_predict --pred_file=text.txt "
               "--format=keras|saved_model|tflite|onnx")]
     parts += ["Keras:", _code("python", """import xtremedistil_tf as xd
 
@@ -131,7 +131,7 @@ runner = Interpreter("<this folder>/export/tflite/token_ids_dynamic.tflite").get
 session = onnxruntime.InferenceSession("<this folder>/export/onnx/model_none.onnx")""")]
     if "serving" in forms:
         parts += ["TensorFlow Serving: `export/serving/README.md`. Without Docker: "
-                  "`xtreme-distil-serve --model_dir=<this folder>`."]
+                  "`xtreme-distil serve --model_dir=<this folder>`."]
     return "\n\n".join(parts)
 
 

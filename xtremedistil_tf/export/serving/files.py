@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 def predict_file(client: ServingClient, path_in: str | os.PathLike[str], path_out: str | os.PathLike[str],
                  batch_size: int = 64, concurrency: int = 4) -> None:
-    """Answers a file line by line, in the form that `xtreme-distil-predict` reads and writes.
+    """Answers a file line by line, in the form that `xtreme-distil predict` reads and writes.
 
     The order is kept, an empty line is answered with an empty line, and memory does not grow with the file.
 
