@@ -114,8 +114,9 @@ class DistillationConfig:
     teacher_batch_size: int = setting("Teacher", 128,
         "Batch size of running the teacher over the transfer set.", minimum=1)
     teacher_layer: int = setting("Teacher", 0,
-        "Hidden layer whose states are distilled, 1 to the number of layers; 0: three fifths of the way up (7 of 12, "
-        "the paper's best). An embedding table is made of its states, too.", minimum=0)
+        "Hidden layer whose states are distilled, 1 to the number of layers. 0: for BiLSTM and CNN students, and for "
+        "an embedding table that is made of the teacher's states, three fifths of the way up (7 of 12, the paper's "
+        "best); for transformer students the top layer.", minimum=0)
     transfer_store: str = setting("Teacher", "",
         "A finished transfer store, perhaps of another program (docs/transfer_store.md), which is used "
         "instead of --transfer_file.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,8 @@ def _front_matter(task: Task, metrics: Mapping[str, Any], license: str) -> str:
              f"license: {license or 'unknown'}"]
     languages = metrics.get("student", {}).get("per_language", {})
     if languages:
-        lines += ["language:", *[f"- {language}" for language in languages]]
+        # Quoted: YAML reads a bare `no`, Norwegian, as false.
+        lines += ["language:", *[f"- {json.dumps(language)}" for language in languages]]
     return "\n".join([*lines, "tags:", "- knowledge-distillation", "- tensorflow", "---"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -81,6 +81,7 @@ class ProjectedStudent(tf_keras.Model):
     [batch, time, width], as wide as the teacher or, deployed, as the projection; an empty one with `answered`.
     """
 
+    Shape: ClassVar[type]
     #: The student has no longest input: sentences are never cut into windows.
     max_length = None
 
@@ -143,7 +144,15 @@ class ProjectedStudent(tf_keras.Model):
                 EMBEDDING: [self.embedding]}
 
     def get_config(self) -> dict[str, Any]:
-        return dataclasses.asdict(self.shape)
+        """What `from_config` makes the same student of, with fresh weights; JSON-able."""
+        return {"shape": dataclasses.asdict(self.shape)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """A built student of this shape, with fresh weights."""
+        student = cls(cls.Shape(**config["shape"]))
+        student.build_variables()
+        return student
 
     def build_variables(self) -> None:
         """Makes the variables by one call on a batch of one piece."""

@@ -184,7 +184,15 @@ class TransformerStudent(tf_keras.Model):
         return found
 
     def get_config(self) -> dict[str, Any]:
-        return dataclasses.asdict(self.shape)
+        """What `from_config` makes the same student of, with fresh weights; JSON-able."""
+        return {"shape": dataclasses.asdict(self.shape)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """A built student of this shape, with fresh weights."""
+        student = cls(cls.Shape(**config["shape"]))
+        student.build_variables()
+        return student
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, Any]:
         names = ("input_ids", "attention_mask", *(["token_type_ids"] * self._takes_token_types))

@@ -56,6 +56,16 @@ def candidates(config: SweepConfig) -> list[Candidate]:
     return found
 
 
+def weights(quantization: str) -> str:
+    """What the weights of a file are in, for people."""
+    return "float32" if quantization == "none" else quantization
+
+
+def titled(title: str, quantization: str) -> str:
+    """A student in one of its files, for people: such as E=50 in int8."""
+    return f"{title} in {weights(quantization)}"
+
+
 def inputs_fingerprint(config: SweepConfig) -> str:
     """Fingerprint of names, sizes and times of the files that the runs read: changed ones are noticed."""
     names = [name for flag in _INPUTS for name in listed(getattr(config, flag))]

@@ -8,6 +8,7 @@ from typing import Any
 from xtremedistil_tf.report.charts import Dot, scatter_chart
 from xtremedistil_tf.report.values import text
 from xtremedistil_tf.sweep.budget import COSTS, shown_costs
+from xtremedistil_tf.sweep.candidates import titled
 from xtremedistil_tf.sweep.front import on_front
 from xtremedistil_tf.tasks.score_names import score_name
 
@@ -59,5 +60,5 @@ def _chart(report: Mapping[str, Any], cost: str) -> str:
 
 def _dot(report: Mapping[str, Any], point: Mapping[str, Any], cost: str) -> Dot:
     score = 100 * point["score"]
-    told = f"{point['title']} {report['format']} {point['quantization']}: {score:.2f}, {shown_costs(point)}"
+    told = f"{titled(point['title'], point['quantization'])}, {report['format']}: {score:.2f}, {shown_costs(point)}"
     return Dot(point[cost], score, "student" if point["front"] else "other", str(point["front"] or ""), told)

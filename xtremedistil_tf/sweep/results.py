@@ -10,7 +10,7 @@ from typing import Any
 from xtremedistil_tf.atomic import atomic_directory, atomic_file, write_json
 from xtremedistil_tf.config.sweep import SweepConfig
 from xtremedistil_tf.sweep.budget import Budget, shown_costs
-from xtremedistil_tf.sweep.candidates import Candidate
+from xtremedistil_tf.sweep.candidates import Candidate, titled
 from xtremedistil_tf.sweep.flagfile import flagfile
 from xtremedistil_tf.sweep.front import on_front
 from xtremedistil_tf.sweep.full_run import export_words
@@ -70,8 +70,8 @@ def _front(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _flagfile(folder: pathlib.Path, report: Mapping[str, Any], point: Mapping[str, Any],
               candidate: Candidate) -> str:
     name = score_name(report["main_score"], report["kind"])
-    told = (f"{point['title']} {report['format']} {point['quantization']}: {name} {100 * point['score']:.2f} on "
-            f"dev, {shown_costs(point)}, {point['parameters']:,} parameters. It is in "
+    told = (f"{titled(point['title'], point['quantization'])}, {report['format']}: {name} "
+            f"{100 * point['score']:.2f} on dev, {shown_costs(point)}, {point['parameters']:,} parameters. It is in "
             f"{candidate.config.model_dir}; to make it again:")
     export = ["python", "run_xtreme_distil_export.py", "--model_dir=out",
               *export_words(report["format"], [point["quantization"]])]
@@ -89,7 +89,7 @@ def _page(folder: pathlib.Path, report: Mapping[str, Any]) -> str:
     lines += ["", "## Rounds", "", *early_rounds(report)]
     trained = dict.fromkeys(point["title"] for point in report["points"])
     lines += [f"- last round, in full: {', '.join(trained)}."]
-    lines += [f"- over the budget untrained: {one['student']} {one['quantization']} ({shown_costs(one)})."
+    lines += [f"- over the budget untrained: {titled(one['student'], one['quantization'])} ({shown_costs(one)})."
               for one in report["over_budget"]]
     lines += [f"- failed: {where}: {why}" for where, why in report["failed"].items()]
     lines += ["", "## Command", "", *(f"    {line}" for line in report["command"].splitlines()), ""]

@@ -14,7 +14,7 @@ from typing import Any
 from xtremedistil_tf.config.sweep import SweepConfig
 from xtremedistil_tf.errors import ConfigError, XtremeDistilError
 from xtremedistil_tf.sweep.budget import Budget, shown_costs
-from xtremedistil_tf.sweep.candidates import Candidate, candidates
+from xtremedistil_tf.sweep.candidates import Candidate, candidates, titled
 from xtremedistil_tf.sweep.flagfile import words_of
 from xtremedistil_tf.sweep.full_run import FullRun
 from xtremedistil_tf.sweep.halving import planned, share_of, survivors
@@ -99,17 +99,17 @@ class Sweep:
                                         "meanwhile. Run the same command again.")
             self._costs[candidate.name] = costs
             for quantization, reason in costs["refused"].items():
-                self._failed[f"{candidate.title} {quantization}, untrained"] = reason
+                self._failed[f"{titled(candidate.title, quantization)}, untrained"] = reason
         return found
 
     def _within_budget(self, found: Sequence[Candidate]) -> list[Candidate]:
         forms = []
         for candidate in found:
             for quantization, form in self._costs[candidate.name]["forms"].items():
-                forms.append((f"{candidate.title} {quantization}", form))
+                forms.append((titled(candidate.title, quantization), form))
                 excess = self._budget.excess(form)
                 if excess:
-                    log.info("%s %s is left out: %s", candidate.title, quantization, ", ".join(excess))
+                    log.info("%s is skipped: %s", titled(candidate.title, quantization), ", ".join(excess))
                 else:
                     self._affordable.setdefault(candidate.name, []).append(quantization)
         if not forms:

@@ -26,7 +26,7 @@ from xtremedistil_tf.jobs.transfer_text import transfer_text
 from xtremedistil_tf.jobs.vocabulary import student_vocabulary
 from xtremedistil_tf.students.model_directory import load_student, save_student
 from xtremedistil_tf.students.registry import deployed, new_student
-from xtremedistil_tf.sweep.candidates import Candidate, candidates
+from xtremedistil_tf.sweep.candidates import Candidate, candidates, weights
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
 from xtremedistil_tf.teachers.workshop import FineTuned, given_teachers
 from xtremedistil_tf.tokenization.kept_pieces import kept_pieces, piece_counts
@@ -86,8 +86,8 @@ class Untrained:
                     forms[quantization] = self._costs(exports, quantization)
                 except XtremeDistilError as error:
                     refused[quantization] = str(error)
-        told = [f"{name} {cost['ms']:.3g} ms, {cost['megabytes']:.3g} MB" for name, cost in forms.items()]
-        told += [f"{name} cannot be had: {reason}" for name, reason in refused.items()]
+        told = [f"{weights(name)} {cost['ms']:.3g} ms, {cost['megabytes']:.3g} MB" for name, cost in forms.items()]
+        told += [f"{weights(name)} could not be exported: {reason}" for name, reason in refused.items()]
         log.info("untrained %s: %s", candidate.title, "; ".join(told))
         return {"parameters": count_parameters(exports.saved.student), "forms": forms, "refused": refused}
 
