@@ -35,7 +35,7 @@ _HOMES = {
     "Pipeline": "jobs.distil",
     "RepresentationStage": "distillation.stages",
     "QuestionExample": "corpus",
-    "StudentPredictor": "students.prediction",
+    "StudentPredictor": "inference.keras",
     "TextExample": "corpus",
     "TransferStore": "transfer.reader",
     "entity_scores": "tasks.entity_scores",

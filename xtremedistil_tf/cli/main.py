@@ -1,4 +1,4 @@
-"""What every command does around its job: quiet TensorFlow, readable logs, errors as one line."""
+"""What every command does around its job: quiet libraries, readable logs, errors as one line."""
 
 from __future__ import annotations
 
@@ -37,34 +37,39 @@ def run_command(job: Callable[[list[str]], None]) -> None:
 
 
 def prepare_tensorflow(deterministic: bool = True, trains: bool = False) -> None:
-    """Imports TensorFlow without its start-up chatter and sets up logging to stderr.
+    """Imports TensorFlow without its start-up chatter and does what `prepare_logging` does.
 
     Args:
         deterministic: whether the same command is to give the same numbers.
         trains: whether this process may be one of several workers, which are waited for then.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    prepare_logging()
     with _silenced_stderr():
         import tensorflow as tf
         if deterministic:
             tf.config.experimental.enable_op_determinism()
         if not trains:  # a worker must not touch its devices before it has joined the others
             tf.config.list_logical_devices()
+    if trains:
+        _join_workers()
+
+
+def prepare_logging() -> None:
+    """Sets up logging to stderr and keeps libraries quiet that are not imported yet; a second time changes nothing."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     _quiet_libraries()
     handler = logging.StreamHandler()
     handler.setFormatter(_LineFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     ours = logging.getLogger("xtremedistil_tf")
     ours.setLevel(logging.INFO)
     ours.propagate = False
-    ours.addHandler(handler)
-    if trains:
-        _join_workers(ours)
+    ours.handlers = [*(other for other in ours.handlers if not isinstance(other.formatter, _LineFormatter)), handler]
 
 
-def _join_workers(log: logging.Logger) -> None:
+def _join_workers() -> None:
     if os.environ.get("TF_CONFIG"):
-        log.info("TF_CONFIG is set: waiting for the other workers")
+        logging.getLogger("xtremedistil_tf").info("TF_CONFIG is set: waiting for the other workers")
     with _silenced_stderr():
         from xtremedistil_tf.training.distribution import strategy_for
 

@@ -35,6 +35,7 @@ from xtremedistil_tf.evaluation.measuring import Measured, measure
 from xtremedistil_tf.export.layout import EXPORT, exported_path
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
+from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.jobs.choice import (
     BASELINE,
     TeacherSizes,
@@ -63,8 +64,8 @@ from xtremedistil_tf.report.model_card import write_model_card
 from xtremedistil_tf.report.table import results_table
 from xtremedistil_tf.report.tensorboard import EpochLog
 from xtremedistil_tf.students.hugging_face import save_encoder
-from xtremedistil_tf.students.model_directory import CONFIG_FILE, WEIGHTS_FILE, save_student, versions
-from xtremedistil_tf.students.prediction import StudentPredictor
+from xtremedistil_tf.students.metadata import CONFIG_FILE, WEIGHTS_FILE
+from xtremedistil_tf.students.model_directory import save_student, versions
 from xtremedistil_tf.students.registry import deployed, new_student
 from xtremedistil_tf.teachers.accelerated.paths import EXACT, SAMPLE, accelerated
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
