@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from xtremedistil_tf.inference.answers import Number as Number
     from xtremedistil_tf.inference.answers import TaggedWord as TaggedWord
     from xtremedistil_tf.inference.answers import Tagging as Tagging
+    from xtremedistil_tf.inference.keras import StudentPredictor as StudentPredictor
     from xtremedistil_tf.inference.student import Scores as Scores
     from xtremedistil_tf.inference.student import Student as Student
     from xtremedistil_tf.students.bilstm import BiLSTMShape as BiLSTMShape
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from xtremedistil_tf.students.cnn import CNNStudent as CNNStudent
     from xtremedistil_tf.students.model_directory import load_student as load_student
     from xtremedistil_tf.students.model_directory import save_student as save_student
-    from xtremedistil_tf.students.prediction import StudentPredictor as StudentPredictor
     from xtremedistil_tf.students.registry import new_student as new_student
     from xtremedistil_tf.students.transformer import TransformerShape as TransformerShape
     from xtremedistil_tf.students.transformer import TransformerStudent as TransformerStudent
@@ -77,7 +77,7 @@ _NAMES = {
     "students.bilstm": ("BiLSTMShape", "BiLSTMStudent"),
     "students.cnn": ("CNNShape", "CNNStudent"),
     "students.model_directory": ("load_student", "save_student"),
-    "students.prediction": ("StudentPredictor",),
+    "inference.keras": ("StudentPredictor",),
     "students.registry": ("new_student",),
     "students.transformer": ("TransformerShape", "TransformerStudent"),
     "tasks.entity_scores": ("entity_scores",),

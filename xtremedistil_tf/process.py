@@ -61,6 +61,11 @@ def line_handler() -> logging.Handler:
     return handler
 
 
+def is_line_handler(handler: logging.Handler) -> bool:
+    """Whether it is one of ours."""
+    return isinstance(handler.formatter, _LineFormatter)
+
+
 class _LineFormatter(logging.Formatter):
     """`12:34:56 message`, warnings marked."""
 

@@ -12,8 +12,8 @@ from xtremedistil_tf.distillation.data import Split
 from xtremedistil_tf.distillation.runner import DistillationData, PhaseSettings, Runner
 from xtremedistil_tf.distillation.schedule import phases_of
 from xtremedistil_tf.distillation.signals import RepresentationSignal
+from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.students.bilstm import BiLSTMShape
-from xtremedistil_tf.students.prediction import StudentPredictor
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.tagging import TaggingTask
 

@@ -11,9 +11,9 @@ import pytest
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import Example, QuestionExample, TextExample, load_task
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.jobs.distil import distil, prepare, train
 from xtremedistil_tf.students.model_directory import load_student
-from xtremedistil_tf.students.prediction import StudentPredictor
 
 NAMES = ["anna", "boris", "chen", "dora", "emil"]
 PLACES = ["paris", "oslo", "lima", "cairo", "wien"]

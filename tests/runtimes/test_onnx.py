@@ -13,9 +13,10 @@ import tf_keras
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import MissingExtraError, ModelLoadError
 from xtremedistil_tf.export.onnx import export_onnx
+from xtremedistil_tf.inference.keras import StudentPredictor
+from xtremedistil_tf.inference.predictor import Predictor
 from xtremedistil_tf.runtimes.onnx import OnnxRuntime
 from xtremedistil_tf.students.bilstm import BiLSTMShape
-from xtremedistil_tf.students.prediction import Predictor, StudentPredictor
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask

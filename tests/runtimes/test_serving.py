@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
+from xtremedistil_tf.inference.predictor import Predictor
 from xtremedistil_tf.runtimes.serving import ServingRuntime
-from xtremedistil_tf.students.prediction import Predictor
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
 from xtremedistil_tf.tasks.regression import RegressionTask

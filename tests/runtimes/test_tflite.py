@@ -13,9 +13,10 @@ from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.export.tflite import export_tflite
 from xtremedistil_tf.export.tflite.conversion import write_tflite
+from xtremedistil_tf.inference.keras import StudentPredictor
+from xtremedistil_tf.inference.predictor import Predictor
 from xtremedistil_tf.runtimes.tflite import TFLiteRuntime
 from xtremedistil_tf.students.bilstm import BiLSTMShape
-from xtremedistil_tf.students.prediction import Predictor, StudentPredictor
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask

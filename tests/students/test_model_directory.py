@@ -9,7 +9,8 @@ import pytest
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.students.bilstm import BiLSTMShape
-from xtremedistil_tf.students.model_directory import CONFIG_FILE, load_student, save_student
+from xtremedistil_tf.students.metadata import CONFIG_FILE
+from xtremedistil_tf.students.model_directory import load_student, save_student
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.tagging import TaggingTask

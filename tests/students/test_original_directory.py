@@ -18,8 +18,8 @@ from transformers import AutoTokenizer, BertConfig, RobertaTokenizerFast, TFBert
 
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.students.model_directory import load_student
-from xtremedistil_tf.students.prediction import StudentPredictor
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SEQ_LEN = 24

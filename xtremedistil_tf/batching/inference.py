@@ -6,27 +6,25 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from xtremedistil_tf.batching.pipeline import padded_batches
 from xtremedistil_tf.batching.plan import BatchPlan
-from xtremedistil_tf.batching.ragged import FeatureSource
+from xtremedistil_tf.batching.ragged import FeatureSource, pad_batch
 
 
-def run_over(forward: Callable[[dict[str, tf.Tensor]], Mapping[str, Any]], source: FeatureSource, batch_size: int,
+def run_over(forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], source: FeatureSource, batch_size: int,
              pad_id: int, per_piece: Mapping[str, bool]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Yields (index, outputs of that example), longest examples first.
 
     Args:
-        forward: batch -> name -> [batch, time, ...] or [batch, ...].
+        forward: batch, see `pad_batch` -> name -> [batch, time, ...] or [batch, ...].
         source: examples.
         batch_size: most examples in a batch.
         pad_id: id of the padding piece.
         per_piece: for each output, whether it has a time axis, which is then cut to the example's pieces.
     """
     lengths = source.lengths
-    batches = BatchPlan(lengths, np.arange(len(lengths)), batch_size).sorted_by_length()
-    for indices, batch in zip(batches, padded_batches(source, batches, pad_id)):
+    for indices in BatchPlan(lengths, np.arange(len(lengths)), batch_size).sorted_by_length():
+        batch = pad_batch(source, indices, pad_id)
         outputs = {name: np.asarray(values) for name, values in forward(batch).items()}
         for row, index in enumerate(indices):
             yield int(index), {name: values[row, : lengths[index]] if per_piece[name] else values[row]

@@ -1,4 +1,4 @@
-"""What every command does around its job: quiet TensorFlow, readable logs, errors as one line."""
+"""What every command does around its job: quiet libraries, readable logs, errors as one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from xtremedistil_tf.cli.failures import explained
 from xtremedistil_tf.errors import XtremeDistilError
-from xtremedistil_tf.process import OURS, line_handler, silenced_stderr, start_tensorflow
+from xtremedistil_tf.process import OURS, is_line_handler, line_handler, silenced_stderr, start_tensorflow
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -37,30 +37,37 @@ def run_command(job: Callable[[list[str]], None]) -> None:
 
 
 def prepare_tensorflow(deterministic: bool = True, trains: bool = False) -> None:
-    """Imports TensorFlow without its start-up chatter and sets up logging to stderr.
+    """Imports TensorFlow without its start-up chatter and does what `prepare_logging` does.
 
     Args:
         deterministic: whether the same command is to give the same numbers.
         trains: whether this process may be one of several workers, which are waited for then.
     """
+    prepare_logging()
     start_tensorflow(deterministic)
-    if not trains:  # a worker must not touch its devices before it has joined the others
-        import tensorflow as tf
+    if trains:  # a worker must not touch its devices before it has joined the others
+        _join_workers()
+        return
+    import tensorflow as tf
 
-        with silenced_stderr():
-            tf.config.list_logical_devices()
+    with silenced_stderr():
+        tf.config.list_logical_devices()
+
+
+def prepare_logging() -> None:
+    """Sets up logging to stderr and keeps libraries quiet that are not imported yet; a second time changes nothing."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     _quiet_libraries()
     ours = logging.getLogger(OURS)
     ours.setLevel(logging.INFO)
     ours.propagate = False
-    ours.addHandler(line_handler())
-    if trains:
-        _join_workers(ours)
+    ours.handlers = [*(other for other in ours.handlers if not is_line_handler(other)), line_handler()]
 
 
-def _join_workers(log: logging.Logger) -> None:
+def _join_workers() -> None:
     if os.environ.get("TF_CONFIG"):
-        log.info("TF_CONFIG is set: waiting for the other workers")
+        logging.getLogger(OURS).info("TF_CONFIG is set: waiting for the other workers")
     with silenced_stderr():
         from xtremedistil_tf.training.distribution import strategy_for
 

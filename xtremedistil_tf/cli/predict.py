@@ -11,15 +11,24 @@ One line out per line in, in input order: `words<TAB>tags` (every word tagged ho
 from __future__ import annotations
 
 from xtremedistil_tf.cli.flags import parse_flags
-from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
+from xtremedistil_tf.cli.main import prepare_logging, prepare_tensorflow, run_command
 from xtremedistil_tf.config import PredictionConfig
 
 
 def job(argv: list[str]) -> None:
     config = parse_flags(PredictionConfig, argv, __doc__)
-    prepare_tensorflow(deterministic=False)
+    answer(config)
+
+
+def answer(config: PredictionConfig) -> None:
+    """Answers or measures, with TensorFlow only where the form of the student needs it."""
+    from xtremedistil_tf.inference.opening import needs_tensorflow
     from xtremedistil_tf.jobs.predict import run
 
+    if needs_tensorflow(config.model_dir, config.format):
+        prepare_tensorflow(deterministic=False)
+    else:
+        prepare_logging()
     run(config)
 
 

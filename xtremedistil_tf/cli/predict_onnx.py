@@ -13,8 +13,10 @@ import pathlib
 
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
+from xtremedistil_tf.cli.predict import answer
 from xtremedistil_tf.config import PredictionConfig
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.export.layout import exported_path
 
 FORM = "onnx"
 
@@ -24,11 +26,8 @@ def job(argv: list[str]) -> None:
     if config.format != FORM:
         raise ConfigError(f"--format={config.format}: this command runs ONNX files. For other forms use "
                           "run_xtreme_distil_predict.py.")
-    prepare_tensorflow(deterministic=False)
-    from xtremedistil_tf.jobs.predict import run
-
     _export_if_missing(config)
-    run(config)
+    answer(config)
 
 
 def main() -> None:
@@ -36,11 +35,12 @@ def main() -> None:
 
 
 def _export_if_missing(config: PredictionConfig) -> None:
-    from xtremedistil_tf.export.layout import exported_path
+    path = exported_path(pathlib.Path(config.model_dir), FORM, config.quantize)
+    if path.exists():
+        return
+    prepare_tensorflow(deterministic=False)
     from xtremedistil_tf.export.onnx import export_onnx
     from xtremedistil_tf.students.model_directory import load_student
 
-    path = exported_path(pathlib.Path(config.model_dir), FORM, config.quantize)
-    if not path.exists():
-        saved = load_student(pathlib.Path(config.model_dir))
-        export_onnx(path, saved.student, saved.tokenizer, saved.task, config.quantize)
+    saved = load_student(pathlib.Path(config.model_dir))
+    export_onnx(path, saved.student, saved.tokenizer, saved.task, config.quantize)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.students.prediction import StudentPredictor
+from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.protocol import LoadedTeacher

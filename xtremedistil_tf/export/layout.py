@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pathlib
 
+from xtremedistil_tf.config.export import QUANTIZATIONS_OF
+
 EXPORT = "export"
 _FILES = {"saved_model": "saved_model", "tflite": "tflite/token_ids_{}.tflite", "onnx": "onnx/model_{}.onnx",
           "serving": "serving"}
@@ -12,6 +14,12 @@ _FILES = {"saved_model": "saved_model", "tflite": "tflite/token_ids_{}.tflite", 
 def exported_path(model_dir: pathlib.Path, form: str, quantization: str = "none") -> pathlib.Path:
     """The file or folder of a form, such as `export/tflite/token_ids_dynamic.tflite`."""
     return pathlib.Path(model_dir) / EXPORT / _FILES[form].format(quantization)
+
+
+def exported_forms(model_dir: pathlib.Path) -> list[tuple[str, str]]:
+    """(form, quantization) of every form in a model directory."""
+    return [(form, quantization) for form, quantizations in QUANTIZATIONS_OF.items() for quantization in quantizations
+            if exported_path(model_dir, form, quantization).exists()]
 
 
 def size_of(path: pathlib.Path) -> int:

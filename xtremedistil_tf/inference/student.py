@@ -12,13 +12,16 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.atomic import atomic_directory, read_json
 from xtremedistil_tf.config.arguments import config_from, named_as_arguments
 from xtremedistil_tf.config.export import QUANTIZATIONS_OF, ExportConfig
 from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
 from xtremedistil_tf.inference.answers import Answer, answer, asked, is_single
+
+if TYPE_CHECKING:
+    from xtremedistil_tf.inference.opening import OpenedStudent
 
 _CHUNK = 4096
 #: What a run keeps beside its student, which a copy does not need.
@@ -76,23 +79,45 @@ class Student:
 
     def __init__(self, model_dir: str | os.PathLike[str], form: str = "keras", quantize: str = "none",
                  threads: int | None = None, decoding: str = ""):
-        from xtremedistil_tf.inference.opening import OpenedStudent
+        from xtremedistil_tf.students.metadata import read_metadata
 
         self.model_dir, self.form, self.quantize = pathlib.Path(model_dir), form, quantize
-        self._opened = OpenedStudent.of(self.model_dir, form, quantize, threads=threads, decoding=decoding)
+        self._threads, self._decoding = threads, decoding
+        read_metadata(self.model_dir)
+        if form != "keras":  # nothing heavy: the file is opened at the first answer
+            self._opened  # noqa: B018
+
+    @functools.cached_property
+    def _opened(self) -> OpenedStudent:
+        from xtremedistil_tf.inference.opening import needs_tensorflow, open_predictor
+        from xtremedistil_tf.process import start_tensorflow
+
+        if needs_tensorflow(self.model_dir, self.form):
+            start_tensorflow(deterministic=False)
+        return open_predictor(self.model_dir, self.form, self.quantize, threads=self._threads, decoding=self._decoding)
+
+    @functools.cached_property
+    def _task(self) -> Any:
+        from xtremedistil_tf.students.metadata import is_complete, read_metadata, saved_task, with_decoding
+
+        facts = read_metadata(self.model_dir)
+        if self.form != "keras" or not is_complete(facts):
+            return self._opened.task
+        task, _ = with_decoding(saved_task(facts), facts["config"], self._decoding)
+        return task
 
     # What it is
 
     @property
     def kind(self) -> str:
         """Kind of task, such as `tagging`."""
-        found: str = self._opened.task.kind
+        found: str = self._task.kind
         return found
 
     @property
     def labels(self) -> list[str]:
         """Labels of the task."""
-        return list(self._opened.task.labels)
+        return list(self._task.labels)
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -160,9 +185,9 @@ class Student:
         return self._answers(iter(given), batch_size)
 
     def _answers(self, given: Iterator[Any], batch_size: int | None) -> Iterator[Answer]:
-        task = self._opened.task
+        task, predictor = self._task, self._opened.predictor
         while chunk := [asked(task.kind, one) for one in itertools.islice(given, _CHUNK)]:
-            found = self._opened.predict_scored([one.example for one in chunk], batch_size)
+            found = predictor.predict_scored([one.example for one in chunk], batch_size)
             for one, prediction in zip(chunk, found):
                 yield answer(task, one, prediction)
 
@@ -179,11 +204,10 @@ class Student:
         Raises:
             DataError, ConfigError: there is no such data, or it is faulty.
         """
-        task, opened = self._opened.task, self._opened
+        task, predictor = self._task, self._opened.predictor
         with named_as_arguments({}):
             examples = self._labelled(data)
-        predictions = opened.predictor.predict(examples)
-        return Scores(task.scores(examples, predictions), task.kind, task.main_score)
+        return Scores(task.scores(examples, predictor.predict(examples)), task.kind, task.main_score)
 
     def _labelled(self, data: Any) -> Sequence[Any]:
         from xtremedistil_tf.config import DistillationConfig
@@ -191,7 +215,7 @@ class Student:
         from xtremedistil_tf.corpus.objects import is_path, write_examples
         from xtremedistil_tf.tasks.opening import open_task
 
-        settings, task = DistillationConfig.from_json(self.config), self._opened.task
+        settings, task = DistillationConfig.from_json(self.config), self._task
         if isinstance(data, str) and data in _SPLITS:
             corpus, _ = open_task(dataclasses.replace(settings, task_kind=task.kind, do_NER=False))
             return corpus.test or corpus.dev if data == "test" else getattr(corpus, data)

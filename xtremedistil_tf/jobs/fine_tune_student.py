@@ -20,8 +20,8 @@ from xtremedistil_tf.distillation.signals import RepresentationSignal
 from xtremedistil_tf.export.layout import exported_path
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, file_fingerprint, fingerprint
+from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student, save_student, versions
-from xtremedistil_tf.students.prediction import StudentPredictor
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.opening import open_task
 from xtremedistil_tf.tasks.score_names import scores_text

@@ -19,7 +19,8 @@ from xtremedistil_tf.jobs.transfer_text import RunText
 from xtremedistil_tf.report.html import write_report
 from xtremedistil_tf.report.model_card import write_model_card
 from xtremedistil_tf.students.hugging_face import save_encoder
-from xtremedistil_tf.students.model_directory import CONFIG_FILE, WEIGHTS_FILE, save_student, versions
+from xtremedistil_tf.students.metadata import CONFIG_FILE, WEIGHTS_FILE
+from xtremedistil_tf.students.model_directory import save_student, versions
 from xtremedistil_tf.transfer.likeness import Comparison
 
 log = logging.getLogger(__name__)

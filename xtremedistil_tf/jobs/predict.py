@@ -15,9 +15,8 @@ from xtremedistil_tf.corpus import open_lines, read_labelled, read_unlabeled
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.names import stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
-from xtremedistil_tf.runtimes.opening import open_runtime
-from xtremedistil_tf.students.model_directory import SavedStudent, load_student
-from xtremedistil_tf.students.prediction import Predictor, StudentPredictor
+from xtremedistil_tf.inference.opening import OpenedStudent, open_predictor
+from xtremedistil_tf.inference.predictor import Predictor
 from xtremedistil_tf.tasks.lines import LINES
 from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_task
 from xtremedistil_tf.tasks.score_names import scores_text
@@ -29,22 +28,15 @@ STANDARD_STREAM = "-"
 
 def run(config: PredictionConfig) -> None:
     """Does what `run_xtreme_distil_predict.py` was asked for."""
-    saved = load_student(pathlib.Path(config.model_dir), config.decoding)
-    predictor = _predictor(config, saved)
+    student = open_predictor(config.model_dir, config.format, config.quantize, config.batch_size,
+                             decoding=config.decoding)
     if config.do_predict:
         with _output(config) as output:
-            for line in answer_lines(predictor, saved.task, _input(config.pred_file, saved)):
+            for line in answer_lines(student.predictor, student.task, _input(config.pred_file, student)):
                 print(line, file=output)
     if config.do_eval:
-        scores = evaluate(saved, predictor, config)
-        print(scores_text(scores, saved.task), file=sys.stderr if config.do_predict else sys.stdout)
-
-
-def _predictor(config: PredictionConfig, saved: SavedStudent) -> Predictor:
-    if config.format == "keras":
-        return StudentPredictor(saved.student, saved.tokenizer, saved.task, config.batch_size)
-    runtime = open_runtime(config.format, pathlib.Path(config.model_dir), config.quantize)
-    return Predictor(runtime.forward, saved.tokenizer, saved.task, saved.student.max_length, config.batch_size)
+        scores = evaluate(student, config)
+        print(scores_text(scores, student.task), file=sys.stderr if config.do_predict else sys.stdout)
 
 
 def answer_lines(predictor: Predictor, task: Task, examples: Iterable[AnyExample | None]) -> Iterator[str]:
@@ -60,21 +52,21 @@ def answer_lines(predictor: Predictor, task: Task, examples: Iterable[AnyExample
             yield "" if example is None else show(example, next(answers))
 
 
-def evaluate(saved: SavedStudent, predictor: Predictor, config: PredictionConfig) -> dict[str, Any]:
+def evaluate(student: OpenedStudent, config: PredictionConfig) -> dict[str, Any]:
     """The task's scores on `pred_file` if it is labelled, else on the test (or dev) set of the task."""
-    examples = _gold(saved, config)
-    return saved.task.scores(examples, predictor.predict(examples))
+    examples = _gold(student, config)
+    return student.task.scores(examples, student.predictor.predict(examples))
 
 
-def _gold(saved: SavedStudent, config: PredictionConfig) -> list[AnyExample]:
-    settings = DistillationConfig.from_json(saved.config)
+def _gold(student: OpenedStudent, config: PredictionConfig) -> list[AnyExample]:
+    settings = DistillationConfig.from_json(student.config)
     if config.pred_file != STANDARD_STREAM and _is_labelled(config.pred_file):
-        return read_labelled(config.pred_file, saved.task.kind, settings.do_pairwise, saved.task.labels)
+        return read_labelled(config.pred_file, student.task.kind, settings.do_pairwise, student.task.labels)
     task = config.task or settings.task
     if not (pathlib.Path(task).is_dir() or task.startswith(HUB_PREFIX)):
         raise ConfigError(f"--do_eval: {task or 'no task'} is not a folder here. Give --task, or a labelled "
                           "--pred_file.")
-    corpus, _ = open_task(dataclasses.replace(settings, task=task, task_kind=saved.task.kind))
+    corpus, _ = open_task(dataclasses.replace(settings, task=task, task_kind=student.task.kind))
     return corpus.test or corpus.dev
 
 
@@ -82,13 +74,13 @@ def _is_labelled(path: str) -> bool:
     return stem_and_suffix(path)[1] != ".txt"
 
 
-def _input(source: str, saved: SavedStudent) -> Iterator[AnyExample | None]:
-    parse = LINES[saved.task.kind].parse
+def _input(source: str, student: OpenedStudent) -> Iterator[AnyExample | None]:
+    parse = LINES[student.task.kind].parse
     if source == STANDARD_STREAM:
         for number, line in enumerate(_standard_input(), 1):
             yield parse(line, number, "standard input")
     elif _is_labelled(source):
-        yield from read_unlabeled(source, saved.task.kind, bool(saved.config.get("do_pairwise")))
+        yield from read_unlabeled(source, student.task.kind, bool(student.config.get("do_pairwise")))
     else:
         for number, line in open_lines(source):
             yield parse(line, number, source)

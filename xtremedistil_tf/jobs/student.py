@@ -13,6 +13,7 @@ from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.distillation.runner import PhaseRecord, Runner, needs_teacher
 from xtremedistil_tf.distillation.schedule import Phase
 from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.jobs.choice import StudentShape, phase_settings
 from xtremedistil_tf.jobs.labelled import Labelled
 from xtremedistil_tf.jobs.run import Run
@@ -21,7 +22,6 @@ from xtremedistil_tf.jobs.student_plan import StudentPlan
 from xtremedistil_tf.jobs.teachers import Teachers
 from xtremedistil_tf.jobs.training_data import TrainingData
 from xtremedistil_tf.jobs.vocabulary import Vocabulary
-from xtremedistil_tf.students.prediction import StudentPredictor
 from xtremedistil_tf.students.registry import deployed, new_student
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.training.precision import precision

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.students.model_directory import load_student
-
 
 class KerasRuntime:
-    """The student of a model directory.
+    """A student as it was trained.
 
     Args:
-        model_dir: folder that a distillation run wrote.
-
-    Raises:
-        ModelLoadError: it holds none.
+        student: student model.
     """
 
-    def __init__(self, model_dir: pathlib.Path):
-        student = load_student(model_dir).student
+    def __init__(self, student: Any):
         self._forward = tf.function(lambda batch: student(batch, training=False)["logits"], reduce_retracing=True)
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pathlib
 
+from xtremedistil_tf.config.export import QUANTIZATIONS_OF
 from xtremedistil_tf.config.prediction import LOCAL_FORMS
-from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.export.layout import exported_path
+from xtremedistil_tf.errors import ConfigError, ModelLoadError
+from xtremedistil_tf.export.layout import exported_forms, exported_path
 from xtremedistil_tf.runtimes.runtime import Runtime
 
 
@@ -23,20 +24,20 @@ def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",
 
     Raises:
         ModelLoadError: the form was not exported, or cannot be read.
+        ConfigError: the form has no such quantization.
         MissingExtraError: a package that it needs is not installed.
     """
     if form not in LOCAL_FORMS:
         from xtremedistil_tf.runtimes.serving import ServingRuntime
         return ServingRuntime(form)
     if form in ("keras", "saved_model") and threads:
-        _limit_tensorflow(threads)
+        limit_tensorflow(threads)
     if form == "keras":
         from xtremedistil_tf.runtimes.keras import KerasRuntime
-        return KerasRuntime(pathlib.Path(model_dir))
+        from xtremedistil_tf.students.model_directory import load_student
+        return KerasRuntime(load_student(model_dir).student)
+    check_exported(form, model_dir, quantization)
     path = exported_path(model_dir, form, quantization)
-    if not path.exists():
-        raise ModelLoadError(f"{path}: not found. Write it with: xtreme-distil-export --model_dir={model_dir} "
-                             f"--formats={form} --quantize={quantization}")
     if form == "saved_model":
         from xtremedistil_tf.runtimes.saved_model import SavedModelRuntime
         return SavedModelRuntime(path)
@@ -47,7 +48,22 @@ def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",
     return OnnxRuntime(path, threads=threads)
 
 
-def _limit_tensorflow(threads: int) -> None:
+def check_exported(form: str, model_dir: pathlib.Path, quantization: str) -> None:
+    """Raises ModelLoadError where a model directory does not have a form, with the forms that it has and the command
+    that writes this one; ConfigError where there is no such quantization of it. Servers are not asked."""
+    if form not in LOCAL_FORMS or form == "keras":
+        return
+    if quantization not in QUANTIZATIONS_OF[form]:
+        raise ConfigError(f"--quantize={quantization}: {form} is written as {', '.join(QUANTIZATIONS_OF[form])}.")
+    path = exported_path(model_dir, form, quantization)
+    if not path.exists():
+        there = ", ".join(form if name == "none" else f"{form} ({name})" for form, name in exported_forms(model_dir))
+        raise ModelLoadError(f"{path}: not found. This directory has {there or 'no exported form'}. Write it with: "
+                             f"xtreme-distil-export --model_dir={model_dir} --formats={form} --quantize={quantization}")
+
+
+def limit_tensorflow(threads: int) -> None:
+    """Raises ModelLoadError where TensorFlow is running already."""
     import tensorflow as tf
 
     try:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
+from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.server.model import Signature, Spec, Tensors
 from xtremedistil_tf.students.model_directory import SavedStudent
-from xtremedistil_tf.students.prediction import StudentPredictor
 from xtremedistil_tf.tasks.spans import entities
 from xtremedistil_tf.tasks.tagging import TaggingTask
 

@@ -12,7 +12,8 @@ from xtremedistil_tf.export.signatures.student import RAW_STRINGS
 from xtremedistil_tf.server.keras_student import raw_strings
 from xtremedistil_tf.server.model import DEFAULT_SIGNATURE, ServedModel, Signature
 from xtremedistil_tf.server.saved_model import load_signatures
-from xtremedistil_tf.students.model_directory import CONFIG_FILE, load_student
+from xtremedistil_tf.students.metadata import CONFIG_FILE
+from xtremedistil_tf.students.model_directory import load_student
 
 log = logging.getLogger(__name__)
 

@@ -11,17 +11,22 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from xtremedistil_tf.atomic import atomic_file, read_json, write_json
+from xtremedistil_tf.atomic import atomic_file, write_json
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.students.original_directory import is_original, load_original
+from xtremedistil_tf.students.metadata import (
+    CONFIG_FILE,
+    FORMAT,
+    WEIGHTS_FILE,
+    is_original,
+    read_metadata,
+    saved_task,
+    with_decoding,
+)
+from xtremedistil_tf.students.original_directory import load_original
 from xtremedistil_tf.students.registry import new_student, shape_from_json
-from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 
-FORMAT = 2
-CONFIG_FILE = "xtremedistil-config.json"
-WEIGHTS_FILE = "xtremedistil.weights.h5"
 _VERSIONED = ("tensorflow", "tf-keras", "transformers", "tokenizers", "numpy")
 
 
@@ -56,6 +61,7 @@ def save_student(model_dir: pathlib.Path, student: Any, tokenizer: Any, task: Ta
                 os.replace(file, model_dir / os.path.basename(file))
     write_json(model_dir / CONFIG_FILE, {
         "format": FORMAT, "student_type": student.kind, "student": dataclasses.asdict(student.shape),
+        "max_length": student.max_length,
         "task": {"kind": task.kind, "labels": task.labels, "options": task.options},
         "config": dict(config), "versions": versions()})
 
@@ -73,15 +79,12 @@ def load_student(model_dir: pathlib.Path, decoding: str = "") -> SavedStudent:
         ConfigError: there is no such decoding, or the student is no tagger.
     """
     saved = _load(pathlib.Path(model_dir))
-    if not decoding:
-        return saved
-    chosen = {"decoding": decoding}
-    task = make_task(saved.task.kind, saved.task.labels, **saved.task.options | chosen)
-    return dataclasses.replace(saved, task=task, config=dict(saved.config) | chosen)
+    task, config = with_decoding(saved.task, saved.config, decoding)
+    return dataclasses.replace(saved, task=task, config=config)
 
 
 def _load(model_dir: pathlib.Path) -> SavedStudent:
-    facts = _read_config(model_dir)
+    facts = read_metadata(model_dir)
     if is_original(facts):
         return SavedStudent(**load_original(model_dir, facts))
     student = new_student(shape_from_json(facts["student_type"], facts["student"]))
@@ -91,26 +94,7 @@ def _load(model_dir: pathlib.Path) -> SavedStudent:
     except (OSError, ValueError) as error:
         raise ModelLoadError(f"{model_dir}: the student cannot be read ({error}). Run the distillation command "
                              "again: it rewrites the directory from its checkpoints.") from error
-    kind, options = facts["task"]["kind"], facts["task"]["options"]
-    if kind == "tagging":
-        options = {"decoding": "argmax"} | options  # what taggers did before they had the option
-    task = make_task(kind, facts["task"]["labels"], **options)
-    return SavedStudent(student, tokenizer, task, facts["config"], model_dir / WEIGHTS_FILE)
-
-
-def _read_config(model_dir: pathlib.Path) -> dict[str, Any]:
-    path = model_dir / CONFIG_FILE
-    if not path.exists():
-        raise ModelLoadError(f"{path}: not found. Expected --model_dir to be a folder that a finished "
-                             "distillation run wrote.")
-    try:
-        facts = read_json(path)
-    except ValueError as error:
-        raise ModelLoadError(f"{path}: not valid JSON ({error}).") from error
-    if facts.get("format") != FORMAT and not is_original(facts):
-        raise ModelLoadError(f"{path}: format {facts.get('format')}, this version reads {FORMAT}. Upgrade "
-                             "xtremedistil-tf, or distil again.")
-    return facts
+    return SavedStudent(student, tokenizer, saved_task(facts), facts["config"], model_dir / WEIGHTS_FILE)
 
 
 def versions() -> dict[str, str]:

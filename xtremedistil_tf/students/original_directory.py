@@ -54,11 +54,6 @@ class _Weights:
     head: _Dense
 
 
-def is_original(facts: Mapping[str, Any]) -> bool:
-    """Whether the contents of a `xtremedistil-config.json` are the original's arguments."""
-    return "format" not in facts and "label_list" in facts
-
-
 def load_original(model_dir: pathlib.Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Reads a model directory of the original.
 

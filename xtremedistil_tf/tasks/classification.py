@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import TextExample
@@ -18,7 +17,9 @@ from xtremedistil_tf.tasks.class_scores import MAIN_SCORES, class_scores
 from xtremedistil_tf.tasks.languages import with_languages
 from xtremedistil_tf.tasks.task import TaskFeatures
 from xtremedistil_tf.tasks.text_task import TextTask, ones
-from xtremedistil_tf.training.losses import label_loss
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,6 +78,8 @@ class ClassificationTask(TextTask):
                               [e.language for e in examples])
 
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import label_loss
+
         return label_loss(batch["labels"], logits, ones(batch))
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import QuestionExample
@@ -18,7 +17,9 @@ from xtremedistil_tf.tasks.languages import with_languages
 from xtremedistil_tf.tasks.spans import best_span, pieces_of_answer
 from xtremedistil_tf.tasks.task import Task, TaskFeatures
 from xtremedistil_tf.tokenization.question_windows import EncodedQuestion, QuestionWindow, encode_questions
-from xtremedistil_tf.training.losses import logit_loss, span_loss, total
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,13 +184,19 @@ class QuestionAnsweringTask(Task):
                               [p.text for p in predictions], [e.language for e in examples])
 
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import span_loss
+
         return span_loss(batch["start_positions"], batch["end_positions"], logits, batch["answer_mask"])
 
     def logit_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import logit_loss
+
         return logit_loss(batch["teacher_logits"], logits, batch["answer_mask"])
 
     def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Number of positions that can be an answer."""
+        from xtremedistil_tf.training.losses import total
+
         return total(batch["answer_mask"])
 
 

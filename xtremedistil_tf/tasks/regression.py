@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import TextExample
@@ -19,7 +18,9 @@ from xtremedistil_tf.tasks.languages import with_languages
 from xtremedistil_tf.tasks.regression_scores import regression_scores
 from xtremedistil_tf.tasks.task import TaskFeatures
 from xtremedistil_tf.tasks.text_task import TextTask, ones
-from xtremedistil_tf.training.losses import squared_error
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class RegressionTask(TextTask):
@@ -72,4 +73,6 @@ class RegressionTask(TextTask):
         return [float(np.mean([e.label for e in examples]))]
 
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import squared_error
+
         return squared_error(batch["labels"], logits[..., 0], ones(batch))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.config.fields import DECODINGS
@@ -20,7 +19,9 @@ from xtremedistil_tf.tasks.languages import with_languages
 from xtremedistil_tf.tasks.task import Task, TaskFeatures
 from xtremedistil_tf.tokenization.windows import Window, cut_windows
 from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, encode_words
-from xtremedistil_tf.training.losses import label_loss, logit_loss, total
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +127,11 @@ class TaggingTask(Task):
         characters only) is tagged `O`."""
         return [tags for tags, _ in self.tagged(features, row_logits)]
 
+    def decode_scored(self, features: TaggingFeatures,
+                      row_logits: Sequence[np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
+        """See `tagged`."""
+        return self.tagged(features, row_logits)
+
     def tagged(self, features: TaggingFeatures,
                row_logits: Sequence[np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
         """For each sentence the tags of its words, and their scores, float32 [words]: the probability that the
@@ -155,15 +161,21 @@ class TaggingTask(Task):
                               [e.language for e in examples])
 
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import label_loss
+
         return label_loss(batch["labels"], logits, batch["word_starts"])
 
     def logit_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import logit_loss
+
         return logit_loss(batch["teacher_logits"], logits, batch["word_starts"])
 
     def answered(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return batch["word_starts"]
 
     def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import total
+
         return total(batch["word_starts"])
 
 

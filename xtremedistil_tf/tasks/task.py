@@ -6,13 +6,15 @@ import abc
 import dataclasses
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import AnyExample
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +117,10 @@ class Task(abc.ABC):
             features: what `prediction_features` made.
             row_logits: for each row float32 [pieces of the row, outputs], or [outputs].
         """
+
+    def decode_scored(self, features: PredictionFeatures, row_logits: Sequence[np.ndarray]) -> list[Any]:
+        """As `decode`, with what tells how sure each prediction is, where that is no part of it already."""
+        return self.decode(features, row_logits)
 
     @abc.abstractmethod
     def scores(self, examples: Sequence[AnyExample], predictions: Sequence[Any]) -> dict[str, Any]:

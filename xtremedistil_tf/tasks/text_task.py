@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.tasks.checks import check_examples
 from xtremedistil_tf.tasks.task import Task, TaskFeatures
 from xtremedistil_tf.tokenization.texts import encode_texts
-from xtremedistil_tf.training.losses import logit_loss
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class TextTask(Task):
@@ -56,14 +57,20 @@ class TextTask(Task):
         return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns), truncated)
 
     def logit_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import logit_loss
+
         return logit_loss(batch["teacher_logits"], logits, ones(batch))
 
     def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return tf.reduce_sum(ones(batch))
+        from xtremedistil_tf.training.losses import total
+
+        return total(ones(batch))
 
 
 def ones(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """float32 [batch]: every example counts once."""
+    import tensorflow as tf
+
     return tf.ones(tf.shape(batch["input_ids"])[:1])
 
 

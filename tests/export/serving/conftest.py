@@ -45,7 +45,7 @@ def table_student(vocab_size: int, task):
 def exported(tmp_path_factory, tiny_tokenizer):
     """kind -> a random student of that kind, its SavedModel, and its own answers."""
     from xtremedistil_tf.export.saved_model import export_saved_model
-    from xtremedistil_tf.students.prediction import StudentPredictor
+    from xtremedistil_tf.inference.keras import StudentPredictor
     from xtremedistil_tf.tasks.registry import make_task
 
     labels = {"tagging": ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], "classification": ["bad", "fair", "good"],

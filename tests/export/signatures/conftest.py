@@ -49,7 +49,7 @@ def unigram_tokenizer():
 def asked(tiny_tokenizer):
     """Makes for a task and a limit one traced signature and the package's prediction."""
     from xtremedistil_tf.export.saved_model import KINDS
-    from xtremedistil_tf.students.prediction import StudentPredictor
+    from xtremedistil_tf.inference.keras import StudentPredictor
     from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer
 
     def make(task, max_length, pairs=False, signature="raw_strings", tokenizer=tiny_tokenizer):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from xtremedistil_tf.batching.inference import in_order, run_over
 from xtremedistil_tf.batching.ragged import FeatureSource
@@ -20,13 +19,13 @@ class Predictor:
     Args:
         forward: padded batch, int32 [batch, time] `input_ids`, `attention_mask` and what else the task's
             features have -> `logits` float32 [batch, time, outputs], or [batch, outputs].
-        tokenizer: the student's fast tokenizer.
+        tokenizer: the student's fast tokenizer, or its `LightTokenizer`.
         task: what it answers.
         max_length: most pieces that it takes; None: any number.
         batch_size: most inputs in a batch.
     """
 
-    def __init__(self, forward: Callable[[dict[str, tf.Tensor]], Mapping[str, Any]], tokenizer: Any, task: Task,
+    def __init__(self, forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], tokenizer: Any, task: Task,
                  max_length: int | None, batch_size: int = 256):
         self._forward, self._tokenizer, self._task = forward, tokenizer, task
         self._max_length, self._batch_size = max_length, batch_size
@@ -36,22 +35,13 @@ class Predictor:
         features = self._task.prediction_features(self._tokenizer, examples, self._max_length)
         return self._task.decode(features, self.logits(features.features))
 
-    def logits(self, source: FeatureSource) -> list[np.ndarray]:
+    def predict_scored(self, examples: Iterable[AnyExample], batch_size: int | None = None) -> list[Any]:
+        """One prediction with its scores per example, in order; see `Task.decode_scored`."""
+        features = self._task.prediction_features(self._tokenizer, examples, self._max_length)
+        return self._task.decode_scored(features, self.logits(features.features, batch_size))
+
+    def logits(self, source: FeatureSource, batch_size: int | None = None) -> list[np.ndarray]:
         """float32 [pieces, outputs] or [outputs] of every row of a source."""
-        answers = run_over(self._forward, source, self._batch_size, self._tokenizer.pad_token_id,
+        answers = run_over(self._forward, source, batch_size or self._batch_size, self._tokenizer.pad_token_id,
                            {"logits": self._task.per_piece})
         return in_order(answers, "logits", len(source.lengths))
-
-
-class StudentPredictor(Predictor):
-    """Answers with the Keras student itself.
-
-    Args:
-        student: student model.
-        tokenizer, task, batch_size: see `Predictor`.
-    """
-
-    def __init__(self, student: Any, tokenizer: Any, task: Task, batch_size: int = 256):
-        forward = tf.function(lambda batch: {"logits": student(batch, training=False)["logits"]},
-                              reduce_retracing=True)
-        super().__init__(forward, tokenizer, task, student.max_length, batch_size)

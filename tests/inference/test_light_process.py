@@ -1,0 +1,64 @@
+"""What answers with ONNX Runtime or LiteRT loads no other framework, and answers as the Keras student does."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HEAVY = {"tensorflow", "keras", "tf_keras", "transformers", "torch", "tensorflow_text", "tensorflow_serving"}
+ANSWER = """
+import pathlib, pickle, sys
+from xtremedistil_tf.inference.opening import open_predictor
+
+root, form = pathlib.Path(sys.argv[1]), sys.argv[2]
+examples = pickle.loads((root / "examples.pickle").read_bytes())
+answers = {kind: open_predictor(root / kind, form, batch_size=4).predictor.predict(examples[kind]) for kind in examples}
+sys.stdout.buffer.write(pickle.dumps((answers, sorted(sys.modules))))
+"""
+COMMAND = """
+import sys
+from xtremedistil_tf.cli.{0} import job
+
+job(sys.argv)
+print(*sys.modules)
+"""
+
+
+def run(code: str, *words: object) -> bytes:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+@pytest.mark.parametrize("form, runtime", [("onnx", "onnxruntime"), ("tflite", "ai_edge_litert")])
+def test_every_kind_of_task(models, form, runtime):
+    found, modules = pickle.loads(run(ANSWER, models.folder, form))
+    assert not HEAVY & set(modules) and runtime in modules
+    for kind, expected in models.expected.items():
+        if kind == "tagging":
+            assert found[kind] == expected
+        elif kind == "question_answering":
+            assert [(a.text, a.start, a.end) for a in found[kind]] == [(a.text, a.start, a.end) for a in expected]
+            assert [a.score for a in found[kind]] == pytest.approx([a.score for a in expected], abs=1e-4)
+        else:
+            one, other = ([getattr(a, "probabilities", a) for a in answers] for answers in (found[kind], expected))
+            np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("command, form, more", [("predict", "onnx", ["--do_eval"]), ("predict", "tflite", []),
+                                                 ("predict_onnx", "onnx", [])])
+def test_the_commands(models, tmp_path, command, form, more):
+    (tmp_path / "gold.tsv").write_text("anna met paris\tO O B-LOC\noslo\tB-LOC\n", encoding="utf-8")
+    printed = run(COMMAND.format(command), f"--model_dir={models.folder / 'tagging'}", "--do_predict", *more,
+                  f"--pred_file={tmp_path / 'gold.tsv'}", f"--format={form}", f"--output_file={tmp_path / 'out.txt'}")
+    assert not HEAVY & set(printed.decode().split())
+    lines = (tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["anna met paris", "oslo"]

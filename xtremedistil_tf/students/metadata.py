@@ -1,0 +1,81 @@
+"""What a model directory says of its student, read without building it."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from xtremedistil_tf.atomic import read_json
+from xtremedistil_tf.batching.ragged import PADDED_TO
+from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.tasks.registry import make_task
+from xtremedistil_tf.tasks.task import Task
+
+FORMAT = 2
+CONFIG_FILE = "xtremedistil-config.json"
+WEIGHTS_FILE = "xtremedistil.weights.h5"
+
+
+def read_metadata(model_dir: pathlib.Path) -> dict[str, Any]:
+    """The contents of `xtremedistil-config.json`.
+
+    Raises:
+        ModelLoadError: not a model directory, an unfinished one, or one of a newer format.
+    """
+    path = model_dir / CONFIG_FILE
+    if not path.exists():
+        raise ModelLoadError(f"{path}: not found. Expected --model_dir to be a folder that a finished "
+                             "distillation run wrote.")
+    try:
+        facts = read_json(path)
+    except ValueError as error:
+        raise ModelLoadError(f"{path}: not valid JSON ({error}).") from error
+    if facts.get("format") != FORMAT and not is_original(facts):
+        raise ModelLoadError(f"{path}: format {facts.get('format')}, this version reads {FORMAT}. Upgrade "
+                             "xtremedistil-tf, or distil again.")
+    return facts
+
+
+def is_original(facts: Mapping[str, Any]) -> bool:
+    """Whether the contents of a `xtremedistil-config.json` are the arguments of XtremeDistilTransformers."""
+    return "format" not in facts and "label_list" in facts
+
+
+def saved_task(facts: Mapping[str, Any]) -> Task:
+    """The task of a directory that is not an original one."""
+    kind, options = facts["task"]["kind"], facts["task"]["options"]
+    if kind == "tagging":
+        options = {"decoding": "argmax"} | options  # what taggers did before they had the option
+    return make_task(kind, facts["task"]["labels"], **options)
+
+
+def with_decoding(task: Task, config: Mapping[str, Any], decoding: str) -> tuple[Task, Mapping[str, Any]]:
+    """A task and a run's configuration with another way to choose a tagger's tags; as they are where it is empty.
+
+    Raises:
+        ConfigError: there is no such decoding, or the task is no tagging.
+    """
+    if not decoding:
+        return task, config
+    chosen = {"decoding": decoding}
+    return make_task(task.kind, task.labels, **task.options | chosen), dict(config) | chosen
+
+
+def is_complete(facts: Mapping[str, Any]) -> bool:
+    """Whether the file alone says all that prediction needs; else the student has to be built."""
+    return not is_original(facts) and ("max_length" in facts or _encoder_type(facts) in (None, "bert", "electra"))
+
+
+def longest_input(facts: Mapping[str, Any]) -> int | None:
+    """Most pieces of an input, special tokens included; None: any number. Only where `is_complete`."""
+    if "max_length" in facts:
+        return facts["max_length"]
+    if _encoder_type(facts) is None:
+        return None
+    return facts["student"]["encoder"]["max_position_embeddings"] // PADDED_TO * PADDED_TO
+
+
+def _encoder_type(facts: Mapping[str, Any]) -> str | None:
+    """Of transformers; None for a student that is none."""
+    return facts["student"].get("encoder", {}).get("model_type")
