@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -373,6 +374,13 @@ class DistillationConfig:
         if self.learning_rate and self.final_learning_rate > self.learning_rate:
             yield (f"--final_learning_rate={self.final_learning_rate} is above "
                    f"--learning_rate={self.learning_rate}; expected the schedule to fall.")
+
+    def moved_to(self, model_dir: str | os.PathLike[str]) -> DistillationConfig:
+        """The same for a model directory that was moved: data that lies in it is found there."""
+        before, now = f"{self.model_dir.rstrip('/')}/", os.fspath(model_dir)
+        paths = {name: os.path.join(now, getattr(self, name)[len(before):]) for name in ("task", "transfer_file")
+                 if getattr(self, name).startswith(before)}
+        return dataclasses.replace(self, model_dir=now, **paths)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

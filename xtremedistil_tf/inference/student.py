@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 4096
 #: What a run keeps beside its student, which a copy does not need.
-_WORK = ("teacher", "transfer", "checkpoints", "baseline", "logs", "data", "budget.json", "steps.json")
+_WORK = ("teacher", "transfer", "checkpoints", "baseline", "logs", "budget.json", "steps.json")
 _SPLITS = ("test", "dev", "train")
 
 
@@ -215,7 +215,7 @@ class Student:
         from xtremedistil_tf.corpus.objects import is_path, write_examples
         from xtremedistil_tf.tasks.opening import open_task
 
-        settings, task = DistillationConfig.from_json(self.config), self._task
+        settings, task = DistillationConfig.from_json(self.config).moved_to(self.model_dir), self._task
         if isinstance(data, str) and data in _SPLITS:
             corpus, _ = open_task(dataclasses.replace(settings, task_kind=task.kind, do_NER=False))
             return corpus.test or corpus.dev if data == "test" else getattr(corpus, data)
@@ -313,6 +313,8 @@ def _named() -> contextlib.AbstractContextManager[None]:
 def _ignored(root: pathlib.Path) -> Any:
     def ignored(folder: str, names: list[str]) -> list[str]:
         hidden = [name for name in names if name.startswith((".part-", ".old-"))]
+        if pathlib.Path(folder) == root / "data":
+            hidden += [name for name in names if name.startswith("transfer.")]
         return [*hidden, *(_WORK if pathlib.Path(folder) == root else ())]
 
     return ignored

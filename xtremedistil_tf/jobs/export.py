@@ -154,7 +154,7 @@ def run(config: ExportConfig) -> dict[str, Any]:
 
 def _open(config: ExportConfig) -> Exports:
     saved = load_student(pathlib.Path(config.model_dir), config.decoding)
-    settings = DistillationConfig.from_json(saved.config)
+    settings = DistillationConfig.from_json(saved.config).moved_to(config.model_dir)
     settings = dataclasses.replace(settings, task=config.task or settings.task, task_kind=saved.task.kind)
     corpus, _ = open_task(settings)
     return Exports(config, saved, settings, _spread(corpus.dev, config.max_examples), corpus.has_pairs)
