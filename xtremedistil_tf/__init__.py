@@ -38,7 +38,7 @@ _HOMES = {
     "StudentPredictor": "students.prediction",
     "TextExample": "corpus",
     "TransferStore": "transfer.reader",
-    "entity_scores": "tasks.entity_scores",
+    "entity_scores": "tasks.tagging.scores",
     "export_saved_model": "export.saved_model",
     "load_student": "students.model_directory",
     "load_task": "corpus",

@@ -412,8 +412,8 @@ class Pipeline:
                                                  self.config.seq_len)
         if self.store is not None:
             seconds["transfer store"] = round(self.store_seconds, 1)
-        if self.task.kind == "tagging":
-            measured["decoding"] = self.task.scored_by.get("decoding", "argmax")
+        if self.task.decoding_name:
+            measured["decoding"] = self.task.decoding_name
         return {"task": self.config.task, "kind": self.task.kind, "main_score": self.task.main_score, "split": split,
                 "sentences": len(examples), "strategy": self.config.strategy, "seen_pieces": seen} | measured | {
             **text_metrics(self.labelled, self.originals, self.comparison),

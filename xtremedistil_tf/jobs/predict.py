@@ -18,7 +18,6 @@ from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.runtimes.opening import open_runtime
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
 from xtremedistil_tf.students.prediction import Predictor, StudentPredictor
-from xtremedistil_tf.tasks.lines import LINES
 from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_task
 from xtremedistil_tf.tasks.score_names import scores_text
 from xtremedistil_tf.tasks.task import Task
@@ -52,7 +51,7 @@ def answer_lines(predictor: Predictor, task: Task, examples: Iterable[AnyExample
 
     Works in chunks of a few thousand examples, so memory does not grow with the input.
     """
-    show = LINES[task.kind].show
+    show = task.lines.show
     for chunk in _chunks(examples):
         real = [example for example in chunk if example is not None]
         answers = iter(predictor.predict(real))
@@ -83,7 +82,7 @@ def _is_labelled(path: str) -> bool:
 
 
 def _input(source: str, saved: SavedStudent) -> Iterator[AnyExample | None]:
-    parse = LINES[saved.task.kind].parse
+    parse = saved.task.lines.parse
     if source == STANDARD_STREAM:
         for number, line in enumerate(_standard_input(), 1):
             yield parse(line, number, "standard input")

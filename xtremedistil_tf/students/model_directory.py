@@ -15,7 +15,7 @@ from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.students.original_directory import is_original, load_original
 from xtremedistil_tf.students.registry import new_student, shape_from_json
-from xtremedistil_tf.tasks.registry import make_task
+from xtremedistil_tf.tasks.registry import KINDS, make_task
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 
@@ -92,9 +92,8 @@ def _load(model_dir: pathlib.Path) -> SavedStudent:
         raise ModelLoadError(f"{model_dir}: the student cannot be read ({error}). Run the distillation command "
                              "again: it rewrites the directory from its checkpoints.") from error
     kind, options = facts["task"]["kind"], facts["task"]["options"]
-    if kind == "tagging":
-        options = {"decoding": "argmax"} | options  # what taggers did before they had the option
-    task = make_task(kind, facts["task"]["labels"], **options)
+    former = KINDS[kind].former_options if kind in KINDS else {}
+    task = make_task(kind, facts["task"]["labels"], **former | options)
     return SavedStudent(student, tokenizer, task, facts["config"], model_dir / WEIGHTS_FILE)
 
 
