@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from xtremedistil_tf.students.registry import new_student as new_student
     from xtremedistil_tf.students.transformer import TransformerShape as TransformerShape
     from xtremedistil_tf.students.transformer import TransformerStudent as TransformerStudent
-    from xtremedistil_tf.tasks.entity_scores import entity_scores as entity_scores
     from xtremedistil_tf.tasks.registry import make_task as make_task
+    from xtremedistil_tf.tasks.tagging.scores import entity_scores as entity_scores
     from xtremedistil_tf.transfer.dataset import transfer_dataset as transfer_dataset
     from xtremedistil_tf.transfer.reader import TransferStore as TransferStore
     from xtremedistil_tf.transfer.writer import StoreSpec as StoreSpec
@@ -80,7 +80,7 @@ _NAMES = {
     "inference.keras": ("StudentPredictor",),
     "students.registry": ("new_student",),
     "students.transformer": ("TransformerShape", "TransformerStudent"),
-    "tasks.entity_scores": ("entity_scores",),
+    "tasks.tagging.scores": ("entity_scores",),
     "tasks.registry": ("make_task",),
     "transfer.dataset": ("transfer_dataset",),
     "transfer.reader": ("TransferStore",),

@@ -12,7 +12,7 @@ import numpy as np
 
 from rivals.timing import Opened
 from xtremedistil_tf.atomic import atomic_file
-from xtremedistil_tf.tasks.decoding import Transitions, best_sequences, transitions
+from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, transitions
 
 #: A padded batch, int32 [batch, time] each -> logits [batch, time, labels], or [batch, classes].
 Forward = Callable[[Mapping[str, np.ndarray]], np.ndarray]

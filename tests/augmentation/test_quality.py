@@ -7,8 +7,14 @@ from xtremedistil_tf.augmentation.provenance import Tally
 from xtremedistil_tf.augmentation.quality import Quality, confident
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.tasks.registry import make_task
 
 RNG = np.random.default_rng(0)
+
+
+def task(kind):
+    labels = {"regression": ["score"], "question_answering": ["start", "end"]}
+    return make_task(kind, labels.get(kind, ["O", "B-X"]))
 
 
 def ragged(count, *rest, least=1):
@@ -16,14 +22,14 @@ def ragged(count, *rest, least=1):
 
 
 def test_classification_by_numpy():
-    quality, first, second = Quality("classification"), RNG.normal(0, 2, (50, 3)), RNG.normal(0, 2, (50, 3))
+    quality, first, second = Quality(task("classification")), RNG.normal(0, 2, (50, 3)), RNG.normal(0, 2, (50, 3))
     np.testing.assert_allclose(quality.confidence(list(first)), softmax(first, 1).max(1), rtol=1e-5)
     assert quality.agreement(list(first), list(second)).tolist() == [
         np.argmax(one) == np.argmax(other) for one, other in zip(first, second)]
 
 
 def test_tagging_by_numpy():
-    quality, first = Quality("tagging"), ragged(40, 2, least=0)
+    quality, first = Quality(task("tagging")), ragged(40, 2, least=0)
     second = [np.concatenate([rows[: len(rows) - i % 2], RNG.normal(0, 2, (i % 3, 2))]) * [1, 1 - 2 * (i % 5 == 0)]
               for i, rows in enumerate(first)]
     expected = [np.mean(softmax(rows, 1).max(1)) if len(rows) else 1 for rows in first]
@@ -33,7 +39,7 @@ def test_tagging_by_numpy():
 
 
 def test_answers_by_numpy():
-    quality, first, second = Quality("question_answering"), ragged(40, 2), ragged(40, 2)
+    quality, first, second = Quality(task("question_answering")), ragged(40, 2), ragged(40, 2)
     second[:10] = [rows + 1 for rows in first[:10]]
     expected = [softmax(rows, 0).max(0).prod() for rows in first]
     np.testing.assert_allclose(quality.confidence(first), expected, rtol=1e-5)
@@ -42,14 +48,14 @@ def test_answers_by_numpy():
 
 
 def test_regression_has_a_tolerance():
-    quality = Quality("regression", threshold=0.9, tolerance=0.25)
+    quality = Quality(task("regression"), threshold=0.9, tolerance=0.25)
     first, second = [np.array([1.0]), np.array([2.0])], [np.array([1.25]), np.array([2.5])]
     assert quality.confidence(first).tolist() == [1, 1] and quality.agreement(first, second).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("kind", ["tagging", "classification", "question_answering", "regression"])
 def test_nothing(kind):
-    assert len(Quality(kind).confidence([])) == len(Quality(kind).agreement([], [])) == 0
+    assert len(Quality(task(kind)).confidence([])) == len(Quality(task(kind)).agreement([], [])) == 0
 
 
 @pytest.mark.parametrize("block", [1, 3, 512])
@@ -69,7 +75,7 @@ def test_the_good_ones_pass(monkeypatch, block):
 
     tally = Tally()
     tally.of("masked").kept, tally.of("mixing").kept = 60, 40
-    kept = list(confident(iter(stream), answers, Quality("classification", 0.9), {"masked"}, tally))
+    kept = list(confident(iter(stream), answers, Quality(task("classification"), 0.9), {"masked"}, tally))
     assert kept == [item for item in stream if (item.example.text, item.augmenter) in (
         ("original", "original"), ("sure", "masked"), ("other", "mixing"))]
     assert sum(asked) == 120 and max(asked) <= block + 5
@@ -82,13 +88,13 @@ def test_sentences_of_other_lengths_are_not_compared():
               ("c",): np.array([[0, 9.0]])}
     stream = [Augmented(Example(words), name, 0) for words, name in (
         (("a", "b"), "original"), (("a", "c"), "external"), (("c",), "external"))]
-    kept = confident(stream, lambda examples: [logits[e.words] for e in examples], Quality("tagging"), {"external"},
-                     Tally())
+    kept = confident(stream, lambda examples: [logits[e.words] for e in examples], Quality(task("tagging")),
+                     {"external"}, Tally())
     assert [item.example.words for item in kept] == [("a", "b"), ("c",)]
 
 
 def test_a_threshold_is_a_probability():
     with pytest.raises(ConfigError, match="1.5: expected a probability"):
-        Quality("tagging", 1.5)
+        Quality(task("tagging"), 1.5)
     with pytest.raises(ConfigError, match="expected a difference"):
-        Quality("regression", tolerance=-1)
+        Quality(task("regression"), tolerance=-1)

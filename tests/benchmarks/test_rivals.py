@@ -17,7 +17,7 @@ from rivals import bench, pieces, preparing, results, spacy_ner, static_embeddin
 from rivals.regression import best_regression
 from rivals.task_folder import TaskFolder, read_answered, write_answered
 from xtremedistil_tf.corpus import Example, TaskCorpus, TextExample, load_task
-from xtremedistil_tf.tasks.decoding import transitions
+from xtremedistil_tf.tasks.tagging.decoding import transitions
 
 LABELS = ["O", "B-LOC", "I-LOC"]
 

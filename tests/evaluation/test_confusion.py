@@ -12,13 +12,14 @@ from sklearn.metrics import confusion_matrix
 
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.evaluation.confusion import confusion
+from xtremedistil_tf.tasks.registry import make_task
 
 LABELS = ["O", "B-X", "I-X", "B-A"]
 label = st.sampled_from(LABELS)
 
 
 def task(kind: str):
-    return types.SimpleNamespace(kind=kind, labels=LABELS)
+    return make_task(kind, {"regression": ["score"], "question_answering": ["start", "end"]}.get(kind, LABELS))
 
 
 def as_matrix(counts: dict) -> np.ndarray:

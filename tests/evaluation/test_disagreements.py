@@ -9,10 +9,13 @@ import pytest
 
 from xtremedistil_tf.corpus.example import Answer, Example, QuestionExample, TextExample
 from xtremedistil_tf.evaluation.disagreements import SHOWN, disagreements
+from xtremedistil_tf.tasks.registry import make_task
 
 
 def task(kind: str):
-    return types.SimpleNamespace(kind=kind)
+    labels = {"tagging": ["O", "B-X"], "classification": ["yes", "no"], "regression": ["score"],
+              "question_answering": ["start", "end"]}
+    return make_task(kind, labels[kind])
 
 
 def named(label: str):

@@ -12,7 +12,6 @@ import subprocess
 import numpy as np
 import pytest
 
-from xtremedistil_tf.export.tag_decoding import decoding_facts
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
 
@@ -31,7 +30,7 @@ def best(logits: np.ndarray, facts: dict) -> list[int]:
 
 
 def test_rule_and_vectors():
-    facts = json.loads(json.dumps(decoding_facts(TaggingTask(LABELS))))
+    facts = json.loads(json.dumps(TaggingTask(LABELS).decoding_facts()))
     assert facts["name"] == "legal" and facts["may_begin"] == [0, 1, 4]
     assert facts["may_follow"] == [[0, 1, 4], [0, 1, 2, 4], [0, 1, 2, 4], [0, 1, 3, 4], [0, 1, 3, 4]]
     assert len(facts["test_vectors"]) == 3
@@ -42,16 +41,16 @@ def test_rule_and_vectors():
 
 
 def test_where_nothing_is_forbidden():
-    assert decoding_facts(TaggingTask(LABELS, decoding="argmax")) == {"name": "argmax"}
-    assert decoding_facts(TaggingTask(["NOUN", "VERB"])) == {"name": "argmax"}
-    assert decoding_facts(ClassificationTask(["bad", "good"])) is None
+    assert TaggingTask(LABELS, decoding="argmax").decoding_facts() == {"name": "argmax"}
+    assert TaggingTask(["NOUN", "VERB"]).decoding_facts() == {"name": "argmax"}
+    assert ClassificationTask(["bad", "good"]).decoding_facts() is None
 
 
 def test_the_documented_function_in_python():
     code = re.search(r"^def decode.*?^    return found$", PAGE.read_text(encoding="utf-8"), re.S | re.M)[0]
     names = {"np": np}
     exec(code, names)
-    facts = decoding_facts(TaggingTask(LABELS))
+    facts = TaggingTask(LABELS).decoding_facts()
     for vector in facts["test_vectors"]:
         logits = np.array(vector["logits"])
         assert names["decode"](logits, facts) == vector["label_ids"]
@@ -61,7 +60,7 @@ def test_the_documented_function_in_python():
 @pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
 def test_the_documented_function_in_javascript():
     code = re.search(r"^```js\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.S | re.M)[1]
-    facts = decoding_facts(TaggingTask(LABELS))
+    facts = TaggingTask(LABELS).decoding_facts()
     code += f"const facts = {json.dumps(facts)};\n" + """
         console.log(JSON.stringify(facts.test_vectors.map(({logits}) => ({
           logits, label_ids: decode(logits, facts), argmax: decode(logits, {name: "argmax"})}))));"""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from xtremedistil_tf.batching.ragged import pad_batch
 from xtremedistil_tf.corpus.example import Answer, QuestionExample
 from xtremedistil_tf.errors import ConfigError, DataError
-from xtremedistil_tf.tasks.question_answering import AnswerPrediction, QuestionAnsweringTask
+from xtremedistil_tf.tasks.question_answering.task import AnswerPrediction, QuestionAnsweringTask
 
 TASK = QuestionAnsweringTask()
 FILLER = "met in saw the old house near yesterday"

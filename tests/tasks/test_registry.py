@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from xtremedistil_tf.config.fields import TASK_KINDS
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import KINDS, make_task
 
@@ -16,6 +17,10 @@ def test_every_kind(kind, labels, outputs, per_piece):
     assert (task.kind, task.num_outputs, task.per_piece) == (kind, outputs, per_piece)
     assert next(iter(task.text_columns)) == "input_ids"
     assert not set(task.text_columns) & set(task.label_columns)
+
+
+def test_the_flag_offers_every_kind():
+    assert ("auto", *KINDS) == TASK_KINDS
 
 
 def test_options_go_to_the_task():

@@ -7,8 +7,8 @@ import pytest
 
 from xtremedistil_tf.corpus import Example
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.decoding import best_sequences
 from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.tasks.tagging.decoding import best_sequences
 
 LABELS = ["O", "B-LOC", "B-PER", "I-PER"]
 TASK = TaggingTask(LABELS)

@@ -11,7 +11,7 @@ from xtremedistil_tf.augmentation.augmenter import Augmenter
 from xtremedistil_tf.augmentation.gazetteer import Gazetteer, Words
 from xtremedistil_tf.augmentation.plan import VariantPlan
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.tasks.spans import Entity, entities
+from xtremedistil_tf.tasks.tagging.entities import Entity, entities
 
 _TRIES = 4
 

@@ -15,7 +15,7 @@ from xtremedistil_tf.corpus.lines import open_lines
 from xtremedistil_tf.corpus.tags import label_list
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.spans import Entity, entities, entity_rules
+from xtremedistil_tf.tasks.tagging.entities import Entity, entities, entity_rules
 
 Words = tuple[str, ...]
 

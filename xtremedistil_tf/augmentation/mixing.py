@@ -13,7 +13,7 @@ from xtremedistil_tf.augmentation.augmenter import Augmenter, blocks
 from xtremedistil_tf.augmentation.plan import VariantPlan
 from xtremedistil_tf.corpus.example import AnyExample, Example, TextExample
 from xtremedistil_tf.corpus.normalised import normalised
-from xtremedistil_tf.tasks.spans import Entity
+from xtremedistil_tf.tasks.tagging.entities import Entity
 
 #: Examples among which partners are sought; part of what is made, not of how fast.
 BLOCK = 1024

@@ -20,6 +20,8 @@ from xtremedistil_tf.augmentation.retrieval_index import Encoder, load_faiss
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.tags import is_iob2
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.tasks.registry import KINDS
+from xtremedistil_tf.tasks.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +63,11 @@ class Facts:
     most_similarity: float = 0.98
     file: str = ""
     function: str = ""
+
+    @property
+    def task(self) -> type[Task]:
+        """The kind of task."""
+        return KINDS[self.kind]
 
 
 def augmenter_names(text: str) -> list[str]:
@@ -121,8 +128,8 @@ def _entities(facts: Facts) -> Augmenter:
 
 
 def _retrieval(facts: Facts) -> Augmenter:
-    if facts.kind == "question_answering":
-        raise ConfigError("--augment=retrieval does not go with question answering: a sentence of another "
+    if not facts.task.takes_retrieved:
+        raise ConfigError(f"--augment=retrieval does not go with {_described(facts)}: a sentence of another "
                           "text is no question about the context. Choose masked, neighbours or external.")
     _need(facts.corpus, "retrieval", "a large text, one sentence a line", "--augment_corpus=wikipedia.txt.xz")
     load_faiss()
@@ -138,10 +145,10 @@ def _retrieval(facts: Facts) -> Augmenter:
 
 
 def _mixing(facts: Facts) -> Augmenter:
-    if facts.kind == "tagging":
+    if facts.task.mixes == "spans":
         gazetteer = _gazetteer(facts)
         return MixedSpans(gazetteer.find, gazetteer.fingerprint()) if gazetteer else MixedSpans()
-    if facts.pairs and facts.kind in ("classification", "regression"):
+    if facts.pairs and facts.task.mixes == "pairs":
         return MixedPairs()
     raise ConfigError("--augment=mixing goes with tagging and with pairs of texts; this task is "
                       f"{_described(facts)}. Choose others of {', '.join(_MAKERS)}.")
@@ -161,7 +168,7 @@ _MAKERS = {"masked": _masked, "neighbours": _neighbours, "entities": _entities, 
 
 def _gazetteer(facts: Facts) -> Gazetteer | None:
     """Filled; None where the task has no entities."""
-    if facts.kind != "tagging" or not any(label != "O" for label in facts.labels) \
+    if not facts.task.has_entities or not any(label != "O" for label in facts.labels) \
             or not all(map(is_iob2, facts.labels)):
         return None
     gazetteer = Gazetteer(facts.labels)
@@ -177,7 +184,4 @@ def _need(value: Any, name: str, what: str, example: str) -> None:
 
 
 def _described(facts: Facts) -> str:
-    kind = facts.kind.replace("_", " ")
-    if facts.kind == "tagging":
-        return f"tagging with the labels {', '.join(facts.labels[:4])}"
-    return f"{kind} of {'pairs' if facts.pairs else 'single texts'}" if kind != "question answering" else kind
+    return facts.task.described(facts.labels, facts.pairs)

@@ -11,8 +11,6 @@ from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
 
-_MASKS = {"tagging": "word_starts", "question_answering": "answer_mask"}
-
 
 class TeacherAnswers:
     """Callable: examples -> logits of each, as `Quality` takes them; examples are cut as in the transfer set.
@@ -30,7 +28,7 @@ class TeacherAnswers:
     def __call__(self, examples: Sequence[AnyExample]) -> list[np.ndarray]:
         features = self._task.text_features(self._tokenizer, examples, self._seq_len).features
         logits = self._predictor.logits(features)
-        if self._task.kind not in _MASKS:
+        mask = self._task.answer_column
+        if not mask:
             return logits
-        mask = _MASKS[self._task.kind]
         return [rows[features.read(index)[mask] > 0] for index, rows in enumerate(logits)]

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS
-from xtremedistil_tf.corpus.example import Answer, AnyExample, Example, QuestionExample, TextExample
+from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.folder import TaskCorpus, limited
-from xtremedistil_tf.corpus.kinds import inferred_classes
-from xtremedistil_tf.corpus.labels import infer_labels
-from xtremedistil_tf.corpus.squad import nearest
-from xtremedistil_tf.corpus.tags import is_iob2
 from xtremedistil_tf.errors import DataError, MissingExtraError, reason_of
 
 _SPLITS = {"train": ("train",), "dev": ("validation", "dev", "valid", "validation_matched"), "test": ("test",)}
 log = logging.getLogger(__name__)
 
-_TAG_COLUMNS = ("ner_tags", "tags", "labels")
-_WORD_COLUMNS = ("tokens", "words")
-_LABEL_COLUMNS = ("label", "labels", "score", "coarse_label", "intent")
-_UNLABELED = -1
+#: What stands for a label in a row without one.
+UNLABELED = -1
 _FILE_READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
-# Reads one row: an example, or None where the row has no label, no text or an answer that is not in its context.
-_ReadRow = Callable[[dict[str, Any], str, int], "AnyExample | None"]
+ReadRow = Callable[[dict[str, Any], str, int], "AnyExample | None"]
+
+
+@dataclasses.dataclass(frozen=True)
+class HubRows:
+    """How a kind of task reads the rows of a data set.
+
+    Attributes:
+        labels: examples by split -> labels.
+        read: (row, source, number) -> example, None where the row has no label, no text or an answer that is not in
+            its context.
+        unlabeled: split -> whether none of its rows has a label.
+    """
+
+    labels: Callable[[dict[str, Any]], list[str]]
+    read: ReadRow
+    unlabeled: Callable[[Any], bool]
 
 
 def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None = None, max_dev: int | None = None,
@@ -51,6 +60,9 @@ def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None
         MissingExtraError: `datasets` is not installed.
         DataError: the data set cannot be loaded, or lacks a split or column.
     """
+    # The kinds know their columns and stand above this reader: only a name leads up to them.
+    from xtremedistil_tf.tasks.registry import KINDS
+
     path, _, config = name.partition(":") if not os.path.exists(name) else (name, "", "")
     splits = _load(path, config)
     found = {ours: next((splits[theirs] for theirs in names if theirs in splits), None)
@@ -59,15 +71,15 @@ def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None
         if found[split] is None:
             raise DataError(f"hf:{name}: no split {' or '.join(_SPLITS[split])} among {', '.join(splits)}. Expected "
                             "train and validation.")
-    infer, read = _reader(found["train"], kind, pairs, name)
-    if found["test"] is not None and _all_unlabeled(found["test"], kind):
+    rows = KINDS[kind].hub_rows(found["train"], pairs, name)
+    if found["test"] is not None and rows.unlabeled(found["test"]):
         found["test"] = None
-    examples = {split: _examples(data, read, f"hf:{name}:{split}") if data is not None else []
+    examples = {split: _examples(data, rows.read, f"hf:{name}:{split}") if data is not None else []
                 for split, data in found.items()}
     for split in ("train", "dev"):
         if not examples[split]:
             raise DataError(f"hf:{name}: no usable example in {split}, expected labelled ones.")
-    corpus = TaskCorpus(examples["train"], examples["dev"], examples["test"], infer(examples), [])
+    corpus = TaskCorpus(examples["train"], examples["dev"], examples["test"], rows.labels(examples), [])
     return limited(corpus, max_train, max_dev, max_test, decontaminate)
 
 
@@ -92,39 +104,8 @@ def _load(path: str, config: str) -> dict[str, Any]:
                         "JSON or CSV files.") from error
 
 
-def _reader(data: Any, kind: str, pairs: bool, name: str) -> tuple[Callable[[dict[str, Any]], list[str]], _ReadRow]:
-    """(examples of all splits -> labels, reader of a row)."""
-    if kind == "tagging":
-        return _tag_reader(data, name)
-    if kind == "question_answering":
-        for column in ("question", "context", "answers"):
-            _column(data, (column,), name)
-        return lambda splits: ["start", "end"], _question
-    label = _column(data, _LABEL_COLUMNS, name)
-    texts = _text_columns(data, label, pairs, name)
-    names = getattr(data.features[label], "names", None)
-    is_float = getattr(data.features[label], "dtype", "").startswith("float")
-    if kind == "regression" and names:
-        raise DataError(f"hf:{name}: column {label} holds the classes {', '.join(names[:12])}, expected numbers. For "
-                        "classes use --task_kind=classification.")
-    if kind == "classification" and is_float:
-        raise DataError(f"hf:{name}: column {label} holds numbers with a fraction, expected classes. For scores use "
-                        "--task_kind=regression.")
-
-    def read(row: dict[str, Any], source: str, number: int) -> TextExample | None:
-        value = row[label]
-        found = _score(value) if kind == "regression" else _class_name(value, names)
-        parts = [row[column] for column in texts]
-        if found is None or not all(isinstance(part, str) and part.strip() for part in parts):
-            return None
-        return TextExample(parts[0], parts[1] if pairs else None, found, None, source, number)
-
-    if kind == "regression":
-        return lambda splits: ["score"], read
-    return (lambda splits: list(names)) if names else inferred_classes, read
-
-
-def _text_columns(data: Any, label: str, pairs: bool, name: str) -> list[str]:
+def text_columns(data: Any, label: str, pairs: bool, name: str) -> list[str]:
+    """The columns of the texts. Raises DataError where there are too few."""
     strings = [column for column, feature in data.features.items()
                if getattr(feature, "dtype", "") in ("string", "large_string") and column not in (label, "id", "idx")]
     named: list[str] = []
@@ -136,62 +117,20 @@ def _text_columns(data: Any, label: str, pairs: bool, name: str) -> list[str]:
     return texts
 
 
-def _score(value: Any) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
+def all_unlabeled(data: Any, columns: Sequence[str],
+                  values: Callable[[Any], Iterable[Any]] = lambda column: column) -> bool:
+    """Whether no row of a split has a label.
 
-
-def _class_name(value: Any, names: Sequence[str] | None) -> str | None:
-    if value is None or value == _UNLABELED:
-        return None
-    return names[value] if names else str(value)
-
-
-def _tag_reader(data: Any, name: str) -> tuple[Callable[[dict[str, Any]], list[str]], _ReadRow]:
-    words, tags = _column(data, _WORD_COLUMNS, name), _column(data, _TAG_COLUMNS, name)
-    feature = getattr(data.features[tags], "feature", None)
-    names = getattr(feature, "names", None)
-    if not names and getattr(feature, "dtype", "") not in ("string", "large_string"):
-        raise DataError(f"hf:{name}: column {tags} holds {getattr(feature, 'dtype', None) or 'no lists'}, expected "
-                        "lists of tags as strings or as classes with names.")
-    if bad := [tag for tag in names or () if not is_iob2(tag)]:
-        raise DataError(f"hf:{name}: column {tags} has the class {bad[0]!r}, expected O, B-type and I-type.")
-
-    def read(row: dict[str, Any], source: str, number: int) -> Example | None:
-        if not row[words] or len(row[words]) != len(row[tags]) or _UNLABELED in row[tags]:
-            return None
-        named = tuple(names[tag] if names else tag for tag in row[tags])
-        # White space inside a token of a hub data set would be two words everywhere else.
-        return Example(tuple("".join(word.split()) or "_" for word in row[words]), named, None, source, number)
-
-    def labels(splits: dict[str, Any]) -> list[str]:
-        if names:
-            return list(dict.fromkeys(["O", *names]))
-        return infer_labels(example for examples in splits.values() for example in examples)
-
-    return labels, read
-
-
-def _question(row: dict[str, Any], source: str, number: int) -> QuestionExample | None:
-    if row["answers"] is None or not row["context"] or row["question"] is None:
-        return None
-    given = list(zip(row["answers"]["text"], row["answers"]["answer_start"]))
-    places = [nearest(row["context"], text, start) if text else -1 for text, start in given]
-    if -1 in places:
-        return None
-    answers = tuple(Answer(text, place) for (text, _), place in zip(given, places))
-    return QuestionExample(str(row.get("id", number)), row["question"], row["context"], answers, None, source, number)
-
-
-def _all_unlabeled(data: Any, kind: str) -> bool:
-    columns = {"tagging": _TAG_COLUMNS, "question_answering": ()}.get(kind, _LABEL_COLUMNS)
+    Args:
+        data: the split.
+        columns: those that may hold labels, the first that is there counting.
+        values: column -> the labels in it.
+    """
     column = next((column for column in columns if column in data.features), None)
-    if column is None:
-        return kind != "question_answering"
-    values = data[column] if kind != "tagging" else (tag for tags in data[column] for tag in tags or ())
-    return all(value is None or value == _UNLABELED for value in values)
+    return column is None or all(value is None or value == UNLABELED for value in values(data[column]))
 
 
-def _examples(data: Any, read: _ReadRow, source: str) -> list[AnyExample]:
+def _examples(data: Any, read: ReadRow, source: str) -> list[AnyExample]:
     examples = [example for number, row in enumerate(data, 1) if (example := read(row, source, number))]
     if missing := len(data) - len(examples):
         log.warning("%s: %d of %d rows are passed over: no label, no text, or an answer not in its context",
@@ -199,7 +138,8 @@ def _examples(data: Any, read: _ReadRow, source: str) -> list[AnyExample]:
     return examples
 
 
-def _column(data: Any, candidates: Sequence[str], name: str) -> str:
+def column_of(data: Any, candidates: Sequence[str], name: str) -> str:
+    """The first of the candidates that a data set has. Raises DataError where it has none."""
     found = next((column for column in candidates if column in data.features), None)
     if found is None:
         raise DataError(f"hf:{name}: no column {' or '.join(candidates)} among {', '.join(data.features)}.")

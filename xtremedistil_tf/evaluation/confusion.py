@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.corpus.example import AnyExample
@@ -25,14 +25,8 @@ def confusion(task: Task, examples: Sequence[AnyExample],
         {gold: {answer: count}} without zeros; None for tasks without labels to confuse. The keys are all
         labels that occur on either side, those of the task first and in its order.
     """
-    pairs: Iterable[tuple[str, str]]
-    labelled: Sequence[Any] = examples  # of the task's own kind
-    if task.kind == "tagging":
-        pairs = ((gold, found) for example, tags in zip(labelled, predictions, strict=True)
-                 for gold, found in zip(example.tags, tags, strict=True))
-    elif task.kind == "classification":
-        pairs = ((example.label, answer.label) for example, answer in zip(labelled, predictions, strict=True))
-    else:
+    pairs = task.confusion_pairs(examples, predictions)
+    if pairs is None:
         return None
     counts = collections.Counter(pairs)
     occurring = {label for pair in counts for label in pair}

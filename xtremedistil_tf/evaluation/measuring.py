@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.evaluation.agreement import agreement
 from xtremedistil_tf.evaluation.answers import student_answers, teacher_answers
 from xtremedistil_tf.evaluation.comparison import compare
 from xtremedistil_tf.evaluation.confusion import confusion
@@ -80,7 +79,7 @@ def _differences(task: Task, examples: Sequence[AnyExample],
     found: dict[str, Any] = {"confusion": counts} if counts["student"] is not None else {}
     if "teacher" in answers:
         teacher, student = answers["teacher"], answers["student"]
-        found["disagreements"] = {"agreement": agreement(task, teacher, student),
+        found["disagreements"] = {"agreement": task.agreement(teacher, student),
                                   **disagreements(task, examples, teacher, student)}
     return found
 

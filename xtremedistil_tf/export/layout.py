@@ -7,6 +7,8 @@ import pathlib
 from xtremedistil_tf.config.export import QUANTIZATIONS_OF
 
 EXPORT = "export"
+#: Name of the file or entry that tells how answers are chosen from logits, see `Task.decoding_facts`.
+DECODING = "decoding"
 _FILES = {"saved_model": "saved_model", "tflite": "tflite/token_ids_{}.tflite", "onnx": "onnx/model_{}.onnx",
           "serving": "serving"}
 

@@ -11,10 +11,7 @@ import tensorflow as tf
 
 from xtremedistil_tf.atomic import atomic_directory, write_json
 from xtremedistil_tf.errors import NoGraphFormError
-from xtremedistil_tf.export.signatures.answers import AnswerSignatures
-from xtremedistil_tf.export.signatures.tagging import TaggingSignatures
-from xtremedistil_tf.export.signatures.texts import ClassificationSignatures, RegressionSignatures
-from xtremedistil_tf.export.tag_decoding import DECODING, decoding_facts
+from xtremedistil_tf.export.layout import DECODING
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer
 
@@ -22,9 +19,6 @@ log = logging.getLogger(__name__)
 
 # Where TensorFlow leaves room for files of others.
 _DECODING_FILE = pathlib.Path("assets.extra", "decoding.json")
-
-KINDS = {"tagging": TaggingSignatures, "classification": ClassificationSignatures,
-         "regression": RegressionSignatures, "question_answering": AnswerSignatures}
 
 
 def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task,
@@ -46,7 +40,7 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
     - tagging: `texts`, which are split at white space -> for each word `words` and `tags` string, `scores`
       float32 (the probability that the softmax over the labels gives to the tag; below that of a label that was
       not allowed), `starts` and `ends` int32, [batch, words]; `word_counts` int32. Tags are decoded over the
-      whole text, see `best_sequences`. For each entity that the tags make (see `tasks.spans.entity_rules`)
+      whole text, see `best_sequences`. For each entity that the tags make (see `tasks.tagging.entities.entity_rules`)
       `entities` string (the part of the text), `entity_types` string, `entity_scores` float32 (mean of its
       words' scores), `entity_starts` and `entity_ends` int32, [batch, entities]; `entity_counts` int32. Words
       without any piece (control characters only) have the tag `O` and the score 1.
@@ -67,8 +61,8 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
     for tagging and question answering, else cut. `serving_default` is `raw_strings` where there is one. A
     program that loads a model with `raw_strings` of a WordPiece vocabulary must import tensorflow_text first.
 
-    `assets.extra/decoding.json`, for tagging: the labels, and how tags are chosen from the logits of `token_ids`,
-    see `decoding_facts`.
+    `assets.extra/decoding.json`, where answers have to be chosen from the logits of `token_ids`: the labels, and how,
+    see `Task.decoding_facts`.
 
     Batches may be empty. The first axis of every input and output is the batch, so that a server may join
     requests and part their answers again. Outputs with an axis of words or entities are padded on the right,
@@ -88,7 +82,7 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
     Raises:
         ConfigError: the student is too short for the special tokens around its texts.
     """
-    kind = KINDS[task.kind]
+    kind = task.module("signatures").SIGNATURES
     tokenizer_graph = None
     try:
         tokenizer_graph = graph_tokenizer(tokenizer, kind.whole_texts)
@@ -97,6 +91,6 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
     module = kind(student, tokenizer, task, tokenizer_graph, pairs)
     with atomic_directory(path) as part:
         tf.saved_model.save(module, str(part), signatures=module.concrete())
-        if facts := decoding_facts(task):
+        if facts := task.decoding_facts():
             (part / _DECODING_FILE).parent.mkdir()
             write_json(part / _DECODING_FILE, {"labels": task.labels, DECODING: facts})

@@ -12,7 +12,7 @@ import numpy as np
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.faults import quoted
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.spans import entities
+from xtremedistil_tf.tasks.tagging.entities import entities
 
 _WORD = re.compile(r"\S+")
 Item = TypeVar("Item")

@@ -17,7 +17,6 @@ from xtremedistil_tf.config import DistillationConfig, ExportConfig
 from xtremedistil_tf.corpus import read_unlabeled
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ExportCheckError, XtremeDistilError
-from xtremedistil_tf.evaluation.agreement import agreement
 from xtremedistil_tf.evaluation.footprint import measure_footprint
 from xtremedistil_tf.export.layout import EXPORT, exported_path, size_of
 from xtremedistil_tf.export.saved_model import export_saved_model
@@ -108,7 +107,7 @@ class Exports:
         found = Predictor(runtime.forward, tokenizer, task, self.saved.student.max_length).predict(self.dev)
         runtime.close()
         reached = task.scores(self.dev, found)[task.main_score]
-        facts = {"agreement": agreement(task, expected, found), task.main_score: reached,
+        facts = {"agreement": task.agreement(expected, found), task.main_score: reached,
                  "difference": reached - score, "passed": score - reached <= self.config.max_f1_drop}
         if self.config.measure:
             facts |= measure_footprint(form, self.model_dir, quantization, self.features, len(tokenizer),

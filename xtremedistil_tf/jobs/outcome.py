@@ -125,8 +125,8 @@ class Outcome:
         comparison = self.comparison
         if step.store is not None and comparison:
             comparison = with_teachers_view(comparison, step.store, labelled, lambda: teachers.loaded, config.seq_len)
-        if task.kind == "tagging":
-            measured["decoding"] = task.scored_by.get("decoding", "argmax")
+        if task.decoding_name:
+            measured["decoding"] = task.decoding_name
         return {"task": config.task, "kind": task.kind, "main_score": task.main_score, "split": split,
                 "sentences": len(examples), "strategy": config.strategy, "seen_pieces": seen} | measured | {
             **text_metrics(labelled, self.text.originals, comparison),

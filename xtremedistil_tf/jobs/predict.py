@@ -17,7 +17,6 @@ from xtremedistil_tf.corpus.names import stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.inference.opening import OpenedStudent, open_predictor
 from xtremedistil_tf.inference.predictor import Predictor
-from xtremedistil_tf.tasks.lines import LINES
 from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_task
 from xtremedistil_tf.tasks.score_names import scores_text
 from xtremedistil_tf.tasks.task import Task
@@ -44,7 +43,7 @@ def answer_lines(predictor: Predictor, task: Task, examples: Iterable[AnyExample
 
     Works in chunks of a few thousand examples, so memory does not grow with the input.
     """
-    show = LINES[task.kind].show
+    show = task.lines.show
     for chunk in _chunks(examples):
         real = [example for example in chunk if example is not None]
         answers = iter(predictor.predict(real))
@@ -75,7 +74,7 @@ def _is_labelled(path: str) -> bool:
 
 
 def _input(source: str, student: OpenedStudent) -> Iterator[AnyExample | None]:
-    parse = LINES[student.task.kind].parse
+    parse = student.task.lines.parse
     if source == STANDARD_STREAM:
         for number, line in enumerate(_standard_input(), 1):
             yield parse(line, number, "standard input")

@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 SAMPLE = 20_000
 #: Sentences of store and dev set of which the teacher's answers are compared.
 _ANSWERED = 2_000
-_OUTSIDE = "O"
 
 
 def compare_texts(config: DistillationConfig, labelled: Labelled, text: TransferText | None) -> Comparison | None:
@@ -67,13 +66,14 @@ def with_teachers_view(comparison: Comparison, store: pathlib.Path, labelled: La
         seq_len: most pieces of an input of the teacher.
     """
     task = labelled.task
-    if task.kind != "tagging" or _OUTSIDE not in task.labels:
+    if task.outside is None:
         return comparison
+    outside = task.labels[task.outside]
     dev = list(evenly(labelled.corpus.dev, len(labelled.corpus.dev), _ANSWERED))
     tags = [tag for row in teacher_answers(teacher(), labelled.tokenizer, dev, seq_len) for tag in row]
-    on_dev = sum(tag != _OUTSIDE for tag in tags) / max(1, len(tags))
+    on_dev = sum(tag != outside for tag in tags) / max(1, len(tags))
     before = set(comparison.warnings())
-    comparison = comparison.with_entity_words(_stored_entity_words(store, task.labels.index(_OUTSIDE)), on_dev)
+    comparison = comparison.with_entity_words(_stored_entity_words(store, task.outside), on_dev)
     _warn(line for line in comparison.warnings() if line not in before)
     return comparison
 

@@ -143,6 +143,6 @@ class Augmentation:
                 return stream
             predictor = TeacherPredictor(teacher(), (), tokenizer.pad_token_id, c.teacher_batch_size)
             answers = TeacherAnswers(task, tokenizer, predictor, c.seq_len)
-            return confident(stream, answers, Quality(task.kind, c.augment_confidence), keeps_label, tally)
+            return confident(stream, answers, Quality(task, c.augment_confidence), keeps_label, tally)
 
         return choose

@@ -8,7 +8,7 @@ from typing import Any
 from xtremedistil_tf.report.html_table import caption_of, framed, html_table
 from xtremedistil_tf.report.models import Model
 from xtremedistil_tf.report.section import Section
-from xtremedistil_tf.report.values import count, dig, finite, isolated, percent
+from xtremedistil_tf.report.values import count, dig, finite, isolated, percent, words
 
 #: Labels above which a matrix is too wide to read, and the most frequent mistakes are listed instead.
 _MOST_LABELS = 16
@@ -21,7 +21,7 @@ def confusions(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section |
     found.sort(key=lambda pair: pair[0].key != "student")
     if not found:
         return None
-    of = "words by tag" if metrics.get("kind", "tagging") == "tagging" else "examples by class"
+    of = words(metrics).confused
     shown = [(_matrix if len(_labels(counts)) <= _MOST_LABELS else _mistakes)(model, counts, of)
              for model, counts in found]
     hint = "The deeper the shade, the larger the share of the gold label; right answers are framed."

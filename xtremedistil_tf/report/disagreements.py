@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xtremedistil_tf.report.section import Section
-from xtremedistil_tf.report.values import count, dig, finite, isolated, items, plain, records, text
+from xtremedistil_tf.report.values import count, dig, finite, isolated, items, plain, records, text, words
 
 #: Examples beyond these are folded away.
 _OPEN = 6
@@ -19,9 +19,8 @@ def disagreements(metrics: Mapping[str, Any]) -> Section | None:
     shown = [_card(example) for example in records(dig(found, "shown"))]
     if not shown:
         return None
-    how = ("those furthest apart" if metrics.get("kind") == "regression" else "spread evenly over them")
     intro = (f'<p class="quiet">Student and teacher differ on {count(dig(found, "differ"))} of '
-             f'{count(dig(found, "examples"))} {items(metrics)}; here are {len(shown)}, {how}. '
+             f'{count(dig(found, "examples"))} {items(metrics)}; here are {len(shown)}, {words(metrics).chosen}. '
              "✓ marks answers that are the gold one.</p>")
     more = (f'<details class="plain"><summary>{len(shown) - _OPEN} more</summary><ul class="examples">'
             f'{"".join(shown[_OPEN:])}</ul></details>') if len(shown) > _OPEN else ""
@@ -35,8 +34,8 @@ def _card(example: Mapping[str, Any]) -> str:
     note = " · ".join(isolated(example[key]) for key in ("language", "cut") if example.get(key))
     parts = [f'<p class="quiet">{note}</p>' if note else ""]
     if "words" in example:
-        words, *tags = [str(example.get(key) or "").split(" ") for key in ("words", *_ANSWERS)]
-        rows = list(zip(words, *tags))
+        tokens, *tags = [str(example.get(key) or "").split(" ") for key in ("words", *_ANSWERS)]
+        rows = list(zip(tokens, *tags))
         marked = " ".join(f"<mark>{text(word)}</mark>" if teacher != student else text(word)
                           for word, _, teacher, student in rows)
         parts.append(f'<p class="text" dir="auto"{lang}>{marked}</p>')
@@ -50,14 +49,14 @@ def _card(example: Mapping[str, Any]) -> str:
 
 def _answers(rows: list[tuple[str, ...]], lang: str) -> str:
     """A table of word (none for whole texts), gold answer, and the two answers."""
-    words = any(row[0] for row in rows)
+    has_words = any(row[0] for row in rows)
     body = []
     for word, gold, *answers in rows:
-        head = f'<th scope="row"{lang}>{isolated(word)}</th>' if words else ""
+        head = f'<th scope="row"{lang}>{isolated(word)}</th>' if has_words else ""
         cells = "".join(f'<td class="right">{isolated(answer)} ✓</td>' if answer == gold
                         else f"<td>{isolated(answer)}</td>" for answer in answers)
         body.append(f"<tr>{head}<td>{isolated(gold)}</td>{cells}</tr>")
-    heads = [*(["word"] if words else []), "gold", '<span class="key teacher">teacher</span>',
+    heads = [*(["word"] if has_words else []), "gold", '<span class="key teacher">teacher</span>',
              '<span class="key student">student</span>']
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return (f'<table class="answers"><caption class="unseen">Answers</caption><thead><tr>{head}</tr></thead>'

@@ -13,10 +13,6 @@ from xtremedistil_tf.report.exports_table import exports_rows, measured_on
 from xtremedistil_tf.tasks.score_names import score_name
 from xtremedistil_tf.tasks.task import Task
 
-_KIND_NAMES = {"tagging": "token tagging", "classification": "text classification",
-               "regression": "text regression", "question_answering": "extractive question answering"}
-_PIPELINE_TAGS = {"tagging": "token-classification", "classification": "text-classification",
-                  "regression": "text-classification", "question_answering": "question-answering"}
 _NOT_STATED = "not stated"
 
 
@@ -39,7 +35,7 @@ def write_model_card(model_dir: pathlib.Path, metrics: Mapping[str, Any], task: 
 
 
 def _front_matter(task: Task, metrics: Mapping[str, Any], license: str) -> str:
-    lines = ["---", "library_name: xtremedistil-tf", f"pipeline_tag: {_PIPELINE_TAGS[task.kind]}",
+    lines = ["---", "library_name: xtremedistil-tf", f"pipeline_tag: {task.words.pipeline_tag}",
              f"license: {license or 'unknown'}"]
     languages = metrics.get("student", {}).get("per_language", {})
     if languages:
@@ -50,7 +46,7 @@ def _front_matter(task: Task, metrics: Mapping[str, Any], license: str) -> str:
 
 def _about(task: Task, metrics: Mapping[str, Any], config: Mapping[str, Any], license: str) -> str:
     labels = ", ".join(task.labels[:30]) + (f" and {len(task.labels) - 30} more" if len(task.labels) > 30 else "")
-    rows = [("Task", _KIND_NAMES[task.kind]), ("Labels", labels if task.kind in ("tagging", "classification") else ""),
+    rows = [("Task", task.words.name), ("Labels", labels if task.words.shows_labels else ""),
             ("Languages", ", ".join(metrics.get("student", {}).get("per_language", {}))),
             ("Labelled data", _names(config.get("task"))), ("Transfer text", _names(config.get("transfer_file"))),
             ("Teacher", _names(config.get("pt_teacher_checkpoint"))), ("Strategy", metrics.get("strategy")),
@@ -113,7 +109,7 @@ def _loading(task: Task, metrics: Mapping[str, Any]) -> str:
 
 saved = xd.load_student("<this folder>")
 predictor = xd.StudentPredictor(saved.student, saved.tokenizer, saved.task)
-print(predictor.predict([xd.""" + _EXAMPLES[task.kind] + "]))")]
+print(predictor.predict([xd.""" + task.words.example + "]))")]
     parts += ["SavedModel (raw strings where the vocabulary allows it; else token ids):", _code(
         "python", """import tensorflow as tf
 import tensorflow_text  # registers the tokenizer's ops
@@ -138,12 +134,7 @@ session = onnxruntime.InferenceSession("<this folder>/export/onnx/model_none.onn
 
 
 def _rule(task: Task, where: str) -> str:
-    return f"; how tags are chosen from them: `decoding` in {where}" if task.kind == "tagging" else ""
-
-
-_EXAMPLES = {"tagging": 'Example(("Ada", "lives", "in", "Oslo"))', "classification": 'TextExample("a fine film")',
-             "regression": 'TextExample("A plane takes off.", "A plane is taking off.")',
-             "question_answering": 'QuestionExample("1", "Who?", "Ada wrote it.")'}
+    return f"; how answers are chosen from them: `decoding` in {where}" if task.decoding_name else ""
 
 
 def _limits(task: Task, config: Mapping[str, Any]) -> str:
@@ -151,9 +142,7 @@ def _limits(task: Task, config: Mapping[str, Any]) -> str:
             "its own too.",
             "- Text of other kinds or languages than the labelled and the transfer text was not measured."]
     if config.get("seq_len"):
-        long = ("longer ones are answered in windows" if task.kind in ("tagging", "question_answering")
-                else "longer ones are cut where the student has a maximum")
-        text.append(f"- It was trained on inputs of at most {config['seq_len']} word pieces; {long}.")
+        text.append(f"- It was trained on inputs of at most {config['seq_len']} word pieces; {task.words.long_texts}.")
     return "## Limits\n\n" + "\n".join(text)
 
 

@@ -8,11 +8,18 @@ from typing import Any
 from xtremedistil_tf.report.html_table import bar, html_table
 from xtremedistil_tf.report.models import Model, first, names
 from xtremedistil_tf.report.section import Section
-from xtremedistil_tf.report.values import count, dig, isolated, items, main_score, percent, score_title, text, with_unit
-
-# Beside the main score, in this order.
-_SCORES = ("f1", "precision", "recall", "exact_match", "accuracy", "macro_f1", "matthews", "pearson",
-           "spearman")
+from xtremedistil_tf.report.values import (
+    count,
+    dig,
+    isolated,
+    items,
+    main_score,
+    percent,
+    score_title,
+    text,
+    with_unit,
+    words,
+)
 
 
 def comparison(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section | None:
@@ -25,7 +32,8 @@ def comparison(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section |
         return [name, *[value(metrics[model.key]) for model in models], last]
 
     main, title = main_score(metrics), score_title(metrics)
-    scored = [key for key in _SCORES if any(key in metrics[model.key] for model in models) and key != main]
+    scored = [key for key in words(metrics).scores
+              if key != main and any(key in metrics[model.key] for model in models)]
     rows = [row(score_title(metrics, key), lambda m, key=key: percent(m.get(key)),
                 with_unit(percent(dig(kept, key)), " %") if key == main else "") for key in (main, *scored)]
     if any(dig(metrics, model.key, "per_language") for model in models):
@@ -44,15 +52,12 @@ def _mean(scores: Mapping[str, Any], main: str) -> str:
 
 
 def _notes(metrics: Mapping[str, Any]) -> str:
-    notes = []
-    if metrics.get("kind", "tagging") == "tagging":
-        notes = [f"Entity scores over {count(dig(metrics, 'student', 'support'))} entities; "
-                 "an entity counts only if its type and all its words are right."]
-        if metrics.get("decoding") == "legal":
-            notes.append("Every model’s tags are the best sequence that IOB2 allows.")
+    kind = words(metrics)
+    notes = [kind.note.format(support=count(dig(metrics, "student", "support"))),
+             kind.decoding_notes.get(str(metrics.get("decoding")), "")]
     if "direct_baseline" in metrics:
         notes.append("“Labels alone” is the same student trained on the labelled data, without the teacher.")
-    return f'<p class="quiet">{" ".join(notes)}</p>' if notes else ""
+    return f'<p class="quiet">{" ".join(filter(None, notes))}</p>' if any(notes) else ""
 
 
 def languages(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section | None:
@@ -72,7 +77,7 @@ def languages(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section | 
 
 def types(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section | None:
     """F1, precision and recall of each entity type or class."""
-    tagging = metrics.get("kind", "tagging") == "tagging"
+    kind = words(metrics)
     columns = [("f1", "F1"), ("precision", "P"), ("recall", "R")]
     rows = []
     for name in names(metrics, models, "per_type"):
@@ -82,10 +87,10 @@ def types(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section | None
                      *[percent(dig(metrics, model.key, "per_type", name, column), 1)
                        for model in models for column, _ in columns]])
     groups = ["", "", "", *[model.label for model in models]]
-    heads = ["type" if tagging else "class", "F1, 0 to 100", "entities" if tagging else "examples",
+    heads = [kind.part.split()[-1], "F1, 0 to 100", kind.counted,
              *[head for _ in models for _, head in columns]]
-    caption = f"F1, precision (P) and recall (R) by {'entity type' if tagging else 'class'}, in per cent"
-    return Section("types", "Entity types" if tagging else "Classes", html_table(
+    caption = f"F1, precision (P) and recall (R) by {kind.part}, in per cent"
+    return Section("types", kind.parts, html_table(
         caption, [groups, heads], rows, (1, 1, 1) + (len(columns),) * len(models), bars=True, sortable=True)
     ) if rows else None
 

@@ -17,6 +17,7 @@ from xtremedistil_tf.report.values import (
     text,
     times,
     with_unit,
+    words,
 )
 
 
@@ -52,7 +53,7 @@ def figures(metrics: Mapping[str, Any]) -> str:
                 ("Parameters", large(dig(student, "parameters")), "")]
     agreement = dig(metrics, "disagreements", "agreement")
     if agreement is not None:
-        what = "words tagged" if metrics.get("kind", "tagging") == "tagging" else "examples answered"
+        what = words(metrics).agreed
         rows.append(("Agreement", with_unit(percent(agreement, 1), " %"), f"of {what} as the teacher does"))
     return '<dl class="figures">' + "".join(
         f'<div><dt>{name}</dt><dd class="value">{value}</dd><dd class="note">{note}</dd></div>'

@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from xtremedistil_tf.tasks.registry import words_of
 from xtremedistil_tf.tasks.score_names import score_name
+from xtremedistil_tf.tasks.words import KindWords
 
 MISSING = "–"
 # What XML forbids even when escaped, and lone surrogates, which UTF-8 cannot encode.
@@ -61,9 +63,14 @@ def score_title(metrics: Mapping[str, Any], key: str | None = None, capital: boo
     return text(name[:1].upper() + name[1:] if capital else name)
 
 
+def words(metrics: Mapping[str, Any]) -> KindWords:
+    """What there is to say about the kind of task."""
+    return words_of(str(metrics.get("kind") or "tagging"))
+
+
 def items(metrics: Mapping[str, Any]) -> str:
     """What the examples of the task are called, in the plural."""
-    return "sentences" if metrics.get("kind", "tagging") == "tagging" else "examples"
+    return words(metrics).items
 
 
 def records(values: Any) -> list[Mapping[str, Any]]:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.tasks.registry import kind_of_outputs
+
 Tensors = dict[str, np.ndarray]
 DEFAULT_SIGNATURE = "serving_default"
-# One output of the signature for raw strings that tells its kind of task, see `export_saved_model`.
-_TELLING = {"tags": "tagging", "labels": "classification", "answers": "question_answering"}
 _EXAMPLE = {"texts": "Ada Lovelace was born in London .", "pairs": "Ada Lovelace came from London .",
             "questions": "Where was Ada Lovelace born?", "contexts": "Ada Lovelace was born in London."}
 
@@ -68,8 +69,15 @@ class ServedModel:
 
     @property
     def kind(self) -> str:
-        """Kind of task, as in configurations."""
-        return next((kind for name, kind in _TELLING.items() if name in self.default.outputs), "regression")
+        """Kind of task, as in configurations.
+
+        Raises:
+            ModelLoadError: no kind answers so.
+        """
+        if kind := kind_of_outputs(self.default.outputs):
+            return kind
+        raise ModelLoadError(f"{self.source}: answers with {', '.join(sorted(self.default.outputs))}, which this "
+                             "package does not know. Export the student again.")
 
     @property
     def inputs(self) -> list[str]:

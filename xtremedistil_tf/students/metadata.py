@@ -9,7 +9,7 @@ from typing import Any
 from xtremedistil_tf.atomic import read_json
 from xtremedistil_tf.batching.ragged import PADDED_TO
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.tasks.registry import make_task
+from xtremedistil_tf.tasks.registry import KINDS, make_task
 from xtremedistil_tf.tasks.task import Task
 
 FORMAT = 2
@@ -45,9 +45,8 @@ def is_original(facts: Mapping[str, Any]) -> bool:
 def saved_task(facts: Mapping[str, Any]) -> Task:
     """The task of a directory that is not an original one."""
     kind, options = facts["task"]["kind"], facts["task"]["options"]
-    if kind == "tagging":
-        options = {"decoding": "argmax"} | options  # what taggers did before they had the option
-    return make_task(kind, facts["task"]["labels"], **options)
+    former = KINDS[kind].former_options if kind in KINDS else {}
+    return make_task(kind, facts["task"]["labels"], **former | options)
 
 
 def with_decoding(task: Task, config: Mapping[str, Any], decoding: str) -> tuple[Task, Mapping[str, Any]]:

@@ -1,14 +1,11 @@
-"""One line of plain text in, one line of answer out, for each kind of task."""
+"""One line of plain text in, one line of answer out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
-
-if TYPE_CHECKING:
-    from xtremedistil_tf.tasks.question_answering import AnswerPrediction
+from xtremedistil_tf.corpus.example import AnyExample, TextExample
 
 
 class LineFormat(NamedTuple):
@@ -27,36 +24,10 @@ class LineFormat(NamedTuple):
     answer: str
 
 
-def _tagged(example: Example, tags: Sequence[str]) -> str:
-    return f"{' '.join(example.words)}\t{' '.join(tags)}"
+TEXTS = "a text, or two texts with a tab between them"
 
 
-def _words(line: str, number: int, source: str) -> Example | None:
-    words = tuple(line.split())
-    return Example(words, None, None, source, number) if words else None
-
-
-def _text(line: str, number: int, source: str) -> TextExample | None:
+def text_of_line(line: str, number: int, source: str) -> TextExample | None:
+    """A text, or a pair of texts with a tab between them."""
     text, _, pair = line.partition("\t")
     return TextExample(text, pair or None, None, None, source, number) if line.strip() else None
-
-
-def _question(line: str, number: int, source: str) -> QuestionExample | None:
-    question, _, context = line.partition("\t")
-    return QuestionExample(str(number), question, context, None, None, source, number) if line.strip() else None
-
-
-def _answer(example: QuestionExample, answer: AnswerPrediction) -> str:
-    # A tab or line end inside an answer would break the line.
-    return f"{' '.join(answer.text.split())}\t{answer.start}\t{answer.end}\t{answer.score:.4f}"
-
-
-_TEXTS = "a text, or two texts with a tab between them"
-LINES = {
-    "tagging": LineFormat(_words, _tagged, "words separated by spaces", "words<TAB>tags"),
-    "classification": LineFormat(_text, lambda _, p: f"{p.label}\t{p.probabilities.max():.4f}", _TEXTS,
-                                 "label<TAB>probability"),
-    "regression": LineFormat(_text, lambda _, p: f"{p:.4f}", _TEXTS, "score"),
-    "question_answering": LineFormat(_question, _answer, "question<TAB>context",
-                                     "answer<TAB>start<TAB>end<TAB>score"),
-}

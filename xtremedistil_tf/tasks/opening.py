@@ -7,9 +7,8 @@ from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import TaskCorpus, load_hub, load_task, read_glue
-from xtremedistil_tf.corpus.example import QuestionExample
 from xtremedistil_tf.corpus.glue import glue_task
-from xtremedistil_tf.tasks.registry import make_task
+from xtremedistil_tf.tasks.registry import KINDS, make_task
 from xtremedistil_tf.tasks.task import Task
 
 HUB_PREFIX = "hf:"
@@ -42,13 +41,7 @@ def open_task(config: DistillationConfig) -> tuple[TaskCorpus, Task]:
 def _options(config: DistillationConfig, kind: str, corpus: TaskCorpus) -> dict[str, Any]:
     metric = config.metric or _GLUE_METRICS.get(config.task_name and glue_task(config.task_name), "")
     options: dict[str, Any] = {"main_score": metric} if metric else {}
-    if kind == "tagging":
-        options["decoding"] = config.decoding
-    if kind == "question_answering":
-        options["max_answer_pieces"] = config.max_answer_pieces
-        options["version_2"] = any(
-            isinstance(example, QuestionExample) and example.answers == () for example in corpus.train)
-    return options
+    return options | KINDS[kind].options_from(config, corpus)
 
 
 def kind_of(config: DistillationConfig) -> str:

@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.classification import ClassificationTask
-from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
-from xtremedistil_tf.tasks.regression import RegressionTask
-from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.tasks.words import KindWords
 
-KINDS: dict[str, type[Task]] = {
-    task.kind: task for task in (TaggingTask, ClassificationTask, RegressionTask, QuestionAnsweringTask)}
+# One line a kind; `TASK_KINDS` of the configuration names the same ones.
+_CLASSES = {
+    "tagging": "TaggingTask",
+    "classification": "ClassificationTask",
+    "regression": "RegressionTask",
+    "question_answering": "QuestionAnsweringTask",
+}
+
+
+class _Kinds(Mapping[str, type[Task]]):
+    """The classes by kind, each imported when it is first asked for."""
+
+    def __getitem__(self, kind: str) -> type[Task]:
+        return _class_of(kind, _CLASSES[kind])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_CLASSES)
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
+
+
+KINDS: Mapping[str, type[Task]] = _Kinds()
+
+
+@functools.cache
+def _class_of(kind: str, name: str) -> type[Task]:
+    found: type[Task] = getattr(importlib.import_module(f"xtremedistil_tf.tasks.{kind}"), name)
+    return found
 
 
 def make_task(kind: str, labels: Sequence[str], **options: Any) -> Task:
@@ -35,3 +61,19 @@ def make_task(kind: str, labels: Sequence[str], **options: Any) -> Task:
         if name not in possible:
             raise ConfigError(f"{name}={value}: --task_kind={kind} has no such setting. Leave it out.")
     return KINDS[kind](labels, **options)
+
+
+def words_of(kind: str) -> KindWords:
+    """What people read about a kind; words that fit any where there is no such kind."""
+    return KINDS[kind].words if kind in KINDS else KindWords()
+
+
+def kind_of_outputs(names: Iterable[str]) -> str | None:
+    """The kind of a model that answers raw text with these outputs, None if it is no kind's.
+
+    Of the kinds whose telling outputs are there, the one that has the most of them: all have `scores`.
+    """
+    given = frozenset(names)
+    shared = {kind: len(given.intersection(task.raw_text.outputs)) for kind, task in KINDS.items()
+              if task.raw_text.telling <= given}
+    return max(shared, key=lambda kind: shared[kind], default=None)

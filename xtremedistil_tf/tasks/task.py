@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import importlib
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.tasks.lines import LineFormat
+from xtremedistil_tf.tasks.raw_text import RawText
+from xtremedistil_tf.tasks.words import KindWords
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from typing_extensions import Self
+
+    from xtremedistil_tf.config import DistillationConfig
+    from xtremedistil_tf.corpus.folder import TaskCorpus
+    from xtremedistil_tf.corpus.hub import HubRows
+    from xtremedistil_tf.corpus.kinds import Kind
+    from xtremedistil_tf.tokenization.alignment import PieceSpans
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -41,7 +56,7 @@ class PredictionFeatures(Protocol):
 
 
 class Task(abc.ABC):
-    """A kind of task with its labels.
+    """A kind of task with its labels: all that the rest of the program asks about it. See docs/task_kinds.md.
 
     Attributes:
         kind: name of the kind, as in configurations.
@@ -58,6 +73,22 @@ class Task(abc.ABC):
     main_score: str
     #: Whether `labels` are classes that a checkpoint's config names.
     names_outputs: ClassVar[bool] = True
+    #: transformers' `problem_type` of a checkpoint that answers such a task, where its class does not tell.
+    problem_type: ClassVar[str] = ""
+    #: What people read about it; its lines of text; its signature for raw text.
+    words: ClassVar[KindWords]
+    lines: ClassVar[LineFormat]
+    raw_text: ClassVar[RawText]
+    #: Column that is above 0 at the pieces that answer, where a model answers for every piece.
+    answer_column: ClassVar[str] = ""
+    #: Whether those disagreements are shown that are furthest apart, because answers are numbers.
+    most_distant_first: ClassVar[bool] = False
+    #: Options of model directories from before there were these options.
+    former_options: ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
+    #: What augmenters may do: take sentences of another text, mix `spans` or `pairs` (or nothing), exchange entities.
+    takes_retrieved: ClassVar[bool] = True
+    mixes: ClassVar[str] = ""
+    has_entities: ClassVar[bool] = False
 
     def __init__(self, labels: Sequence[str]):
         self.labels = list(labels)
@@ -150,3 +181,121 @@ class Task(abc.ABC):
     def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """float32 scalar: how many answers the losses of a batch are means over."""
         raise NotImplementedError
+
+    # Comparing answers
+
+    def same(self, one: Any, other: Any) -> bool:
+        """Whether two predictions for an example count as the same answer."""
+        return bool(one == other)
+
+    def distance(self, teacher: Any, student: Any) -> float:
+        """How far two predictions for an example are apart, 0 for those that are no disagreement."""
+        return float(not self.same(teacher, student))
+
+    def agreement(self, expected: Sequence[Any], found: Sequence[Any]) -> float:
+        """Share of equal answers, 0 to 1: of words for tagging, of examples otherwise; see `same`."""
+        pairs = [self.same(*pair) for pair in zip(expected, found, strict=True)]
+        return float(np.mean(pairs)) if pairs else 1.0
+
+    def confusion_pairs(self, examples: Sequence[Any], predictions: Sequence[Any]) -> Iterable[tuple[str, str]] | None:
+        """(gold label, given label) of every answer; None where there are no labels to confuse."""
+        return None
+
+    @abc.abstractmethod
+    def disagreement(self, example: Any, teacher: Any, student: Any) -> dict[str, Any]:
+        """An example with the answers `gold`, `teacher` and `student`, JSON-able, for people to read."""
+
+    def confidence(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+        """float32 [examples], how sure answers are, 0 to 1.
+
+        Args:
+            logits: of each example where it answers: float32 [outputs], or [answers, outputs].
+        """
+        return np.ones(len(logits), np.float32)
+
+    @abc.abstractmethod
+    def same_logits(self, first: Sequence[np.ndarray], second: Sequence[np.ndarray], tolerance: float) -> np.ndarray:
+        """bool [examples], whether logits as `confidence` takes them mean the same answers; at least one example.
+
+        Args:
+            first, second: logits of the examples.
+            tolerance: how far numbers may be apart.
+        """
+
+    @abc.abstractmethod
+    def choices(self, logits: np.ndarray) -> np.ndarray | None:
+        """float64 [answers, choices], the probabilities that the logits of one input stand for; None for numbers."""
+
+    def aligned_logits(self, logits: np.ndarray, places: np.ndarray, student: PieceSpans,
+                       teacher: PieceSpans) -> tuple[np.ndarray, np.ndarray]:
+        """A teacher's logits at the pieces of a student with another tokenizer, where a model answers for every piece.
+
+        Args:
+            logits: float32 [pieces of the teacher, outputs].
+            places: int [pieces of the student], the piece of the teacher with the same characters; -1: none.
+            student, teacher: what the pieces cover.
+
+        Returns:
+            float32 [pieces of the student, outputs], and bool [pieces of the student]: whether it has an answer.
+        """
+        raise NotImplementedError
+
+    # Choosing answers
+
+    @property
+    def decoding_name(self) -> str | None:
+        """How answers are chosen from logits, where there are several ways."""
+        return None
+
+    def decoding_facts(self) -> dict[str, Any] | None:
+        """What a program needs to choose answers from logits by itself, JSON-able, with `name`; None: nothing that
+        the logits do not tell."""
+        return None
+
+    @property
+    def outside(self) -> int | None:
+        """Number of the label of words that are no entity, where there is one."""
+        return None
+
+    def calibrated(self, dev: Sequence[Any], logits: Callable[[], Sequence[np.ndarray]]) -> Self:
+        """The task with what has to be chosen for one model, such as thresholds; itself where there is nothing.
+
+        Args:
+            dev: labelled examples, none of which is measured.
+            logits: gives the model's logits of each, float32 [outputs]; called only where they are needed.
+        """
+        return self
+
+    # Reading, showing and exporting
+
+    @classmethod
+    @abc.abstractmethod
+    def files(cls, pairs: bool) -> Kind:
+        """How examples are kept in files."""
+
+    @classmethod
+    @abc.abstractmethod
+    def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
+        """How rows of a data set of the hub are read.
+
+        Args:
+            data: its training split.
+            pairs: whether examples are pairs of texts.
+            name: of the data set, for messages.
+        """
+
+    @classmethod
+    def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
+        """Options that a configuration and the data decide, besides `main_score`."""
+        return {}
+
+    @classmethod
+    def described(cls, labels: Sequence[str], pairs: bool) -> str:
+        """What a task is, for messages."""
+        return f"{cls.kind.replace('_', ' ')} of {'pairs' if pairs else 'single texts'}"
+
+    @classmethod
+    def module(cls, name: str) -> Any:
+        """A module of the kind's folder that is imported only where it is used: `signatures` (TensorFlow graphs) or
+        `page` (the local page's script)."""
+        return importlib.import_module(f"xtremedistil_tf.tasks.{cls.kind}.{name}")

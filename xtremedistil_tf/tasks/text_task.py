@@ -1,4 +1,4 @@
-"""What classification and regression share: one answer for a text or a pair of texts."""
+"""What the kinds share that give one answer for a text or a pair of texts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.tasks.checks import check_examples
+from xtremedistil_tf.tasks.excerpts import excerpt
 from xtremedistil_tf.tasks.task import Task, TaskFeatures
 from xtremedistil_tf.tokenization.texts import encode_texts
 
@@ -26,14 +27,19 @@ class TextTask(Task):
 
     auto_class = "SequenceClassification"
     per_piece = False
+    mixes = "pairs"
 
     @abc.abstractmethod
     def label_problem(self, label: Any) -> str | None:
         """What is wrong with the label of an example, or None."""
 
     @abc.abstractmethod
-    def target(self, label: Any) -> int | float:
+    def target(self, label: Any) -> Any:
         """What stands in the column `labels`."""
+
+    def shown_answer(self, answer: Any) -> str | float:
+        """A label or a prediction, for people to read."""
+        return str(answer)
 
     @property
     def text_columns(self) -> dict[str, Column]:
@@ -66,6 +72,12 @@ class TextTask(Task):
 
         return total(ones(batch))
 
+    def disagreement(self, example: TextExample, teacher: Any, student: Any) -> dict[str, Any]:
+        texts = {name: excerpt(text) for name, text in (("text", example.text), ("pair", example.pair))
+                 if text is not None}
+        answers = {"gold": example.label, "teacher": teacher, "student": student}
+        return texts | {name: self.shown_answer(answer) for name, answer in answers.items()}
+
 
 def ones(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """float32 [batch]: every example counts once."""
@@ -83,3 +95,9 @@ def _rows(tokenizer: Any, examples: Iterable[TextExample],
         rows.append({"input_ids": encoded.ids, "token_type_ids": encoded.token_type_ids})
         truncated += encoded.truncated
     return rows, truncated
+
+
+def text_examples(texts: Sequence[str], pairs: Sequence[str] | None) -> list[TextExample]:
+    """Examples of single texts, or of pairs."""
+    others: Sequence[str | None] = pairs or [None] * len(texts)
+    return [TextExample(text, pair) for text, pair in zip(texts, others)]

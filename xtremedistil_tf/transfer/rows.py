@@ -9,7 +9,7 @@ import numpy as np
 
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_ends, aligned_pieces, aligned_words, row_spans
+from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_pieces, row_spans
 from xtremedistil_tf.transfer.layout import ALIGNED, LOGITS
 
 if TYPE_CHECKING:
@@ -73,10 +73,6 @@ class AlignedRows:
 
     def _logits(self, logits: np.ndarray, places: np.ndarray, student: PieceSpans, teacher: PieceSpans,
                 pieces: slice) -> np.ndarray:
-        if self._task.kind == "tagging":
-            words = aligned_words(student.units, teacher.units)
-            self.features.data["word_starts"][pieces] *= words >= 0
-            return logits[np.maximum(words, 0)]
-        ends = aligned_ends(student, teacher)
-        self.features.data["answer_mask"][pieces] *= (ends >= 0) & (places >= 0)
-        return np.stack([logits[np.maximum(places, 0), 0], logits[np.maximum(ends, 0), 1]], -1)
+        found, answered = self._task.aligned_logits(logits, places, student, teacher)
+        self.features.data[self._task.answer_column][pieces] *= answered
+        return found

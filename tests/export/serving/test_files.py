@@ -14,7 +14,7 @@ from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
 from xtremedistil_tf.export.serving import files, predict_file
 from xtremedistil_tf.export.serving.client import ServingClient
 from xtremedistil_tf.export.serving.files import _map_in_order
-from xtremedistil_tf.tasks.lines import LINES
+from xtremedistil_tf.tasks.registry import KINDS
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_every_kind_as_the_predict_command_writes_it(model, tmp_path):
     lines, parse = EXAMPLES[client.kind]
     (tmp_path / "in.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     predict_file(client, tmp_path / "in.txt", tmp_path / "out.txt", batch_size=2)
-    show = LINES[client.kind].show
+    show = KINDS[client.kind].lines.show
     wanted = [show(parse(line), student.predict([parse(line)])[0]) if line.strip() else "" for line in lines]
     assert (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n") == [*wanted, ""]
 

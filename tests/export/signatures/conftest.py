@@ -48,13 +48,12 @@ def unigram_tokenizer():
 @pytest.fixture(scope="session")
 def asked(tiny_tokenizer):
     """Makes for a task and a limit one traced signature and the package's prediction."""
-    from xtremedistil_tf.export.saved_model import KINDS
     from xtremedistil_tf.inference.keras import StudentPredictor
     from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer
 
     def make(task, max_length, pairs=False, signature="raw_strings", tokenizer=tiny_tokenizer):
         student = TableStudent(len(tokenizer), task, max_length)
-        kind = KINDS[task.kind]
+        kind = task.module("signatures").SIGNATURES
         tokenizer_graph = graph_tokenizer(tokenizer, kind.whole_texts)
         concrete = kind(student, tokenizer, task, tokenizer_graph, pairs).concrete()[signature]
 

@@ -9,9 +9,9 @@ from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremedistil_tf.export.signatures.decoding import GraphDecoding
 from xtremedistil_tf.export.tflite.conversion import write_tflite
-from xtremedistil_tf.tasks.decoding import best_sequences, transitions
+from xtremedistil_tf.tasks.tagging.decoding import best_sequences, transitions
+from xtremedistil_tf.tasks.tagging.graph_decoding import GraphDecoding
 
 MANY = ("O", *(f"{prefix}-{number}" for number in range(20) for prefix in "BI"))
 LABELS = {"IOB2": ("O", "B-A", "I-A", "B-B", "I-B"), "without O": ("I-A", "B-A", "I-B"), "many": MANY,

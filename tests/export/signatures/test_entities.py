@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.tasks.spans import entities
 from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.tasks.tagging.entities import entities
 
 LABELS = {"IOB2": (["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], 17),
           "without O": (["I-LOC", "B-LOC", "I-PER"], None), "types": (["O", "LOC", "PER"], None),

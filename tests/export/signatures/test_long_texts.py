@@ -11,8 +11,8 @@ from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
 from xtremedistil_tf.tasks.regression import RegressionTask
-from xtremedistil_tf.tasks.spans import entities
 from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.tasks.tagging.entities import entities
 
 LABELS = ["O", "B-LOC", "I-LOC"]
 

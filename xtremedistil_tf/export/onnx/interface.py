@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from xtremedistil_tf import __version__
-from xtremedistil_tf.export.tag_decoding import DECODING, decoding_facts
+from xtremedistil_tf.export.layout import DECODING
 from xtremedistil_tf.tasks.task import Task
 
 #: The newest operator set that both ways to a graph write; ONNX Runtime has had it since 1.13.
@@ -49,10 +49,10 @@ def described(model: onnx.ModelProto, student, tokenizer, task: Task, quantizati
 
     Keys of its metadata, all values being strings: `task` (kind of the task), `labels` (JSON list, one for
     each output), `options` (JSON, the task's), `special_token_ids` (JSON, such as {"pad": 0, "cls": 2}),
-    `max_length` (most pieces of an input; empty: no limit), `quantization`; of taggers `decoding` (JSON, how tags
-    are chosen from logits, see `decoding_facts`).
+    `max_length` (most pieces of an input; empty: no limit), `quantization`; and where answers have to be chosen from
+    logits `decoding` (JSON, see `Task.decoding_facts`).
     """
-    facts = decoding_facts(task)
+    facts = task.decoding_facts()
     special = {name.removesuffix("_token"): tokenizer.convert_tokens_to_ids(token)
                for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
     # Tools leave notes of their own in these.

@@ -7,12 +7,14 @@
 
 from __future__ import annotations
 
-from xtremedistil_tf.export.serving.answers import Answer, Classification, Entity, TaggedText
 from xtremedistil_tf.export.serving.client import ServingClient, Signature
 from xtremedistil_tf.export.serving.files import predict_file
 from xtremedistil_tf.export.serving.grpc_client import GrpcClient
 from xtremedistil_tf.export.serving.layout import export_serving
 from xtremedistil_tf.export.serving.rest_client import RestClient
+from xtremedistil_tf.tasks.classification.raw_text import Classification
+from xtremedistil_tf.tasks.question_answering.raw_text import Answer
+from xtremedistil_tf.tasks.tagging.raw_text import Entity, TaggedText
 
 __all__ = ["Answer", "Classification", "Entity", "GrpcClient", "RestClient", "ServingClient", "Signature",
            "TaggedText", "export_serving", "predict_file"]

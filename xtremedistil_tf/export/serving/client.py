@@ -13,12 +13,16 @@ import numpy as np
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.faults import quoted
 from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
-from xtremedistil_tf.export.serving.answers import READERS, Answer, Classification, TaggedText
 from xtremedistil_tf.export.serving.requests import MAX_BATCH, text_inputs
 from xtremedistil_tf.export.serving.retries import T, call_with_retries
+from xtremedistil_tf.tasks.registry import KINDS, kind_of_outputs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from xtremedistil_tf.tasks.classification.raw_text import Classification
+    from xtremedistil_tf.tasks.question_answering.raw_text import Answer
+    from xtremedistil_tf.tasks.tagging.raw_text import TaggedText
 
 _RAW_STRINGS, _TOKEN_IDS = "raw_strings", "token_ids"
 
@@ -73,8 +77,13 @@ class ServingClient(abc.ABC):
         """The answer to each question in its context. Raises as `tag`."""
         return self._ask("question_answering", questions=questions, contexts=contexts)
 
+    def ask(self, *texts: Sequence[str]) -> list[Any]:
+        """What the model answers, whatever it is for: texts, texts and pairs, or questions and contexts. Raises as
+        `tag`."""
+        return self._ask(self.kind, **dict(zip(KINDS[self.kind].raw_text.inputs, texts)))
+
     def predict(self, examples: Sequence[AnyExample]) -> list[Any]:
-        """What `tag`, `classify`, `score` or `answer` gives for examples, whichever the model is for."""
+        """What `ask` gives for examples."""
         return self._ask(self.kind, **text_inputs(examples, self._signature(_RAW_STRINGS).inputs))
 
     def token_ids(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -92,9 +101,8 @@ class ServingClient(abc.ABC):
     def kind(self) -> str:
         """The kind of task that the model is for, as its signature tells."""
         outputs = frozenset(self._signature(_RAW_STRINGS).outputs)
-        for kind, reader in READERS.items():
-            if reader.outputs <= outputs:
-                return kind
+        if kind := kind_of_outputs(outputs):
+            return kind
         raise ModelLoadError(f"{self.where}: its raw_strings answer with {', '.join(sorted(outputs))}, which "
                              "this package does not know. Check the model's name, or export it again.")
 
@@ -153,14 +161,14 @@ class ServingClient(abc.ABC):
         if any(len(other) != len(first) for other in others):
             raise DataError(", ".join(f"{len(values)} {name}" for name, values in columns.items())
                             + ": expected as many of each.")
-        reader, answers = READERS[kind], []
+        raw_text, answers = KINDS[kind].raw_text, []
         for start in range(0, len(first), MAX_BATCH):
             part = {name: values[start:start + MAX_BATCH] for name, values in columns.items()}
             outputs = self._call(_RAW_STRINGS, part)
-            if not reader.outputs <= set(outputs):
+            if not raw_text.needed <= set(outputs):
                 raise ModelLoadError(f"{self.where}: answers with {', '.join(sorted(outputs))}, as no model "
                                      f"for {kind} does. Use the method for its task, or `predict`.")
-            answers += reader.read(outputs)
+            answers += raw_text.read(outputs)
         return answers
 
 

@@ -7,15 +7,14 @@ import concurrent.futures
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.corpus.lines import open_lines
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.export.serving.answers import TaggedText
 from xtremedistil_tf.export.serving.client import ServingClient
 from xtremedistil_tf.progress import progress_bar
-from xtremedistil_tf.tasks.lines import LINES
+from xtremedistil_tf.tasks.registry import KINDS
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -29,7 +28,7 @@ def predict_file(client: ServingClient, path_in: str | os.PathLike[str], path_ou
 
     Args:
         client: the model.
-        path_in: UTF-8 text, plain or compressed; what a line holds depends on the task, see `tasks.lines`.
+        path_in: UTF-8 text, plain or compressed; what a line holds depends on the task, see `Task.lines`.
         path_out: appears whole, once all is answered.
         batch_size: texts of a request.
         concurrency: requests at once.
@@ -42,13 +41,14 @@ def predict_file(client: ServingClient, path_in: str | os.PathLike[str], path_ou
     if batch_size < 1 or concurrency < 1:
         raise ConfigError(f"batch_size {batch_size}, concurrency {concurrency}: expected 1 or more.")
     total = sum(1 for _ in open_lines(path_in))
-    layout = LINES[client.kind]
+    kind = KINDS[client.kind]
+    layout, prediction = kind.lines, kind.raw_text.prediction
     source = os.fspath(path_in)
 
     def answer(batch: list[tuple[int, str]]) -> list[str]:
         examples = [layout.parse(line, number, source) for number, line in batch]
         answers = iter(client.predict([example for example in examples if example is not None]))
-        return ["" if example is None else layout.show(example, _shown(next(answers)))
+        return ["" if example is None else layout.show(example, prediction(next(answers)))
                 for example in examples]
 
     with atomic_file(path_out) as part, open(part, "w", encoding="utf-8") as output, \
@@ -56,10 +56,6 @@ def predict_file(client: ServingClient, path_in: str | os.PathLike[str], path_ou
         for lines in _map_in_order(answer, _batches(open_lines(path_in), batch_size), concurrency):
             output.writelines(f"{line}\n" for line in lines)
             bar.update(len(lines))
-
-
-def _shown(answer: Any) -> Any:
-    return answer.tags if isinstance(answer, TaggedText) else answer
 
 
 def _batches(items: Iterable[S], size: int) -> Iterator[list[S]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from xtremedistil_tf.export.serving.answers import READERS
 from xtremedistil_tf.export.serving.configs import METRICS_PATH
+from xtremedistil_tf.tasks.registry import KINDS
 
 _TEXTS = {"texts": "Ada Lovelace lived in London", "pairs": "Ada Lovelace lived in England",
           "questions": "Where did Ada Lovelace live?", "contexts": "Ada Lovelace lived in London."}
@@ -25,7 +25,7 @@ def readme(name: str, kind: str, signatures: Mapping[str, Sequence[str]]) -> str
     ids = {column: [_IDS[column]] for column in signatures["token_ids"]}
     if raw:
         body = json.dumps({"inputs": {column: [_TEXTS[column]] for column in raw}})
-        call = f"client.{READERS[kind].method}({', '.join(json.dumps([_TEXTS[column]]) for column in raw)})"
+        call = f"client.{KINDS[kind].raw_text.method}({', '.join(json.dumps([_TEXTS[column]]) for column in raw)})"
     else:
         body, call = json.dumps({"signature_name": "token_ids", "inputs": ids}), f"client.token_ids({ids})"
     return f"""\

@@ -1,4 +1,4 @@
-"""Signatures for classification and regression of texts and of pairs of texts."""
+"""Signatures for what answers whole texts and pairs of texts."""
 
 from __future__ import annotations
 
@@ -35,32 +35,6 @@ class TextSignatures(Signatures):
         parts = [parts_of(part, tf.range(tf.size(stops)), tf.zeros_like(stops), stops)
                  for part, stops in zip(pieces, kept)]
         return self.logits(self._frame.join(*parts))
-
-
-class ClassificationSignatures(TextSignatures):
-    """The most probable class; see `export_saved_model`."""
-
-    def __init__(self, student, tokenizer, task, tokenizer_graph, pairs: bool = False):
-        super().__init__(student, tokenizer, task, tokenizer_graph, pairs)
-        self.labels = tf.constant(task.labels)
-
-    def answers(self, logits):
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits),
-                "label_ids": tf.argmax(logits, -1, output_type=tf.int32)}
-
-    def named(self, logits):
-        answers = self.answers(logits)
-        return {"labels": tf.gather(self.labels, answers["label_ids"]),
-                "scores": tf.reduce_max(answers["probabilities"], -1),
-                "probabilities": answers["probabilities"],
-                "label_names": tf.broadcast_to(self.labels, tf.shape(logits))}
-
-
-class RegressionSignatures(TextSignatures):
-    """A number; see `export_saved_model`."""
-
-    def answers(self, logits):
-        return {"scores": logits[:, 0]}
 
 
 def _longest_first(first: tf.Tensor, second: tf.Tensor, room: int) -> list[tf.Tensor]:

@@ -9,11 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from xtremedistil_tf.export.signatures.decoding import GraphDecoding
+from xtremedistil_tf.export.signatures.lite import LitePieces
 from xtremedistil_tf.export.tflite.conversion import check_quantization, write_tflite
 from xtremedistil_tf.export.tflite.token_ids import input_names
 from xtremedistil_tf.export.tflite.tokenizer_graphs import tokenizer_graph
-from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.frame import Frame
 
@@ -58,7 +57,7 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
         reason = f"the tokenizer is {reason}"
     elif quantization == "int8":
         reason = "strings are not calibrated; dynamic has int8 weights too"
-    elif task.kind == "question_answering" and not graph.has_offsets:
+    elif task.module("signatures").LITE.needs_offsets and not graph.has_offsets:
         reason = "SentencePiece does not tell where in the context an answer stands"
     if reason:
         log.info("TensorFlow Lite: no file for raw strings with --quantize=%s: %s", quantization, reason)
@@ -73,16 +72,12 @@ class RawStrings(tf.Module):
 
     def __init__(self, student: Any, tokenizer: Any, task: Task, graph: Any, pairs: bool):
         super().__init__()
-        two = pairs or task.kind == "question_answering"
-        self._texts = ("texts", "pairs")[:1 + two]
-        if task.kind == "question_answering":
-            self._texts = ("questions", "contexts")
-        self._kind, self._names, self._graph = task.kind, input_names(task), graph
-        if isinstance(task, TaggingTask):
-            self._decoding, self._num_labels = GraphDecoding(task.transitions), task.num_outputs
+        self._answers = task.module("signatures").LITE(task)
+        self._texts = self._answers.inputs(pairs)
+        self._names, self._graph = input_names(task), graph
         self.student_variables = student.variables
         self._call = lambda inputs: student(inputs, training=False)["logits"][0]
-        self._frame = Frame.of(tokenizer, pair=two)
+        self._frame = Frame.of(tokenizer, pair=len(self._texts) > 1)
         self._no_answer_at = self._frame.position(tokenizer.cls_token_id, 0, 0)
         self._room = None if student.max_length is None else self._frame.room(student.max_length)
 
@@ -96,25 +91,14 @@ class RawStrings(tf.Module):
         if self._room is not None:
             pieces = [part.cut(count) for part, count in zip(pieces, self._kept(pieces))]
         logits = self._logits(*(part.ids for part in pieces))
-        if self._kind == "classification":
-            return {"probabilities": tf.nn.softmax(logits)[None]}
-        if self._kind == "regression":
-            return {"scores": logits}
-        return (self._tags if self._kind == "tagging" else self._spans)(logits, *pieces)
+        return self._answers.answers(
+            logits, LitePieces(pieces, self._frame, self._no_answer_at, self._graph.has_offsets))
 
     def _kept(self, pieces: Any) -> list[tf.Tensor]:
         """How many pieces of each text are kept."""
         if len(pieces) == 1:
             return [self._room]
-        first, second = (tf.size(part.ids) for part in pieces)
-        half = self._room // 2
-        if self._kind == "question_answering":
-            first = tf.minimum(first, half)
-            return [first, self._room - first]
-        # The longer one gives way until both are equal, as in `texts.longest_first`.
-        rounded = tf.where(first > second, self._room - half, half)
-        return [tf.maximum(self._room - second, rounded),
-                tf.maximum(self._room - first, self._room - rounded)]
+        return self._answers.kept(*(tf.size(part.ids) for part in pieces), self._room)
 
     def _logits(self, *texts: tf.Tensor) -> tf.Tensor:
         """int32 [pieces] of each text -> float32 [time, outputs] or [outputs]."""
@@ -127,22 +111,3 @@ class RawStrings(tf.Module):
         inputs = {"input_ids": ids, "attention_mask": tf.ones_like(ids),
                   "token_type_ids": tf.concat(types, 0)[None]}
         return self._call({name: inputs[name] for name in self._names})
-
-    def _tags(self, logits: tf.Tensor, pieces: Any) -> dict[str, tf.Tensor]:
-        begin, end = len(self._frame.special[0]), len(self._frame.special[1])
-        # With the special tokens, so that there is a place to decode in an empty text too.
-        counts = tf.pad(pieces.word_starts, [[begin, end]])
-        # Not a slice: TensorFlow Lite cannot give one without elements back.
-        label_ids = tf.gather(self._decoding.of_pieces(logits[None], counts[None])[0],
-                              tf.range(tf.size(pieces.ids)) + begin)
-        probabilities = tf.nn.softmax(logits[begin:begin + tf.size(pieces.ids)])
-        is_label = tf.range(self._num_labels) == label_ids[:, None]
-        found = {"label_ids": label_ids, "scores": tf.reduce_sum(tf.where(is_label, probabilities, 0.0), -1),
-                 "word_starts": tf.cast(pieces.word_starts, tf.int32)}
-        return found | ({"starts": pieces.starts, "ends": pieces.ends} if self._graph.has_offsets else {})
-
-    def _spans(self, logits: tf.Tensor, question: Any, context: Any) -> dict[str, tf.Tensor]:
-        begin = len(self._frame.special[0]) + tf.size(question.ids) + len(self._frame.special[1])
-        inside = logits[begin:begin + tf.size(context.ids)]
-        return {"start_logits": inside[:, 0], "end_logits": inside[:, 1], "starts": context.starts,
-                "ends": context.ends, "no_answer_scores": tf.reduce_sum(logits[self._no_answer_at])[None]}

@@ -7,7 +7,7 @@ import pathlib
 from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file, write_json
-from xtremedistil_tf.export.tag_decoding import DECODING, decoding_facts
+from xtremedistil_tf.export.layout import DECODING
 from xtremedistil_tf.export.tflite.token_ids import TOKEN_IDS, input_names
 from xtremedistil_tf.students.model_directory import versions
 from xtremedistil_tf.tasks.task import Task
@@ -45,7 +45,7 @@ def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
     special = {name: getattr(tokenizer, f"{name}_token_id") for name in _SPECIAL}
     write_json(folder / MODEL, {
         "format": 1, "task": {"kind": task.kind, "labels": task.labels, "options": task.options},
-        DECODING: decoding_facts(task),
+        DECODING: task.decoding_facts(),
         "signature": {"name": TOKEN_IDS, "inputs": list(input_names(task)), "outputs": ["logits"]},
         "max_length": max_length, "tokenizer": facts, "special_token_ids": special,
         "input_of_text": _frame(tokenizer, False), "input_of_pair": _frame(tokenizer, True),

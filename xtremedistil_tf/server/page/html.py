@@ -13,12 +13,9 @@ from typing import Any
 from xtremedistil_tf.server.api import PREFIX
 from xtremedistil_tf.server.config import ServeConfig
 from xtremedistil_tf.server.model import ServedModel
-from xtremedistil_tf.server.page.script import SCRIPT
+from xtremedistil_tf.server.page.script import script_for
 from xtremedistil_tf.server.page.style import STYLE
-
-_DOES = {"tagging": "Finds and labels words in a text.", "classification": "Chooses a label for a text.",
-         "regression": "Gives a text a number.",
-         "question_answering": "Finds the answer to a question in a text."}
+from xtremedistil_tf.tasks.registry import KINDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,15 +34,16 @@ class Page:
         facts = {"kind": model.kind, "labels": list(model.labels), "inputs": model.inputs,
                  "optional": sorted(model.default.optional), "example": model.example,
                  "path": f"{PREFIX}{config.serving_name}:predict"}
+        script = script_for(model.kind)
         policy = ("default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; "
                   "form-action 'none'; frame-ancestors 'none'; "
-                  f"style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}")
-        return cls(_document(config.serving_name, model.kind, facts).encode(),
+                  f"style-src {_hash(STYLE)}; script-src {_hash(script)}")
+        return cls(_document(config.serving_name, KINDS[model.kind].words.does, facts, script).encode(),
                    {"Content-Security-Policy": policy, "Cache-Control": "no-cache",
                     "Referrer-Policy": "no-referrer"})
 
 
-def _document(name: str, kind: str, facts: Mapping[str, Any]) -> str:
+def _document(name: str, does: str, facts: Mapping[str, Any], script: str) -> str:
     name = html.escape(name)
     # Inside a script element nothing is escaped but "<", which could end it.
     data = json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c")
@@ -57,7 +55,7 @@ def _document(name: str, kind: str, facts: Mapping[str, Any]) -> str:
 <title>{name}</title>
 <style>{STYLE}</style></head>
 <body>
-<header><p class="quiet">{_DOES[kind]}</p><h1>{name}</h1></header>
+<header><p class="quiet">{does}</p><h1>{name}</h1></header>
 <form id="ask"><div id="fields"></div><p class="act"><button id="send">Answer</button>
 <button id="fill" type="button" class="plain">Example</button><small class="keys">Ctrl + Enter</small></p>
 </form>
@@ -66,7 +64,7 @@ def _document(name: str, kind: str, facts: Mapping[str, Any]) -> str:
 <details id="raw" hidden><summary>Request and response</summary>
 <pre id="request"></pre><pre id="response"></pre></details>
 <script type="application/json" id="model">{data}</script>
-<script>{SCRIPT}</script>
+<script>{script}</script>
 </body></html>
 """
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-SCRIPT = r"""
+from xtremedistil_tf.tasks.registry import KINDS
+
+
+def script_for(kind: str) -> str:
+    """The script for a kind of task, whose `show` makes the nodes that show an answer."""
+    return _SCRIPT.replace("SHOW_OF_THE_KIND", KINDS[kind].module("page").SHOW.strip() + "\n")
+
+
+_SCRIPT = r"""
 "use strict";
 const byId = id => document.getElementById(id);
 const model = JSON.parse(byId("model").textContent);
 const PARAMETERS = {texts: "text", questions: "text", pairs: "pair", contexts: "context"};
 const HUES = [215, 140, 28, 285, 350, 180, 55, 320, 95, 250];
-const MOST_BARS = 12;
 const boxes = {};
 
 function make(tag, name, ...children) {
@@ -46,30 +53,6 @@ function hueOf(type) {
   return HUES[types.indexOf(type) % HUES.length];
 }
 
-// Words with tags -> entities {type, start, end, scores}, by the rules of the scores: with B- and I-, an I-
-// that follows nothing of its type is no entity; without, words with the same label are one.
-function entities(answer) {
-  const tags = answer.tags.filter(tag => tag !== "");
-  const begun = (model.labels.length ? model.labels : tags).every(label => /^(O|[BI]-[^]*)$/.test(label));
-  const found = [];
-  let open = null;
-  tags.forEach((tag, i) => {
-    const type = begun ? tag.slice(2) : tag, begins = begun ? tag.startsWith("B-") : open?.type !== type;
-    if (tag === "O") {
-      open = null;
-    } else if (begins) {
-      open = {type, start: answer.starts[i], end: answer.ends[i], scores: [answer.scores[i]]};
-      found.push(open);
-    } else if (open?.type === type) {
-      open.end = answer.ends[i];
-      open.scores.push(answer.scores[i]);
-    } else {
-      open = null;
-    }
-  });
-  return found;
-}
-
 function marked(text, type, score) {
   const mark = make("mark", "", text);
   mark.style.setProperty("--hue", hueOf(type));
@@ -77,58 +60,7 @@ function marked(text, type, score) {
   return mark;
 }
 
-function showTags(answer, asked) {
-  const characters = Array.from(asked.texts);  // offsets count characters, not UTF-16 units
-  const box = make("div", "card text");
-  const found = entities(answer);
-  let at = 0;
-  for (const {type, start, end, scores} of found) {
-    const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-    box.append(characters.slice(at, start).join(""),
-               marked(characters.slice(start, end).join(""), type, mean));
-    at = end;
-  }
-  box.append(characters.slice(at).join(""));
-  const nothing = characters.length ? "Nothing found in this text." : "The text is empty.";
-  return found.length ? [box] : [box, make("p", "figures", nothing)];
-}
-
-function showClasses(answer) {
-  const names = answer.label_names ?? model.labels;
-  const rows = answer.probabilities.map((share, i) => ({share, label: names[i] ?? String(i)}));
-  rows.sort((a, b) => b.share - a.share);
-  const list = make("dl", "card bars");
-  rows.slice(0, MOST_BARS).forEach(({share, label}, i) => {
-    const track = make("div", "track", make("i"));
-    track.style.setProperty("--share", `${100 * share}%`);
-    const row = [make("dt", "", label), make("dd", "", percent(share)), track];
-    list.append(make("div", i ? "bar" : "bar best", ...row));
-  });
-  const rest = rows.length - MOST_BARS;
-  return rest > 0 ? [list, make("p", "figures", `${rest} less probable labels are not shown.`)] : [list];
-}
-
-function showNumber(answer) {
-  return [make("div", "card", make("p", "number", decimals(answer)))];
-}
-
-function showAnswer(answer, asked) {
-  const characters = Array.from(asked.contexts);
-  const box = make("div", "card text plain");
-  if (answer.answers) {
-    box.append(characters.slice(0, answer.starts).join(""),
-               marked(characters.slice(answer.starts, answer.ends).join(""), ""),
-               characters.slice(answer.ends).join(""));
-  } else {
-    box.append(make("em", "", "The context holds no answer."));
-  }
-  const scores = `Score ${decimals(answer.scores)}; of “no answer” ${decimals(answer.no_answer_scores)}`;
-  return [box, make("p", "figures", scores)];
-}
-
-const SHOW = {tagging: showTags, classification: showClasses, regression: showNumber,
-              question_answering: showAnswer};
-
+SHOW_OF_THE_KIND
 function showWrong(message) {
   byId("answer").replaceChildren(make("p", "card wrong", message.charAt(0).toUpperCase() + message.slice(1)));
 }
@@ -156,7 +88,7 @@ async function ask() {
   try {
     const found = await answerOf(body);
     if (number !== asking) return;
-    byId("answer").replaceChildren(...SHOW[model.kind](found.predictions[0], asked));
+    byId("answer").replaceChildren(...show(found.predictions[0], asked));
     byId("request").textContent = `POST ${new URL(model.path, location)}\n\n${body}`;
     byId("response").textContent = JSON.stringify(found, null, 1);
     byId("raw").hidden = false;

@@ -85,7 +85,8 @@ def compare(task: Task, pairs: Iterable[tuple[TeacherOutputs, TeacherOutputs]]) 
             rows, found = getattr(exact, name), getattr(other, name)
             if rows is not None:
                 attention.append(_variation(rows, found).ravel())
-    answers = _of_numbers(logits) if task.kind == "regression" else _of_probabilities(task, logits)
+    numbers = task.choices(logits[0][0]) is None
+    answers = _of_numbers(logits) if numbers else _of_probabilities(task, logits)
     return Deviation(len(logits), *answers, _cosine(*map(np.concatenate, zip(*hidden))) if hidden else None,
                      float(np.concatenate(attention).mean()) if attention else None)
 
@@ -99,19 +100,11 @@ def _of_numbers(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[None, float
 def _of_probabilities(task: Task, pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float, float]:
     changes, differences = [], []
     for pair in pairs:
-        exact, other = (_probabilities(task, logits) for logits in pair)
+        exact, other = (task.choices(logits) for logits in pair)
         changes.append(exact.argmax(-1) != other.argmax(-1))
         differences.append(_variation(exact, other))
     changed, difference = np.concatenate(changes), np.concatenate(differences)
     return float(changed.mean()), float(difference.mean()), float(difference.max())
-
-
-def _probabilities(task: Task, logits: np.ndarray) -> np.ndarray:
-    """float64 [answers, choices] of one example: of its pieces, of itself, or of start and end."""
-    if task.kind == "question_answering":
-        logits = logits.T
-    powers = np.exp(np.atleast_2d(logits - logits.max(-1, keepdims=True)).astype(np.float64))
-    return powers / powers.sum(-1, keepdims=True)
 
 
 def _variation(exact: np.ndarray, other: np.ndarray) -> np.ndarray:

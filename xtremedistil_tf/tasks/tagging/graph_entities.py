@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from xtremedistil_tf.export.signatures.frame import parts_of
-from xtremedistil_tf.tasks.spans import entity_rules
+from xtremedistil_tf.tasks.tagging.entities import entity_rules
 
 
 class GraphEntities(tf.Module):
-    """Finds the entities that `tasks.spans.entities` finds outside a graph.
+    """Finds the entities that `tasks.tagging.entities.entities` finds outside a graph.
 
     Args:
         labels: all labels of the task.

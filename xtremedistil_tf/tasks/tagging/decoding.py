@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.tasks.spans import entity_rules
+from xtremedistil_tf.tasks.tagging.entities import entity_rules
 
 # What a label needs that may stand anywhere, and what one gives after which nothing may go on: never equal.
 _NOTHING, _NO_TYPE = -1, -2
+#: Size and number of the examples by which other programs test their decoding.
+_WORDS, _VECTORS, _MOST_TRIED = 5, 3, 200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -106,6 +109,21 @@ def best_sequences(logits: np.ndarray, lengths: Sequence[int] | np.ndarray, rule
     chosen = chosen[np.argsort(-lengths[chosen], kind="stable")]
     if len(chosen):
         _decode(logits, starts[chosen], lengths[chosen], rules, found)
+    return found
+
+
+def test_vectors(rules: Transitions) -> list[dict[str, Any]]:
+    """A few sentences whose best labels are not allowed: `logits`, `label_ids` and `argmax` of each."""
+    random, found, count = np.random.default_rng(0), [], len(rules.needs)
+    for _ in range(_MOST_TRIED):
+        # Rounded, so that the numbers are the same in any language; far enough from equal sums.
+        logits = np.round(2.0 * random.normal(size=(_WORDS, count)), 2)
+        label_ids = best_sequences(logits.astype(np.float32), [_WORDS], rules)
+        argmax = logits.argmax(-1)
+        if (label_ids != argmax).any():
+            found.append({"logits": logits.tolist(), "label_ids": label_ids.tolist(), "argmax": argmax.tolist()})
+        if len(found) == _VECTORS:
+            break
     return found
 
 

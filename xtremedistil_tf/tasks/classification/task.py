@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +13,24 @@ from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.corpus.faults import quoted
 from xtremedistil_tf.tasks.checks import check_main_score
-from xtremedistil_tf.tasks.class_scores import MAIN_SCORES, class_scores
+from xtremedistil_tf.tasks.classification.files import files, hub_rows
+from xtremedistil_tf.tasks.classification.raw_text import RAW_TEXT
+from xtremedistil_tf.tasks.classification.scores import MAIN_SCORES, class_scores
+from xtremedistil_tf.tasks.confidence import softmax, top_probabilities
 from xtremedistil_tf.tasks.languages import with_languages
+from xtremedistil_tf.tasks.lines import TEXTS, LineFormat, text_of_line
 from xtremedistil_tf.tasks.task import TaskFeatures
 from xtremedistil_tf.tasks.text_task import TextTask, ones
+from xtremedistil_tf.tasks.words import KindWords, scores_named
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from xtremedistil_tf.corpus.hub import HubRows
+    from xtremedistil_tf.corpus.kinds import Kind
+
+WORDS = KindWords(name="text classification", does="Chooses a label for a text.",
+                  scores=scores_named("f1", "accuracy", "macro_f1", "matthews"), shows_labels=True)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,6 +57,10 @@ class ClassificationTask(TextTask):
     """
 
     kind = "classification"
+    words = WORDS
+    lines = LineFormat(text_of_line, lambda _, p: f"{p.label}\t{p.probabilities.max():.4f}", TEXTS,
+                       "label<TAB>probability")
+    raw_text = RAW_TEXT
 
     def __init__(self, labels: Sequence[str], main_score: str = "accuracy"):
         super().__init__(labels)
@@ -81,6 +96,35 @@ class ClassificationTask(TextTask):
         from xtremedistil_tf.training.losses import label_loss
 
         return label_loss(batch["labels"], logits, ones(batch))
+
+    def same(self, one: Any, other: Any) -> bool:
+        return bool(one.label == other.label)
+
+    def confusion_pairs(self, examples: Sequence[TextExample],
+                        predictions: Sequence[Any]) -> Iterable[tuple[str, str]]:
+        return ((str(example.label), answer.label) for example, answer in zip(examples, predictions, strict=True))
+
+    def shown_answer(self, answer: Any) -> str:
+        return str(getattr(answer, "label", answer))
+
+    def confidence(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+        """The top probability."""
+        return top_probabilities(np.stack(logits)) if len(logits) else super().confidence(logits)
+
+    def same_logits(self, first: Sequence[np.ndarray], second: Sequence[np.ndarray], tolerance: float) -> np.ndarray:
+        """The same class."""
+        return np.stack(first).argmax(1) == np.stack(second).argmax(1)
+
+    def choices(self, logits: np.ndarray) -> np.ndarray:
+        return softmax(logits)
+
+    @classmethod
+    def files(cls, pairs: bool) -> Kind:
+        return files(pairs)
+
+    @classmethod
+    def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
+        return hub_rows(data, pairs, name)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,47 @@ from xtremedistil_tf.config.fields import DECODINGS
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.checks import check_main_score
-from xtremedistil_tf.tasks.decoding import Transitions, best_sequences, transitions
-from xtremedistil_tf.tasks.entity_scores import entity_scores
+from xtremedistil_tf.tasks.confidence import softmax, sums, top_probabilities
 from xtremedistil_tf.tasks.languages import with_languages
+from xtremedistil_tf.tasks.lines import LineFormat
+from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
+from xtremedistil_tf.tasks.tagging.files import FILES, hub_rows
+from xtremedistil_tf.tasks.tagging.raw_text import RAW_TEXT
+from xtremedistil_tf.tasks.tagging.scores import entity_scores
 from xtremedistil_tf.tasks.task import Task, TaskFeatures
+from xtremedistil_tf.tasks.words import KindWords
+from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.windows import Window, cut_windows
 from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, encode_words
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from xtremedistil_tf.config import DistillationConfig
+    from xtremedistil_tf.corpus.folder import TaskCorpus
+    from xtremedistil_tf.corpus.hub import HubRows
+    from xtremedistil_tf.corpus.kinds import Kind
+
+_OUTSIDE = "O"
+#: Words of a sentence that are shown where two models disagree on it.
+_MOST_WORDS = 60
+WORDS = KindWords(
+    name="token tagging", pipeline_tag="token-classification", does="Finds and labels words in a text.",
+    example='Example(("Ada", "lives", "in", "Oslo"))',
+    scores={"f1": "entity F1", "precision": "entity precision", "recall": "entity recall"},
+    items="sentences", agreed="words tagged", confused="words by tag", part="entity type", parts="Entity types",
+    counted="entities", long_texts="longer ones are answered in windows", shows_labels=True,
+    note="Entity scores over {support} entities; an entity counts only if its type and all its words are right.",
+    decoding_notes={"legal": "Every model’s tags are the best sequence that IOB2 allows."})
+
+
+def _words(line: str, number: int, source: str) -> Example | None:
+    words = tuple(line.split())
+    return Example(words, None, None, source, number) if words else None
+
+
+def _tagged(example: Example, tags: Sequence[str]) -> str:
+    return f"{' '.join(example.words)}\t{' '.join(tags)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +93,14 @@ class TaggingTask(Task):
     kind = "tagging"
     auto_class = "TokenClassification"
     per_piece = True
+    words = WORDS
+    lines = LineFormat(_words, _tagged, "words separated by spaces", "words<TAB>tags")
+    raw_text = RAW_TEXT
+    answer_column = "word_starts"
+    # What taggers did before they had the option.
+    former_options = types.MappingProxyType({"decoding": "argmax"})
+    mixes = "spans"
+    has_entities = True
 
     def __init__(self, labels: Sequence[str], main_score: str = "f1", decoding: str = "legal"):
         super().__init__(labels)
@@ -177,6 +218,94 @@ class TaggingTask(Task):
         from xtremedistil_tf.training.losses import total
 
         return total(batch["word_starts"])
+
+    def same(self, one: Sequence[str], other: Sequence[str]) -> bool:
+        return list(one) == list(other)
+
+    def agreement(self, expected: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> float:
+        pairs = [a == b for one, other in zip(expected, found, strict=True)
+                 for a, b in zip(one, other, strict=True)]
+        return float(np.mean(pairs)) if pairs else 1.0
+
+    def confusion_pairs(self, examples: Sequence[Example],
+                        predictions: Sequence[Sequence[str]]) -> Iterable[tuple[str, str]]:
+        return ((gold, found) for example, tags in zip(examples, predictions, strict=True)
+                for gold, found in zip(example.tags or (), tags, strict=True))
+
+    def disagreement(self, example: Example, teacher: Sequence[str], student: Sequence[str]) -> dict[str, Any]:
+        """`words` and the three rows of tags, joined by spaces, which keeps the file short; of long sentences the
+        part with the first difference, with `cut`."""
+        first = next(i for i, (one, other) in enumerate(zip(teacher, student)) if one != other)
+        begin = max(0, min(first - _MOST_WORDS // 3, len(example.words) - _MOST_WORDS))
+        end = begin + _MOST_WORDS
+        columns = {"words": example.words, "gold": example.tags or (), "teacher": teacher, "student": student}
+        part = {name: " ".join(values[begin:end]) for name, values in columns.items()}
+        cut = end < len(example.words) or begin
+        return part | ({"cut": f"words {begin + 1} to {end} of {len(example.words)}"} if cut else {})
+
+    def confidence(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+        """The mean of the top probabilities of the words; 1 without words."""
+        if not len(logits):
+            return super().confidence(logits)
+        lengths = np.array([len(rows) for rows in logits])
+        totals = sums(top_probabilities(np.concatenate(logits)), lengths)
+        return np.where(lengths > 0, totals / np.maximum(lengths, 1), 1).astype(np.float32)
+
+    def same_logits(self, first: Sequence[np.ndarray], second: Sequence[np.ndarray], tolerance: float) -> np.ndarray:
+        """The same tags, as far as both have answers."""
+        lengths = np.array([min(len(one), len(other)) for one, other in zip(first, second)])
+        tags = [np.concatenate([rows[:length] for rows, length in zip(part, lengths)]).argmax(1)
+                for part in (first, second)]
+        return sums((tags[0] != tags[1]).astype(np.float64), lengths) == 0
+
+    def choices(self, logits: np.ndarray) -> np.ndarray:
+        return softmax(logits)
+
+    def aligned_logits(self, logits: np.ndarray, places: np.ndarray, student: PieceSpans,
+                       teacher: PieceSpans) -> tuple[np.ndarray, np.ndarray]:
+        words = aligned_words(student.units, teacher.units)
+        return logits[np.maximum(words, 0)], words >= 0
+
+    @property
+    def decoding_name(self) -> str:
+        return "legal" if self.transitions.restricted else "argmax"
+
+    def decoding_facts(self) -> dict[str, Any]:
+        """The rule for tags as JSON.
+
+        Returns:
+            `name`: `argmax` (each word by itself), or `legal`: the sequence of labels with the greatest sum of logits
+            among those that are allowed, labels being numbered from 0. Then also `may_begin`, the labels that may
+            begin a sentence; `may_follow`, for each label the list of those that may follow it; and `test_vectors`,
+            each with the `logits` [words][labels] of a sentence, the right `label_ids` [words], and `argmax`, what
+            they would be word by word, which is always something else.
+        """
+        if not self.transitions.restricted:
+            return {"name": self.decoding_name}
+        count = self.num_outputs
+        allowed = [np.flatnonzero(row).tolist() for row in self.transitions.may_follow(np.arange(count + 1))]
+        return {"name": self.decoding_name, "may_begin": allowed[count], "may_follow": allowed[:count],
+                "test_vectors": test_vectors(self.transitions)}
+
+    @property
+    def outside(self) -> int | None:
+        return self.labels.index(_OUTSIDE) if _OUTSIDE in self.labels else None
+
+    @classmethod
+    def files(cls, pairs: bool) -> Kind:
+        return FILES
+
+    @classmethod
+    def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
+        return hub_rows(data, name)
+
+    @classmethod
+    def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
+        return {"decoding": config.decoding}
+
+    @classmethod
+    def described(cls, labels: Sequence[str], pairs: bool) -> str:
+        return f"tagging with the labels {', '.join(labels[:4])}"
 
 
 def _text_row(encoded: EncodedWords, special: SpecialTokens, seq_len: int) -> tuple[dict[str, np.ndarray], bool]:

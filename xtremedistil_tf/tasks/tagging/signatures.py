@@ -6,11 +6,12 @@ import math
 
 import tensorflow as tf
 
-from xtremedistil_tf.export.signatures.decoding import GraphDecoding
-from xtremedistil_tf.export.signatures.entities import GraphEntities
 from xtremedistil_tf.export.signatures.frame import GraphFrame, parts_of
+from xtremedistil_tf.export.signatures.lite import LiteAnswers, LitePieces
 from xtremedistil_tf.export.signatures.student import Signatures
 from xtremedistil_tf.export.signatures.windows import word_windows
+from xtremedistil_tf.tasks.tagging.graph_decoding import GraphDecoding
+from xtremedistil_tf.tasks.tagging.graph_entities import GraphEntities
 
 WORDS = "words"
 
@@ -77,7 +78,8 @@ class TaggingSignatures(Signatures):
         stops = tf.cumsum(lengths.values) - before_text
         starts = stops - lengths.values
         totals = tf.cast(pieces.row_lengths(), tf.int32)
-        windows, window_of_word = word_windows(*map(lengths.with_values, (starts, stops)), totals, self._room)
+        words = [lengths.with_values(places) for places in (starts, stops)]
+        windows, window_of_word = word_windows(words[0], words[1], totals, self._room)
         logits = self.logits(self._frame.join(parts_of(pieces, *windows)))
         places = starts - tf.gather(windows.starts, window_of_word) + len(self._frame.frame.special[0])
         # Words without pieces have no place: the first one is as good as any.
@@ -90,3 +92,28 @@ class TaggingSignatures(Signatures):
         tags = label_ids.with_values(tf.gather(self._labels, label_ids.values))
         return {"tags": tags.to_tensor("", shape=shape), "scores": scores.to_tensor(-1.0, shape=shape),
                 "word_counts": tf.cast(label_ids.row_lengths(), tf.int32)}
+
+
+class LiteTags(LiteAnswers):
+    """`label_ids`, `scores` and `word_starts` of each piece; see `export_raw_string_tflite`."""
+
+    def __init__(self, task):
+        super().__init__(task)
+        self._decoding, self._num_labels = GraphDecoding(task.transitions), task.num_outputs
+
+    def answers(self, logits: tf.Tensor, texts: LitePieces) -> dict[str, tf.Tensor]:
+        pieces, = texts.pieces
+        begin, end = len(texts.frame.special[0]), len(texts.frame.special[1])
+        # With the special tokens, so that there is a place to decode in an empty text too.
+        counts = tf.pad(pieces.word_starts, [[begin, end]])
+        # Not a slice: TensorFlow Lite cannot give one without elements back.
+        label_ids = tf.gather(self._decoding.of_pieces(logits[None], counts[None])[0],
+                              tf.range(tf.size(pieces.ids)) + begin)
+        probabilities = tf.nn.softmax(logits[begin:begin + tf.size(pieces.ids)])
+        is_label = tf.range(self._num_labels) == label_ids[:, None]
+        found = {"label_ids": label_ids, "scores": tf.reduce_sum(tf.where(is_label, probabilities, 0.0), -1),
+                 "word_starts": tf.cast(pieces.word_starts, tf.int32)}
+        return found | ({"starts": pieces.starts, "ends": pieces.ends} if texts.has_offsets else {})
+
+
+SIGNATURES, LITE = TaggingSignatures, LiteTags

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.tasks.decoding import Transitions
+from xtremedistil_tf.tasks.tagging.decoding import Transitions
 
 
 class GraphDecoding(tf.Module):
-    """Finds the sequences that `tasks.decoding.best_sequences` finds outside a graph.
+    """Finds the sequences that `tasks.tagging.decoding.best_sequences` finds outside a graph.
 
     Only ops that TensorFlow Lite has built in, and only integer tables: it may quantize tables of floats.
 

@@ -15,12 +15,26 @@ from xtremedistil_tf.corpus.faults import quoted
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.checks import check_main_score
 from xtremedistil_tf.tasks.languages import with_languages
-from xtremedistil_tf.tasks.regression_scores import regression_scores
+from xtremedistil_tf.tasks.lines import TEXTS, LineFormat, text_of_line
+from xtremedistil_tf.tasks.regression.files import files, hub_rows
+from xtremedistil_tf.tasks.regression.raw_text import RAW_TEXT
+from xtremedistil_tf.tasks.regression.scores import regression_scores
 from xtremedistil_tf.tasks.task import TaskFeatures
 from xtremedistil_tf.tasks.text_task import TextTask, ones
+from xtremedistil_tf.tasks.words import KindWords, scores_named
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from xtremedistil_tf.corpus.hub import HubRows
+    from xtremedistil_tf.corpus.kinds import Kind
+
+#: Numbers that are no further apart count as the same answer.
+SAME_NUMBER = 1e-2
+WORDS = KindWords(name="text regression", does="Gives a text a number.",
+                  example='TextExample("A plane takes off.", "A plane is taking off.")',
+                  scores=scores_named("pearson", "spearman"), other_scores={"mse": "mean squared error"},
+                  chosen="those furthest apart")
 
 
 class RegressionTask(TextTask):
@@ -37,6 +51,10 @@ class RegressionTask(TextTask):
 
     kind = "regression"
     names_outputs = False
+    words = WORDS
+    lines = LineFormat(text_of_line, lambda _, number: f"{number:.4f}", TEXTS, "score")
+    raw_text = RAW_TEXT
+    most_distant_first = True
 
     def __init__(self, labels: Sequence[str] = ("score",), main_score: str = "pearson"):
         super().__init__(labels)
@@ -76,3 +94,28 @@ class RegressionTask(TextTask):
         from xtremedistil_tf.training.losses import squared_error
 
         return squared_error(batch["labels"], logits[..., 0], ones(batch))
+
+    def same(self, one: float, other: float) -> bool:
+        """Equal within 0.01."""
+        return abs(one - other) <= SAME_NUMBER
+
+    def distance(self, teacher: float, student: float) -> float:
+        return 0.0 if self.same(teacher, student) else abs(teacher - student)
+
+    def shown_answer(self, answer: Any) -> float:
+        return round(float(answer), 4)
+
+    def same_logits(self, first: Sequence[np.ndarray], second: Sequence[np.ndarray], tolerance: float) -> np.ndarray:
+        """Numbers within the tolerance."""
+        return np.abs(np.concatenate(first) - np.concatenate(second)) <= tolerance
+
+    def choices(self, logits: np.ndarray) -> None:
+        return None
+
+    @classmethod
+    def files(cls, pairs: bool) -> Kind:
+        return files(pairs)
+
+    @classmethod
+    def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
+        return hub_rows(data, pairs, name)

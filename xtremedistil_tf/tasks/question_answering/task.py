@@ -11,15 +11,32 @@ import numpy as np
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import QuestionExample
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.answer_scores import answer_scores
 from xtremedistil_tf.tasks.checks import check_examples, check_main_score
+from xtremedistil_tf.tasks.confidence import softmax, stacked, top_probabilities
+from xtremedistil_tf.tasks.excerpts import excerpt
 from xtremedistil_tf.tasks.languages import with_languages
-from xtremedistil_tf.tasks.spans import best_span, pieces_of_answer
+from xtremedistil_tf.tasks.lines import LineFormat
+from xtremedistil_tf.tasks.question_answering.files import FILES, hub_rows
+from xtremedistil_tf.tasks.question_answering.raw_text import RAW_TEXT
+from xtremedistil_tf.tasks.question_answering.scores import answer_scores
+from xtremedistil_tf.tasks.question_answering.spans import best_span, pieces_of_answer
 from xtremedistil_tf.tasks.task import Task, TaskFeatures
+from xtremedistil_tf.tasks.words import KindWords, scores_named
+from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_ends
 from xtremedistil_tf.tokenization.question_windows import EncodedQuestion, QuestionWindow, encode_questions
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from xtremedistil_tf.config import DistillationConfig
+    from xtremedistil_tf.corpus.folder import TaskCorpus
+    from xtremedistil_tf.corpus.hub import HubRows
+    from xtremedistil_tf.corpus.kinds import Kind
+
+WORDS = KindWords(
+    name="extractive question answering", pipeline_tag="question-answering",
+    does="Finds the answer to a question in a text.", example='QuestionExample("1", "Who?", "Ada wrote it.")',
+    scores=scores_named("f1", "exact_match"), long_texts="longer ones are answered in windows")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +53,16 @@ class AnswerPrediction:
     end: int
     score: float
     no_answer_score: float
+
+
+def _question(line: str, number: int, source: str) -> QuestionExample | None:
+    question, _, context = line.partition("\t")
+    return QuestionExample(str(number), question, context, None, None, source, number) if line.strip() else None
+
+
+def _shown(_: QuestionExample, answer: AnswerPrediction) -> str:
+    # A tab or line end inside an answer would break the line.
+    return f"{' '.join(answer.text.split())}\t{answer.start}\t{answer.end}\t{answer.score:.4f}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +103,11 @@ class QuestionAnsweringTask(Task):
     names_outputs = False
     auto_class = "QuestionAnswering"
     per_piece = True
+    words = WORDS
+    lines = LineFormat(_question, _shown, "question<TAB>context", "answer<TAB>start<TAB>end<TAB>score")
+    raw_text = RAW_TEXT
+    answer_column = "answer_mask"
+    takes_retrieved = False
 
     def __init__(self, labels: Sequence[str] = ("start", "end"), version_2: bool = False,
                  null_threshold: float = 0.0, max_answer_pieces: int = 30, main_score: str = "f1"):
@@ -198,6 +230,58 @@ class QuestionAnsweringTask(Task):
         from xtremedistil_tf.training.losses import total
 
         return total(batch["answer_mask"])
+
+    def same(self, one: Any, other: Any) -> bool:
+        """The same text at the same place."""
+        return (one.text, one.start) == (other.text, other.start)
+
+    def distance(self, teacher: Any, student: Any) -> float:
+        """Answers of the same text are no disagreement, wherever they stand."""
+        return float(teacher.text != student.text)
+
+    def disagreement(self, example: QuestionExample, teacher: Any, student: Any) -> dict[str, str]:
+        right = example.answers or ()
+        starts = [answer.start for answer in (*right[:1], teacher, student) if answer.text]
+        gold = " / ".join(dict.fromkeys(answer.text for answer in right))
+        return {"question": excerpt(example.question), "context": excerpt(example.context, min(starts, default=0)),
+                "gold": gold, "teacher": teacher.text, "student": student.text}
+
+    def confidence(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+        """The product of the top probabilities of first and last place."""
+        if not len(logits):
+            return super().confidence(logits)
+        found: np.ndarray = top_probabilities(stacked(logits).swapaxes(1, 2)).prod(axis=1)
+        return found
+
+    def same_logits(self, first: Sequence[np.ndarray], second: Sequence[np.ndarray], tolerance: float) -> np.ndarray:
+        """The same first and last place."""
+        return np.asarray((stacked(first).argmax(1) == stacked(second).argmax(1)).all(1))
+
+    def choices(self, logits: np.ndarray) -> np.ndarray:
+        return softmax(logits.T)
+
+    def aligned_logits(self, logits: np.ndarray, places: np.ndarray, student: PieceSpans,
+                       teacher: PieceSpans) -> tuple[np.ndarray, np.ndarray]:
+        ends = aligned_ends(student, teacher)
+        found = np.stack([logits[np.maximum(places, 0), 0], logits[np.maximum(ends, 0), 1]], -1)
+        return found, (ends >= 0) & (places >= 0)
+
+    @classmethod
+    def files(cls, pairs: bool) -> Kind:
+        return FILES
+
+    @classmethod
+    def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
+        return hub_rows(data, name)
+
+    @classmethod
+    def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
+        version_2 = any(isinstance(example, QuestionExample) and example.answers == () for example in corpus.train)
+        return {"max_answer_pieces": config.max_answer_pieces, "version_2": version_2}
+
+    @classmethod
+    def described(cls, labels: Sequence[str], pairs: bool) -> str:
+        return "question answering"
 
 
 def _encode(tokenizer: Any, examples: Iterable[QuestionExample],

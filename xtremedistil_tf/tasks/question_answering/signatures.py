@@ -7,6 +7,7 @@ import math
 import tensorflow as tf
 
 from xtremedistil_tf.export.signatures.frame import GraphFrame, parts_of, shifted
+from xtremedistil_tf.export.signatures.lite import LiteAnswers, LitePieces
 from xtremedistil_tf.export.signatures.student import Signatures, check_same_size
 from xtremedistil_tf.export.signatures.windows import Windows, even_windows
 from xtremedistil_tf.tokenization.graph.text import white_space
@@ -122,3 +123,27 @@ def _offsets(offsets: tf.RaggedTensor, pieces: tf.Tensor, found: tf.Tensor) -> t
     """int32 [questions]: the offset of one piece of each context, 0 where none was found."""
     places = tf.cast(offsets.row_starts(), tf.int32) + pieces
     return tf.gather(tf.concat([offsets.values, [0]], 0), tf.where(found, places, tf.size(offsets.values)))
+
+
+class LiteSpans(LiteAnswers):
+    """`start_logits` and `end_logits` of each piece of the context; see `export_raw_string_tflite`."""
+
+    needs_offsets = True
+
+    def inputs(self, pairs: bool) -> tuple[str, ...]:
+        return AnswerSignatures.raw_inputs
+
+    def kept(self, first: tf.Tensor, second: tf.Tensor, room: int) -> list[tf.Tensor]:
+        first = tf.minimum(first, room // 2)
+        return [first, room - first]
+
+    def answers(self, logits: tf.Tensor, texts: LitePieces) -> dict[str, tf.Tensor]:
+        question, context = texts.pieces
+        special = texts.frame.special
+        begin = len(special[0]) + tf.size(question.ids) + len(special[1])
+        inside = logits[begin:begin + tf.size(context.ids)]
+        return {"start_logits": inside[:, 0], "end_logits": inside[:, 1], "starts": context.starts,
+                "ends": context.ends, "no_answer_scores": tf.reduce_sum(logits[texts.no_answer_at])[None]}
+
+
+SIGNATURES, LITE = AnswerSignatures, LiteSpans

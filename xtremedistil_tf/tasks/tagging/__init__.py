@@ -1,0 +1,7 @@
+"""Token tagging: one label for every word, such as the entities of a text."""
+
+from __future__ import annotations
+
+from xtremedistil_tf.tasks.tagging.task import TaggingTask
+
+__all__ = ["TaggingTask"]
