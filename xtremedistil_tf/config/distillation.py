@@ -378,8 +378,9 @@ class DistillationConfig:
     def moved_to(self, model_dir: str | os.PathLike[str]) -> DistillationConfig:
         """The same for a model directory that was moved: data that lies in it is found there."""
         before, now = f"{self.model_dir.rstrip('/')}/", os.fspath(model_dir)
-        paths: dict[str, Any] = {name: os.path.join(now, getattr(self, name)[len(before):]) for name in ("task", "transfer_file")
-                 if getattr(self, name).startswith(before)}
+        paths: dict[str, Any] = {
+            name: os.path.join(now, getattr(self, name)[len(before):]) for name in ("task", "transfer_file")
+            if getattr(self, name).startswith(before)}
         return dataclasses.replace(self, model_dir=now, **paths)
 
     def to_json(self) -> dict[str, Any]:
