@@ -33,13 +33,6 @@ if TYPE_CHECKING:
     from xtremedistil_tf.export.onnx import export_onnx as export_onnx
     from xtremedistil_tf.export.saved_model import export_saved_model as export_saved_model
     from xtremedistil_tf.export.tflite import export_tflite as export_tflite
-    from xtremedistil_tf.inference.answers import AnswerSpan as AnswerSpan
-    from xtremedistil_tf.inference.answers import Entity as Entity
-    from xtremedistil_tf.inference.answers import Label as Label
-    from xtremedistil_tf.inference.answers import Labels as Labels
-    from xtremedistil_tf.inference.answers import Number as Number
-    from xtremedistil_tf.inference.answers import TaggedWord as TaggedWord
-    from xtremedistil_tf.inference.answers import Tagging as Tagging
     from xtremedistil_tf.inference.keras import StudentPredictor as StudentPredictor
     from xtremedistil_tf.inference.student import Scores as Scores
     from xtremedistil_tf.inference.student import Student as Student
@@ -52,7 +45,13 @@ if TYPE_CHECKING:
     from xtremedistil_tf.students.registry import new_student as new_student
     from xtremedistil_tf.students.transformer import TransformerShape as TransformerShape
     from xtremedistil_tf.students.transformer import TransformerStudent as TransformerStudent
+    from xtremedistil_tf.tasks.classification.raw_text import Label as Label
+    from xtremedistil_tf.tasks.question_answering.raw_text import AnswerSpan as AnswerSpan
     from xtremedistil_tf.tasks.registry import make_task as make_task
+    from xtremedistil_tf.tasks.regression.raw_text import Number as Number
+    from xtremedistil_tf.tasks.tagging.raw_text import Entity as Entity
+    from xtremedistil_tf.tasks.tagging.raw_text import TaggedWord as TaggedWord
+    from xtremedistil_tf.tasks.tagging.raw_text import Tagging as Tagging
     from xtremedistil_tf.tasks.tagging.scores import entity_scores as entity_scores
     from xtremedistil_tf.transfer.dataset import transfer_dataset as transfer_dataset
     from xtremedistil_tf.transfer.reader import TransferStore as TransferStore
@@ -72,7 +71,6 @@ _NAMES = {
     "export.onnx": ("export_onnx",),
     "export.saved_model": ("export_saved_model",),
     "export.tflite": ("export_tflite",),
-    "inference.answers": ("AnswerSpan", "Entity", "Label", "Labels", "Number", "TaggedWord", "Tagging"),
     "inference.student": ("Scores", "Student"),
     "students.bilstm": ("BiLSTMShape", "BiLSTMStudent"),
     "students.cnn": ("CNNShape", "CNNStudent"),
@@ -81,7 +79,11 @@ _NAMES = {
     "students.registry": ("new_student",),
     "students.transformer": ("TransformerShape", "TransformerStudent"),
     "tasks.tagging.scores": ("entity_scores",),
+    "tasks.classification.raw_text": ("Label",),
+    "tasks.question_answering.raw_text": ("AnswerSpan",),
     "tasks.registry": ("make_task",),
+    "tasks.regression.raw_text": ("Number",),
+    "tasks.tagging.raw_text": ("Entity", "TaggedWord", "Tagging"),
     "transfer.dataset": ("transfer_dataset",),
     "transfer.reader": ("TransferStore",),
     "transfer.writer": ("StoreSpec", "write_store"),

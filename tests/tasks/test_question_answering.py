@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from xtremedistil_tf.batching.ragged import pad_batch
 from xtremedistil_tf.corpus.example import Answer, QuestionExample
 from xtremedistil_tf.errors import ConfigError, DataError
-from xtremedistil_tf.tasks.question_answering.task import AnswerPrediction, QuestionAnsweringTask
+from xtremedistil_tf.tasks.question_answering.raw_text import AnswerSpan
+from xtremedistil_tf.tasks.question_answering.task import QuestionAnsweringTask
 
 TASK = QuestionAnsweringTask()
 FILLER = "met in saw the old house near yesterday"
@@ -155,7 +156,7 @@ def test_answers_are_at_most_30_pieces(tiny_tokenizer):
 
 def test_scores_per_language():
     examples = [question("in paris", "paris", language="de"), question("in oslo", language="en")]
-    predictions = [AnswerPrediction(text, 0, len(text), 0.0, 0.0) for text in ("paris", "oslo")]
+    predictions = [AnswerSpan(text, 0, len(text), 0.0, 0.0) for text in ("paris", "oslo")]
     scores = TASK.scores(examples, predictions)
     assert scores["f1"] == 0.5 and scores["per_language"]["en"]["no_answer_f1"] == 0
     assert scores["mean_f1"] == 0.5 and scores["std_f1"] == 0.5

@@ -49,7 +49,7 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
       names are those of the columns, the same in every row;
     - regression: inputs as for classification -> `scores` float32;
     - question answering: `questions` and `contexts` -> `answers` string (empty for "no answer"), `starts` and
-      `ends` int32, `scores` and `no_answer_scores` float32, see `AnswerPrediction`.
+      `ends` int32, `scores` and `no_answer_scores` float32, see `AnswerSpan`.
 
     Signature `words`, for tagging and the vocabularies of `raw_strings`. Input: `words` string [batch, time],
     sentences split by the caller; empty strings on the right are padding, others are words without pieces.

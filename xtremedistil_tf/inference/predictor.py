@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from xtremedistil_tf.batching.inference import in_order, run_over
 from xtremedistil_tf.batching.ragged import FeatureSource
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.tasks.raw_text import Asked
 from xtremedistil_tf.tasks.task import Task
 
 
@@ -35,10 +36,12 @@ class Predictor:
         features = self._task.prediction_features(self._tokenizer, examples, self._max_length)
         return self._task.decode(features, self.logits(features.features))
 
-    def predict_scored(self, examples: Iterable[AnyExample], batch_size: int | None = None) -> list[Any]:
-        """One prediction with its scores per example, in order; see `Task.decode_scored`."""
-        features = self._task.prediction_features(self._tokenizer, examples, self._max_length)
-        return self._task.decode_scored(features, self.logits(features.features, batch_size))
+    def answers(self, asked: Sequence[Asked], batch_size: int | None = None) -> list[Any]:
+        """Answers to raw text, see `RawText`, in order."""
+        task, found = self._task, [one.example for one in asked]
+        features = task.prediction_features(self._tokenizer, found, self._max_length)
+        predictions = task.decode_scored(features, self.logits(features.features, batch_size))
+        return [task.raw_text.answer(task, one, prediction) for one, prediction in zip(asked, predictions)]
 
     def logits(self, source: FeatureSource, batch_size: int | None = None) -> list[np.ndarray]:
         """float32 [pieces, outputs] or [outputs] of every row of a source."""

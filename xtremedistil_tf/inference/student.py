@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from xtremedistil_tf.atomic import atomic_directory, read_json
 from xtremedistil_tf.config.arguments import config_from, named_as_arguments
 from xtremedistil_tf.config.export import QUANTIZATIONS_OF, ExportConfig
+from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
-from xtremedistil_tf.inference.answers import Answer, answer, asked, is_single
+from xtremedistil_tf.tasks.raw_text import asked
 
 if TYPE_CHECKING:
     from xtremedistil_tf.inference.opening import OpenedStudent
@@ -166,13 +167,20 @@ class Student:
         Raises:
             DataError: something else was given.
         """
-        if is_single(self.kind, given):
+        if self._is_single(given):
             return next(self.predict_iter([given], batch_size))
         if isinstance(given, Iterator):
             return self.predict_iter(given, batch_size)
         return list(self.predict_iter(given, batch_size))
 
-    def predict_iter(self, given: Iterable[Any], batch_size: int | None = None) -> Iterator[Answer]:
+    def _is_single(self, given: Any) -> bool:
+        if isinstance(given, str | Example | TextExample | QuestionExample | Mapping):
+            return True
+        # Words are given as lists of lists, so that a list of strings is always several texts.
+        inputs = self._task.raw_text.inputs
+        return len(inputs) > 1 and isinstance(given, tuple) and all(isinstance(part, str) for part in given)
+
+    def predict_iter(self, given: Iterable[Any], batch_size: int | None = None) -> Iterator[Any]:
         """Answers things one after another, in order, in constant memory.
 
         Args:
@@ -184,12 +192,9 @@ class Student:
                             "is for predict.")
         return self._answers(iter(given), batch_size)
 
-    def _answers(self, given: Iterator[Any], batch_size: int | None) -> Iterator[Answer]:
-        task, predictor = self._task, self._opened.predictor
-        while chunk := [asked(task.kind, one) for one in itertools.islice(given, _CHUNK)]:
-            found = predictor.predict_scored([one.example for one in chunk], batch_size)
-            for one, prediction in zip(chunk, found):
-                yield answer(task, one, prediction)
+    def _answers(self, given: Iterator[Any], batch_size: int | None) -> Iterator[Any]:
+        while chunk := list(itertools.islice(given, _CHUNK)):
+            yield from self._opened.predictor.answers([asked(self._task.raw_text, one) for one in chunk], batch_size)
 
     def evaluate(self, data: Any = "test") -> Scores:
         """Measures it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.server.model import Signature, Spec, Tensors
 from xtremedistil_tf.students.model_directory import SavedStudent
+from xtremedistil_tf.tasks.raw_text import asked
 
 
 def raw_strings(saved: SavedStudent) -> Signature:
@@ -18,8 +19,10 @@ def raw_strings(saved: SavedStudent) -> Signature:
     outputs = {name: Spec(output.dtype, (None,) * output.rank) for name, output in contract.outputs.items()}
 
     def call(texts: Tensors) -> Tensors:
-        read = {name: [text.decode("utf-8", "replace") for text in values] for name, values in texts.items()}
-        return contract.answer(saved, predictor, **read)
+        given = [texts[name] for name in contract.inputs if name in texts]
+        columns = [[text.decode("utf-8", "replace") for text in values] for values in given]
+        rows = [asked(contract, row[0] if len(row) == 1 else row) for row in zip(*columns)]
+        return contract.arrays(saved.task, predictor.answers(rows))
 
     return Signature({name: Spec("string", (None,)) for name in contract.inputs}, outputs, call,
                      contract.optional)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from xtremedistil_tf.corpus.example import AnyExample, TextExample
+from xtremedistil_tf.corpus.faults import quoted
+from xtremedistil_tf.errors import DataError
+
+Item = TypeVar("Item")
 
 #: Outputs of a signature by name, each [batch, ...].
 Outputs = Mapping[str, np.ndarray]
@@ -25,31 +32,103 @@ class Output(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class RawText:
-    """The signature `raw_strings` of a kind of task, see `export_saved_model`.
+class Asked:
+    """One thing that was asked.
 
     Attributes:
-        inputs: names of its inputs, each string [batch], in the order in which one reads them.
+        example: for the task.
+        text: of a tagger, the text that was given; of given words, the words with spaces between them.
+        spans: of a tagger, (first character, the one after the last) of each word in it.
+    """
+
+    example: AnyExample
+    text: str = ""
+    spans: Sequence[tuple[int, int]] = ()
+
+
+class Several(Sequence[Item], abc.ABC):
+    """An answer of several parts, which is a sequence of them."""
+
+    @property
+    @abc.abstractmethod
+    def parts(self) -> tuple[Item, ...]:
+        """The parts in order."""
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
+    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
+        return self.parts[index]
+
+
+@dataclasses.dataclass(frozen=True)
+class RawText:
+    """How a kind of task answers raw text, in Python and in the signature `raw_strings`, see `export_saved_model`.
+
+    Attributes:
+        inputs: names of the signature's inputs, each string [batch], in the order in which one reads them.
         optional: inputs that only tasks on pairs of texts have.
-        outputs: the outputs by name.
-        read: outputs of a server -> one answer per text, as values of Python.
-        answer: (saved student, its predictor, lists of texts by name of the input) -> the outputs as arrays, strings
-            as UTF-8 bytes: what the Keras student answers where there is no SavedModel for raw strings.
+        outputs: the signature's outputs by name.
+        asked: what a user gives -> what is asked; None where it has no form that is known.
+        forms: what a user may give, for messages.
+        answer: (task, what was asked, prediction of `Task.decode_scored`) -> the answer.
+        arrays: (task, answers) -> the signature's outputs, strings as UTF-8 bytes.
+        read: outputs of a server -> one answer per text.
         needed: those outputs that `read` reads.
         telling: those by which a model is known that only its signature is known of.
         method: of `ServingClient`, that asks such a model.
-        prediction: what the task's own `decode` would give, from an answer of `read`.
+        prediction: what the task's own `decode` would give, from an answer.
     """
 
     inputs: tuple[str, ...]
     optional: frozenset[str]
     outputs: Mapping[str, Output]
+    asked: Callable[[Any], Asked | None]
+    forms: str
+    answer: Callable[[Any, Asked, Any], Any]
+    arrays: Callable[[Any, Sequence[Any]], dict[str, np.ndarray]]
     read: Callable[[Outputs], list[Any]]
-    answer: Callable[..., dict[str, np.ndarray]]
     needed: frozenset[str]
     telling: frozenset[str]
     method: str = "ask"
     prediction: Callable[[Any], Any] = lambda answer: answer
+
+
+def asked(contract: RawText, given: Any) -> Asked:
+    """One thing to answer.
+
+    Args:
+        contract: of the kind of task.
+        given: a text; words (tagging); `(text, pair)`; `(question, context)`; a mapping with these names; an example.
+
+    Raises:
+        DataError: it has another form.
+    """
+    found = contract.asked(given)
+    if found is None:
+        raise DataError(f"predict: {quoted(given)}, expected {contract.forms}.")
+    return found
+
+
+def asked_text(given: Any) -> Asked | None:
+    """A text or a pair of texts."""
+    if isinstance(given, TextExample):
+        return Asked(given)
+    if isinstance(given, Mapping):
+        given = (given.get("text"), given.get("pair", given.get("text_pair")))
+    elif isinstance(given, str):
+        given = (given, None)
+    if not (isinstance(given, Sequence) and len(given) == 2 and isinstance(given[0], str)
+            and (given[1] is None or isinstance(given[1], str))):
+        return None
+    return Asked(TextExample(*given))
+
+
+TEXT_FORMS = "a text, or of pairs a tuple (text, pair)"
 
 
 def utf8(texts: Iterable[str]) -> np.ndarray:

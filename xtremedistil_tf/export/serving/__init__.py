@@ -12,9 +12,20 @@ from xtremedistil_tf.export.serving.files import predict_file
 from xtremedistil_tf.export.serving.grpc_client import GrpcClient
 from xtremedistil_tf.export.serving.layout import export_serving
 from xtremedistil_tf.export.serving.rest_client import RestClient
-from xtremedistil_tf.tasks.classification.raw_text import Classification
-from xtremedistil_tf.tasks.question_answering.raw_text import Answer
-from xtremedistil_tf.tasks.tagging.raw_text import Entity, TaggedText
+from xtremedistil_tf.tasks.classification.raw_text import Label
+from xtremedistil_tf.tasks.question_answering.raw_text import AnswerSpan
+from xtremedistil_tf.tasks.tagging.raw_text import Entity, TaggedWord, Tagging
 
-__all__ = ["Answer", "Classification", "Entity", "GrpcClient", "RestClient", "ServingClient", "Signature",
-           "TaggedText", "export_serving", "predict_file"]
+__all__ = [
+           "AnswerSpan",
+           "Entity",
+           "GrpcClient",
+           "Label",
+           "RestClient",
+           "ServingClient",
+           "Signature",
+           "TaggedWord",
+           "Tagging",
+           "export_serving",
+           "predict_file",
+]

@@ -20,9 +20,9 @@ from xtremedistil_tf.tasks.registry import KINDS, kind_of_outputs
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from xtremedistil_tf.tasks.classification.raw_text import Classification
-    from xtremedistil_tf.tasks.question_answering.raw_text import Answer
-    from xtremedistil_tf.tasks.tagging.raw_text import TaggedText
+    from xtremedistil_tf.tasks.classification.raw_text import Label
+    from xtremedistil_tf.tasks.question_answering.raw_text import AnswerSpan
+    from xtremedistil_tf.tasks.tagging.raw_text import Tagging
 
 _RAW_STRINGS, _TOKEN_IDS = "raw_strings", "token_ids"
 
@@ -61,19 +61,20 @@ class ServingClient(abc.ABC):
         self.model, self.version, self.timeout, self.retries = model, version, timeout, retries
         self.where = f"{server}, model {model}" + ("" if version is None else f", version {version}")
 
-    def tag(self, texts: Sequence[str]) -> list[TaggedText]:
+    def tag(self, texts: Sequence[str]) -> list[Tagging]:
         """Tags the white-space words of texts of any length. Raises DataError if a text is not Unicode."""
         return self._ask("tagging", texts=texts)
 
-    def classify(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[Classification]:
+    def classify(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[Label]:
         """Classifies texts, or pairs of texts where the model takes pairs. Raises as `tag`."""
         return self._ask("classification", texts=texts, **({} if pairs is None else {"pairs": pairs}))
 
     def score(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[float]:
         """A regression's number for each text or pair. Raises as `tag`."""
-        return self._ask("regression", texts=texts, **({} if pairs is None else {"pairs": pairs}))
+        found = self._ask("regression", texts=texts, **({} if pairs is None else {"pairs": pairs}))
+        return [one.value for one in found]
 
-    def answer(self, questions: Sequence[str], contexts: Sequence[str]) -> list[Answer]:
+    def answer(self, questions: Sequence[str], contexts: Sequence[str]) -> list[AnswerSpan]:
         """The answer to each question in its context. Raises as `tag`."""
         return self._ask("question_answering", questions=questions, contexts=contexts)
 

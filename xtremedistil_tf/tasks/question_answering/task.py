@@ -17,7 +17,7 @@ from xtremedistil_tf.tasks.excerpts import excerpt
 from xtremedistil_tf.tasks.languages import with_languages
 from xtremedistil_tf.tasks.lines import LineFormat
 from xtremedistil_tf.tasks.question_answering.files import FILES, hub_rows
-from xtremedistil_tf.tasks.question_answering.raw_text import RAW_TEXT
+from xtremedistil_tf.tasks.question_answering.raw_text import RAW_TEXT, AnswerSpan
 from xtremedistil_tf.tasks.question_answering.scores import answer_scores
 from xtremedistil_tf.tasks.question_answering.spans import best_span, pieces_of_answer
 from xtremedistil_tf.tasks.task import Task, TaskFeatures
@@ -39,28 +39,12 @@ WORDS = KindWords(
     scores=scores_named("f1", "exact_match"), long_texts="longer ones are answered in windows")
 
 
-@dataclasses.dataclass(frozen=True)
-class AnswerPrediction:
-    """Attributes:
-        text: the answer as it stands in the context, empty for "no answer".
-        start, end: offsets of its first character and of the one after its last; 0 for "no answer".
-        score: start logit + end logit of the best answer, also where "no answer" was preferred.
-        no_answer_score: start logit + end logit of "no answer", in the window where they are lowest.
-    """
-
-    text: str
-    start: int
-    end: int
-    score: float
-    no_answer_score: float
-
-
 def _question(line: str, number: int, source: str) -> QuestionExample | None:
     question, _, context = line.partition("\t")
     return QuestionExample(str(number), question, context, None, None, source, number) if line.strip() else None
 
 
-def _shown(_: QuestionExample, answer: AnswerPrediction) -> str:
+def _shown(_: QuestionExample, answer: AnswerSpan) -> str:
     # A tab or line end inside an answer would break the line.
     return f"{' '.join(answer.text.split())}\t{answer.start}\t{answer.end}\t{answer.score:.4f}"
 
@@ -171,13 +155,13 @@ class QuestionAnsweringTask(Task):
         return QuestionFeatures(RaggedFeatures.from_rows(rows, columns), windows,
                                 [example.context for example in examples], offsets)
 
-    def decode(self, features: QuestionFeatures, row_logits: Sequence[np.ndarray]) -> list[AnswerPrediction]:
+    def decode(self, features: QuestionFeatures, row_logits: Sequence[np.ndarray]) -> list[AnswerSpan]:
         """The best answer of at most `max_answer_pieces` over all windows of each question.
 
         With `version_2`, "no answer" where its score is higher by more than `null_threshold`. Without, the
         answer is empty only where the context holds nothing visible to the tokenizer.
         """
-        answers = [AnswerPrediction("", 0, 0, -np.inf, np.inf) for _ in features.contexts]
+        answers = [AnswerSpan("", 0, 0, -np.inf, np.inf) for _ in features.contexts]
         for (number, window), logits in zip(features.windows, row_logits):
             best = answers[number]
             no_answer = min(best.no_answer_score, float(logits[window.no_answer_at].sum()))
@@ -185,7 +169,7 @@ class QuestionAnsweringTask(Task):
             if found is None or found[2] <= best.score:
                 found = best.start, best.end, best.score
             text = features.contexts[number][found[0]: found[1]]
-            answers[number] = AnswerPrediction(text, *found, no_answer)
+            answers[number] = AnswerSpan(text, *found, no_answer)
         return [self._or_none(answer) for answer in answers]
 
     def _best_answer(self, context: str, offsets: np.ndarray, window: QuestionWindow,
@@ -202,7 +186,7 @@ class QuestionAnsweringTask(Task):
         text = context[begin:end]
         return begin + len(text) - len(text.lstrip()), begin + len(text.rstrip()), span.score
 
-    def _or_none(self, answer: AnswerPrediction) -> AnswerPrediction:
+    def _or_none(self, answer: AnswerSpan) -> AnswerSpan:
         if not answer.text:
             return dataclasses.replace(answer, score=answer.no_answer_score)
         if self.version_2 and answer.no_answer_score - answer.score > self.null_threshold:
@@ -210,7 +194,7 @@ class QuestionAnsweringTask(Task):
         return answer
 
     def scores(self, examples: Sequence[QuestionExample],
-               predictions: Sequence[AnswerPrediction]) -> dict[str, Any]:
+               predictions: Sequence[AnswerSpan]) -> dict[str, Any]:
         """See `answer_scores`."""
         return with_languages(answer_scores, self.main_score, [[a.text for a in e.answers or ()] for e in examples],
                               [p.text for p in predictions], [e.language for e in examples])

@@ -1,23 +1,44 @@
-"""A number for raw text: what a model answers with, and how its answers are read."""
+"""A number for raw text: what is answered, and how a server's answers are read."""
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xtremedistil_tf.tasks.raw_text import FLOAT, Output, Outputs, RawText
-from xtremedistil_tf.tasks.text_task import text_examples
+from xtremedistil_tf.tasks.raw_text import FLOAT, TEXT_FORMS, Asked, Output, Outputs, RawText, asked_text
+
+if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.regression.task import RegressionTask
 
 
-def _read(outputs: Outputs) -> list[float]:
-    scores: list[float] = outputs["scores"].tolist()
-    return scores
+@dataclasses.dataclass(frozen=True)
+class Number:
+    """The answer of a regression.
+
+    Attributes:
+        value: the number.
+    """
+
+    value: float
+
+    def __float__(self) -> float:
+        return self.value
 
 
-def _answer(saved: Any, predictor: Any, texts: list[str], pairs: list[str] | None = None) -> dict[str, np.ndarray]:
-    return {"scores": np.array(predictor.predict(text_examples(texts, pairs)), np.float32)}
+def _answer(task: RegressionTask, one: Asked, prediction: float) -> Number:
+    return Number(float(prediction))
 
 
-RAW_TEXT = RawText(("texts", "pairs"), frozenset(["pairs"]), {"scores": Output(FLOAT)}, _read, _answer,
-                   frozenset(["scores"]), frozenset(["scores"]), "score")
+def _read(outputs: Outputs) -> list[Number]:
+    return [Number(value) for value in outputs["scores"].tolist()]
+
+
+def _arrays(task: RegressionTask, answers: Sequence[Number]) -> dict[str, np.ndarray]:
+    return {"scores": np.array([one.value for one in answers], np.float32)}
+
+
+RAW_TEXT = RawText(("texts", "pairs"), frozenset(["pairs"]), {"scores": Output(FLOAT)}, asked_text, TEXT_FORMS,
+                   _answer, _arrays, _read, frozenset(["scores"]), frozenset(["scores"]), "score", float)

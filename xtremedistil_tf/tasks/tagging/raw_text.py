@@ -1,30 +1,34 @@
-"""Tagging of raw text: what a model answers with, and how its answers are read."""
+"""Tagging of raw text: what may be asked, what is answered, and how a server's answers are read."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Output, Outputs, RawText, padded, utf8
+from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, padded, utf8
 from xtremedistil_tf.tasks.tagging.entities import entities
 
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.tagging.task import TaggingTask
 
-_WORD_OUTPUTS = ("words", "tags", "scores", "starts", "ends")
-#: In the order of `Entity`.
+_WORD = re.compile(r"\S+")
+#: In the order of `TaggedWord`, and of `Entity`.
+_WORD_OUTPUTS = ("words", "tags", "starts", "ends", "scores")
 _ENTITY_OUTPUTS = ("entity_types", "entities", "entity_starts", "entity_ends", "entity_scores")
 
 
 @dataclasses.dataclass(frozen=True)
 class Entity:
-    """Attributes:
+    """An entity in a text.
+
+    Attributes:
         type: such as `PER`.
-        text: the entity as it stands in the text.
+        text: as it stands in the text that was given.
         start, end: offsets of its first character and of the one after its last.
         score: mean of the scores of its words.
     """
@@ -37,66 +41,104 @@ class Entity:
 
 
 @dataclasses.dataclass(frozen=True)
-class TaggedText:
-    """Attributes:
-        words: the text's white-space words.
-        tags, scores: each word's tag, as the model decodes it, and the softmax's probability of that tag.
-        offsets: (first character, the one after the last) of each word.
-        entities: what the tags make, see `tasks.tagging.entities.entity_rules`.
+class TaggedWord:
+    """A word with its tag.
+
+    Attributes:
+        text: as it stands in the text that was given.
+        tag: as the model decodes it.
+        start, end: offsets as those of `Entity`.
+        score: the probability of that tag by the softmax over all.
     """
 
-    words: tuple[str, ...]
-    tags: tuple[str, ...]
-    scores: tuple[float, ...]
-    offsets: tuple[tuple[int, int], ...]
+    text: str
+    tag: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Tagging(Several[Entity]):
+    """The answer of a tagger: a sequence of entities.
+
+    Attributes:
+        entities: in order, see `tasks.tagging.entities.entity_rules`: of tags that are not IOB2, the runs of equal
+            tags other than `O`.
+        words: every word with its tag; words are what white space parts.
+    """
+
     entities: tuple[Entity, ...]
+    words: tuple[TaggedWord, ...]
+
+    @property
+    def parts(self) -> tuple[Entity, ...]:
+        return self.entities
+
+    @property
+    def tags(self) -> list[str]:
+        """The tag of each word."""
+        return [word.tag for word in self.words]
 
 
-def _read(outputs: Outputs) -> list[TaggedText]:
+def _asked(given: Any) -> Asked | None:
+    if isinstance(given, Mapping):
+        given = next((given[key] for key in ("text", "tokens", "words") if key in given), None)
+    if isinstance(given, str):
+        spans = [match.span() for match in _WORD.finditer(given)]
+        return Asked(Example(tuple(given[start:end] for start, end in spans)), given, spans)
+    words = given.words if isinstance(given, Example) else given
+    if not isinstance(words, Sequence | np.ndarray) or not all(isinstance(w, str) and w.strip() for w in words):
+        return None
+    words = tuple(map(str, words))
+    ends = (np.cumsum([len(word) + 1 for word in words]) - 1).tolist()
+    return Asked(Example(words), " ".join(words), [(end - len(word), end) for word, end in zip(words, ends)])
+
+
+def _answer(task: TaggingTask, one: Asked, prediction: tuple[Sequence[str], np.ndarray]) -> Tagging:
+    tags, scores = prediction
+    words = tuple(TaggedWord(one.text[start:end], tag, start, end, float(score))
+                  for (start, end), tag, score in zip(one.spans, tags, scores))
+    found = []
+    for entity in entities(tags, task.labels):
+        start, end = one.spans[entity.first][0], one.spans[entity.last][1]
+        mean = float(np.mean(scores[entity.first: entity.last + 1]))
+        found.append(Entity(entity.type, one.text[start:end], start, end, mean))
+    return Tagging(tuple(found), words)
+
+
+def _read(outputs: Outputs) -> list[Tagging]:
     answers = []
     for row, (words, found) in enumerate(zip(outputs["word_counts"], outputs["entity_counts"])):
         # A batch is padded to the text with the most words, and to that with the most entities.
-        word = {name: outputs[name][row][:words].tolist() for name in _WORD_OUTPUTS}
-        entity = [outputs[name][row][:found].tolist() for name in _ENTITY_OUTPUTS]
-        answers.append(TaggedText(tuple(word["words"]), tuple(word["tags"]), tuple(word["scores"]),
-                                  tuple(zip(word["starts"], word["ends"])),
-                                  tuple(Entity(*values) for values in zip(*entity))))
+        by_word = [outputs[name][row][:words].tolist() for name in _WORD_OUTPUTS]
+        by_entity = [outputs[name][row][:found].tolist() for name in _ENTITY_OUTPUTS]
+        answers.append(Tagging(tuple(Entity(*values) for values in zip(*by_entity)),
+                               tuple(TaggedWord(*values) for values in zip(*by_word))))
     return answers
 
 
-def _answer(saved: Any, predictor: Any, texts: list[str]) -> dict[str, np.ndarray]:
-    spans = [[match.span() for match in re.finditer(r"\S+", text)] for text in texts]
-    words = [text.split() for text in texts]
-    task: TaggingTask = saved.task
-    features = task.prediction_features(saved.tokenizer, [Example(tuple(row)) for row in words],
-                                        saved.student.max_length)
-    tagged = task.tagged(features, predictor.logits(features.features))
-    tags, scores = [tags for tags, _ in tagged], [scores for _, scores in tagged]
-    by_word = {"words": padded(map(utf8, words), b""), "tags": padded(map(utf8, tags), b""),
-               "scores": padded(scores, -1, np.float32),
-               "starts": padded(([start for start, _ in row] for row in spans), -1, np.int32),
-               "ends": padded(([end for _, end in row] for row in spans), -1, np.int32),
-               "word_counts": np.array([len(row) for row in words], np.int32)}
-    return by_word | _entities(task, texts, spans, tags, scores)
+def _arrays(task: TaggingTask, answers: Sequence[Tagging]) -> dict[str, np.ndarray]:
+    words, found = [one.words for one in answers], [one.entities for one in answers]
+    return (_columns(_WORD_OUTPUTS, TaggedWord, words) | _columns(_ENTITY_OUTPUTS, Entity, found)
+            | {"word_counts": np.array([len(row) for row in words], np.int32),
+               "entity_counts": np.array([len(row) for row in found], np.int32)})
 
 
-def _entities(task: TaggingTask, texts: list[str], spans: list[list[tuple[int, int]]], tags: list[list[str]],
-              scores: list[np.ndarray]) -> dict[str, np.ndarray]:
-    found = [entities(row, task.labels) for row in tags]
-    starts = [[row[one.first][0] for one in own] for row, own in zip(spans, found)]
-    ends = [[row[one.last][1] for one in own] for row, own in zip(spans, found)]
-    means = [[row[one.first: one.last + 1].mean() for one in own] for row, own in zip(scores, found)]
-    strings = (utf8(text[start:end] for start, end in zip(*row)) for text, *row in zip(texts, starts, ends))
-    return {"entities": padded(strings, b""),
-            "entity_types": padded((utf8(one.type for one in own) for own in found), b""),
-            "entity_starts": padded(starts, -1, np.int32), "entity_ends": padded(ends, -1, np.int32),
-            "entity_scores": padded(means, -1, np.float32),
-            "entity_counts": np.array([len(own) for own in found], np.int32)}
+def _columns(names: Sequence[str], part: type, rows: Sequence[Iterable[Any]]) -> dict[str, np.ndarray]:
+    """Parts of answers as arrays [answers, most parts], by the names of outputs in the order of the part's fields."""
+    found = {}
+    for name, field in zip(names, dataclasses.fields(part)):
+        values = [[getattr(one, field.name) for one in row] for row in rows]
+        dtype = _OUTPUTS[name].dtype
+        found[name] = padded(map(utf8, values), b"") if dtype == TEXT else padded(values, -1, dtype)
+    return found
 
 
 _DTYPES = {TEXT: ("words", "tags", "entities", "entity_types"), FLOAT: ("scores", "entity_scores"),
            INT: ("starts", "ends", "entity_starts", "entity_ends")}
 _OUTPUTS = {name: Output(dtype, 2) for dtype, names in _DTYPES.items() for name in names}
 RAW_TEXT = RawText(("texts",), frozenset(), _OUTPUTS | {"word_counts": Output(INT), "entity_counts": Output(INT)},
-                   _read, _answer, frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
+                   _asked, "a text, or a list of words", _answer, _arrays, _read,
+                   frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
                    frozenset(["tags"]), "tag", lambda answer: answer.tags)
