@@ -49,15 +49,16 @@ def test_tags(model):
     student, client = model
     wanted = student.predict([Example(tuple(text.split())) for text in TEXTS])
     for text, tags, found in zip(TEXTS, wanted, client.tag(TEXTS)):
-        assert (list(found.words), list(found.tags)) == (text.split(), tags)
-        assert [text[start:end] for start, end in found.offsets] == text.split()
-        assert len(found.scores) == len(tags) and all(0 < score <= 1.0001 for score in found.scores)
+        offsets, scores = [(word.start, word.end) for word in found.words], [word.score for word in found.words]
+        assert ([word.text for word in found.words], found.tags) == (text.split(), tags)
+        assert [text[start:end] for start, end in offsets] == text.split()
+        assert len(scores) == len(tags) and all(0 < score <= 1.0001 for score in scores)
         spans = [(entity.tag, entity.start, entity.end) for entity in Entities([tags], IOB2).entities[0]]
         assert [(entity.type, entity.text, entity.start, entity.end) for entity in found.entities] == [
-            (kind, text[found.offsets[first][0]:found.offsets[stop - 1][1]], found.offsets[first][0],
-             found.offsets[stop - 1][1]) for kind, first, stop in spans]
+            (kind, text[offsets[first][0]:offsets[stop - 1][1]], offsets[first][0],
+             offsets[stop - 1][1]) for kind, first, stop in spans]
         assert [entity.score for entity in found.entities] == pytest.approx(
-            [np.mean(found.scores[first:stop]) for _, first, stop in spans])
+            [np.mean(scores[first:stop]) for _, first, stop in spans])
 
 
 @kind("classification")
@@ -65,8 +66,8 @@ def test_classes(model):
     student, client = model
     for wanted, found in zip(student.predict([TextExample(text) for text in TEXTS]), client.classify(TEXTS)):
         assert found.label == wanted.label and found.score == pytest.approx(wanted.probabilities.max(), abs=1e-5)
-        np.testing.assert_allclose(found.probabilities, wanted.probabilities, atol=1e-5)
-        assert found.probabilities.dtype == np.float32
+        np.testing.assert_allclose(list(found.probabilities.values()), wanted.probabilities, atol=1e-5)
+        assert list(found.probabilities) == student.task.labels
 
 
 @kind("regression")
@@ -98,7 +99,7 @@ def test_any_text_arrives_as_it_was(model, texts):
     assert len(found) == len(texts)
     if texts:
         wanted = signature(texts=tf.constant([text.encode() for text in texts]))["probabilities"].numpy()
-        np.testing.assert_allclose([answer.probabilities for answer in found], wanted, atol=1e-6)
+        np.testing.assert_allclose([list(answer.probabilities.values()) for answer in found], wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", KINDS, indirect=True)
