@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeVar
 from xtremedistil_tf.config.fields import field_type, raise_faults
 from xtremedistil_tf.errors import XtremeDistilError
 
-_FLAG = re.compile(r"(?<![\w-])--(?=[A-Za-z])")
+# The dashes of a flag; the rest of a line with one of our commands stays a command.
+_FLAG = re.compile(r"(xtreme-distil .*)|(?<![\w-])--(?=[A-Za-z])")
 _NAMES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -78,7 +79,7 @@ def named_as_arguments(aliases: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except XtremeDistilError as error:
-        text = _FLAG.sub("", str(error))
+        text = _FLAG.sub(lambda match: match[1] or "", str(error))
         for field, argument in aliases.items():
             text = re.sub(rf"\b{field}\b", argument, text)
         error.args = (text,)

@@ -59,7 +59,7 @@ def check_exported(form: str, model_dir: pathlib.Path, quantization: str) -> Non
     if not path.exists():
         there = ", ".join(form if name == "none" else f"{form} ({name})" for form, name in exported_forms(model_dir))
         raise ModelLoadError(f"{path}: not found. This directory has {there or 'no exported form'}. Write it with: "
-                             f"xtreme-distil-export --model_dir={model_dir} --formats={form} --quantize={quantization}")
+                             f"xtreme-distil export --model_dir={model_dir} --formats={form} --quantize={quantization}")
 
 
 def limit_tensorflow(threads: int) -> None:
