@@ -62,7 +62,7 @@ def test_the_keras_student(models):
 
 def test_forms_that_are_missing_are_told_with_those_that_are_there(models):
     with pytest.raises(ModelLoadError, match=r"model_int8.onnx: not found. This directory has tflite, onnx\. Write it "
-                                             "with: xtreme-distil-export .* --formats=onnx --quantize=int8"):
+                                             "with: xtreme-distil export .* --formats=onnx --quantize=int8"):
         open_predictor(models.folder / "tagging", "onnx", "int8")
     with pytest.raises(ConfigError, match="--quantize=float16: onnx is written as none, int8"):
         open_predictor(models.folder / "tagging", "onnx", "float16")
