@@ -14,6 +14,7 @@ from xtremedistil_tf.export.serving.layout import export_serving
 from xtremedistil_tf.export.serving.rest_client import RestClient
 from xtremedistil_tf.tasks.classification.raw_text import Label
 from xtremedistil_tf.tasks.question_answering.raw_text import AnswerSpan
+from xtremedistil_tf.tasks.regression.raw_text import Number
 from xtremedistil_tf.tasks.tagging.raw_text import Entity, TaggedWord, Tagging
 
 __all__ = [

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from xtremedistil_tf.tasks.classification.raw_text import Label
     from xtremedistil_tf.tasks.question_answering.raw_text import AnswerSpan
+    from xtremedistil_tf.tasks.regression.raw_text import Number
     from xtremedistil_tf.tasks.tagging.raw_text import Tagging
 
 _RAW_STRINGS, _TOKEN_IDS = "raw_strings", "token_ids"
@@ -69,10 +70,9 @@ class ServingClient(abc.ABC):
         """Classifies texts, or pairs of texts where the model takes pairs. Raises as `tag`."""
         return self._ask("classification", texts=texts, **({} if pairs is None else {"pairs": pairs}))
 
-    def score(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[float]:
+    def score(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[Number]:
         """A regression's number for each text or pair. Raises as `tag`."""
-        found = self._ask("regression", texts=texts, **({} if pairs is None else {"pairs": pairs}))
-        return [one.value for one in found]
+        return self._ask("regression", texts=texts, **({} if pairs is None else {"pairs": pairs}))
 
     def answer(self, questions: Sequence[str], contexts: Sequence[str]) -> list[AnswerSpan]:
         """The answer to each question in its context. Raises as `tag`."""
