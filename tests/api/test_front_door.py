@@ -97,7 +97,7 @@ def test_all_faults_at_once_and_by_the_names_of_arguments():
 def test_what_is_not_there_is_told(distilled, tmp_path):
     with pytest.raises(ModelLoadError, match="xtremedistil-config.json"):
         xd.load(tmp_path)
-    with pytest.raises(ModelLoadError, match="This directory has saved_model.*xtreme-distil export --model_dir=.* --fo"):
+    with pytest.raises(ModelLoadError, match="This directory has saved_model.*xtreme-distil export --model_dir="):
         xd.load(distilled("tagging"), form="onnx", quantize="int8")
     with pytest.raises(ConfigError, match="^quantize=dynamic: onnx is written as none, int8"):
         xd.load(distilled("tagging"), form="onnx", quantize="dynamic")

@@ -18,7 +18,10 @@ from transformers import AutoTokenizer, BertConfig, RobertaTokenizerFast, TFBert
 
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.export.layout import exported_path
+from xtremedistil_tf.export.onnx import export_onnx
 from xtremedistil_tf.inference.keras import StudentPredictor
+from xtremedistil_tf.inference.opening import needs_tensorflow, open_predictor
 from xtremedistil_tf.students.model_directory import load_student
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -166,6 +169,18 @@ def tagger(tmp_path_factory, tiny_teacher_dir):
     folder = tmp_path_factory.mktemp("original") / "out"
     model = original_model(len(TAGS), True, vocab_size=70)
     return write_directory(folder, model, TAGS, tiny_teacher_dir, do_NER=True)
+
+
+def test_other_forms_of_it(tagger, tmp_path):
+    folder = tmp_path / "out"
+    shutil.copytree(tagger, folder)
+    saved = load_student(folder)
+    export_onnx(exported_path(folder, "onnx"), saved.student, saved.tokenizer, saved.task, "none")
+    assert needs_tensorflow(folder, "onnx")
+    examples = [*sentences(9), Example(tuple(WORDS * 5))]
+    found = open_predictor(folder, "onnx", decoding="legal")
+    assert found.config == load_student(folder, "legal").config and found.task.decoding == "legal"
+    assert found.predictor.predict(examples) == open_predictor(folder, decoding="legal").predictor.predict(examples)
 
 
 def change(**facts):

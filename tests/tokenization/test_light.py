@@ -136,7 +136,7 @@ def plain(value: Any) -> Any:
 
 def test_what_else_is_asked_of_a_tokenizer(both):
     found, expected = both
-    for name in ("pad_token_id", "cls_token_id", "model_input_names", "is_fast"):
+    for name in ("pad_token_id", "cls_token_id", "model_input_names"):
         assert getattr(found, name) == getattr(expected, name)
     assert len(found) == len(expected)
 

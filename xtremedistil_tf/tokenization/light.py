@@ -40,8 +40,6 @@ class LightTokenizer:
         model_input_names: inputs of the tokenizer's models.
     """
 
-    is_fast = True
-
     def __init__(self, backend: tokenizers.Tokenizer, pad_token: str, cls_token: str | None,
                  model_input_names: Sequence[str]):
         backend.no_padding()

@@ -22,6 +22,7 @@ __all__ = [
            "Entity",
            "GrpcClient",
            "Label",
+           "Number",
            "RestClient",
            "ServingClient",
            "Signature",
