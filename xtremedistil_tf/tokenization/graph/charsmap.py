@@ -13,6 +13,7 @@ from xtremedistil_tf.tokenization.graph.trie import Trie
 
 # Grapheme clusters of more bytes are mapped character by character.
 _LONGEST_CLUSTER = 5
+_BYTES = [bytes([byte]) for byte in range(256)]
 
 
 class CharacterMap:
@@ -101,17 +102,21 @@ def read_charsmap(charsmap: bytes) -> dict[str, str]:
     values = charsmap[4 + size:] + b"\0"
     offsets = (units >> 10) << ((units & (1 << 9)) >> 6)
     labels, leaf = units & (1 << 31 | 0xFF), (units >> 8) & 1 == 1
-    bytes_ = np.arange(1, 256)
+    # A child lies at its parent's place, changed by its label: the units by place, then by label.
+    inner = np.flatnonzero((labels > 0) & (labels < 256))
+    inner = inner[np.lexsort((labels[inner], inner ^ labels[inner]))]
+    place_of = inner ^ labels[inner]
     places, keys, mapping = np.array([offsets[0]]), [b""], {}
     while len(places):
-        units_of_children = places[:, None] ^ bytes_
-        inside = np.minimum(units_of_children, len(units) - 1)
-        parents, column = np.nonzero((units_of_children < len(units)) & (labels[inside] == bytes_))
-        children = units_of_children[parents, column]
-        keys = [keys[parent] + bytes([byte]) for parent, byte in zip(parents, bytes_[column])]
+        first, end = (np.searchsorted(place_of, places, side) for side in ("left", "right"))
+        parents = np.repeat(np.arange(len(places)), end - first)
+        within = np.arange(len(parents)) - np.repeat(np.cumsum(end - first) - (end - first), end - first)
+        children = inner[first[parents] + within]
+        keys = [keys[parent] + _BYTES[byte] for parent, byte in zip(parents.tolist(), labels[children].tolist())]
         places = children ^ offsets[children]
-        for number in np.flatnonzero(leaf[children]):
-            begin = int(units[places[number]] & ((1 << 31) - 1))
+        ended = np.flatnonzero(leaf[children])
+        begins = units[places[ended]] & ((1 << 31) - 1)
+        for number, begin in zip(ended.tolist(), begins.tolist()):
             mapping[keys[number].decode()] = values[begin:values.index(b"\0", begin)].decode()
     return mapping
 
