@@ -222,8 +222,9 @@ class Pipeline:
 
     def _write(self, student: Distilled, metrics: dict[str, Any]) -> None:
         """Writes what a user takes away; `metrics.json` is last, for it marks the run as finished."""
-        save_student(self.dir, student.student, self.tokenizer, self.task, self.config.to_json())
-        export_saved_model(exported_path(self.dir, "saved_model"), student.student, self.tokenizer, self.task,
+        task = StudentPredictor(student.student, self.tokenizer, self.task).calibrated(self.corpus.dev)
+        save_student(self.dir, student.student, self.tokenizer, task, self.config.to_json())
+        export_saved_model(exported_path(self.dir, "saved_model"), student.student, self.tokenizer, task,
                            pairs=self.corpus.has_pairs)
         if student.student.kind == "transformer":
             main = self.task.main_score
@@ -231,7 +232,7 @@ class Pipeline:
                     f"{main} of the student there": f"{100 * metrics['student'][main]:.2f}"}
             save_encoder(self.dir / EXPORT / "encoder", student.student, self.tokenizer, card)
         write_report(self.dir / "report.html", metrics)
-        write_model_card(self.dir, metrics, self.task, self.config.to_json())
+        write_model_card(self.dir, metrics, task, self.config.to_json())
         write_json(self.dir / "metrics.json", metrics)
 
     @property
@@ -383,7 +384,7 @@ class Pipeline:
         predictor, main = StudentPredictor(student, self.tokenizer, self.task), self.task.main_score
 
         def measure_dev() -> dict[str, float]:
-            return {main: self.task.scores(self.corpus.dev, predictor.predict(self.corpus.dev))[main]}
+            return {main: predictor.dev_scores(self.corpus.dev)[main]}
 
         return measure_dev
 
@@ -402,7 +403,7 @@ class Pipeline:
         seen = min(self.kept.seen, len(self.tokenizer))
         teacher = self.teacher if self.fine_tuned else None
         measured = measure(Measured(teacher, self.labelled.tokenizer, students, self.task, self.config.seq_len,
-                                    seen), examples, self.corpus.extra_dev)
+                                    seen, self.corpus.dev), examples, self.corpus.extra_dev)
         records = [(r.name, r) for r in distilled.records]
         records += [(f"labels alone: {r.name}", r) for r in (baseline.records if baseline else [])]
         timed = ({"teacher fine-tuning": self.fine_tuned} if self.fine_tuned else {}) | dict(records)

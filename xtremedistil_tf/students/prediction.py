@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import tensorflow as tf
 from xtremedistil_tf.batching.inference import in_order, run_over
 from xtremedistil_tf.batching.ragged import FeatureSource
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.tasks.task import PredictionFeatures, Task
 
 
 class Predictor:
@@ -33,8 +33,21 @@ class Predictor:
 
     def predict(self, examples: Iterable[AnyExample]) -> list[Any]:
         """One prediction of the task per example, in order."""
+        return self._task.decode(*self._answered(examples))
+
+    def calibrated(self, dev: Sequence[AnyExample]) -> Task:
+        """The task with what it chooses for this model on labelled examples, see `Task.calibrated`."""
+        return self._task.calibrated(dev, lambda: self._answered(dev)[1])
+
+    def dev_scores(self, dev: Sequence[AnyExample]) -> dict[str, Any]:
+        """The task's scores on labelled examples, on which it is calibrated too."""
+        features, logits = self._answered(dev)
+        task = self._task.calibrated(dev, lambda: logits)
+        return task.scores(dev, task.decode(features, logits))
+
+    def _answered(self, examples: Iterable[AnyExample]) -> tuple[PredictionFeatures, list[np.ndarray]]:
         features = self._task.prediction_features(self._tokenizer, examples, self._max_length)
-        return self._task.decode(features, self.logits(features.features))
+        return features, self.logits(features.features)
 
     def logits(self, source: FeatureSource) -> list[np.ndarray]:
         """float32 [pieces, outputs] or [outputs] of every row of a source."""
