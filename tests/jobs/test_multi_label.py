@@ -10,7 +10,8 @@ import pytest
 
 from xtremedistil_tf.cli import export as export_command
 from xtremedistil_tf.cli import predict as predict_command
-from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config import DistillationConfig, StudentFineTuningConfig
+from xtremedistil_tf.jobs import fine_tune_student
 from xtremedistil_tf.jobs.distil import Pipeline
 from xtremedistil_tf.server.api import Api
 from xtremedistil_tf.server.config import ServeConfig
@@ -85,6 +86,15 @@ def test_every_form_answers_alike(distilled, capsys):
                              f"--pred_file={folder / 'unlabeled.txt'}", f"--output_file={out / 'answers.txt'}"])
         answers.append([line.split("\t")[0] for line in (out / "answers.txt").read_text().splitlines()])
     assert answers[0] == answers[1] == answers[2] == answers[3] and len(set(answers[0])) > 1
+
+
+def test_fine_tuning_chooses_new_thresholds(distilled, tmp_path):
+    out, _, _ = distilled
+    scores = fine_tune_student.run(StudentFineTuningConfig(model_dir=str(out), output_dir=str(tmp_path), ft_epochs=2,
+                                                           learning_rate=0.03))
+    tuned = load_student(tmp_path).task.options["thresholds"]
+    assert scores["before"].keys() == scores["after"].keys() and len(tuned) == 2
+    assert tuned != load_student(out).task.options["thresholds"]
 
 
 def test_the_server_answers_as_the_student(distilled):

@@ -33,7 +33,7 @@ WORDS = KindWords(
     name="multi-label text classification", does="Chooses labels for a text: none, one or several.",
     scores={"micro_f1": "micro F1", **scores_named("macro_f1", "precision", "recall"),
             "subset_accuracy": "subset accuracy"},
-    part="label", parts="Labels", shows_labels=True,
+    part="label", parts="Labels", decoded="labels", shows_labels=True,
     decoding_notes={"thresholds": "Each label has a threshold of its own, chosen for each model on the dev set."})
 
 
