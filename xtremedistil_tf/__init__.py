@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from xtremedistil_tf.students.transformer import TransformerShape as TransformerShape
     from xtremedistil_tf.students.transformer import TransformerStudent as TransformerStudent
     from xtremedistil_tf.tasks.classification.raw_text import Label as Label
+    from xtremedistil_tf.tasks.multi_label.raw_text import Labels as Labels
     from xtremedistil_tf.tasks.question_answering.raw_text import AnswerSpan as AnswerSpan
     from xtremedistil_tf.tasks.registry import make_task as make_task
     from xtremedistil_tf.tasks.regression.raw_text import Number as Number
@@ -80,6 +81,7 @@ _NAMES = {
     "students.transformer": ("TransformerShape", "TransformerStudent"),
     "tasks.tagging.scores": ("entity_scores",),
     "tasks.classification.raw_text": ("Label",),
+    "tasks.multi_label.raw_text": ("Labels",),
     "tasks.question_answering.raw_text": ("AnswerSpan",),
     "tasks.registry": ("make_task",),
     "tasks.regression.raw_text": ("Number",),

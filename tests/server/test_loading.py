@@ -31,7 +31,8 @@ KINDS = {"tagging": (["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], ("texts",), {}),
          "classification": (["bad", "fair", "good"], ("texts",), {}),
          "regression": (["score"], ("texts", "pairs"), {}),
          "question_answering": (["start", "end"], ("questions", "contexts"),
-                                {"version_2": True, "null_threshold": 0.5})}
+                                {"version_2": True, "null_threshold": 0.5}),
+         "multi_label": (["art", "law", "war"], ("texts",), {"thresholds": [0.3, 0.5, 0.8]})}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html.parser
+import json
 import re
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.server.model import ServedModel, Signature, Spec
+from xtremedistil_tf.server.page.script import script_for
+from xtremedistil_tf.tasks.registry import KINDS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: chromium)")
@@ -196,3 +199,37 @@ def test_the_page_needs_nothing_else_and_may_run_nothing_else(serve, tagger):
     assert "innerHTML" not in document and "http://" not in document and "https://" not in document
     # The label that would end the script element does not: only the page's own two end there.
     assert document.count("</script>") == 2
+
+
+_RUN = """
+const element = () => ({style: {setProperty() {}}, children: [], append(...more) { this.children.push(...more); },
+  addEventListener() {}, focus() {}, textContent: JSON.stringify({labels: [], inputs: ["texts"], optional: []})});
+globalThis.document = {getElementById: element, createElement: element};
+globalThis.location = {search: ""};
+SCRIPT
+const textOf = node => typeof node === "string" ? node : node.children.map(textOf).join("|");
+for (const answer of ANSWERS)
+  console.log(JSON.stringify(show(answer).map(node => [node.className, node.children.map(child => [child.className,
+    textOf(child)])])));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js (Debian: nodejs)")
+def test_labels_that_are_given_stand_out(tmp_path):
+    shares = {"probabilities": [0.1, 0.7, 0.6], "label_names": ["a", "b", "c"]}
+    answers = [{"labels": ["c", ""], "label_counts": 1} | shares, {"labels": [], "label_counts": 0} | shares]
+    script = script_for("multi_label").replace('"use strict";', "")
+    (tmp_path / "run.js").write_text(_RUN.replace("SCRIPT", script).replace("ANSWERS", json.dumps(answers)), "utf-8")
+    run = subprocess.run(["node", str(tmp_path / "run.js")], capture_output=True, text=True, timeout=60)
+    assert not run.stderr, run.stderr
+    one, none = map(json.loads, run.stdout.splitlines())
+    assert [[css, text.split("|")[:2]] for css, text in one[0][1]] == [
+        ["bar best", ["c", "60 %"]], ["bar", ["b", "70 %"]], ["bar", ["a", "10 %"]]]
+    assert [css for css, _ in none[0][1]] == ["bar"] * 3 and none[1][0] == "figures"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js (Debian: nodejs)")
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_s_script_is_valid(kind, tmp_path):
+    (tmp_path / "page.js").write_text(script_for(kind), "utf-8")
+    assert subprocess.run(["node", "--check", str(tmp_path / "page.js")], timeout=60).returncode == 0

@@ -77,13 +77,13 @@ class DistillationConfig:
         "else classification.", TASK_KINDS)
     do_NER: bool = setting("Data", False, "The task is token tagging: as --task_kind=tagging.")
     do_pairwise: bool = setting("Data", False,
-        "Each example of the classification or regression is a pair of texts.")
+        "Each example of the classification, multi-label classification or regression is a pair of texts.")
     task_name: str = setting("Data", "",
         "--task holds the official files of this GLUE task (mnli, qqp, ...).")
     metric: str = setting("Data", "",
         "Score that chooses the best weights and that retention is a ratio of. Default: f1 for tagging and "
         "question answering, accuracy for classification (GLUE's own with --task_name), pearson for "
-        "regression.")
+        "regression, micro_f1 for multi-label classification.")
     decoding: str = decoding_choice("Data")
 
     # Teacher

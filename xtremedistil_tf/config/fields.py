@@ -12,7 +12,7 @@ from xtremedistil_tf.errors import ConfigError
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 DECODINGS = ("legal", "argmax")
-TASK_KINDS = ("auto", "tagging", "classification", "regression", "question_answering")
+TASK_KINDS = ("auto", "tagging", "classification", "regression", "question_answering", "multi_label")
 
 
 def setting(group: str, default: Any, help: str, choices: tuple[str, ...] | None = None,

@@ -22,6 +22,9 @@ PAIR_KEYS = ("text_pair", "sentence2", "sentence", "hypothesis", "question2", "p
 _LABEL_KEYS = ("label", "score", "labels")
 
 
+Resolve = Callable[[Any], "tuple[Any, str | None]"]
+
+
 class LabelRules:
     """Turns what stands in a label column into a label.
 
@@ -62,7 +65,8 @@ class LabelRules:
 
 
 def read_classified(path: str | os.PathLike[str], pairs: bool = False, labels: Sequence[str] | None = None,
-                    language: str | None = None, regression: bool = False) -> list[TextExample]:
+                    language: str | None = None, regression: bool = False,
+                    resolve: Resolve | None = None) -> list[TextExample]:
     """Reads labelled texts from `.tsv` or `.jsonl`, also compressed.
 
     TSV: `text<TAB>label`, or `text<TAB>text<TAB>label` for pairs; a quotation mark is a character like any
@@ -76,13 +80,14 @@ def read_classified(path: str | os.PathLike[str], pairs: bool = False, labels: S
         labels: names of the classes, whose indices may stand for them; None: any text is a label.
         language: of all examples; None: from the file.
         regression: labels are finite numbers.
+        resolve: what stands in a label column -> (label, None), or (None, what is wrong); None: see `LabelRules`.
 
     Raises:
         DataError: the file cannot be read or is empty, or lines are faulty: one error for the whole file that
             names the first ten places and the number of faults.
     """
     rules, faults = LabelRules(labels, regression), Faults(path)
-    examples = list(_read(path, pairs, faults, language, rules.resolve))
+    examples = list(_read(path, pairs, faults, language, resolve or rules.resolve))
     faults.raise_if_any()
     if not examples:
         raise DataError(f"{path}: empty, expected {expected(pairs, True)}.")
@@ -113,7 +118,7 @@ def expected(pairs: bool, labelled: bool) -> str:
 
 
 def _read(path: str | os.PathLike[str], pairs: bool, faults: Faults, language: str | None,
-          resolve: Callable[[Any], tuple[Any, str | None]] | None) -> Iterator[TextExample]:
+          resolve: Resolve | None) -> Iterator[TextExample]:
     """Examples of good lines; without `resolve`, labels are not looked at."""
     suffix = stem_and_suffix(path)[1]
     if suffix not in FORMATS and resolve:

@@ -25,18 +25,18 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class TextExample:
-    """A text, or a pair of texts, for classification and regression.
+    """A text, or a pair of texts, for classification, regression and multi-label classification.
 
     Attributes:
         text: the (first) text.
         pair: the second text, None where the task has one text only.
-        label: name of the class, or the target of a regression; None where not labelled.
+        label: name of the class, the target of a regression, or names of several labels; None where not labelled.
         language, source, line: as in `Example`.
     """
 
     text: str
     pair: str | None = None
-    label: str | float | None = None
+    label: str | float | tuple[str, ...] | None = None
     language: str | None = None
     source: str = ""
     line: int = 0

@@ -12,9 +12,10 @@ from xtremedistil_tf.teachers.protocol import LoadedTeacher
 
 
 def measure_teacher(teacher: LoadedTeacher, tokenizer: Any, examples: Sequence[AnyExample], seq_len: int,
-                    seen_pieces: int) -> dict[str, Any]:
-    """The task's scores, size and latency of a teacher, on inputs of at most `seq_len` pieces."""
-    scores = teacher.task.scores(examples, teacher_answers(teacher, tokenizer, examples, seq_len))
+                    seen_pieces: int, dev: Sequence[AnyExample] = ()) -> dict[str, Any]:
+    """The task's scores, size and latency of a teacher, on inputs of at most `seq_len` pieces; `dev` as for
+    `teacher_answers`."""
+    scores = teacher.task.scores(examples, teacher_answers(teacher, tokenizer, examples, seq_len, dev))
     return scores | teacher_costs(teacher, tokenizer, seq_len, seen_pieces)
 
 

@@ -27,6 +27,7 @@ class Measured:
         task: what they answer.
         seq_len: most pieces of an input of the teacher.
         seen_pieces: pieces that occur in training and transfer text.
+        dev: labelled examples on which the task is calibrated for each model; none: it is used as it is.
     """
 
     teacher: LoadedTeacher | None
@@ -35,6 +36,7 @@ class Measured:
     task: Task
     seq_len: int
     seen_pieces: int
+    dev: Sequence[AnyExample] = ()
 
 
 def measure(measured: Measured, examples: Sequence[AnyExample],
@@ -66,8 +68,8 @@ def _answers(m: Measured, examples: Sequence[AnyExample]) -> dict[str, list[Any]
     """The predictions of each model, the teacher's first."""
     found = {}
     if m.teacher is not None:
-        found["teacher"] = teacher_answers(m.teacher, m.teacher_tokenizer, examples, m.seq_len)
-    return found | {name: student_answers(student, tokenizer, m.task, examples)
+        found["teacher"] = teacher_answers(m.teacher, m.teacher_tokenizer, examples, m.seq_len, m.dev)
+    return found | {name: student_answers(student, tokenizer, m.task, examples, m.dev)
                     for name, (student, tokenizer) in m.students.items()}
 
 

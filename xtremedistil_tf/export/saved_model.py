@@ -32,7 +32,8 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
       label with the greatest logit: where words begin is not known here, so that these are not decoded;
     - classification: the same without the time axis;
     - regression: `scores` float32 [batch];
-    - question answering: `start_logits` and `end_logits` float32 [batch, time].
+    - question answering: `start_logits` and `end_logits` float32 [batch, time];
+    - other kinds: see `tasks/<kind>/signatures.py`.
 
     Signature `raw_strings`, for WordPiece and Unigram vocabularies. All inputs are string [batch]. Outputs
     are [batch] unless noted:
@@ -49,7 +50,8 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
       names are those of the columns, the same in every row;
     - regression: inputs as for classification -> `scores` float32;
     - question answering: `questions` and `contexts` -> `answers` string (empty for "no answer"), `starts` and
-      `ends` int32, `scores` and `no_answer_scores` float32, see `AnswerSpan`.
+      `ends` int32, `scores` and `no_answer_scores` float32, see `AnswerSpan`;
+    - other kinds: see `tasks/<kind>/signatures.py`.
 
     Signature `words`, for tagging and the vocabularies of `raw_strings`. Input: `words` string [batch, time],
     sentences split by the caller; empty strings on the right are padding, others are words without pieces.

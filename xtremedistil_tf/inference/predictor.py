@@ -11,7 +11,7 @@ from xtremedistil_tf.batching.inference import in_order, run_over
 from xtremedistil_tf.batching.ragged import FeatureSource
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.tasks.raw_text import Asked
-from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.tasks.task import PredictionFeatures, Task
 
 
 class Predictor:
@@ -33,14 +33,28 @@ class Predictor:
 
     def predict(self, examples: Iterable[AnyExample]) -> list[Any]:
         """One prediction of the task per example, in order."""
+        return self._task.decode(*self._answered(examples))
+
+    def calibrated(self, dev: Sequence[AnyExample]) -> Task:
+        """The task with what it chooses for this model on labelled examples, see `Task.calibrated`."""
+        return self._task.calibrated(dev, lambda: self._answered(dev)[1])
+
+    def dev_scores(self, dev: Sequence[AnyExample]) -> dict[str, Any]:
+        """The task's scores on labelled examples, on which it is calibrated too."""
+        features, logits = self._answered(dev)
+        task = self._task.calibrated(dev, lambda: logits)
+        return task.scores(dev, task.decode(features, logits))
+
+    def _answered(self, examples: Iterable[AnyExample],
+                  batch_size: int | None = None) -> tuple[PredictionFeatures, list[np.ndarray]]:
         features = self._task.prediction_features(self._tokenizer, examples, self._max_length)
-        return self._task.decode(features, self.logits(features.features))
+        return features, self.logits(features.features, batch_size)
 
     def answers(self, asked: Sequence[Asked], batch_size: int | None = None) -> list[Any]:
         """Answers to raw text, see `RawText`, in order."""
-        task, found = self._task, [one.example for one in asked]
-        features = task.prediction_features(self._tokenizer, found, self._max_length)
-        predictions = task.decode_scored(features, self.logits(features.features, batch_size))
+        task = self._task
+        features, logits = self._answered([one.example for one in asked], batch_size)
+        predictions = task.decode_scored(features, logits)
         return [task.raw_text.answer(task, one, prediction) for one, prediction in zip(asked, predictions)]
 
     def logits(self, source: FeatureSource, batch_size: int | None = None) -> list[np.ndarray]:

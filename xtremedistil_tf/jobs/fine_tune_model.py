@@ -26,7 +26,7 @@ def run(config: ModelFineTuningConfig) -> dict[str, Any]:
     fine_tuned = fine_tuned_teachers(settings, labelled, folder)
     split, examples = labelled.measured
     scores = measure_teacher(fine_tuned.load(labelled.task), labelled.tokenizer, examples, config.seq_len,
-                             len(labelled.tokenizer))
+                             len(labelled.tokenizer), labelled.corpus.dev)
     write_json(folder / "scores.json", {"split": split, "scores": scores, "model": str(fine_tuned.path),
                                         "history": fine_tuned.history, "versions": versions()})
     print(f"{fine_tuned.path}: {split} set\n{scores_text(scores, labelled.task)}")

@@ -42,10 +42,11 @@ def run(config: StudentFineTuningConfig) -> dict[str, Any]:
     _check_labels(config, saved, task)
     student = _train(config, saved, corpus, settings.seq_len, out, file_fingerprint(saved.weights_file))
     split, examples = ("test", corpus.test) if corpus.test else ("dev", corpus.dev)
-    scores = {name: saved.task.scores(examples, StudentPredictor(model, saved.tokenizer, saved.task).predict(examples))
-              for name, model in (("before", saved.student), ("after", student))}
-    save_student(out, student, saved.tokenizer, saved.task, settings.to_json())
-    export_saved_model(exported_path(out, "saved_model"), student, saved.tokenizer, saved.task, pairs=corpus.has_pairs)
+    tuned = StudentPredictor(student, saved.tokenizer, saved.task).calibrated(corpus.dev)
+    scores = {name: own.scores(examples, StudentPredictor(model, saved.tokenizer, own).predict(examples))
+              for name, model, own in (("before", saved.student, saved.task), ("after", student, tuned))}
+    save_student(out, student, saved.tokenizer, tuned, settings.to_json())
+    export_saved_model(exported_path(out, "saved_model"), student, saved.tokenizer, tuned, pairs=corpus.has_pairs)
     write_json(out / "scores.json", {"split": split, **scores, "config": dataclasses.asdict(config),
                                      "versions": versions()})
     for name in scores:
@@ -77,7 +78,7 @@ def _train(config: StudentFineTuningConfig, saved: SavedStudent, corpus: TaskCor
         predictor = StudentPredictor(student, tokenizer, task)
 
         def dev_score() -> dict[str, float]:
-            return {task.main_score: task.scores(corpus.dev, predictor.predict(corpus.dev))[task.main_score]}
+            return {task.main_score: predictor.dev_scores(corpus.dev)[task.main_score]}
 
         runner = Runner(student, task, DistillationData(labelled, None, None, tokenizer.pad_token_id),
                         lambda phase: _settings(config, phase), out / "checkpoints", start,

@@ -13,6 +13,7 @@ from xtremedistil_tf.evaluation.measuring import Measured, measure
 from xtremedistil_tf.export.layout import EXPORT, exported_path
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
+from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.jobs.student import Distilled, StudentStep
 from xtremedistil_tf.jobs.text_comparison import text_metrics, with_teachers_view
 from xtremedistil_tf.jobs.transfer_text import RunText
@@ -89,7 +90,8 @@ class Outcome:
     def _write(self, metrics: dict[str, Any]) -> None:
         """Writes what a user takes away; `metrics.json` is last, for it marks the run as finished."""
         folder, labelled, student = self.step.run.folder, self.step.labelled, self.student.student
-        task, tokenizer, config = labelled.task, self.step.data.tokenizer, self.step.plan.config
+        tokenizer, config = self.step.data.tokenizer, self.step.plan.config
+        task = StudentPredictor(student, tokenizer, labelled.task).calibrated(labelled.corpus.dev)
         save_student(folder, student, tokenizer, task, config.to_json())
         export_saved_model(exported_path(folder, "saved_model"), student, tokenizer, task,
                            pairs=labelled.corpus.has_pairs)
@@ -121,7 +123,8 @@ class Outcome:
         split, examples = labelled.measured
         seen = min(kept.seen, len(step.data.tokenizer))
         measured = measure(Measured(teachers.loaded if teachers.fine_tuned else None, labelled.tokenizer,
-                                    self._students(), task, config.seq_len, seen), examples, labelled.corpus.extra_dev)
+                                    self._students(), task, config.seq_len, seen, labelled.corpus.dev), examples,
+                           labelled.corpus.extra_dev)
         comparison = self.comparison
         if step.store is not None and comparison:
             comparison = with_teachers_view(comparison, step.store, labelled, lambda: teachers.loaded, config.seq_len)

@@ -117,6 +117,6 @@ def _dev_score(student: Any, tokenizer: Any, task: Task, dev: Any) -> Callable[[
     predictor, main = StudentPredictor(student, tokenizer, task), task.main_score
 
     def measure_dev() -> dict[str, float]:
-        return {main: task.scores(dev, predictor.predict(dev))[main]}
+        return {main: predictor.dev_scores(dev)[main]}
 
     return measure_dev

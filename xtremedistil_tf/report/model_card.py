@@ -134,7 +134,7 @@ session = onnxruntime.InferenceSession("<this folder>/export/onnx/model_none.onn
 
 
 def _rule(task: Task, where: str) -> str:
-    return f"; how answers are chosen from them: `decoding` in {where}" if task.decoding_name else ""
+    return f"; how {task.words.decoded} are chosen from them: `decoding` in {where}" if task.decoding_name else ""
 
 
 def _limits(task: Task, config: Mapping[str, Any]) -> str:

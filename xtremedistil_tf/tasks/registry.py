@@ -18,6 +18,7 @@ _CLASSES = {
     "classification": "ClassificationTask",
     "regression": "RegressionTask",
     "question_answering": "QuestionAnsweringTask",
+    "multi_label": "MultiLabelTask",
 }
 
 

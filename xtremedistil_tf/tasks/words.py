@@ -35,6 +35,7 @@ class KindWords:
         counted: what `support` counts there.
         long_texts: what happens to inputs that are longer than in training.
         chosen: which of the disagreements are shown.
+        decoded: what is chosen from logits.
         note: below the scores; `{support}` stands for the student's support.
         decoding_notes: what follows it, by `decoding` of the metrics.
         shows_labels: whether the labels are named in the model card.
@@ -54,6 +55,7 @@ class KindWords:
     counted: str = "examples"
     long_texts: str = "longer ones are cut where the student has a maximum"
     chosen: str = "spread evenly over them"
+    decoded: str = "answers"
     note: str = ""
     decoding_notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     shows_labels: bool = False

@@ -108,7 +108,8 @@ def dev_score(teacher: LoadedTeacher, tokenizer: Any, dev: Sequence[AnyExample],
     predictor = TeacherPredictor(teacher, (), tokenizer.pad_token_id, 64)
 
     def measure() -> dict[str, float]:
-        predicted = task.decode(features, predictor.logits(features.features))
-        return {task.main_score: task.scores(dev, predicted)[task.main_score]}
+        logits = predictor.logits(features.features)
+        calibrated = task.calibrated(dev, lambda: logits)
+        return {task.main_score: calibrated.scores(dev, calibrated.decode(features, logits))[task.main_score]}
 
     return measure

@@ -27,11 +27,13 @@ def task_config(checkpoint: str, task: Task) -> Any:
     config = AutoConfig.from_pretrained(checkpoint)
     if not task.names_outputs:
         return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs)
+    type_of = {"problem_type": task.problem_type} if task.problem_type else {}
     if sorted(_names(config)) == sorted(task.labels):
+        config.update(type_of)
         return config
     return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs,
                                       id2label=dict(enumerate(task.labels)),
-                                      label2id={label: i for i, label in enumerate(task.labels)})
+                                      label2id={label: i for i, label in enumerate(task.labels)}, **type_of)
 
 
 def output_order(config, task: Task) -> list[int] | None:
@@ -67,6 +69,8 @@ def why_not_fine_tuned(checkpoint: str, task: Task) -> str | None:
     made_for = own or next(iter(config.architectures or ()), "a model without a head")
     if not re.search(rf"For{task.auto_class}(Simple)?$", made_for):
         return f"it is {made_for}; expected a model for {task.auto_class}"
+    if task.problem_type and config.problem_type != task.problem_type:
+        return f"its config has the problem_type {config.problem_type}; the task's is {task.problem_type}"
     names = _names(config)
     if task.names_outputs and sorted(names) != sorted(task.labels):
         return f"its labels are {', '.join(names) or 'not named'}; the task's are {', '.join(task.labels)}"

@@ -22,7 +22,7 @@ def label_loss(labels: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -> tf.T
         float32 scalar.
     """
     logits = tf.cast(logits, tf.float32)
-    return _mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits), weights)
+    return weighted_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits), weights)
 
 
 def logit_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
@@ -33,7 +33,7 @@ def logit_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor)
         weights: float32, of that shape without the last axis.
     """
     difference = tf.cast(logits, tf.float32) - tf.cast(teacher_logits, tf.float32)
-    return _mean(0.5 * tf.reduce_sum(tf.square(difference), -1), weights)
+    return weighted_mean(0.5 * tf.reduce_sum(tf.square(difference), -1), weights)
 
 
 def representation_kl(teacher_states: tf.Tensor, states: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
@@ -45,7 +45,7 @@ def representation_kl(teacher_states: tf.Tensor, states: tf.Tensor, weights: tf.
     """
     teacher = tf.nn.log_softmax(tf.cast(teacher_states, tf.float32))
     student = tf.nn.log_softmax(tf.cast(states, tf.float32))
-    return _mean(tf.reduce_sum(tf.exp(teacher) * (teacher - student), -1), weights)
+    return weighted_mean(tf.reduce_sum(tf.exp(teacher) * (teacher - student), -1), weights)
 
 
 def representation_mse(teacher_states: tf.Tensor, states: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
@@ -56,7 +56,7 @@ def representation_mse(teacher_states: tf.Tensor, states: tf.Tensor, weights: tf
         weights: float32 [batch, time], 1 at every token that is no padding.
     """
     difference = tf.cast(states, tf.float32) - tf.cast(teacher_states, tf.float32)
-    return _mean(tf.reduce_mean(tf.square(difference), -1), weights)
+    return weighted_mean(tf.reduce_mean(tf.square(difference), -1), weights)
 
 
 def total(weights: tf.Tensor) -> tf.Tensor:
@@ -67,7 +67,8 @@ def total(weights: tf.Tensor) -> tf.Tensor:
 REPRESENTATION_LOSSES = {"kl": representation_kl, "mse": representation_mse}
 
 
-def _mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+def weighted_mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """The mean of the values with weight, float32 scalar: of a replica, its part of the mean over the whole batch."""
     return tf.math.divide_no_nan(tf.reduce_sum(values * weights), _over_replicas(tf.reduce_sum(weights)))
 
 
@@ -85,7 +86,7 @@ def squared_error(targets: tf.Tensor, values: tf.Tensor, weights: tf.Tensor) -> 
         targets, values: [batch].
         weights: float32 [batch].
     """
-    return _mean(tf.square(tf.cast(values, tf.float32) - tf.cast(targets, tf.float32)), weights)
+    return weighted_mean(tf.square(tf.cast(values, tf.float32) - tf.cast(targets, tf.float32)), weights)
 
 
 def span_loss(starts: tf.Tensor, ends: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -99,7 +100,7 @@ def span_loss(starts: tf.Tensor, ends: tf.Tensor, logits: tf.Tensor, mask: tf.Te
     logits = tf.where(mask[..., None] > 0, tf.cast(logits, tf.float32), -1e9)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
         tf.stack([starts, ends], -1), tf.transpose(logits, [0, 2, 1]))
-    return _mean(losses, tf.ones_like(losses))
+    return weighted_mean(losses, tf.ones_like(losses))
 
 
 def attention_mse(teacher: tf.Tensor, student: tf.Tensor, mask: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
@@ -112,7 +113,7 @@ def attention_mse(teacher: tf.Tensor, student: tf.Tensor, mask: tf.Tensor, rows:
     """
     difference = tf.cast(student, tf.float32) - tf.cast(teacher, tf.float32)
     per_token = tf.reduce_sum(tf.reduce_mean(tf.square(difference), -2), -1)
-    return _mean(per_token / tf.reduce_sum(mask, -1, keepdims=True), rows)
+    return weighted_mean(per_token / tf.reduce_sum(mask, -1, keepdims=True), rows)
 
 
 def distribution_kl(teacher: tf.Tensor, student: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
@@ -125,7 +126,7 @@ def distribution_kl(teacher: tf.Tensor, student: tf.Tensor, weights: tf.Tensor) 
     teacher, student = tf.cast(teacher, tf.float32), tf.cast(student, tf.float32)
     divergence = tf.reduce_sum(tf.math.xlogy(teacher, teacher) - teacher * tf.math.log(student + 1e-12), -1)
     per_token = tf.reduce_mean(divergence, tf.range(2, tf.rank(divergence)))
-    return _mean(per_token, weights)
+    return weighted_mean(per_token, weights)
 
 
 def attention_kl(teacher: tf.Tensor, student: tf.Tensor, mask: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

@@ -15,13 +15,15 @@ from xtremedistil_tf.export.onnx import export_onnx
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.classification import ClassificationTask
+from xtremedistil_tf.tasks.multi_label import MultiLabelTask
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
 from xtremedistil_tf.tasks.regression import RegressionTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
 
 TASKS = {"tagging": TaggingTask(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]),
          "classification": ClassificationTask(["bad", "fair", "gut \u2713"]), "regression": RegressionTask(),
-         "question_answering": QuestionAnsweringTask(version_2=True, null_threshold=0.5)}
+         "question_answering": QuestionAnsweringTask(version_2=True, null_threshold=0.5),
+         "multi_label": MultiLabelTask(["bad", "gut \u2713"], thresholds=[0.4, 0.5])}
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def exported(tmp_path_factory, tiny_tokenizer):
     from xtremedistil_tf.tasks.registry import make_task
 
     labels = {"tagging": ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], "classification": ["bad", "fair", "good"],
-              "regression": ["score"], "question_answering": ["start", "end"]}
+              "regression": ["score"], "question_answering": ["start", "end"], "multi_label": ["art", "law", "war"]}
     found: dict[str, Exported] = {}
 
     def make(kind: str) -> Exported:

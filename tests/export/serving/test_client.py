@@ -23,7 +23,7 @@ from xtremedistil_tf.export.serving.requests import MAX_BATCH
 TEXTS = ["anna met boris in paris .", "", "москва , 北京 and göran", "a\u200db \u200d \U0001F469 \"quoted\" \\ \t x",
          "the old house " * 40]
 LOADED = functools.lru_cache(None)(lambda path: tf.saved_model.load(str(path)))
-KINDS = ["tagging", "classification", "regression", "question_answering"]
+KINDS = ["tagging", "classification", "regression", "question_answering", "multi_label"]
 
 
 def free_port() -> int:
@@ -70,6 +70,16 @@ def test_classes(model):
         assert list(found.probabilities) == student.task.labels
 
 
+@kind("multi_label")
+def test_labels(model):
+    student, client = model
+    wanted = student.predict([TextExample(text) for text in TEXTS])
+    assert len({answer.labels for answer in wanted}) > 1
+    for right, found in zip(wanted, client.ask(TEXTS), strict=True):
+        assert found.labels == right.labels and found.scores == pytest.approx(right.scores, abs=1e-5)
+        np.testing.assert_allclose(found.probabilities, right.probabilities, atol=1e-5)
+
+
 @kind("regression")
 def test_scores_of_pairs(model):
     student, client = model
@@ -107,10 +117,10 @@ def test_predict_knows_the_kind(model, server):
     student, client = model
     assert client.kind == student.task.kind
     examples = {"tagging": Example(("anna",)), "regression": TextExample("anna", "paris"),
-                "classification": TextExample("anna"),
+                "classification": TextExample("anna"), "multi_label": TextExample("anna"),
                 "question_answering": QuestionExample("", "anna", "in paris")}[client.kind]
     asked = {"tagging": lambda: client.tag(["anna"]), "classification": lambda: client.classify(["anna"]),
-             "regression": lambda: client.score(["anna"], ["paris"]),
+             "regression": lambda: client.score(["anna"], ["paris"]), "multi_label": lambda: client.ask(["anna"]),
              "question_answering": lambda: client.answer(["anna"], ["in paris"])}[client.kind]()
     assert repr(client.predict([examples])) == repr(asked)
     assert client.predict([]) == [] and server.served.metadata_asked == 1

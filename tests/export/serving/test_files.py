@@ -26,6 +26,7 @@ def model(request, exported, server, connect):
 
 EXAMPLES = {"tagging": (["anna met boris", "", "москва , 北京"], lambda line: Example(tuple(line.split()))),
             "classification": (["anna met boris", "", "  ", "the old house"], TextExample),
+            "multi_label": (["anna met boris", "", "  ", "the old house"], TextExample),
             "regression": (["anna met\tboris", "", "the old\thouse"], lambda line: TextExample(*line.split("\t"))),
             "question_answering": (["anna\tanna met boris", "", "near\tthe old house"],
                                    lambda line: QuestionExample("", *line.split("\t")))}

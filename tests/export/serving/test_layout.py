@@ -22,6 +22,7 @@ from xtremedistil_tf.export.serving import export_serving
 EXAMPLES = {"tagging": [Example(("anna", "met", "b\u00f6ris")), Example(("paris",))],
             "classification": [TextExample("anna"), TextExample("the \u5317\u4eac house")],
             "regression": [TextExample("anna", "boris"), TextExample("paris", "oslo")],
+            "multi_label": [TextExample("anna"), TextExample("paris")],
             "question_answering": [QuestionExample("1", "anna", "met boris"), QuestionExample("2", "in", "oslo")]}
 FILES = ["Dockerfile", "README.md", "batching.config", "docker-compose.yml", "models.config", "monitoring.config"]
 
@@ -74,6 +75,7 @@ def test_warm_up_texts_are_the_given_ones(written):
     assert texts == {"tagging": {"texts": ["anna met b\u00f6ris", "paris"]},
                      "classification": {"texts": ["anna", "the \u5317\u4eac house"]},
                      "regression": {"texts": ["anna", "paris"], "pairs": ["boris", "oslo"]},
+                     "multi_label": {"texts": ["anna", "paris"]},
                      "question_answering": {"questions": ["anna", "in"], "contexts": ["met boris", "oslo"]}}[
                          found.task.kind]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.classification import ClassificationTask
+from xtremedistil_tf.tasks.multi_label import MultiLabelTask
 from xtremedistil_tf.tasks.regression import RegressionTask
 
 LETTERS = st.text("abcdefghi ,.", max_size=40)
@@ -44,6 +45,28 @@ def test_pairs(paired, pairs):
     assert found["label_names"].tolist() == [[b"no", b"yes", b"maybe"]] * len(pairs)
     for probabilities, prediction in zip(found["probabilities"], wanted):
         np.testing.assert_allclose(probabilities, prediction.probabilities, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def labelled(asked):
+    return asked(MultiLabelTask(["art", "law", "war"], thresholds=[0.2, 0.5, 0.9]), 12, pairs=True)
+
+
+@given(st.lists(st.tuples(LETTERS, LETTERS), max_size=10))
+@settings(max_examples=15)
+def test_labels_of_pairs(labelled, pairs):
+    run, predict = labelled
+    found = run(texts=[text for text, _ in pairs], pairs=[pair for _, pair in pairs])
+    wanted = predict([TextExample(*pair) for pair in pairs])
+    assert found["label_counts"].tolist() == [len(answer.labels) for answer in wanted]
+    assert found["label_names"].tolist() == [[b"art", b"law", b"war"]] * len(pairs)
+    for row, answer in enumerate(wanted):
+        count = len(answer.labels)
+        assert [label.decode() for label in found["labels"][row]] == [*answer.labels, *[""] * (
+            found["labels"].shape[1] - count)]
+        np.testing.assert_allclose(found["scores"][row, :count], answer.scores, atol=1e-5)
+        assert (found["scores"][row, count:] == -1).all()
+        np.testing.assert_allclose(found["probabilities"][row], answer.probabilities, atol=1e-5)
 
 
 def test_pairs_that_differ_in_number_are_refused(paired):

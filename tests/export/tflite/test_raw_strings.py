@@ -25,6 +25,7 @@ from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.students.transformer import TransformerShape
 from xtremedistil_tf.tasks.classification import ClassificationTask
+from xtremedistil_tf.tasks.multi_label import MultiLabelTask
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
 from xtremedistil_tf.tasks.regression import RegressionTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
@@ -190,6 +191,15 @@ def test_classes(folder, sentence_piece, tiny_tokenizer):
         for text, prediction in zip(TEXTS, expected):
             found = exported.run(texts=cleaned(text))["probabilities"]
             np.testing.assert_allclose(found, [prediction.probabilities], atol=tolerance)
+
+
+def test_labels(folder, tiny_tokenizer):
+    task = MultiLabelTask(["art", "law", "war"], thresholds=[0.3, 0.5, 0.6])
+    exported = Exported(folder / "labels", tiny_tokenizer, task)
+    for text, prediction in zip(TEXTS, exported.predict([TextExample(cleaned(text)) for text in TEXTS])):
+        found = exported.run(texts=cleaned(text))
+        np.testing.assert_allclose(found["probabilities"], [prediction.probabilities], atol=1e-5)
+        assert tuple(np.array(task.labels)[found["is_label"][0] > 0]) == prediction.labels
 
 
 def test_numbers_of_pairs(folder, tiny_tokenizer):

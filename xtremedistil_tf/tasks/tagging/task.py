@@ -43,7 +43,7 @@ WORDS = KindWords(
     example='Example(("Ada", "lives", "in", "Oslo"))',
     scores={"f1": "entity F1", "precision": "entity precision", "recall": "entity recall"},
     items="sentences", agreed="words tagged", confused="words by tag", part="entity type", parts="Entity types",
-    counted="entities", long_texts="longer ones are answered in windows", shows_labels=True,
+    counted="entities", decoded="tags", long_texts="longer ones are answered in windows", shows_labels=True,
     note="Entity scores over {support} entities; an entity counts only if its type and all its words are right.",
     decoding_notes={"legal": "Every model’s tags are the best sequence that IOB2 allows."})
 
