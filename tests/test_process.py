@@ -15,7 +15,10 @@ from xtremedistil_tf.process import OURS, kept_random_state, log_lines
 
 def test_our_log_is_shown_unless_the_caller_shows_it(capsys, monkeypatch):
     ours, root = logging.getLogger(OURS), logging.getLogger()
-    monkeypatch.setattr(root, "handlers", [])
+    for logger in (ours, root):
+        monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(ours, "level", logging.NOTSET)
+    monkeypatch.setattr(ours, "propagate", True)
     with log_lines():
         ours.info("seen")
         assert len(ours.handlers) == 1

@@ -69,7 +69,7 @@ def card(tmp_path):
 
 def test_card(card):
     assert card.startswith("---\nlibrary_name: xtremedistil-tf\npipeline_tag: token-classification\n"
-                           "license: apache-2.0\nlanguage:\n- de\n- sw\n")
+                           "license: apache-2.0\nlanguage:\n- \"de\"\n- \"sw\"\n")
     for line in ("| Teacher | bert\\|base |", "| Strategy | D4.2 |", "| Labelled data | data/ner |",
                  "| Transfer text | text.txt.gz, more.txt |", "| entity F1 | 90.00 | 72.00 | 80.00 % |",
                  "| de | 95.00 | 80.00 | 84.00 |", "| parameters, million | 2.00 | 2.00 | 3.0x |",
