@@ -48,13 +48,13 @@ def unigram(name, template, special, **tokens):
     return getattr(transformers, name)(tokenizer_object=backend, **tokens)
 
 
-def byte_level(name, **tokens):
+def byte_level(name, space=True):
     vocab = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "th", "Ġth"]
     backend = Tokenizer(models.BPE({piece: i for i, piece in enumerate(vocab)}, [("t", "h"), ("Ġ", "th")]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=space)
     backend.decoder = decoders.ByteLevel()
-    backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=True)
-    return getattr(transformers, name)(tokenizer_object=backend, add_prefix_space=True, **tokens)
+    backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=space)
+    return getattr(transformers, name)(tokenizer_object=backend, pad_token="<pad>", add_prefix_space=space)
 
 
 def with_more_tokens(folder):
@@ -82,6 +82,7 @@ KINDS = {
     "no class, no frame": lambda _: unigram("PreTrainedTokenizerFast", ("$A", "$A $B:1"),
                                             ["a1", "<pad>", "b1", "<unk>"], pad_token="<pad>"),
     "roberta": lambda _: byte_level("RobertaTokenizerFast"),
+    "byte level without a class": lambda _: byte_level("PreTrainedTokenizerFast"),
     "trained": lambda _: train_tokenizer(("".join(word) for word in itertools.permutations("theanor")), 60, "unigram"),
 }
 TASKS = {"tagging": make_task("tagging", ["O", "B-A", "I-A"]),
@@ -177,8 +178,7 @@ def test_what_the_files_do_not_tell_is_left_to_transformers(tmp_path, damage):
     assert light_tokenizer(tmp_path) is None
 
 
-def test_byte_level_words_want_their_space(tmp_path):
-    tokenizer = byte_level("RobertaTokenizerFast")
-    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.save_pretrained(tmp_path)
+@pytest.mark.parametrize("name", ["RobertaTokenizerFast", "PreTrainedTokenizerFast"])
+def test_byte_level_words_want_their_space(tmp_path, name):
+    byte_level(name, space=False).save_pretrained(tmp_path)
     assert light_tokenizer(tmp_path) is None
