@@ -17,6 +17,8 @@ import sys
 import threading
 from collections.abc import Callable
 
+import fork_conversions
+
 _IMPORTED = ("tensorflow", "tf_keras", "tensorflow_text", "transformers.models.bert.modeling_tf_bert", "h5py",
              "xtremedistil_tf.jobs.distil", "xtremedistil_tf.jobs.predict", "xtremedistil_tf.jobs.export",
              "xtremedistil_tf.jobs.fine_tune_model", "xtremedistil_tf.jobs.fine_tune_student",
@@ -29,6 +31,7 @@ def serve(path: str) -> Callable[[], None]:
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     listening.listen(64)
+    conversions = fork_conversions.Conversions(pathlib.Path(path).parent)
     while True:
         ready, _, _ = select.select([listening, 0], [], [])
         with contextlib.suppress(ChildProcessError):  # those that have ended
@@ -37,6 +40,7 @@ def serve(path: str) -> Callable[[], None]:
         if 0 in ready:
             sys.exit(0)
         _import()
+        conversions.repeat()
         connection, _ = listening.accept()
         streams, request = _request(connection)
         if os.fork():
@@ -190,6 +194,7 @@ def end(run: Callable[[], None]) -> None:
         sys.excepthook(type(error), error, error.__traceback__)
         status = 130 if isinstance(error, KeyboardInterrupt) else 1
     threading._shutdown()
+    fork_conversions.note(pathlib.Path(sys.executable).parent)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
