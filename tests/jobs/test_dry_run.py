@@ -17,14 +17,20 @@ def config(task, teacher, out, **options):
         student_ft_batch_size=8, teacher_ft_batch_size=8, direct_baseline=True) | options)
 
 
-def test_the_plan_is_that_of_the_run(tmp_path, tiny_task, tiny_teacher_dir, capsys):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tiny_task, tiny_teacher_dir):
+    out = tmp_path_factory.mktemp("run") / "out"
+    run = Pipeline(config(tiny_task, tiny_teacher_dir, out, direct_baseline=False, distil_epochs=1, ft_epochs=1))
+    run.train()
+    return run
+
+
+def test_the_plan_is_that_of_the_run(run, tmp_path, tiny_task, tiny_teacher_dir, capsys):
     settings = config(tiny_task, tiny_teacher_dir, tmp_path / "new")
     steps = {step.name: step for step in dry_run(settings)}
     assert not (tmp_path / "new").exists()
     printed = capsys.readouterr().out
 
-    run = Pipeline(config(tiny_task, tiny_teacher_dir, tmp_path / "run", direct_baseline=False, distil_epochs=1))
-    run.train()
     assert list(steps) == ["teacher", "teacher over transfer set", "1-representation", "2-logits", "3-labels",
                            "labels alone: 1-labels"]
     assert steps["teacher over transfer set"].examples == run.spec.sentences
@@ -43,13 +49,12 @@ def test_the_plan_is_that_of_the_run(tmp_path, tiny_task, tiny_teacher_dir, caps
     assert float(words.split()[-1]) == pytest.approx(sum(lengths) / len(lengths), abs=0.06)
 
 
-def test_an_existing_folder_and_a_finished_teacher_stay_as_they_are(tmp_path, tiny_task, tiny_teacher_dir):
-    run = Pipeline(config(tiny_task, tiny_teacher_dir, tmp_path / "out", strategy="D0S"))
-    run.train()
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    steps = dry_run(config(tiny_task, tiny_teacher_dir, tmp_path / "out", direct_baseline=False,
+def test_an_existing_folder_and_a_finished_teacher_stay_as_they_are(run, tiny_task, tiny_teacher_dir):
+    before = {path: path.stat().st_mtime_ns for path in run.dir.rglob("*") if path.is_file()}
+    assert before
+    steps = dry_run(config(tiny_task, tiny_teacher_dir, run.dir, strategy="D0S", direct_baseline=False,
                            teacher_model_dir=str(run.fine_tuned.path)))
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in run.dir.rglob("*") if path.is_file()} == before
     assert "teacher" not in [step.name for step in steps]  # it is there already
 
 

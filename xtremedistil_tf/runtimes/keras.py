@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from xtremedistil_tf.batching.tracing import traced_once
 from xtremedistil_tf.students.model_directory import load_student
 
 
@@ -24,7 +25,7 @@ class KerasRuntime:
 
     def __init__(self, model_dir: pathlib.Path):
         student = load_student(model_dir).student
-        self._forward = tf.function(lambda batch: student(batch, training=False)["logits"], reduce_retracing=True)
+        self._forward = traced_once(lambda batch: student(batch, training=False)["logits"])
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
         inputs = {name: tf.constant(values, tf.int32) for name, values in batch.items()}

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from xtremedistil_tf.batching.inference import in_order, run_over
 from xtremedistil_tf.batching.ragged import FeatureSource
+from xtremedistil_tf.batching.tracing import traced_once
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.tasks.task import Task
 
@@ -52,6 +53,5 @@ class StudentPredictor(Predictor):
     """
 
     def __init__(self, student: Any, tokenizer: Any, task: Task, batch_size: int = 256):
-        forward = tf.function(lambda batch: {"logits": student(batch, training=False)["logits"]},
-                              reduce_retracing=True)
+        forward = traced_once(lambda batch: {"logits": student(batch, training=False)["logits"]})
         super().__init__(forward, tokenizer, task, student.max_length, batch_size)
