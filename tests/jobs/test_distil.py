@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.jobs.distil import distil, prepare, train
 from xtremedistil_tf.students.model_directory import load_student
+from xtremedistil_tf.tasks.regression import RegressionTask
 
 NAMES = ["anna", "boris", "chen", "dora", "emil"]
 PLACES = ["paris", "oslo", "lima", "cairo", "wien"]
@@ -63,17 +66,33 @@ def write_questions(folder, rng):
     return folder
 
 
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    return write_pairs(tmp_path_factory.mktemp("pairs") / "task", random.Random(1))
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory):
+    return write_scores(tmp_path_factory.mktemp("scores") / "task", random.Random(5))
+
+
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory):
+    """Where the first run of a task leaves its teacher for the next ones."""
+    return tmp_path_factory.mktemp("teachers")
+
+
 @pytest.fixture
-def run(tmp_path, tiny_teacher_dir):
+def run(tmp_path, tiny_teacher_dir, teachers):
     def run(task, whole=True, **options):
-        """Without the measurements and the export, unless `whole`."""
+        """Without the measurements and the export, unless `whole`: then the student and its records."""
         settings = dict(task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(tmp_path / "out"),
-                        pt_teacher_checkpoint=str(tiny_teacher_dir), seq_len=32, teacher_epochs=1, distil_epochs=1,
-                        ft_epochs=1, embedding_size=8, lstm_units=6, strategy="D4.1",
-                        student_distil_batch_size=32) | options
+                        pt_teacher_checkpoint=str(tiny_teacher_dir), teacher_model_dir=str(teachers / task.parent.name),
+                        seq_len=32, teacher_epochs=1, distil_epochs=1, ft_epochs=1, embedding_size=8, lstm_units=6,
+                        strategy="D4.1", student_distil_batch_size=32) | options
         config = DistillationConfig(**settings)
         config.validate()
-        return distil(config) if whole else train(prepare(config))
+        return distil(config) if whole else train(prepare(config)).student
     return run
 
 
@@ -82,10 +101,9 @@ def predict(tmp_path, examples):
     return saved, StudentPredictor(saved.student, saved.tokenizer, saved.task).predict(examples)
 
 
-def test_pairs_with_a_transformer_that_imitates_attentions_and_hidden_states(tmp_path, run):
-    metrics = run(write_pairs(tmp_path / "task", random.Random(1)), do_pairwise=True, hidden_size=16,
-                  num_hidden_layers=2, num_attention_heads=2, distil_attention=True, attention_sample=5,
-                  trim_vocabulary=True)
+def test_pairs_with_a_transformer_that_imitates_attentions_and_hidden_states(tmp_path, run, pairs):
+    metrics = run(pairs, do_pairwise=True, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+                  distil_attention=True, attention_sample=5, trim_vocabulary=True)
     assert metrics["main_score"] == "accuracy" and 0 <= metrics["student"]["accuracy"] <= 1
     assert {"hidden_loss", "attention_loss"} <= set(metrics["phases"][0]["history"][0])
     saved, answers = predict(tmp_path, [TextExample("anna met boris", "the old house")])
@@ -96,12 +114,22 @@ def test_pairs_with_a_transformer_that_imitates_attentions_and_hidden_states(tmp
     assert metrics["untrimmed"]["parameters"] > metrics["student"]["parameters"]
 
 
-def test_scores_with_relations(tmp_path, run):
-    metrics = run(write_scores(tmp_path / "task", random.Random(2)), task_kind="regression", hidden_size=16,
-                  num_hidden_layers=1, num_attention_heads=2, distil_relations="qkv", hidden_weight=0.0)
+def test_scores_with_relations_and_what_a_second_run_does(tmp_path, run, scores, monkeypatch):
+    from xtremedistil_tf.jobs import outcome
+
+    options = dict(task_kind="regression", hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+                   distil_relations="qkv", hidden_weight=0.0)
+    metrics = run(scores, **options)
     assert metrics["split"] == "dev" and -1 <= metrics["student"]["pearson"] <= 1
     _, answers = predict(tmp_path, [TextExample("anna met boris"), TextExample("left")])
     assert len(answers) == 2 and all(isinstance(answer, float) for answer in answers)
+    # Nothing is measured a second time, and a lost export is written again.
+    monkeypatch.setattr(outcome, "measure", None)
+    assert run(scores, **options) == json.loads(json.dumps(metrics))
+    monkeypatch.setattr(outcome, "measure", lambda *args: metrics)
+    shutil.rmtree(tmp_path / "out" / "export")
+    run(scores, **options)
+    assert (tmp_path / "out" / "export" / "saved_model" / "saved_model.pb").exists()
 
 
 def test_questions_with_a_bilstm_of_its_own_vocabulary(tmp_path, run):
@@ -114,9 +142,9 @@ def test_questions_with_a_bilstm_of_its_own_vocabulary(tmp_path, run):
     assert answers[0].text == "anna left oslo"[answers[0].start:answers[0].end]
 
 
-def test_pairs_with_a_convolutional_student_unfrozen_block_by_block(tmp_path, run):
-    metrics = run(write_pairs(tmp_path / "task", random.Random(1)), do_pairwise=True, cnn_channels=8, cnn_blocks=2,
-                  projection_size=6, strategy="D4.2", unfreeze="layer", trim_vocabulary=True)
+def test_pairs_with_a_convolutional_student_unfrozen_block_by_block(tmp_path, run, pairs):
+    metrics = run(pairs, do_pairwise=True, cnn_channels=8, cnn_blocks=2, projection_size=6, strategy="D4.2",
+                  unfreeze="layer", trim_vocabulary=True)
     unfrozen = [tuple(phase["unfrozen"]) for phase in metrics["phases"] if phase["stage"] == "logits"]
     assert unfrozen[2:] == [("head", "projection", "block_2"), ("head", "projection", "block_2", "block_1"),
                             ("head", "projection", "block_2", "block_1", "embedding")]
@@ -147,50 +175,29 @@ def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_tas
     assert len(saved.tokenizer) == len(vocab) and len(answers[0]) == 90
 
 
-def test_the_second_run_measures_nothing_and_a_lost_export_is_written_again(tmp_path, run, monkeypatch):
-    import shutil
-
-    from xtremedistil_tf.jobs import outcome
-
-    task = write_scores(tmp_path / "task", random.Random(4))
-    first = run(task, task_kind="regression", strategy="D0S")
-    monkeypatch.setattr(outcome, "measure", None)
-    again = run(task, task_kind="regression", strategy="D0S")
-    assert again == json.loads(json.dumps(first))
-    monkeypatch.undo()
-    shutil.rmtree(tmp_path / "out" / "export")
-    run(task, task_kind="regression", strategy="D0S")
-    assert (tmp_path / "out" / "export" / "saved_model" / "saved_model.pb").exists()
-    assert np.isfinite(first["student"]["pearson"])
-
-
-def test_the_best_weights_are_those_of_the_highest_dev_score(tmp_path, run):
-    task = write_scores(tmp_path / "task", random.Random(5))
-    options = dict(task_kind="regression", strategy="D4.1", ft_epochs=4, learning_rate=0.03)
-    logits, labels = run(task, select_by="score", **options)["phases"][1:]
+def test_the_best_weights_are_those_of_the_highest_dev_score(run, scores, tiny_tokenizer):
+    distilled = run(scores, False, task_kind="regression", ft_epochs=4, learning_rate=0.03, select_by="score")
+    logits, labels = (dataclasses.asdict(record) for record in distilled.records[1:])
     assert "val_pearson" not in logits["history"][0]
-    scores = [epoch["val_pearson"] for epoch in labels["history"]]
-    assert max([logits["scores"]["pearson"], *scores]) == pytest.approx(labels["scores"]["pearson"])
-    saved, _ = predict(tmp_path, [TextExample("left")])
-    dev = load_task(task, kind="regression").dev
-    answers = StudentPredictor(saved.student, saved.tokenizer, saved.task).predict(dev)
+    scored = [epoch["val_pearson"] for epoch in labels["history"]]
+    assert max([logits["scores"]["pearson"], *scored]) == pytest.approx(labels["scores"]["pearson"])
+    dev = load_task(scores, kind="regression").dev
+    answers = StudentPredictor(distilled.student, tiny_tokenizer, RegressionTask()).predict(dev)
     pearson = np.corrcoef([e.label for e in dev], answers)[0, 1]
     assert pearson == pytest.approx(labels["scores"]["pearson"], abs=1e-4)
 
 
-def test_a_regression_starts_at_the_mean_target(tmp_path, run):
-    task = write_scores(tmp_path / "task", random.Random(4))
-    run(task, task_kind="regression", strategy="D0S", learning_rate=1e-6)
-    mean = np.mean([float(line.split("\t")[-1]) for line in (task / "train.tsv").read_text().splitlines()])
-    saved, _ = predict(tmp_path, [TextExample("anna met boris")])
-    assert saved.student.head.bias.numpy() == pytest.approx([mean], abs=1e-3)
+def test_a_regression_starts_at_the_mean_target(run, scores):
+    student = run(scores, False, task_kind="regression", strategy="D0S", learning_rate=1e-6).student
+    mean = np.mean([float(line.split("\t")[-1]) for line in (scores / "train.tsv").read_text().splitlines()])
+    assert student.head.bias.numpy() == pytest.approx([mean], abs=1e-3)
 
 
 def test_augmented_text_and_small_hidden_states_reach_the_student(run, tmp_path, tiny_task, tiny_tagger_dir, caplog):
     caplog.set_level("INFO", "xtremedistil_tf")
     options = dict(do_NER=True, seq_len=24, augment="entities,neighbours,mixing", augment_factor=2.0,
                    hidden_components=8, hidden_dtype="int8", teacher_model_dir=str(tiny_tagger_dir))
-    run(tiny_task, **options)
+    run(tiny_task, False, **options)
     originals = len((tiny_task / "unlabeled.txt").read_text(encoding="utf-8").splitlines())
     (store,) = (path.parent for path in (tmp_path / "out" / "transfer").glob("*/manifest.json"))
     manifest = json.loads((store / "manifest.json").read_text())
@@ -203,8 +210,9 @@ def test_augmented_text_and_small_hidden_states_reach_the_student(run, tmp_path,
         assert augmenter["counts"]["kept"] == (codes == augmenter["code"]).sum()
     (store / "provenance.npy").unlink()  # as if killed before it was written
     caplog.clear()
-    run(tiny_task, **options)
-    assert np.array_equal(np.load(store / "provenance.npy"), codes) and "everything is done already" in caplog.text
+    run(tiny_task, False, **options)
+    assert np.array_equal(np.load(store / "provenance.npy"), codes)
+    assert "the teacher is not run" in caplog.text and "epoch" not in caplog.text
 
 
 def test_the_teacher_judges_new_examples(run, tmp_path, tiny_task, tiny_tagger_dir):
@@ -222,7 +230,7 @@ def test_the_teacher_judges_new_examples(run, tmp_path, tiny_task, tiny_tagger_d
 ])
 def test_augmenters_are_refused_before_the_teacher_is_trained(run, tmp_path, tiny_task, options, message):
     with pytest.raises(ConfigError, match=message):
-        run(tiny_task, do_NER=True, **options)
+        run(tiny_task, do_NER=True, teacher_model_dir="", **options)
     assert not (tmp_path / "out" / "teacher").exists()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.jobs.distil import prepare, train
 from xtremedistil_tf.jobs.dry_run import dry_run, shown_seconds
 
 
@@ -17,13 +16,18 @@ def config(task, teacher, out, **options):
         student_ft_batch_size=8, teacher_ft_batch_size=8, direct_baseline=True) | options)
 
 
-def test_the_plan_is_that_of_the_run(tmp_path, tiny_task, tiny_teacher_dir, capsys):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tiny_task, tiny_teacher_dir):
+    out = tmp_path_factory.mktemp("run") / "out"
+    return train(prepare(config(tiny_task, tiny_teacher_dir, out, direct_baseline=False, distil_epochs=1, ft_epochs=1)))
+
+
+def test_the_plan_is_that_of_the_run(run, tmp_path, tiny_task, tiny_teacher_dir, capsys):
     settings = config(tiny_task, tiny_teacher_dir, tmp_path / "new")
     steps = {step.name: step for step in dry_run(settings)}
     assert not (tmp_path / "new").exists()
     printed = capsys.readouterr().out
 
-    run = train(prepare(config(tiny_task, tiny_teacher_dir, tmp_path / "run", direct_baseline=False, distil_epochs=1)))
     corpus = run.prepared.labelled.corpus
     assert list(steps) == ["teacher", "teacher over transfer set", "1-representation", "2-logits", "3-labels",
                            "labels alone: 1-labels"]
@@ -43,12 +47,12 @@ def test_the_plan_is_that_of_the_run(tmp_path, tiny_task, tiny_teacher_dir, caps
     assert float(words.split()[-1]) == pytest.approx(sum(lengths) / len(lengths), abs=0.06)
 
 
-def test_an_existing_folder_and_a_finished_teacher_stay_as_they_are(tmp_path, tiny_task, tiny_teacher_dir):
-    run = train(prepare(config(tiny_task, tiny_teacher_dir, tmp_path / "out", strategy="D0S")))
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    steps = dry_run(config(tiny_task, tiny_teacher_dir, tmp_path / "out", direct_baseline=False,
+def test_an_existing_folder_and_a_finished_teacher_stay_as_they_are(run, tiny_task, tiny_teacher_dir):
+    before = {path: path.stat().st_mtime_ns for path in run.prepared.run.folder.rglob("*") if path.is_file()}
+    assert before
+    steps = dry_run(config(tiny_task, tiny_teacher_dir, run.prepared.run.folder, strategy="D0S", direct_baseline=False,
                            teacher_model_dir=str(run.prepared.teachers.fine_tuned.path)))
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in run.prepared.run.folder.rglob("*") if path.is_file()} == before
     assert "teacher" not in [step.name for step in steps]  # it is there already
 
 

@@ -25,6 +25,7 @@ from xtremedistil_tf.training.precision import precision
 
 LABELS = ["O", "B-A", "I-A"]
 ENCODER = new_encoder(30, 8, 3, 2, max_position_embeddings=16)
+TWO_LAYERS = new_encoder(30, 8, 2, 2, max_position_embeddings=16)
 FACTORISED = new_encoder(30, 8, 3, 2, embedding_size=4, max_position_embeddings=16)
 SHAPE = TransformerShape(ENCODER, 3, mapped_layers=(0, 1, 3), teacher_width=6, attentions=True,
                          relations="qkv", relation_heads=4)
@@ -205,15 +206,16 @@ def test_a_frozen_group_costs_no_backward_time(batch):
         graph = tf.function(stage.train_step).get_concrete_function(batch).graph
         return sum(op.type in ("MatMul", "BatchMatMulV2") for op in graph.get_operations())
 
-    student = student_of(dataclasses.replace(SHAPE, attentions=False, relations=""))
-    forward = 3 * 8 + 3 + 1  # six dense layers and two products of attention a layer, three projections, head
-    found = [products(GROUPS[:n]) for n in range(len(GROUPS) + 1)]
+    shape = TransformerShape(TWO_LAYERS, 3, mapped_layers=(0, 1, 2), teacher_width=6)
+    student, groups = student_of(shape), shape.groups
+    forward = 2 * 8 + 3 + 1  # six dense layers and two products of attention a layer, three projections, head
+    found = [products(groups[:n]) for n in range(len(groups) + 1)]
     assert found[0] == forward
     assert found[1] == forward + 1  # the head's kernel
     assert found[2] == forward + 3  # the projection's, and through the head
     # Each product has two gradients; the lowest unfrozen layer does without those of what it reads, which
     # queries, keys and values would pass on. The first layer also needs the one through the projection.
-    assert np.diff(found[2:]).tolist() == [2 * 8 - 3 + 1, 2 * 8, 2 * 8, 3]
+    assert np.diff(found[2:]).tolist() == [2 * 8 - 3 + 1, 2 * 8, 3]
 
 
 class Batches:
@@ -234,11 +236,14 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_training_repeats_bit_for_bit_and_resumes_exactly(policy, batch, tmp_path):
+    """A run that was killed and resumed is a second run."""
+    shape = dataclasses.replace(SHAPE, encoder=TWO_LAYERS, mapped_layers=(0, 1, 2))
+
     def train(file, stop_at=None):
         with precision(policy):
-            student = student_of(SHAPE)
+            student = student_of(shape)
             stage = stages(student)["representation"]
-            student.unfreeze(GROUPS[1:])
+            student.unfreeze(shape.groups[1:])
             stage.compile(optimizer=RowAdam(1e-2))
             steps = []
 
@@ -253,12 +258,11 @@ def test_training_repeats_bit_for_bit_and_resumes_exactly(policy, batch, tmp_pat
                             settings, tmp_path / file, count)
             return student.get_weights()
 
-    whole, again = train("whole.npz"), train("again.npz")
+    whole = train("whole.npz")
     train("killed.npz", stop_at=2)
     resumed = train("killed.npz")
-    for a, b, c in zip(whole, again, resumed):
+    for a, b in zip(whole, resumed):
         np.testing.assert_array_equal(a, b)
-        np.testing.assert_array_equal(a, c)
 
 
 def test_dropout_differs_from_step_to_step(batch):

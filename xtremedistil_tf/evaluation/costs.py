@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
-
+from xtremedistil_tf.batching.tracing import traced_once
 from xtremedistil_tf.evaluation.latency import count_parameters, latency, model_size
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 
@@ -23,6 +22,6 @@ def student_costs(student: Any, tokenizer: Any, seq_len: int, seen_pieces: int) 
     """As `teacher_costs`, of a student."""
     rows, width = student.word_embeddings.shape
     size = model_size(count_parameters(student), rows, width, min(rows, seen_pieces))
-    forward = tf.function(lambda batch: student(batch, training=False)["logits"], reduce_retracing=True)
+    forward = traced_once(lambda batch: student(batch, training=False)["logits"])
     times = latency(forward, len(tokenizer), seq_len)
     return size | {"latency": times | {"seq_len": seq_len}}

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from xtremedistil_tf.batching.tracing import traced_once
+
 
 class KerasRuntime:
     """A student as it was trained.
@@ -17,7 +19,7 @@ class KerasRuntime:
     """
 
     def __init__(self, student: Any):
-        self._forward = tf.function(lambda batch: student(batch, training=False)["logits"], reduce_retracing=True)
+        self._forward = traced_once(lambda batch: student(batch, training=False)["logits"])
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
         inputs = {name: tf.constant(values, tf.int32) for name, values in batch.items()}

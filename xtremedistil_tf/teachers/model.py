@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.batching.tracing import traced_once
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.families import Family, check_layers, num_layers
 from xtremedistil_tf.teachers.loading import find_word_embeddings
@@ -16,8 +17,6 @@ from xtremedistil_tf.teachers.task_config import output_order
 from xtremedistil_tf.training.relations import encoder_layers, query_key_value
 from xtremedistil_tf.training.relations import relations as make_relations
 from xtremedistil_tf.training.stage import Stage
-
-_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class Teacher(tf_keras.Model):
@@ -82,7 +81,7 @@ class Teacher(tf_keras.Model):
             return answers
 
         layer = encoder_layers(self.classifier)[relations.layer - 1] if relations else None
-        return _traced_once(run)
+        return traced_once(run)
 
     def call(self, inputs, training=False, attentions=False):
         mask = inputs["attention_mask"]
@@ -181,16 +180,3 @@ def _to_the_end(values: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
 def _to_the_start(values: tf.Tensor, lengths: tf.Tensor, axis: int = 1) -> tf.Tensor:
     """Padding on the left of an axis -> on the right."""
     return tf.reverse_sequence(tf.reverse(values, [axis]), lengths, seq_axis=axis)
-
-
-def _traced_once(run: Forward) -> Forward:
-    traces: dict[tuple[str, ...], Any] = {}
-
-    def call(batch):
-        batch = {name: tf.convert_to_tensor(batch[name]) for name in _INPUTS if name in batch}
-        if tuple(batch) not in traces:
-            spec = {name: tf.TensorSpec([None, None], values.dtype) for name, values in batch.items()}
-            traces[tuple(batch)] = tf.function(run, input_signature=[spec])
-        return traces[tuple(batch)](batch)
-
-    return call

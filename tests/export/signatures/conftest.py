@@ -54,8 +54,8 @@ def asked(tiny_tokenizer):
     def make(task, max_length, pairs=False, signature="raw_strings", tokenizer=tiny_tokenizer):
         student = TableStudent(len(tokenizer), task, max_length)
         kind = task.module("signatures").SIGNATURES
-        tokenizer_graph = graph_tokenizer(tokenizer, kind.whole_texts)
-        concrete = kind(student, tokenizer, task, tokenizer_graph, pairs).concrete()[signature]
+        signatures = kind(student, tokenizer, task, graph_tokenizer(tokenizer, kind.whole_texts), pairs)
+        concrete = tf.function(getattr(signatures, signature)).get_concrete_function(**signatures.inputs()[signature])
 
         def run(**texts):
             found = concrete(**{name: _strings(values) for name, values in texts.items()})
