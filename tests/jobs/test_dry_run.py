@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.jobs.distil import prepare, train
 from xtremedistil_tf.jobs.dry_run import dry_run, shown_seconds
 
 
