@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import html
 import itertools
+import logging
 import os
 import pathlib
 import shutil
@@ -23,6 +24,8 @@ from xtremedistil_tf.tasks.raw_text import asked
 
 if TYPE_CHECKING:
     from xtremedistil_tf.inference.opening import OpenedStudent
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 4096
 #: What a run keeps beside its student, which a copy does not need.
@@ -258,7 +261,7 @@ class Student:
             start_tensorflow(deterministic=False)
             from xtremedistil_tf.jobs.export import run
 
-            run(config)
+            run(config, lambda table: log.info("%s", table))
         return exported_path(self.model_dir, form, quantize)
 
     def report(self) -> pathlib.Path:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import logging
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -116,8 +116,12 @@ class Exports:
         return facts
 
 
-def run(config: ExportConfig) -> dict[str, Any]:
+def run(config: ExportConfig, show: Callable[[str], None] = print) -> dict[str, Any]:
     """Writes, checks and measures the files; the figures go into metrics.json and the model card.
+
+    Args:
+        config: what to write.
+        show: is given the table of the files, before a file that loses too much is refused.
 
     Raises:
         ExportCheckError: a form cannot be written or run, or loses more than `max_f1_drop`; everything else
@@ -145,7 +149,7 @@ def run(config: ExportConfig) -> dict[str, Any]:
             log.warning("%s: %s", name, error)
     report = {"main_score": task.main_score, "kind": task.kind, "examples": len(exports.dev),
               "threads": config.threads, "seq_len": exports.settings.seq_len, "forms": found}
-    print(exports_table(report))
+    show(exports_table(report))
     _keep(exports, report)
     _refuse_bad(found, refused, task.main_score, config.max_f1_drop)
     return report
