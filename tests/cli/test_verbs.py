@@ -10,10 +10,9 @@ import pytest
 
 from xtremedistil_tf.cli.commands import COMMANDS
 from xtremedistil_tf.cli.flags import parse_flags
-from xtremedistil_tf.cli.new_task import FILES
 from xtremedistil_tf.cli.verbs import main, matching_flags
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.config.fields import TASK_KINDS
+from xtremedistil_tf.tasks.registry import KINDS
 
 
 @pytest.fixture
@@ -52,18 +51,14 @@ def test_flags_are_found_by_words_of_their_help():
     assert "no flag has zyx" in matching_flags(["zyx"])
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_new_task_gets_a_flag_file_that_is_accepted(call, tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     status, out, _ = call("new", "reviews", f"--kind={kind}")
-    assert status == 0 and "reviews/train." in out
+    assert status == 0 and "reviews/train." in out and KINDS[kind].words.line in out and KINDS[kind].words.line_example
     config = parse_flags(DistillationConfig, ["x", "--flagfile=reviews.cfg"], "")
     assert (config.task, config.task_kind, config.model_dir) == ("reviews", kind, "out/reviews")
     text = pathlib.Path("reviews.cfg").read_text(encoding="utf-8")
     assert not re.search(r"^--(\w+)=.*\n--\1=", text, re.MULTILINE) and text.count("#") > 8
     status, _, error = call("new", "reviews")
     assert status == 2 and "reviews.cfg: exists already" in error
-
-
-def test_there_is_a_template_for_every_kind():
-    assert set(FILES) == set(TASK_KINDS) - {"auto"}

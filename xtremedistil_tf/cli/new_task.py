@@ -7,23 +7,9 @@ import pathlib
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.cli.flags import parse_flags
-from xtremedistil_tf.config.fields import TASK_KINDS, setting, validate_fields
+from xtremedistil_tf.config.fields import setting, validate_fields
 from xtremedistil_tf.errors import ConfigError
-
-KINDS = tuple(kind for kind in TASK_KINDS if kind != "auto")
-_PAIRS = " (with --do_pairwise: text<TAB>text<TAB>label)"
-#: Kind -> (what a line of a labelled file is, an example, what transfer text is, files).
-FILES = {
-    "tagging": ("words separated by spaces, a tab, IOB2 tags", "Ada lives in London<TAB>B-PER O O B-LOC",
-                "a sentence a line, words separated by spaces", "tsv"),
-    "classification": ("text, a tab, a label" + _PAIRS, "Great film.<TAB>positive", "a text a line", "tsv"),
-    "multi_label": ("text, a tab, labels separated by commas, or none", "Rain and wind today.<TAB>rain,wind",
-                    "a text a line", "tsv"),
-    "regression": ("text, a tab, a number" + _PAIRS, "Great film.<TAB>4.5", "a text a line", "tsv"),
-    "question_answering": ("SQuAD's JSON, version 1.1 or 2.0", '{"data": [{"paragraphs": [{"context": ..., "qas": '
-                           '[{"id": ..., "question": ..., "answers": [...]}]}]}]}',
-                           "SQuAD's JSON; its answers are not read", "json"),
-}
+from xtremedistil_tf.tasks.registry import KINDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +17,7 @@ class NewTaskConfig:
     """What the flag file is for."""
 
     name: str = setting("Task", "", "Name of the task: <name>.cfg is written, for the task folder <name>/.")
-    kind: str = setting("Task", "tagging", "Kind of the task.", KINDS)
+    kind: str = setting("Task", "tagging", "Kind of the task.", tuple(KINDS))
     teacher: str = setting("Task", "bert-base-multilingual-cased", "Pre-trained teacher.")
 
     def validate(self) -> None:
@@ -54,19 +40,17 @@ def job(argv: list[str]) -> None:
 
 def needed_files(config: NewTaskConfig) -> str:
     """Which files the task needs, and what they hold."""
-    line, example, transfer, suffix = FILES[config.kind]
-    what = "One example a line" if suffix == "tsv" else "Format"
-    text = "unlabeled.txt" if suffix == "tsv" else "unlabeled.json"
-    return (f"Put these files there:\n\n  {config.name}/train.{suffix}, dev.{suffix}, test.{suffix}\n"
-            f"      {what}: {line}.\n      {example.replace('<TAB>', '    ')}\n"
-            f"      Also .jsonl, .gz and .xz; several languages in a folder each ({config.name}/de/train.{suffix}).\n"
-            f"  {config.name}/{text}\n      Much unlabelled text of the same kind: {transfer}.\n"
-            "      More text gives a better student.\n")
+    words, suffix = KINDS[config.kind].words, _suffix(config)
+    what = "Format" if suffix == ".json" else "One example a line"
+    return (f"Put these files there:\n\n  {config.name}/train{suffix}, dev{suffix}, test{suffix}\n"
+            f"      {what}: {words.line}.\n      {words.line_example.replace('<TAB>', '    ')}\n"
+            f"      Also compressed (.gz, .xz); several languages in a folder each ({config.name}/de/train{suffix}).\n"
+            f"  {config.name}/{_transfer(config)}\n      Much unlabelled text of the same kind: "
+            f"{words.transfer_line}.\n      More text gives a better student.\n")
 
 
 def flag_file(config: NewTaskConfig) -> str:
     """The text of the flag file."""
-    text = "unlabeled.json" if config.kind == "question_answering" else "unlabeled.txt"
     return f"""\
 # Distils a small student for the task in {config.name}/.
 #   xtreme-distil distil --flagfile={config.name}.cfg
@@ -74,14 +58,14 @@ def flag_file(config: NewTaskConfig) -> str:
 
 --task={config.name}
 --task_kind={config.kind}
---transfer_file={config.name}/{text}
+--transfer_file={config.name}/{_transfer(config)}
 --model_dir=out/{config.name}
 
 # The teacher: a name on the Hugging Face hub, or a folder. A larger one teaches better and takes longer.
 --pt_teacher_checkpoint={config.teacher}
 
 # Maximum subwords of a training example. 32 to 64 for sentences, 128 to 384 for longer texts.
---seq_len={384 if config.kind == "question_answering" else 64}
+--seq_len={KINDS[config.kind].words.seq_len}
 
 # The student: a BiLSTM. E 50 to 300, H 100 to 600: larger is better, slower and bigger.
 --embedding_size=100
@@ -96,3 +80,13 @@ def flag_file(config: NewTaskConfig) -> str:
 # Train the same student on the labels alone, too, for comparison.
 --direct_baseline
 """
+
+
+def _suffix(config: NewTaskConfig) -> str:
+    """Of labelled files."""
+    return KINDS[config.kind].files(False).formats[0]
+
+
+def _transfer(config: NewTaskConfig) -> str:
+    """Name of the file of transfer text."""
+    return "unlabeled.json" if _suffix(config) == ".json" else "unlabeled.txt"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.corpus.records import write_json_lines
 from xtremedistil_tf.errors import ConfigError
 
 _SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
@@ -24,6 +25,11 @@ class Kind:
         read_unlabeled: path -> examples without labels.
         read_labels: label files -> labels.
         infer_labels: {split: examples} -> labels, where there is no label file.
+        record: (row of Python, whether it is labelled) -> the record that stands for it in a file; None where the row
+            has no form that is known.
+        row_forms: what a labelled and an unlabelled row may be, for messages.
+        write_records: (open file, records) -> writes them.
+        record_format: suffix of files of records.
         versioned: whether `train-v1.1` is a train file too.
     """
 
@@ -32,6 +38,10 @@ class Kind:
     read_unlabeled: Callable[[str], Iterator[AnyExample]]
     read_labels: Callable[[Sequence[os.PathLike[str]]], list[str] | None]
     infer_labels: Callable[[Mapping[str, Sequence[Any]]], list[str]]
+    record: Callable[[Any, bool], dict[str, Any] | None]
+    row_forms: tuple[str, str]
+    write_records: Callable[[TextIO, Iterable[dict[str, Any]]], None] = write_json_lines
+    record_format: str = ".jsonl"
     versioned: bool = False
 
     def split_of(self, stem: str) -> str | None:

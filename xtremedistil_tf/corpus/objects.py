@@ -5,19 +5,17 @@ A file keeps what a run was made from, so that the same call resumes it, and fau
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-import json
-import math
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xtremedistil_tf.atomic import atomic_directory, atomic_file
 from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.faults import quoted
+from xtremedistil_tf.corpus.kinds import Kind, kind_named
+from xtremedistil_tf.corpus.records import Record, is_column
 from xtremedistil_tf.errors import DataError
 
 SPLITS = ("train", "dev", "test")
@@ -25,9 +23,7 @@ _OTHER_NAMES = {"dev": ("validation", "valid"), "train": (), "test": ()}
 #: Of examples that come without a dev set, every so manyth one becomes one.
 _DEV_EVERY = 10
 _LABEL_KEYS = ("label", "labels", "score")
-_WORD_KEYS, _TAG_KEYS = ("tokens", "words"), ("tags", "ner_tags", "labels")
-
-Record = dict[str, Any]
+_WORD_KEYS = ("tokens", "words")
 
 
 def is_path(source: Any) -> bool:
@@ -54,12 +50,12 @@ def write_task(folder: pathlib.Path, task: Any, kind: str, pairs: bool = False,
     Raises:
         DataError: a split is missing, or an example has no form that is known.
     """
-    splits = _splits(task)
+    splits, layout = _splits(task), kind_named(kind, pairs)
     with atomic_directory(folder) as part:
         if labels is not None:
             (part / "labels.tsv").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
         for split, source in splits.items():
-            _write(part, split, _records(source, kind, pairs, True, f"task[{split!r}]"), kind)
+            _write(part, split, _records(source, layout, True, f"task[{split!r}]"), layout)
 
 
 def write_examples(folder: pathlib.Path, stem: str, examples: Any, kind: str, pairs: bool = False,
@@ -77,7 +73,8 @@ def write_examples(folder: pathlib.Path, stem: str, examples: Any, kind: str, pa
         DataError: an example has no form that is known.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return _write(folder, stem, _records(examples, kind, pairs, labelled, stem), kind)
+    layout = kind_named(kind, pairs)
+    return _write(folder, stem, _records(examples, layout, labelled, stem), layout)
 
 
 def kind_of_objects(task: Any) -> tuple[str, bool]:
@@ -148,16 +145,12 @@ def _rows(source: Any, what: str) -> Iterable[Any]:
         return _named_classes(source)
     if isinstance(source, Mapping):
         return (dict(zip(source, row)) for row in zip(*_columns(list(source.values()), what)))
-    if isinstance(source, tuple) and len(source) > 1 and all(_is_column(part) for part in source):
+    if isinstance(source, tuple) and len(source) > 1 and all(is_column(part) for part in source):
         return zip(*_columns(source, what))
     if isinstance(source, Iterable) and not isinstance(source, str | bytes):
         return source
     raise DataError(f"{what}: {quoted(source)}, expected examples: an iterable of rows, a pandas or Polars frame, or a "
                     "datasets.Dataset.")
-
-
-def _is_column(part: Any) -> bool:
-    return hasattr(part, "__len__") and not isinstance(part, str | bytes | Mapping)
 
 
 def _columns(columns: Sequence[Any], what: str) -> Sequence[Any]:
@@ -184,133 +177,16 @@ def _name(value: Any, names: Sequence[str]) -> Any:
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
 
 
-def _records(source: Any, kind: str, pairs: bool, labelled: bool, what: str) -> Iterator[Record]:
-    """The rows as the records of JSON lines (of questions: of SQuAD's JSON)."""
-    make: Callable[[Any, bool], Record | None] = {
-        "tagging": _sentence, "question_answering": _question}.get(kind) or (
-            lambda row, labelled: _text(row, labelled, pairs))
+def _records(source: Any, layout: Kind, labelled: bool, what: str) -> Iterator[Record]:
     for number, row in enumerate(_rows(source, what), 1):
-        record = make(row, labelled)
+        record = layout.record(row, labelled)
         if record is None:
-            raise DataError(f"{what}: example {number} is {quoted(row)}, expected {_EXPECTED[kind, labelled]}.")
+            raise DataError(f"{what}: example {number} is {quoted(row)}, expected {layout.row_forms[not labelled]}.")
         yield record
 
 
-_TEXT_FORMS = "(text, label), of pairs (text, pair, label), or a mapping with text and label"
-_EXPECTED = {
-    ("tagging", True): "(words, tags), or a mapping with tokens and tags",
-    ("tagging", False): "a text, a list of words, or a mapping with tokens",
-    ("question_answering", True): "(question, context, answers), or a mapping with question, context and answers",
-    ("question_answering", False): "(question, context), or a mapping with question and context",
-} | {(kind, True): _TEXT_FORMS for kind in ("classification", "regression", "multi_label")} | {
-    (kind, False): "a text, of pairs (text, pair), or a mapping with text"
-    for kind in ("classification", "regression", "multi_label")}
-
-
-def _sentence(row: Any, labelled: bool) -> Record | None:
-    if isinstance(row, Example):
-        return {"tokens": list(row.words), "tags": list(row.tags or ()), "language": row.language}
-    if isinstance(row, Mapping):
-        words = next((row[key] for key in _WORD_KEYS if key in row), row.get("text"))
-        tags = next((row[key] for key in _TAG_KEYS if key in row), ())
-        language = row.get("language")
-    elif labelled:
-        if not _is_column(row) or len(row) != 2:
-            return None
-        (words, tags), language = row, None
-    else:
-        words, tags, language = row, (), None
-    words = words.split() if isinstance(words, str) else words
-    if words is None or not _is_column(words) or not _is_column(tags):
-        return None
-    return {"tokens": list(words), "tags": list(tags), "language": language}
-
-
-def _text(row: Any, labelled: bool, pairs: bool) -> Record | None:
-    if isinstance(row, TextExample):
-        return {"text": row.text, "text_pair": row.pair, "label": row.label, "language": row.language}
-    if isinstance(row, Mapping):
-        return {key: value for key, value in row.items() if isinstance(key, str)}
-    if isinstance(row, str):
-        row = (row,)
-    if not _is_column(row) or len(row) != 1 + pairs + labelled:
-        return None
-    names = ["text", *(["text_pair"] if pairs else []), *(["label"] if labelled else [])]
-    return dict(zip(names, row))
-
-
-def _question(row: Any, labelled: bool) -> Record | None:
-    if isinstance(row, QuestionExample):
-        answers: Any = None if row.answers is None else [(a.text, a.start) for a in row.answers]
-        row = {"id": row.id, "question": row.question, "context": row.context, "answers": answers}
-    if not isinstance(row, Mapping):
-        if not _is_column(row) or len(row) != 2 + labelled:
-            return None
-        row = dict(zip(("question", "context", "answers"), row))
-    question, context = row.get("question"), row.get("context")
-    if not isinstance(question, str) or not isinstance(context, str):
-        return None
-    record: Record = {"question": question, "context": context, "id": row.get("id")}
-    if labelled:
-        record["answers"] = _answers(row.get("answers"), context)
-    return record
-
-
-def _answers(answers: Any, context: str) -> list[Record] | None:
-    """Answers as SQuAD has them; a text alone stands where it first occurs."""
-    if answers is None:
-        return None
-    if isinstance(answers, str):
-        answers = [answers] if answers else []
-    if isinstance(answers, Mapping) and _is_column(answers.get("text")):  # as data sets of the hub have them
-        answers = list(zip(answers["text"], answers["answer_start"]))
-    elif isinstance(answers, Mapping):
-        answers = [answers]
-    found = []
-    for answer in answers:
-        if isinstance(answer, Mapping):
-            found.append(dict(answer))
-            continue
-        text, start = (answer, context.find(answer)) if isinstance(answer, str) else answer
-        found.append({"text": text, "answer_start": start})
-    return found
-
-
-def _write(folder: pathlib.Path, stem: str, records: Iterable[Record], kind: str) -> pathlib.Path:
-    if kind == "question_answering":
-        path = folder / f"{stem}.json"
-        with atomic_file(path) as part, open(part, "w", encoding="utf-8") as file:
-            json.dump({"data": [{"paragraphs": list(_paragraphs(records))}]}, file, default=_plain, ensure_ascii=False)
-        return path
-    path = folder / f"{stem}.jsonl"
+def _write(folder: pathlib.Path, stem: str, records: Iterable[Record], layout: Kind) -> pathlib.Path:
+    path = folder / f"{stem}{layout.record_format}"
     with atomic_file(path) as part, open(part, "w", encoding="utf-8") as file:
-        for record in records:
-            known = {key: value for key, value in record.items() if not _is_missing(value)}
-            # Escaped, a lone surrogate can be written; the reader names the line that has it.
-            file.write(json.dumps(known, default=_plain) + "\n")
+        layout.write_records(file, records)
     return path
-
-
-def _paragraphs(records: Iterable[Record]) -> Iterator[Record]:
-    numbered = enumerate(records, 1)
-    for context, group in itertools.groupby(numbered, lambda pair: pair[1]["context"]):
-        questions = [{name: value for name, value in record.items() if name != "context"}
-                     | {"id": str(record["id"] if record["id"] is not None else number)} for number, record in group]
-        yield {"context": context, "qas": questions}
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _plain(value: Any) -> Any:
-    """NumPy's numbers and arrays, sets and dataclasses as JSON has them."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    if isinstance(value, tuple | range):
-        return list(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    raise DataError(f"{quoted(value)} is a {type(value).__name__}, expected texts, numbers and lists of them.")

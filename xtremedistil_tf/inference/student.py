@@ -47,12 +47,14 @@ class Scores(dict[str, Any]):
         self.kind, self.main_score = kind, main_score
 
     def rows(self) -> list[tuple[str, str]]:
-        """(name, value in per cent) of all scores that are numbers, the main one first."""
+        """(name, value) of all scores that are numbers, the main one first; shares in per cent."""
+        from xtremedistil_tf.tasks.registry import KINDS
         from xtremedistil_tf.tasks.score_names import score_name
 
-        main = self.main_score
+        main, no_shares = self.main_score, KINDS[self.kind].words.other_scores
         names = [main, *(name for name, value in self.items() if isinstance(value, float) and name != main)]
-        rows = [(score_name(name, self.kind), f"{100 * self[name]:.2f}") for name in names]
+        rows = [(score_name(name, self.kind), f"{self[name]:.4f}" if name in no_shares else f"{100 * self[name]:.2f}")
+                for name in names]
         rows += [(f"  {name}", f"{100 * row['f1']:.2f}") for name, row in self.get("per_type", {}).items()]
         return rows + [(f"  {name}", f"{100 * row[main]:.2f}") for name, row in self.get("per_language", {}).items()]
 

@@ -16,6 +16,7 @@ from xtremedistil_tf.corpus.hub import HubRows, all_unlabeled, text_columns
 from xtremedistil_tf.corpus.kinds import Kind
 from xtremedistil_tf.corpus.labels import read_class_names
 from xtremedistil_tf.corpus.languages import file_language
+from xtremedistil_tf.corpus.records import Record, is_column
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError
 
@@ -26,7 +27,23 @@ LABEL_COLUMNS = ("label", "labels", "score", "coarse_label", "intent")
 def text_kind(pairs: bool, read: Callable[..., list[TextExample]], read_labels: Callable[..., list[str] | None],
               infer_labels: Callable[..., list[str]]) -> Kind:
     """How labelled texts are kept in files; see `Kind`."""
-    return Kind(FORMATS, read, functools.partial(_texts, pairs=pairs), read_labels, infer_labels)
+    return Kind(FORMATS, read, functools.partial(_texts, pairs=pairs), read_labels, infer_labels,
+                functools.partial(_record, pairs=pairs), _ROW_FORMS)
+
+
+_ROW_FORMS = ("(text, label), of pairs (text, pair, label), or a mapping with text and label",
+              "a text, of pairs (text, pair), or a mapping with text")
+
+
+def _record(row: Any, labelled: bool, pairs: bool) -> Record | None:
+    if isinstance(row, TextExample):
+        return {"text": row.text, "text_pair": row.pair, "label": row.label, "language": row.language}
+    if isinstance(row, Mapping):
+        return {key: value for key, value in row.items() if isinstance(key, str)}
+    row = (row,) if isinstance(row, str) else row
+    if not is_column(row) or len(row) != 1 + pairs + labelled:
+        return None
+    return dict(zip(["text", *(["text_pair"] if pairs else []), "label"], row))
 
 
 def _texts(path: str, pairs: bool) -> Iterator[TextExample]:

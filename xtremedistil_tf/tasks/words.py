@@ -39,6 +39,9 @@ class KindWords:
         note: below the scores; `{support}` stands for the student's support.
         decoding_notes: what follows it, by `decoding` of the metrics.
         shows_labels: whether the labels are named in the model card.
+        line, line_example: what a line of a labelled file holds, and such a line, with `<TAB>`.
+        transfer_line: what a line of transfer text holds.
+        seq_len: subwords that texts of this kind often need.
     """
 
     name: str = ""
@@ -59,3 +62,7 @@ class KindWords:
     note: str = ""
     decoding_notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     shows_labels: bool = False
+    line: str = ""
+    line_example: str = ""
+    transfer_line: str = "a text a line"
+    seq_len: int = 64

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from xtremedistil_tf.corpus.kinds import Kind
 
 WORDS = KindWords(name="text classification", does="Chooses a label for a text.",
+                  line="text, a tab, a label (with --do_pairwise: text<TAB>text<TAB>label)",
+                  line_example="Great film.<TAB>positive",
                   scores=scores_named("f1", "accuracy", "macro_f1", "matthews"), shows_labels=True)
 
 

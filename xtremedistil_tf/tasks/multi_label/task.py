@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from xtremedistil_tf.corpus.kinds import Kind
 
 WORDS = KindWords(
+    line="text, a tab, labels separated by commas, or none", line_example="Rain and wind today.<TAB>rain,wind",
     name="multi-label text classification", does="Chooses labels for a text: none, one or several.",
     scores={"micro_f1": "micro F1", **scores_named("macro_f1", "precision", "recall"),
             "subset_accuracy": "subset accuracy"},

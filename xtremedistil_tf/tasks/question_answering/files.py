@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TextIO
 
 from xtremedistil_tf.corpus import squad
 from xtremedistil_tf.corpus.example import Answer, QuestionExample
 from xtremedistil_tf.corpus.hub import HubRows, column_of
 from xtremedistil_tf.corpus.kinds import Kind
 from xtremedistil_tf.corpus.languages import file_language
+from xtremedistil_tf.corpus.records import Record, is_column, plain
 from xtremedistil_tf.corpus.text import text_files
 
 _OUTPUTS = ("start", "end")
@@ -20,8 +23,53 @@ def _questions(path: str) -> Iterator[QuestionExample]:
         yield from squad.read_squad(file, file_language(file), "ignored")
 
 
+def _record(row: Any, labelled: bool) -> Record | None:
+    if isinstance(row, QuestionExample):
+        given: Any = None if row.answers is None else [(answer.text, answer.start) for answer in row.answers]
+        row = {"id": row.id, "question": row.question, "context": row.context, "answers": given}
+    if not isinstance(row, Mapping):
+        if not is_column(row) or len(row) != 2 + labelled:
+            return None
+        row = dict(zip(("question", "context", "answers"), row))
+    question, context = row.get("question"), row.get("context")
+    if not isinstance(question, str) or not isinstance(context, str):
+        return None
+    answers = {"answers": _answers(row.get("answers"), context)} if labelled else {}
+    return {"question": question, "context": context, "id": row.get("id")} | answers
+
+
+def _answers(answers: Any, context: str) -> list[Record] | None:
+    """Answers as SQuAD has them; a text alone stands where it first occurs."""
+    if answers is None:
+        return None
+    if isinstance(answers, str):
+        answers = [answers] if answers else []
+    if isinstance(answers, Mapping) and is_column(answers.get("text")):  # as data sets of the hub have them
+        answers = list(zip(answers["text"], answers["answer_start"]))
+    found = []
+    for answer in [answers] if isinstance(answers, Mapping) else answers:
+        if isinstance(answer, Mapping):
+            found.append(dict(answer))
+            continue
+        text, start = (answer, context.find(answer)) if isinstance(answer, str) else answer
+        found.append({"text": text, "answer_start": start})
+    return found
+
+
+def _write(file: TextIO, records: Iterable[Record]) -> None:
+    """Writes SQuAD's JSON; questions on one context that follow each other share a paragraph."""
+    paragraphs = []
+    for context, group in itertools.groupby(enumerate(records, 1), lambda pair: pair[1]["context"]):
+        questions = [{name: value for name, value in record.items() if name != "context"}
+                     | {"id": str(record["id"] if record["id"] is not None else number)} for number, record in group]
+        paragraphs.append({"context": context, "qas": questions})
+    json.dump({"data": [{"paragraphs": paragraphs}]}, file, default=plain)
+
+
 FILES = Kind(squad.FORMATS, lambda path, labels, language: squad.read_squad(path, language, "required"), _questions,
-             lambda files: list(_OUTPUTS), lambda splits: list(_OUTPUTS), versioned=True)
+             lambda files: list(_OUTPUTS), lambda splits: list(_OUTPUTS), _record,
+             ("(question, context, answers), or a mapping with question, context and answers",
+              "(question, context), or a mapping with question and context"), _write, ".json", versioned=True)
 
 
 def hub_rows(data: Any, name: str) -> HubRows:

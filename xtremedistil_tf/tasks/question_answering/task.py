@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from xtremedistil_tf.corpus.kinds import Kind
 
 WORDS = KindWords(
+    line="SQuAD's JSON, version 1.1 or 2.0", seq_len=384, transfer_line="SQuAD's JSON; its answers are not read",
+    line_example='{"data": [{"paragraphs": [{"context": ..., "qas": [{"id": ..., "question": ..., ...}]}]}]}',
     name="extractive question answering", pipeline_tag="question-answering",
     does="Finds the answer to a question in a text.", example='QuestionExample("1", "Who?", "Ada wrote it.")',
     scores=scores_named("f1", "exact_match"), long_texts="longer ones are answered in windows")

@@ -12,12 +12,14 @@ from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.hub import UNLABELED, HubRows, all_unlabeled, column_of
 from xtremedistil_tf.corpus.kinds import Kind
 from xtremedistil_tf.corpus.labels import infer_labels, read_labels
+from xtremedistil_tf.corpus.records import Record, is_column
 from xtremedistil_tf.corpus.tags import is_iob2
 from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import DataError
 
 _TAG_COLUMNS = ("ner_tags", "tags", "labels")
 _WORD_COLUMNS = ("tokens", "words")
+_TAG_KEYS = ("tags", "ner_tags", "labels")
 
 
 def _united_tags(files: Sequence[os.PathLike[str]]) -> list[str] | None:
@@ -29,7 +31,29 @@ def _inferred_tags(splits: Mapping[str, Sequence[Example]]) -> list[str]:
     return infer_labels(example for examples in splits.values() for example in examples)
 
 
-FILES = Kind(tuple(tagged.FORMATS), tagged.read_tagged, read_text, _united_tags, _inferred_tags)
+def _record(row: Any, labelled: bool) -> Record | None:
+    words: Any
+    tags: Any
+    language = None
+    if isinstance(row, Example):
+        words, tags, language = row.words, row.tags or (), row.language
+    elif isinstance(row, Mapping):
+        words = next((row[key] for key in _WORD_COLUMNS if key in row), row.get("text"))
+        tags, language = next((row[key] for key in _TAG_KEYS if key in row), ()), row.get("language")
+    elif not labelled:
+        words, tags = row, ()
+    elif is_column(row) and len(row) == 2:
+        words, tags = row
+    else:
+        return None
+    words = words.split() if isinstance(words, str) else words
+    if not is_column(words) or not is_column(tags):
+        return None
+    return {"tokens": list(words), "tags": list(tags), "language": language}
+
+
+FILES = Kind(tuple(tagged.FORMATS), tagged.read_tagged, read_text, _united_tags, _inferred_tags, _record,
+             ("(words, tags), or a mapping with tokens and tags", "a text, a list of words, or a mapping with tokens"))
 
 
 def hub_rows(data: Any, name: str) -> HubRows:

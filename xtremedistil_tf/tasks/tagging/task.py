@@ -39,6 +39,8 @@ _OUTSIDE = "O"
 #: Words of a sentence that are shown where two models disagree on it.
 _MOST_WORDS = 60
 WORDS = KindWords(
+    line="words separated by spaces, a tab, IOB2 tags", line_example="Ada lives in London<TAB>B-PER O O B-LOC",
+    transfer_line="a sentence a line, words separated by spaces",
     name="token tagging", pipeline_tag="token-classification", does="Finds and labels words in a text.",
     example='Example(("Ada", "lives", "in", "Oslo"))',
     scores={"f1": "entity F1", "precision": "entity precision", "recall": "entity recall"},
