@@ -380,7 +380,7 @@ class DistillationConfig:
         before, now = f"{self.model_dir.rstrip('/')}/", os.fspath(model_dir)
         paths: dict[str, Any] = {
             name: os.path.join(now, getattr(self, name)[len(before):]) for name in ("task", "transfer_file")
-            if getattr(self, name).startswith(before)}
+            if self.model_dir and getattr(self, name).startswith(before)}
         return dataclasses.replace(self, model_dir=now, **paths)
 
     def to_json(self) -> dict[str, Any]:
