@@ -24,6 +24,7 @@ TEXTS = ["anna met boris in paris .", "", "москва , 北京 and göran", "a
          "the old house " * 40]
 LOADED = functools.lru_cache(None)(lambda path: tf.saved_model.load(str(path)))
 KINDS = ["tagging", "classification", "regression", "question_answering", "multi_label"]
+INTEGERS = ("label_ids", "is_label")
 
 
 def free_port() -> int:
@@ -135,12 +136,13 @@ def test_token_ids(model):
         batch["token_type_ids"] = ids % 2
     found = client.token_ids(batch)
     wanted = student.student({name: tf.constant(value, tf.int32) for name, value in batch.items()})["logits"].numpy()
-    outputs = {"regression": ["scores"], "question_answering": ["end_logits", "start_logits"]}.get(
+    outputs = {"regression": ["scores"], "question_answering": ["end_logits", "start_logits"],
+               "multi_label": ["is_label", "logits", "probabilities"]}.get(
         student.task.kind, ["label_ids", "logits", "probabilities"])
     assert sorted(found) == outputs
-    assert all(value.dtype == (np.int32 if name == "label_ids" else np.float32) for name, value in found.items())
+    assert all(value.dtype == (np.int32 if name in INTEGERS else np.float32) for name, value in found.items())
     expected = {"scores": wanted[..., 0], "start_logits": wanted[..., 0], "end_logits": wanted[..., -1],
-                "logits": wanted, "label_ids": wanted.argmax(-1)}
+                "logits": wanted, "label_ids": wanted.argmax(-1), "is_label": wanted >= 0}
     for name in set(found) & set(expected):
         np.testing.assert_allclose(found[name], expected[name], atol=1e-5)
 

@@ -279,7 +279,7 @@ class TaggingTask(Task):
             `name`: `argmax` (each word by itself), or `legal`: the sequence of labels with the greatest sum of logits
             among those that are allowed, labels being numbered from 0. Then also `may_begin`, the labels that may
             begin a sentence; `may_follow`, for each label the list of those that may follow it; and `test_vectors`,
-            each with the `logits` [words][labels] of a sentence, the right `label_ids` [words], and `argmax`, what
+            each with the `logits` [words, labels] of a sentence, the right `label_ids` [words], and `argmax`, what
             they would be word by word, which is always something else.
         """
         if not self.transitions.restricted:
