@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable
 
 import fork_conversions
+import short_stacks
 
 _IMPORTED = ("tensorflow", "tf_keras", "tensorflow_text", "transformers.models.bert.modeling_tf_bert", "h5py",
              "xtremedistil_tf.jobs.distil", "xtremedistil_tf.jobs.predict", "xtremedistil_tf.jobs.export",
@@ -66,6 +67,7 @@ def _import() -> None:
     from xtremedistil_tf.evaluation import latency
 
     latency.SECONDS = 0.05  # as in conftest.py
+    short_stacks.shorten()
     _warm_up()
     # Threads do not survive a fork: nothing may have been computed yet.
     assert context._context is None or context._context._context_handle is None

@@ -161,8 +161,8 @@ def test_empty_batch(both):
     assert [found[key].to_list() for key in ("pieces", "starts", "ends")] == [[], [], []]
 
 
-@given(st.lists(st.text(max_size=60), max_size=4))
-@settings(max_examples=80)
+@given(st.lists(st.text(max_size=60), min_size=4, max_size=16))
+@settings(max_examples=20)
 def test_any_text(both, texts):
     assert_equal_to_hugging_face(both, texts)
 
@@ -178,16 +178,17 @@ MIXED = st.lists(st.one_of(
 ), max_size=40).map("".join)
 
 
-@given(st.lists(MIXED, max_size=4))
-@settings(max_examples=80)
+@given(st.lists(MIXED, min_size=4, max_size=16))
+@settings(max_examples=20)
 def test_mixed_scripts_marks_and_special_tokens(both, texts):
     assert_equal_to_hugging_face(both, texts)
 
 
-@given(st.text(alphabet=KEPT_MARKS + list("\u0301\u0316\u093f\u0345\u200da "), max_size=30))
-@settings(max_examples=100)
-def test_order_of_combining_characters(both, text):
-    assert_equal_to_hugging_face(both, [text])
+@given(st.lists(st.text(alphabet=KEPT_MARKS + list("\u0301\u0316\u093f\u0345\u200da "), max_size=30), min_size=4,
+                max_size=16))
+@settings(max_examples=20)
+def test_order_of_combining_characters(both, texts):
+    assert_equal_to_hugging_face(both, texts)
 
 
 def test_every_character_of_most_scripts_and_a_sample_of_the_rest(both):

@@ -62,38 +62,42 @@ def settings(**changes):
     return LoopSettings(**{"name": "phase", "epochs": 4, "patience": 9, "checkpoint_minutes": 0.0} | changes)
 
 
-@pytest.mark.parametrize("steps_per_execution", [1, 3])
-def test_resumed_training_equals_uninterrupted_training(steps_per_execution, tmp_path):
-    whole = make_stage()
-    expected = train_phase(whole, Data(), held_out(whole), settings(), tmp_path / "whole.npz")
-    for break_after in (1, 4, 5, 6, 12):
+def without_times(history):
+    return [{name: value for name, value in record.items() if name != "seconds"} for record in history]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Weights and history after training step by step."""
+    stage = make_stage()
+    result = train_phase(stage, Data(), held_out(stage), settings(), tmp_path_factory.mktemp("whole") / "c.npz")
+    return stage.get_weights(), without_times(result.history)
+
+
+@pytest.mark.parametrize("steps_per_execution, breaks", [(1, (1, 5, 12)), (3, (1, 4, 6))])
+def test_resumed_training_equals_uninterrupted_training(steps_per_execution, breaks, uninterrupted, tmp_path):
+    for break_after in breaks:
         checkpoint = tmp_path / f"{break_after}.npz"
         broken = make_stage()
         with pytest.raises(tf.errors.OpError, match="broken off"):
             train_phase(broken, Data(break_after), held_out(broken), settings(steps_per_execution=steps_per_execution),
                         checkpoint)
         resumed = make_stage()
-        data = Data()
-        result = train_phase(resumed, data, held_out(resumed), settings(steps_per_execution=steps_per_execution),
-                        checkpoint)
-        for a, b in zip(whole.get_weights(), resumed.get_weights()):
+        result = train_phase(resumed, Data(), held_out(resumed), settings(steps_per_execution=steps_per_execution),
+                             checkpoint)
+        for a, b in zip(uninterrupted[0], resumed.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
-        drop = ("seconds",)
-        assert [{k: v for k, v in r.items() if k not in drop} for r in result.history] == \
-               [{k: v for k, v in r.items() if k not in drop} for r in expected.history]
+        assert without_times(result.history) == uninterrupted[1]
 
 
 @pytest.mark.parametrize("steps_per_execution", [2, 5, 100])
-def test_steps_in_one_graph_are_those_one_by_one(steps_per_execution, tmp_path):
-    results = []
-    for steps in (1, steps_per_execution):
-        stage = make_stage()
-        history = train_phase(stage, Data(), held_out(stage), settings(steps_per_execution=steps),
-                              tmp_path / f"{steps}.npz").history
-        results.append((stage.get_weights(), [{k: v for k, v in r.items() if k != "seconds"} for r in history]))
-    for a, b in zip(results[0][0], results[1][0]):
+def test_steps_in_one_graph_are_those_one_by_one(steps_per_execution, uninterrupted, tmp_path):
+    stage = make_stage()
+    history = train_phase(stage, Data(), held_out(stage), settings(steps_per_execution=steps_per_execution),
+                          tmp_path / "c.npz").history
+    for a, b in zip(uninterrupted[0], stage.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert results[0][1] == results[1][1]
+    assert without_times(history) == uninterrupted[1]
 
 
 def test_a_phase_is_traced_once_for_all_lengths(tmp_path):

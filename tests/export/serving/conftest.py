@@ -42,7 +42,7 @@ def table_student(vocab_size: int, task):
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory, tiny_tokenizer):
+def exported(made_once, tiny_tokenizer):
     """kind -> a random student of that kind, its SavedModel, and its own answers."""
     from xtremedistil_tf.export.saved_model import export_saved_model
     from xtremedistil_tf.inference.keras import StudentPredictor
@@ -56,8 +56,8 @@ def exported(tmp_path_factory, tiny_tokenizer):
         if kind not in found:
             task = make_task(kind, labels[kind])
             student = table_student(len(tiny_tokenizer), task)
-            path = tmp_path_factory.mktemp(kind) / "saved_model"
-            export_saved_model(path, student, tiny_tokenizer, task, pairs=kind == "regression")
+            path = made_once(f"serving-{kind}", lambda folder: export_saved_model(
+                folder / "saved_model", student, tiny_tokenizer, task, pairs=kind == "regression")) / "saved_model"
             found[kind] = Exported(task, student, path, StudentPredictor(student, tiny_tokenizer, task).predict)
         return found[kind]
 

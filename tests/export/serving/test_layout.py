@@ -18,12 +18,14 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError, MissingExtraError, ModelLoadError
 from xtremedistil_tf.export.serving import export_serving
+from xtremedistil_tf.tasks.classification import ClassificationTask
 
 EXAMPLES = {"tagging": [Example(("anna", "met", "b\u00f6ris")), Example(("paris",))],
             "classification": [TextExample("anna"), TextExample("the \u5317\u4eac house")],
             "regression": [TextExample("anna", "boris"), TextExample("paris", "oslo")],
             "multi_label": [TextExample("anna"), TextExample("paris")],
             "question_answering": [QuestionExample("1", "anna", "met boris"), QuestionExample("2", "in", "oslo")]}
+TASK = ClassificationTask(["bad", "fair", "good"])
 FILES = ["Dockerfile", "README.md", "batching.config", "docker-compose.yml", "models.config", "monitoring.config"]
 
 
@@ -43,6 +45,21 @@ def written(request, exported, tmp_path_factory):
     version = export_serving(folder, found.path, "ner", None, EXAMPLES[request.param], found.task)
     assert version == folder / "models" / "ner" / "1"
     return found, version
+
+
+@pytest.fixture(scope="module")
+def token_ids(tmp_path_factory):
+    """A SavedModel that takes token ids alone and is loaded at once."""
+    class Ids(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name) for name in
+                                      ("input_ids", "attention_mask", "token_type_ids")])
+        def token_ids(self, input_ids, attention_mask, token_type_ids):
+            ids = tf.where(attention_mask > token_type_ids, input_ids, 0)
+            return {"logits": tf.cast(ids, tf.float32)}
+
+    module, folder = Ids(), tmp_path_factory.mktemp("ids")
+    tf.saved_model.save(module, str(folder), signatures={"token_ids": module.token_ids})
+    return folder
 
 
 def test_a_version_is_the_saved_model_and_warm_up_requests(written):
@@ -123,24 +140,24 @@ def test_at_most_a_batch_of_texts_is_kept(exported, tmp_path):
     assert version.name == "7" and max(sizes) == 32 and len(logs(version)) < 1000
 
 
-def test_versions_there_are_never_touched(exported, tmp_path):
-    found, examples = exported("classification"), EXAMPLES["classification"]
-    export_serving(tmp_path, found.path, "m", None, examples, found.task)
+def test_versions_there_are_never_touched(token_ids, tmp_path):
+    examples = EXAMPLES["classification"]
+    export_serving(tmp_path, token_ids, "m", None, examples, TASK)
     (tmp_path / "batching.config").write_text("# mine")
     (tmp_path / "models.config").write_text('model_config_list { config { name: "m" base_path: "/x" } }  # mine')
     before = tree(tmp_path)
-    second = export_serving(tmp_path, found.path, "m", None, examples, found.task)
+    second = export_serving(tmp_path, token_ids, "m", None, examples, TASK)
     assert second.name == "2"
     after = tree(tmp_path)
     assert {name: after[name] for name in before} == before
     with pytest.raises(ConfigError, match="version 1 is there already"):
-        export_serving(tmp_path, found.path, "m", 1, examples, found.task)
+        export_serving(tmp_path, token_ids, "m", 1, examples, TASK)
     assert tree(tmp_path) == after
 
 
-def test_a_second_model(exported, tmp_path):
-    for name, kind in (("a", "classification"), ("b", "tagging")):
-        export_serving(tmp_path, exported(kind).path, name, None, EXAMPLES[kind], exported(kind).task)
+def test_a_second_model(token_ids, tmp_path):
+    for name in ("a", "b"):
+        export_serving(tmp_path, token_ids, name, None, EXAMPLES["classification"], TASK)
     assert re.findall('name: "(.)"', (tmp_path / "models.config").read_text()) == ["a", "b"]
     assert sorted(os.listdir(tmp_path / "models")) == ["a", "b"]
 
@@ -182,18 +199,8 @@ def test_a_model_that_does_not_answer_is_not_published(tmp_path, exported):
           saved_model=tmp_path / "strict")
 
 
-def test_a_model_for_token_ids_alone(tmp_path, exported):
-    class Ids(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name) for name in
-                                      ("input_ids", "attention_mask", "token_type_ids")])
-        def token_ids(self, input_ids, attention_mask, token_type_ids):
-            ids = tf.where(attention_mask > token_type_ids, input_ids, 0)
-            return {"logits": tf.cast(ids, tf.float32)}
-
-    module = Ids()
-    tf.saved_model.save(module, str(tmp_path / "ids"), signatures={"token_ids": module.token_ids})
-    found = exported("classification")
-    version = export_serving(tmp_path / "s", tmp_path / "ids", "m", None, EXAMPLES["classification"], found.task)
+def test_a_model_for_token_ids_alone(token_ids, tmp_path):
+    version = export_serving(tmp_path / "s", token_ids, "m", None, EXAMPLES["classification"], TASK)
     request = logs(version)[-1].predict_log.request
     arrays = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
     assert all(array.dtype == np.int32 and array.shape == (2, 8) for array in arrays.values())

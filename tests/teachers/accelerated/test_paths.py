@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import logging
 import sys
@@ -39,6 +40,7 @@ TEACHERS = {
 NEAR = {"bfloat16": 0.05, "openvino": 0.05, "onnx_int8": 0.2}
 
 
+@functools.cache
 def make_teacher(family="Bert", seed=3):
     kind, sizes, _ = TEACHERS[family]
     task = make_task(kind, LABELS[kind])
@@ -67,6 +69,13 @@ def answers(teacher, features, signals, batch_size=7):
     return sorted(predictor.predict(features), key=lambda answer: answer.index)
 
 
+@functools.cache
+def exact_answers(family):
+    """Of a teacher with what it can give; tracing it takes seconds."""
+    teacher = make_teacher(family)
+    return answers(teacher, features_of(teacher.task), TEACHERS[family][2])
+
+
 def fast(teacher, path, signals=LOGITS, tolerance=1.0):
     return paths.accelerated(teacher, path, tolerance, features_of(teacher.task), 0, 128, signals)
 
@@ -87,8 +96,7 @@ def test_a_path_answers_as_the_exact_teacher_does(path, family):
                            "onnx_int8": {"onnxruntime": "onnx", "tf2onnx": "onnx"}}.get(path, {}).items():
         pytest.importorskip(package, reason=f"needs the extra {extra}")
     teacher, signals = make_teacher(family), TEACHERS[family][2]
-    features = features_of(teacher.task)
-    found, exact = (answers(one, features, signals) for one in (fast(teacher, path, signals), teacher))
+    found, exact = answers(fast(teacher, path, signals), features_of(teacher.task), signals), exact_answers(family)
     for name in ("logits", "hidden", "attentions", "relations"):
         wanted, values = ([getattr(answer, name) for answer in rows] for rows in (exact, found))
         if wanted[0] is None:

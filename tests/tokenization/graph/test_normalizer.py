@@ -68,8 +68,8 @@ def test_equal_to_hugging_face(name, run_step):
 
     apply = run_step(all_steps)
 
-    @given(st.lists(TEXTS, min_size=1, max_size=4))
-    @settings(max_examples=60)
+    @given(st.lists(TEXTS, min_size=4, max_size=16))
+    @settings(max_examples=20)
     def check(texts):
         assert [text for text, _ in apply(*texts)] == [normalizer.normalize_str(text) for text in texts]
 

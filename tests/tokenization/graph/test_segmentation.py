@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,11 +21,13 @@ TIES += [(piece, SCORES[number * 7 % len(SCORES)]) for number, piece in enumerat
 BYTES = [*TIES, *((piece, -9.0) for piece in byte_pieces())]
 
 
-MODELS = pytest.mark.parametrize(["vocabulary", "byte_fallback"], [(TIES, False), (BYTES, True)],
-                                 ids=["ties", "bytes"])
+MODELS = {"ties": (TIES, False), "bytes": (BYTES, True)}
 
 
-def segmenter(vocabulary, byte_fallback=False):
+@functools.cache
+def segmenter(name):
+    """The graph and a comparison of it; it is traced once."""
+    vocabulary, byte_fallback = MODELS[name]
     model = {"vocab": vocabulary, "unk_id": 0, "byte_fallback": byte_fallback}
     graph = UnigramSegmentation(model, added_ids=[99])
     backend = Tokenizer(Unigram(vocabulary, 0, byte_fallback))
@@ -46,9 +50,9 @@ def segmenter(vocabulary, byte_fallback=False):
     return run, both
 
 
-@MODELS
-def test_equal_to_hugging_face_also_where_scores_are_equal(vocabulary, byte_fallback):
-    _, both = segmenter(vocabulary, byte_fallback)
+@pytest.mark.parametrize("name", MODELS)
+def test_equal_to_hugging_face_also_where_scores_are_equal(name):
+    _, both = segmenter(name)
 
     @given(st.lists(st.text("aaabbböx日😀", min_size=1, max_size=40), max_size=5))
     @settings(max_examples=150)
@@ -60,14 +64,14 @@ def test_equal_to_hugging_face_also_where_scores_are_equal(vocabulary, byte_fall
 
 
 @pytest.mark.parametrize("words", [["<unk>"], ["x<unk>y"], ["<unk><unk>"], ["ab" * 500, "a", "x" * 300, "日"]])
-@MODELS
-def test_written_unknown_pieces_and_long_words(vocabulary, byte_fallback, words):
-    found, wanted = segmenter(vocabulary, byte_fallback)[1](words)
+@pytest.mark.parametrize("name", MODELS)
+def test_written_unknown_pieces_and_long_words(name, words):
+    found, wanted = segmenter(name)[1](words)
     assert found == wanted
 
 
 def test_unknown_characters_of_two_words_stay_apart_and_added_tokens_are_kept():
-    run, _ = segmenter(TIES)
+    run, _ = segmenter("ties")
     characters = [ord("x"), ord("y"), ord("z"), FIRST_ADDED, FIRST_ADDED, ord("q")]
     found = run(np.array(characters, np.int32), np.array([True, False, True, True, True, True]))
     assert found.ids.numpy().tolist() == [0, 0, 99, 99, 0]
