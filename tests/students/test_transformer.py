@@ -278,10 +278,10 @@ def test_dropout_differs_from_step_to_step(batch):
 
 def test_mixed_precision_keeps_logits_and_weights_in_float32(batch):
     with precision("mixed_bfloat16"):
-        student = student_of(SHAPE)
+        student = student_of(dataclasses.replace(SHAPE, encoder=TWO_LAYERS, mapped_layers=(0, 1, 2)))
         stage = stages(student)["labels"]
         stage.compile(optimizer=RowAdam(1e-2))
-        losses = [float(stage.train_step(batch)["loss"]) for _ in range(15)]
+        losses = [float(stage.train_step(batch)["loss"]) for _ in range(10)]
         assert student(batch)["logits"].dtype == tf.float32
     assert losses[-1] < losses[0]
     assert {w.dtype.name for w in student.get_weights()} == {"float32"}
