@@ -103,7 +103,7 @@ def predict(tmp_path, examples):
 
 def test_pairs_with_a_transformer_that_imitates_attentions_and_hidden_states(tmp_path, run, pairs):
     metrics = run(pairs, do_pairwise=True, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-                  distil_attention=True, attention_sample=5, trim_vocabulary=True)
+                  distil_attention=True, attention_sample=5, trim_vocabulary=True, strategy="D3.1")
     assert metrics["main_score"] == "accuracy" and 0 <= metrics["student"]["accuracy"] <= 1
     assert {"hidden_loss", "attention_loss"} <= set(metrics["phases"][0]["history"][0])
     saved, answers = predict(tmp_path, [TextExample("anna met boris", "the old house")])
@@ -169,7 +169,7 @@ def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_tas
     model.build_in_name_scope()
     model.save_pretrained(folder, safe_serialization=True)
     metrics = run(tiny_task, do_NER=True, pt_student_checkpoint=str(folder), distil_multi_hidden_states=True,
-                  layer_map="1:1,2:2", seq_len=24, teacher_model_dir=str(tiny_tagger_dir))
+                  layer_map="1:1,2:2", seq_len=24, strategy="D2", teacher_model_dir=str(tiny_tagger_dir))
     assert set(metrics["student"]["per_language"]) == {"xx", "yy"}
     saved, answers = predict(tmp_path, [Example(("anna", "met", "boris") * 30)])
     assert len(saved.tokenizer) == len(vocab) and len(answers[0]) == 90

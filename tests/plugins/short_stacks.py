@@ -1,7 +1,7 @@
 """Operations of a graph do not note where Python made them: a sixth of the time that a graph takes went into that.
 
 TensorFlow walks the whole stack for each of thousands of operations, and pytest's and Keras's stacks are deep. All that
-is lost is the part of an error's message which says where an operation was made; `--long_stacks` brings it back.
+is lost is the part of an error's message that says where an operation was made; `--long_stacks` brings it back.
 """
 
 from __future__ import annotations

@@ -128,7 +128,8 @@ def test_attention_maps_are_those_before_dropout(batch):
 @pytest.mark.parametrize("layers, width, heads, millions", [
     (6, 256, 8, 13), (6, 384, 12, 22), (12, 384, 12, 33)])
 def test_parameter_counts_of_the_published_sizes(layers, width, heads, millions):
-    student = new_student(TransformerShape(new_encoder(30522, width, layers, heads), 2))
+    with tf.Graph().as_default():  # no numbers are drawn for 33 million weights
+        student = new_student(TransformerShape(new_encoder(30522, width, layers, heads), 2))
     found = sum(int(np.prod(v.shape)) for v in student.encoder.variables)
     layer = 4 * width * (width + 1) + width * (4 * width + 1) + 4 * width * (width + 1) + 4 * width
     assert found == (30522 + 512 + 2 + 2) * width + layers * layer
@@ -278,10 +279,10 @@ def test_dropout_differs_from_step_to_step(batch):
 
 def test_mixed_precision_keeps_logits_and_weights_in_float32(batch):
     with precision("mixed_bfloat16"):
-        student = student_of(SHAPE)
+        student = student_of(dataclasses.replace(SHAPE, encoder=TWO_LAYERS, mapped_layers=(0, 1, 2)))
         stage = stages(student)["labels"]
         stage.compile(optimizer=RowAdam(1e-2))
-        losses = [float(stage.train_step(batch)["loss"]) for _ in range(15)]
+        losses = [float(stage.train_step(batch)["loss"]) for _ in range(10)]
         assert student(batch)["logits"].dtype == tf.float32
     assert losses[-1] < losses[0]
     assert {w.dtype.name for w in student.get_weights()} == {"float32"}

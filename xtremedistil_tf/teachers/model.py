@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,18 @@ class Teacher(tf_keras.Model):
 
     def forward(self, layers: tuple[int, ...] = (), attentions: tuple[int, ...] = (),
                 relations: Relations | None = None) -> Forward:
-        """See `LoadedTeacher`; one traced graph for all shapes."""
+        """See `LoadedTeacher`; one traced graph for all shapes, and of the logits alone one for all callers."""
         check_layers(self.classifier.config, layers, attentions)
+        if layers or attentions or relations:
+            return self._new_forward(layers, attentions, relations)
+        return self._logits_alone
 
+    @functools.cached_property
+    def _logits_alone(self) -> Forward:
+        return self._new_forward((), (), None)
+
+    def _new_forward(self, layers: tuple[int, ...], attentions: tuple[int, ...],
+                     relations: Relations | None) -> Forward:
         def run(batch):
             outputs = self(batch, training=False, attentions=bool(attentions))
             answers = {"logits": tf.cast(outputs["logits"], tf.float32)}

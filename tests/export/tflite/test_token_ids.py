@@ -93,9 +93,10 @@ def export(tmp_path_factory, interpreter):
     return make
 
 
+# A convolutional classifier is a tagger's convolutions with one answer, so that two quantizations show it.
 @pytest.fixture(scope="module", params=[(kind, task, q) for kind, task in (
-    ("bilstm", "tagging"), ("cnn", "tagging"), ("cnn", "classification"),
-    ("transformer", "classification")) for q in QUANTIZATIONS], ids="-".join)
+    ("bilstm", "tagging"), ("cnn", "tagging"), ("transformer", "classification")) for q in QUANTIZATIONS
+    ] + [("cnn", "classification", q) for q in ("none", "int8")], ids="-".join)
 def exported(request, export):
     return export(*request.param)
 
