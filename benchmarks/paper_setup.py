@@ -133,7 +133,7 @@ class Bench:
         source = f"{scale} Scale of the run: {self.scale:g} of the defaults." if self.scale != 1 else scale
         write_page(self.out, [f"# {title}", environment(metrics[0]["versions"]), source,
                               discussion.discussion(self.out, self.discussion), *tables, picture(self.out, alt),
-                              commands([m["command"] for m in metrics])],
+                              *discussion.sections_by_hand(self.out), commands([m["command"] for m in metrics])],
                    {name: figures_of(m) for name, m in found.items()})
 
     @property
