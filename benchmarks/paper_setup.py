@@ -128,11 +128,12 @@ class Bench:
         return found
 
     def page(self, title: str, scale: str, tables: Sequence[str], found: Mapping[str, Metrics], alt: str) -> None:
-        """Writes the page, its picture being there already, and the figures of its runs."""
+        """Writes the page, its picture being there already unless `alt` is empty, and the figures of its runs."""
         metrics = list(found.values())
         source = f"{scale} Scale of the run: {self.scale:g} of the defaults." if self.scale != 1 else scale
         write_page(self.out, [f"# {title}", environment(metrics[0]["versions"]), source,
-                              discussion.discussion(self.out, self.discussion), *tables, picture(self.out, alt),
+                              discussion.discussion(self.out, self.discussion), *tables,
+                              *([picture(self.out, alt)] if alt else []), *discussion.sections_by_hand(self.out),
                               commands([m["command"] for m in metrics])],
                    {name: figures_of(m) for name, m in found.items()})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pages
-from discussion import discussion
+from discussion import BY_HAND, discussion, sections_by_hand
 
 
 def test_commands_are_public_and_listed_once(monkeypatch):
@@ -26,3 +26,13 @@ def test_a_discussion_outlives_a_page_that_is_written_again(tmp_path):
     pages.write_page(out, ["# Title", discussion(out)], {})
     assert "Discussion: the order is the same." in out.read_text().splitlines()
     assert discussion(out, "It is not.") == "Discussion: It is not."
+
+
+def test_sections_by_hand_outlive_a_page_that_is_written_again(tmp_path):
+    out = tmp_path / "page.md"
+    assert sections_by_hand(out) == []
+    tried = f"## Tried\n\n{BY_HAND}\n\n### More\n\nIt was no better."
+    pages.write_page(out, ["# Title", "## Figures\n\nOld ones.", tried, "## Commands"], {})
+    assert sections_by_hand(out) == [tried]
+    pages.write_page(out, ["# Title", "## Figures\n\nNew ones.", *sections_by_hand(out), "## Commands"], {})
+    assert sections_by_hand(out) == [tried]
