@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import config_from, named_as_arguments
-from xtremedistil_tf.corpus.objects import is_path, kind_of_objects, write_examples, write_task
+from xtremedistil_tf.corpus.objects import is_path, kind_of_objects, write_task, write_text
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.inference.student import Student
 
@@ -112,7 +112,7 @@ class _Call:
                  settings: Mapping[str, Any]):
         self._stack = contextlib.ExitStack()
         self._task, self._transfer, self._settings = _read_once(task), transfer, dict(settings)
-        self._labels = None if labels is None else list(labels)
+        self._labels: Any = labels if labels is None or isinstance(labels, str) else list(labels)
         self._given = {"kind": kind, "teacher": teacher, "out": out}
 
     def __enter__(self) -> DistillationConfig:
@@ -120,8 +120,7 @@ class _Call:
 
         try:
             self._stack.enter_context(named_as_arguments(_ALIASES))
-            config = config_from(DistillationConfig, self._arguments())
-            config = self._with_files(config)
+            config = self._with_files(config_from(DistillationConfig, *self._arguments()))
             start_tensorflow(deterministic=True)
             self._stack.enter_context(log_lines())
             self._stack.enter_context(kept_random_state())
@@ -133,48 +132,61 @@ class _Call:
     def __exit__(self, *error: Any) -> bool | None:
         return self._stack.__exit__(*error)
 
-    def _arguments(self) -> dict[str, Any]:
-        arguments, out = dict(self._settings), self._given["out"]
+    def _arguments(self) -> tuple[dict[str, Any], list[str]]:
+        """The arguments by the names of the configuration, and what is wrong with them."""
+        arguments, out, faults = dict(self._settings), self._given["out"], []
         short = {"task": self._task, "transfer_file": self._transfer, "pt_teacher_checkpoint": self._given["teacher"],
                  "model_dir": out or None, "task_kind": None if self._given["kind"] == "auto" else self._given["kind"]}
         for name, value in short.items():
             if value is not None and name in arguments:
-                raise ConfigError(f"{name} and {_ALIASES.get(name, name)} are the same argument. Give one of them.")
+                faults.append(f"{_ALIASES[name]} is given twice, also by the name of its flag. Give it once.")
             if value is not None:
                 arguments[name] = value
         folder = pathlib.Path(arguments.get("model_dir") or "") / "data"
         if not is_path(self._task):
             if not arguments.get("model_dir"):
-                raise ConfigError("out is required where the task is given as objects: they are kept in <out>/data.")
-            found, pairs = self._kind(arguments)
-            arguments |= {"task": str(folder / "task"), "task_kind": found}
-            if pairs:
-                arguments["do_pairwise"] = True
+                faults.append("out is required: examples that are given as objects are kept in <out>/data.")
+                arguments["model_dir"] = "."  # lest it is missed twice
+            arguments["task"] = str(folder)
+            if arguments.get("do_NER"):
+                arguments["task_kind"] = "tagging"
+            elif "task_kind" not in arguments:
+                arguments["task_kind"], pairs = kind_of_objects(self._task)
+                arguments["do_pairwise"] = arguments.get("do_pairwise", pairs)
         elif self._labels is not None:
-            raise ConfigError("labels goes with a task that is given as objects. Name the labels in labels.tsv in the "
-                              "task folder.")
+            faults.append("labels goes with a task that is given as objects. Name the labels in labels.tsv in the "
+                          "task folder.")
+        if isinstance(self._labels, str):
+            faults.append(f"labels={self._labels!r}: expected a list of names.")
         if not is_path(self._transfer):
-            arguments["transfer_file"] = str(folder / "transfer")
-        return arguments
+            arguments["transfer_file"] = str(folder)
+        return arguments, faults + self._missing()
 
-    def _kind(self, arguments: Mapping[str, Any]) -> tuple[str, bool]:
-        if arguments.get("do_NER"):
-            return "tagging", False
-        if arguments.get("task_kind", "auto") != "auto":
-            return arguments["task_kind"], bool(arguments.get("do_pairwise"))
-        return kind_of_objects(self._task)
+    def _missing(self) -> list[str]:
+        """What is named and is not there, told before anything begins."""
+        faults = []
+        if isinstance(self._task, str) and not self._task.startswith("hf:") and not os.path.exists(self._task):
+            faults.append(f"task={self._task!r}: no such folder. Give a task folder, hf:<name>, or examples.")
+        if isinstance(self._transfer, str) and not os.path.exists(self._transfer):
+            names = [name.strip() for name in self._transfer.split(",") if name.strip()]
+            if missing := [name for name in names if not os.path.exists(name)]:
+                which = f" {missing[0]}" if len(names) > 1 else ""
+                faults.append(f"transfer={self._transfer!r}: no such file or folder{which}. Give a file, a folder, or "
+                              "a list of texts.")
+        return faults
 
     def _with_files(self, config: DistillationConfig) -> DistillationConfig:
         """Keeps what was given as objects in files."""
         from xtremedistil_tf.tasks.opening import kind_of
 
+        folder, kind = pathlib.Path(config.model_dir) / "data", kind_of(config)
         if not is_path(self._task):
-            write_task(pathlib.Path(config.task), self._task, config.task_kind, config.do_pairwise, self._labels)
-        if is_path(self._transfer):
-            return config
-        file = write_examples(pathlib.Path(config.model_dir) / "data", "transfer", self._transfer, kind_of(config),
-                              config.do_pairwise)
-        return dataclasses.replace(config, transfer_file=str(file))
+            task = write_task(folder, self._task, kind, config.do_pairwise, self._labels)
+            config = dataclasses.replace(config, task=str(task))
+        if not is_path(self._transfer):
+            file = write_text(folder, self._transfer, kind, config.do_pairwise)
+            config = dataclasses.replace(config, transfer_file=str(file))
+        return config
 
 
 def _read_once(task: Any) -> Any:

@@ -40,18 +40,20 @@ def start_tensorflow(deterministic: bool) -> None:
 def log_lines() -> Iterator[None]:
     """Shows our log on stderr as the commands do, unless the caller's own logging shows it; leaves nothing behind."""
     ours, handler = logging.getLogger(OURS), line_handler()
-    level = ours.level
+    level, propagate = ours.level, ours.propagate
     if level == logging.NOTSET:
         ours.setLevel(logging.INFO)
     shown = ours.hasHandlers()
     if not shown:
         ours.addHandler(handler)
+        ours.propagate = False  # libraries that log for the first time give the root a handler of their own
     try:
         yield
     finally:
         ours.setLevel(level)
         if not shown:
             ours.removeHandler(handler)
+            ours.propagate = propagate
 
 
 def line_handler() -> logging.Handler:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.corpus import Example, QuestionExample, TextExample, load_task, read_unlabeled
-from xtremedistil_tf.corpus.objects import kind_of_objects, write_examples, write_task
+from xtremedistil_tf.corpus.objects import examples_of, kind_of_objects, write_task, write_text
 from xtremedistil_tf.errors import DataError
 
 SENTENCES = [(["Ada", "lives", "in", "Oslo"], ["B-PER", "O", "O", "B-LOC"]), (["It", "rains"], ["O", "O"])]
@@ -37,14 +37,14 @@ FORMS = {"rows": lambda rows, names: rows, "iterator": lambda rows, names: iter(
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_examples(tmp_path, form):
     make = FORMS[form]
-    write_task(tmp_path / "a", {"train": make(SENTENCES, ("tokens", "tags")),
+    a = write_task(tmp_path, {"train": make(SENTENCES, ("tokens", "tags")),
                                 "dev": make(SENTENCES, ("tokens", "tags"))}, "tagging")
-    found = load_task(tmp_path / "a")
+    found = load_task(a)
     assert [(list(e.words), list(e.tags)) for e in found.train] == SENTENCES == [
         (list(e.words), list(e.tags)) for e in found.dev]
-    write_task(tmp_path / "b", {"train": make(TEXTS, ("text", "label")), "validation": make(TEXTS, ("text", "label"))},
+    b = write_task(tmp_path, {"train": make(TEXTS, ("text", "label")), "validation": make(TEXTS, ("text", "label"))},
                "classification", labels=["yes", "no"])
-    found = load_task(tmp_path / "b", kind="classification")
+    found = load_task(b, kind="classification")
     assert [(e.text, e.label) for e in found.train] == TEXTS and found.labels == ["yes", "no"]
 
 
@@ -54,22 +54,22 @@ def test_a_polars_frame(tmp_path):
             assert named
             return iter([{"text": text, "label": label} for text, label in TEXTS])
 
-    write_task(tmp_path / "a", {"train": Frame(), "dev": Frame()}, "classification")
-    assert [(e.text, e.label) for e in load_task(tmp_path / "a", kind="classification").train] == TEXTS
+    a = write_task(tmp_path, {"train": Frame(), "dev": Frame()}, "classification")
+    assert [(e.text, e.label) for e in load_task(a, kind="classification").train] == TEXTS
 
 
 def test_class_numbers_of_a_data_set_become_names(tmp_path):
     datasets = pytest.importorskip("datasets")
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
     data = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [1, 0]}, features=features)
-    write_task(tmp_path / "a", datasets.DatasetDict({"train": data, "validation": data}), "classification")
-    assert [e.label for e in load_task(tmp_path / "a", kind="classification").train] == ["yes", "no"]
+    a = write_task(tmp_path, datasets.DatasetDict({"train": data, "validation": data}), "classification")
+    assert [e.label for e in load_task(a, kind="classification").train] == ["yes", "no"]
 
 
 def test_without_a_dev_set_every_tenth_example_becomes_one(tmp_path):
     rows = [(f"text {number}", "ab"[number % 2]) for number in range(25)]
-    write_task(tmp_path / "a", rows, "classification")
-    found = load_task(tmp_path / "a", kind="classification")
+    a = write_task(tmp_path, rows, "classification")
+    found = load_task(a, kind="classification")
     assert [e.text for e in found.dev] == ["text 9", "text 19"] and len(found.train) == 23
 
 
@@ -78,17 +78,17 @@ def test_questions_numbers_and_examples(tmp_path):
     rows = [("Who?", context, "Ada"), ("Where?", context, [("London", 16)]), ("When?", context, []),
             {"question": "Who?", "context": context, "answers": {"text": ["Ada"], "answer_start": [0]}},
             QuestionExample("x", "Who?", "Bo did")]
-    write_task(tmp_path / "a", {"train": rows[:4], "dev": rows[:1]}, "question_answering")
-    found = load_task(tmp_path / "a", kind="question_answering").train
+    a = write_task(tmp_path, {"train": rows[:4], "dev": rows[:1]}, "question_answering")
+    found = load_task(a, kind="question_answering").train
     assert [[(a.text, a.start) for a in e.answers] for e in found] == [[("Ada", 0)], [("London", 16)], [], [("Ada", 0)]]
-    file = write_examples(tmp_path, "transfer", [rows[-1], ("Why?", "So.")], "question_answering")
+    file = write_text(tmp_path, [rows[-1], ("Why?", "So.")], "question_answering")
     assert [(e.question, e.context) for e in read_unlabeled(str(file), "question_answering")] == [
         ("Who?", "Bo did"), ("Why?", "So.")]
-    write_task(tmp_path / "b", [("a", np.float32(1.5)), ("b", np.int64(2))] * 2, "regression")
-    assert [e.label for e in load_task(tmp_path / "b", kind="regression").train] == [1.5, 2.0, 1.5]
-    file = write_examples(tmp_path, "texts", ["Ada lives", ["in", "Oslo"], Example(("x",))], "tagging")
+    b = write_task(tmp_path, [("a", np.float32(1.5)), ("b", np.int64(2))] * 2, "regression")
+    assert [e.label for e in load_task(b, kind="regression").train] == [1.5, 2.0, 1.5]
+    file = write_text(tmp_path, ["Ada lives", ["in", "Oslo"], Example(("x",))], "tagging")
     assert [e.words for e in read_unlabeled(str(file), "tagging")] == [("Ada", "lives"), ("in", "Oslo"), ("x",)]
-    file = write_examples(tmp_path, "pairs", [("a", "b"), TextExample("c", "d")], "classification", pairs=True)
+    file = write_text(tmp_path, [("a", "b"), TextExample("c", "d")], "classification", pairs=True)
     assert [(e.text, e.pair) for e in read_unlabeled(str(file), "classification", True)] == [("a", "b"), ("c", "d")]
 
 
@@ -103,19 +103,36 @@ def test_the_kind_is_told_by_the_first_example(task, kind, pairs):
     assert kind_of_objects(task) == (kind, pairs)
 
 
-@pytest.mark.parametrize("task, message", [
-    ({"train": [("a", "b")], "dev": [5]}, r"task\['dev'\]: example 1 is 5, expected \(text, label\)"),
-    ({"dev": TEXTS}, "no 'train' among dev"), ([("a", "b")], "expected at least 2"),
-    ({"train": (["a", "b"], ["x"]), "dev": TEXTS}, "columns of 2, 1 rows"),
-    ({"train": 3, "dev": TEXTS}, "3, expected examples"),
-    ({"train": [("a", object())], "dev": TEXTS}, "is a object, expected texts")])
-def test_what_cannot_be_an_example_is_refused(tmp_path, task, message):
-    with pytest.raises(DataError, match=message):
-        write_task(tmp_path / "a", task, "classification")
-    assert not (tmp_path / "a").exists()
+@pytest.mark.parametrize("task, labels, message", [
+    ({"train": [("a", "b")], "dev": [5]}, None, r"task\['dev'\]: example 1 is 5, expected \(text, label\)"),
+    ({"dev": TEXTS}, None, "no 'train' among 'dev'"), ({"training": TEXTS}, None, "no 'train' among 'training'"),
+    ([("a", "b")], None, "expected at least 2"), ([], None, "task: empty"),
+    ({"train": (["a", "b"], ["x"]), "dev": TEXTS}, None, "columns of 2, 1 rows"),
+    ({"train": 3, "dev": TEXTS}, None, "3, expected examples"),
+    ({"train": [("a", object())], "dev": TEXTS}, None, "is a object, expected texts"),
+    ([("a", "x"), ("b", None), ("c", float("nan"))], None,
+     "task: 2 faults, all of them:\n  task, example 2: no key label"),
+    (TEXTS, ["yes"], "^labels: 1 classes, expected at least two. Leave labels out to have them inferred"),
+    (TEXTS, ["yes", "yes"], "^labels, label 2: "), ([("a", "x"), ("b", "x")] * 3, None, "^task.*only the class 'x'")])
+def test_what_cannot_be_an_example_is_refused_by_the_name_it_was_given(tmp_path, task, labels, message):
+    with pytest.raises(DataError, match=message) as caught:
+        write_task(tmp_path, task, "classification", labels=labels)
+    assert str(tmp_path) not in str(caught.value) and not list(tmp_path.iterdir())
 
 
-def test_a_missing_label_is_named_by_file_and_line(tmp_path):
-    write_task(tmp_path / "a", {"train": [("a", "x"), ("b", float("nan"))], "dev": TEXTS}, "classification")
-    with pytest.raises(DataError, match=r"train.jsonl:2: no key label"):
-        load_task(tmp_path / "a", kind="classification")
+def test_other_data_leaves_what_was_there(tmp_path):
+    first = write_task(tmp_path, TEXTS * 2, "classification")
+    before = {file.name: file.read_bytes() for file in first.iterdir()}
+    second = write_task(tmp_path, [(f"{text}!", label) for text, label in TEXTS * 2], "classification")
+    assert second != first == write_task(tmp_path, iter(TEXTS * 2), "classification")
+    assert {file.name: file.read_bytes() for file in first.iterdir()} == before
+    assert write_text(tmp_path, ["a"], "tagging") != write_text(tmp_path, ["b"], "tagging")
+    with pytest.raises(DataError, match="^transfer: empty"):
+        write_text(tmp_path, [], "tagging")
+
+
+def test_examples_are_read_as_from_files():
+    found = examples_of([("a", "x"), {"text": "b", "label": "y"}], "classification", labels=["x", "y"])
+    assert [(e.text, e.label) for e in found] == [("a", "x"), ("b", "y")]
+    with pytest.raises(DataError, match="^data, example 1: unknown label 'z'"):
+        examples_of([("a", "z")], "classification", labels=["x", "y"])

@@ -120,3 +120,15 @@ def test_any_bytes_are_read_or_refused_politely(tmp_path_factory, data, suffix, 
         assert str(path) in str(error)
     else:
         assert all(len(e.words) == len(e.tags) > 0 for e in examples)
+
+
+def test_a_token_a_line_under_another_name_is_read_as_what_it_is(tmp_path, caplog):
+    text = "Ada\tB-PER\nlives\tO\n\nIt\tO\nrains\tO\n"
+    for name in ("a.tsv", "a.conll"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = read_tagged(tmp_path / "a.tsv")
+    assert [e.words for e in found] == [e.words for e in read_tagged(tmp_path / "a.conll")] == [
+        ("Ada", "lives"), ("It", "rains")]
+    assert "it is read as .conll files are" in caplog.text
+    (tmp_path / "b.tsv").write_text("Ada\tB-PER\nOslo\tB-LOC\n", encoding="utf-8")  # one-word sentences, it may be
+    assert len(read_tagged(tmp_path / "b.tsv")) == 2

@@ -7,11 +7,11 @@ import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from xtremedistil_tf.config.fields import field_type, raise_faults
-from xtremedistil_tf.errors import XtremeDistilError
+from xtremedistil_tf.errors import ConfigError, XtremeDistilError
 
 # The dashes of a flag; the rest of a line with one of our commands stays a command.
 _FLAG = re.compile(r"(xtreme-distil .*)|(?<![\w-])--(?=[A-Za-z])")
@@ -25,19 +25,20 @@ class _Settings(Protocol):
 Config = TypeVar("Config", bound=_Settings)
 
 
-def config_from(config_class: type[Config], arguments: Mapping[str, Any]) -> Config:
+def config_from(config_class: type[Config], arguments: Mapping[str, Any], others: Sequence[str] = ()) -> Config:
     """A validated configuration.
 
     Args:
         config_class: of the configuration.
         arguments: by the names of its fields. Paths are taken as texts, lists of texts as comma-separated ones.
+        others: faults that the caller found.
 
     Raises:
         ConfigError: one error that names everything that is wrong: unknown names (with the nearest one that
             is known), values of another type, values out of bounds, contradictions.
     """
     known = {field.name: field for field in dataclasses.fields(config_class)}  # type: ignore[arg-type]
-    values, faults = {}, []
+    values, faults = {}, list(others)
     for name, given in arguments.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
@@ -49,9 +50,13 @@ def config_from(config_class: type[Config], arguments: Mapping[str, Any]) -> Con
             faults.append(f"{name}={given!r}: expected {_NAMES[wanted]}.")
             continue
         values[name] = wanted(value)
-    raise_faults(faults)
     config = config_class(**values)
-    config.validate()
+    try:
+        config.validate()
+    except ConfigError as error:
+        # Of several faults the first line only counts them.
+        faults += str(error).split("\n  ")[1:] or [str(error)]
+    raise_faults(faults)
     return config
 
 

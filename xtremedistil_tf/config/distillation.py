@@ -351,8 +351,8 @@ class DistillationConfig:
             yield "--do_NER contradicts --do_pairwise and any --task_kind but tagging; give one of them."
         given = self.transfer_file or self.transfer_surplus or self.transfer_unmeasured or self.transfer_store
         if not given and self.strategy != "D0S":
-            yield (f"--transfer_file is required by --strategy={self.strategy}: "
-                   f"{help_of(type(self), 'transfer_file')}")
+            needed = f" by --strategy={self.strategy}" if self.strategy else ""
+            yield f"--transfer_file is required{needed}. Expected: {help_of(type(self), 'transfer_file')}"
         if self.transfer_like and not self.transfer_file:
             yield (f"--transfer_like={self.transfer_like} samples --transfer_file, which is not given. "
                    "Leave one out, or give the other.")

@@ -20,6 +20,11 @@ class Faults:
         self._first: list[str] = []
         self._count = 0
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._count
+
     def add(self, line: int, problem: str) -> None:
         """Notes a fault; `problem` says what was found and what was expected."""
         self._count += 1

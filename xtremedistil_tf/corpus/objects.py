@@ -1,29 +1,43 @@
 """Labelled examples and transfer text given as Python objects: written to files, which the readers then check.
 
-A file keeps what a run was made from, so that the same call resumes it, and faults are named by file and line.
+Files keep what a run was made from, so that the same call resumes it. Their names tell their content: other data in the
+same folder leaves what earlier students were made from as it is.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import pathlib
+import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from xtremedistil_tf.atomic import atomic_directory, atomic_file
+from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS
-from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
+from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.faults import quoted
+from xtremedistil_tf.corpus.folder import load_task
 from xtremedistil_tf.corpus.kinds import Kind, kind_named
 from xtremedistil_tf.corpus.records import Record, is_column
 from xtremedistil_tf.errors import DataError
+from xtremedistil_tf.fingerprint import file_fingerprint, fingerprint
 
-SPLITS = ("train", "dev", "test")
-_OTHER_NAMES = {"dev": ("validation", "valid"), "train": (), "test": ()}
+log = logging.getLogger(__name__)
+
+_NAMES = {"train": ("train",), "dev": ("dev", "validation", "valid"), "test": ("test",)}
 #: Of examples that come without a dev set, every so manyth one becomes one.
 _DEV_EVERY = 10
 _LABEL_KEYS = ("label", "labels", "score")
-_WORD_KEYS = ("tokens", "words")
+_WORD_KEYS, _TAG_KEYS = ("tokens", "words"), ("tags", "ner_tags")
+_COLUMN_NAMES = {*_WORD_KEYS, *_TAG_KEYS, *_LABEL_KEYS, *TEXT_KEYS, *PAIR_KEYS, "context", "answers"}
+_LABELS = "labels.tsv"
+# What messages about files say, and what they are to say about Python's objects.
+_WORDS = (("Correct or delete those lines.", "Correct or leave out these examples."),
+          ("Correct or delete that line.", "Correct or leave out this example."),
+          ("Delete the file to have them", "Leave labels out to have them"), (", one a line", ""))
 
 
 def is_path(source: Any) -> bool:
@@ -31,50 +45,109 @@ def is_path(source: Any) -> bool:
     return source is None or isinstance(source, str | os.PathLike)
 
 
-def write_task(folder: pathlib.Path, task: Any, kind: str, pairs: bool = False,
-               labels: Sequence[str] | None = None) -> None:
-    """Writes a task folder from Python objects.
+def write_task(root: pathlib.Path, task: Any, kind: str, pairs: bool = False,
+               labels: Sequence[str] | None = None) -> pathlib.Path:
+    """Writes a task folder from Python objects, and checks it.
 
     Args:
-        folder: that receives it; it is replaced.
+        root: that receives the folder, whose name tells its content.
         task: {split: examples} with `train`, `dev` (or `validation`) and perhaps `test`, such as a
-            `datasets.DatasetDict`; or examples alone, of which every tenth one becomes the dev set. Examples are a
-            pandas or Polars frame, a `datasets.Dataset`, a tuple of columns such as `(texts, labels)`, a mapping of
-            columns, or an iterable of rows: tuples such as `(words, tags)`, `(text, label)`, `(text, pair, label)` or
-            `(question, context, answers)`, mappings with the names of JSON lines, or `Example`, `TextExample`,
-            `QuestionExample`.
+            `datasets.DatasetDict`; or examples alone. Without a dev set every tenth training example becomes one.
+            Examples are a pandas or Polars frame, a `datasets.Dataset`, a tuple of columns such as `(texts, labels)`, a
+            mapping of columns, or an iterable of rows: tuples such as `(words, tags)`, `(text, label)`, `(text, pair,
+            label)` or `(question, context, answers)`, mappings with the names of JSON lines, or `Example`,
+            `TextExample`, `QuestionExample`.
         kind: of the task.
         pairs: whether texts are pairs.
         labels: names of the labels, for `labels.tsv`; None: from the examples.
 
     Raises:
-        DataError: a split is missing, or an example has no form that is known.
+        DataError: a split is missing, or examples are faulty; named as they were given.
     """
-    splits, layout = _splits(task), kind_named(kind, pairs)
-    with atomic_directory(folder) as part:
+    layout, root = kind_named(kind, pairs), pathlib.Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".part-task-", dir=root) as folder:
+        part = pathlib.Path(folder)
+        names = {part / _LABELS: "labels"}
         if labels is not None:
-            (part / "labels.tsv").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
-        for split, source in splits.items():
-            _write(part, split, _records(source, layout, True, f"task[{split!r}]"), layout)
+            (part / _LABELS).write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+        records = {}
+        for split, (name, source) in _splits(task).items():
+            records[split] = list(_records(source, layout, True, name))
+            file = _write(part, split, records[split], layout)
+            names[file] = name
+            with _named(names):
+                known = layout.read_labels([part / _LABELS]) if labels is not None else None
+                layout.read(file, known, None)
+        if "dev" not in records:
+            train, dev = _parted(records["train"])
+            _write(part, "train", train, layout), _write(part, "dev", dev, layout)
+        with _named(names | {part: "task"}):
+            load_task(part, kind=kind, pairs=pairs)
+        files = sorted(part.iterdir())
+        target = root / f"task-{fingerprint([[file.name, file_fingerprint(file)] for file in files])[:8]}"
+        if not target.exists():
+            os.chmod(part, 0o755)
+            part.rename(target)
+            part.mkdir()  # what the block deletes at its end
+    return target
 
 
-def write_examples(folder: pathlib.Path, stem: str, examples: Any, kind: str, pairs: bool = False,
-                   labelled: bool = False) -> pathlib.Path:
-    """Writes examples that are Python objects, however many, and returns their file.
+def write_text(root: pathlib.Path, texts: Any, kind: str, pairs: bool = False) -> pathlib.Path:
+    """Writes transfer text from Python objects, however many, and returns its file, whose name tells its content.
 
     Args:
-        folder: that receives it.
-        stem: name of the file without its ending.
-        examples: as those of `write_task`; without labels: texts, lists of words, pairs, or `(question, context)`.
+        root: that receives the file.
+        texts: as the examples of `write_task`, without labels: texts, lists of words, pairs, or
+            `(question, context)`.
         kind, pairs: as there.
-        labelled: whether they have labels.
 
     Raises:
-        DataError: an example has no form that is known.
+        DataError: there is no text, or texts are faulty.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    layout, root = kind_named(kind, pairs), pathlib.Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".part-transfer-", dir=root) as folder:
+        file = _write(pathlib.Path(folder), "transfer", _records(texts, layout, False, "transfer"), layout)
+        with _named({file: "transfer"}):
+            for _ in layout.read_unlabeled(str(file)):
+                pass
+        target = root / f"transfer-{file_fingerprint(file)[:8]}{layout.record_format}"
+        os.replace(file, target)
+    return target
+
+
+def examples_of(source: Any, kind: str, pairs: bool = False, labels: Sequence[str] | None = None) -> list[AnyExample]:
+    """Labelled examples that are Python objects, as the readers give them.
+
+    Args:
+        source: as the examples of `write_task`.
+        kind, pairs: as there.
+        labels: those that may occur; None: any.
+
+    Raises:
+        DataError: they are faulty.
+    """
     layout = kind_named(kind, pairs)
-    return _write(folder, stem, _records(examples, layout, labelled, stem), layout)
+    with tempfile.TemporaryDirectory(prefix="xtremedistil-") as folder:
+        file = _write(pathlib.Path(folder), "data", _records(source, layout, True, "data"), layout)
+        with _named({file: "data"}):
+            return list(layout.read(file, labels, None))
+
+
+@contextlib.contextmanager
+def _named(names: Mapping[pathlib.Path, str]) -> Iterator[None]:
+    """Errors about these files speak of what was given instead."""
+    try:
+        yield
+    except DataError as error:
+        text = str(error)
+        for path, name in names.items():
+            part = "label" if name == "labels" else "example"
+            text = re.sub(rf"{re.escape(str(path))}:(\d+)", rf"{name}, {part} \1", text).replace(str(path), name)
+        for words, instead in _WORDS:
+            text = text.replace(words, instead)
+        raise DataError(text) from None
 
 
 def kind_of_objects(task: Any) -> tuple[str, bool]:
@@ -83,8 +156,10 @@ def kind_of_objects(task: Any) -> tuple[str, bool]:
     Lists of words are tagging, questions question answering; then the label decides: a float is regression, a list
     multi-label classification, all else classification.
     """
-    source = next(iter(_splits(task).values()))
-    row = next(iter(_rows(source, "task")), None)
+    name, source = next(iter(_splits(task).values()))
+    row = next(iter(_rows(source, name)), None)
+    if row is None:
+        raise DataError(f"{name}: no examples, expected at least two.")
     if isinstance(row, Example):
         return "tagging", False
     if isinstance(row, QuestionExample):
@@ -110,27 +185,31 @@ def kind_of_objects(task: Any) -> tuple[str, bool]:
     return ("regression" if isinstance(label, float) else "classification"), pairs
 
 
-def _splits(task: Any) -> dict[str, Any]:
-    if isinstance(task, Mapping) and any(name in task for name in ("train", *_OTHER_NAMES["dev"], "dev")):
-        found = {split: next((task[name] for name in (split, *_OTHER_NAMES[split]) if name in task), None)
-                 for split in SPLITS}
-        if found["train"] is None:
-            raise DataError(f"task: no 'train' among {', '.join(map(str, task))}. Expected "
-                            "{'train': examples, 'dev': examples, 'test': examples}.")
-        if found["dev"] is not None:
-            return {split: source for split, source in found.items() if source is not None}
-        train, dev = _parted(found["train"])
-        return {"train": train, "dev": dev} | ({"test": found["test"]} if found["test"] is not None else {})
-    train, dev = _parted(task)
-    return {"train": train, "dev": dev}
+def _splits(task: Any) -> dict[str, tuple[str, Any]]:
+    """Split -> (what it is called in messages, its examples)."""
+    if not isinstance(task, Mapping) or not _is_divided(task):
+        return {"train": ("task", task)}
+    found = {split: next((name for name in names if name in task), None) for split, names in _NAMES.items()}
+    if found["train"] is None:
+        raise DataError(f"task: no 'train' among {', '.join(map(repr, task))}. Expected "
+                        "{'train': examples, 'dev': examples, 'test': examples}.")
+    if unused := [name for name in task if name not in found.values()]:
+        log.warning("task: %s %s not used; expected train, dev and test", ", ".join(map(repr, unused)),
+                    "is" if len(unused) == 1 else "are")
+    return {split: (f"task[{name!r}]", task[name]) for split, name in found.items() if name is not None}
 
 
-def _parted(source: Any) -> tuple[list[Any], list[Any]]:
-    rows = list(_rows(source, "task"))
+def _is_divided(task: Mapping[str, Any]) -> bool:
+    """Whether a mapping is of splits, and not of columns."""
+    splits = {name for names in _NAMES.values() for name in names}
+    return bool(splits & set(task)) or not _COLUMN_NAMES & set(task)
+
+
+def _parted(rows: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     if len(rows) < 2:
         raise DataError(f"task: {len(rows)} example(s), expected at least 2: to train on, and for the dev set.")
     every = min(_DEV_EVERY, len(rows))
-    return [row for number, row in enumerate(rows, 1) if number % every], rows[every - 1::every]
+    return [row for number, row in enumerate(rows, 1) if number % every], list(rows[every - 1::every])
 
 
 def _rows(source: Any, what: str) -> Iterable[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from xtremedistil_tf.corpus.names import stem_and_suffix
 from xtremedistil_tf.corpus.tags import TagRules
 from xtremedistil_tf.corpus.tsv import read_tsv
 from xtremedistil_tf.errors import DataError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ def read_tagged(path: str | os.PathLike[str], labels: Sequence[str] | None = Non
         raise DataError(f"{path}: unknown kind of file, expected a name ending in {', '.join(FORMATS)}, "
                         f"or one of these followed by {' or '.join(COMPRESSED)}.")
     faults, rules, examples = Faults(path), TagRules(labels), []
+    if layout is FORMATS[".tsv"] and _has_a_line_per_token(path):
+        log.warning("%s: a token and a tag a line, and blank lines between: it is read as .conll files are", path)
+        layout = FORMATS[".conll"]
     for example in layout.read(path, faults, True):
         prefix, tags, problems = rules.resolve(example.tags or ())
         for index, problem in problems if layout.line_per_token else problems[:1]:
@@ -72,3 +78,14 @@ def read_tagged(path: str | os.PathLike[str], labels: Sequence[str] | None = Non
     if not examples:
         raise DataError(f"{path}: empty, expected {layout.expected}.")
     return examples
+
+
+def _has_a_line_per_token(path: str | os.PathLike[str]) -> bool:
+    """Whether a TSV file holds nothing but sentences of one token, with blank lines where sentences really end."""
+    faults, before, gaps = Faults(path), 0, False
+    for example in read_tsv(path, faults, True):
+        if len(example.words) > 1 or faults.count:
+            return False
+        gaps |= example.line - before > 1
+        before = example.line
+    return gaps and not faults.count

@@ -11,14 +11,15 @@ import logging
 import os
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.atomic import atomic_directory, read_json
 from xtremedistil_tf.config.arguments import config_from, named_as_arguments
 from xtremedistil_tf.config.export import QUANTIZATIONS_OF, ExportConfig
+from xtremedistil_tf.config.prediction import LOCAL_FORMS, SERVING_PREFIXES
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
+from xtremedistil_tf.corpus.faults import quoted
 from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
 from xtremedistil_tf.tasks.raw_text import asked
 
@@ -87,6 +88,7 @@ class Student:
                  threads: int | None = None, decoding: str = ""):
         from xtremedistil_tf.students.metadata import read_metadata
 
+        _check_form(model_dir, form, quantize)
         self.model_dir, self.form, self.quantize = pathlib.Path(model_dir), form, quantize
         self._threads, self._decoding = threads, decoding
         read_metadata(self.model_dir)
@@ -174,16 +176,19 @@ class Student:
         """
         if self._is_single(given):
             return next(self.predict_iter([given], batch_size))
-        if isinstance(given, Iterator):
-            return self.predict_iter(given, batch_size)
-        return list(self.predict_iter(given, batch_size))
+        if isinstance(given, bytes) or not isinstance(given, Iterable) or hasattr(given, "columns"):
+            raise DataError(f"predict: {quoted(given)}, expected {self._task.raw_text.forms}; or a list or an "
+                            "iterator of these, such as a column of a table.")
+        answers = self.predict_iter(given, batch_size)
+        return answers if isinstance(given, Iterator) else list(answers)
 
     def _is_single(self, given: Any) -> bool:
         if isinstance(given, str | Example | TextExample | QuestionExample | Mapping):
             return True
         # Words are given as lists of lists, so that a list of strings is always several texts.
-        inputs = self._task.raw_text.inputs
-        return len(inputs) > 1 and isinstance(given, tuple) and all(isinstance(part, str) for part in given)
+        parts = len(self._task.raw_text.inputs) - (not self._opened.config.get("do_pairwise")) * bool(
+            self._task.raw_text.optional)
+        return parts > 1 and isinstance(given, tuple) and all(isinstance(part, str) for part in given)
 
     def predict_iter(self, given: Iterable[Any], batch_size: int | None = None) -> Iterator[Any]:
         """Answers things one after another, in order, in constant memory.
@@ -191,15 +196,22 @@ class Student:
         Args:
             given: see `predict`.
             batch_size: examples in a batch; None: 256.
+
+        Raises:
+            DataError: something else was given.
+            ConfigError: a batch size below 1.
         """
         if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-            raise DataError(f"predict_iter: {type(given).__name__}, expected an iterable of texts. One text alone "
-                            "is for predict.")
+            raise DataError(f"predict_iter: {quoted(given)}, expected an iterable. One text alone is for predict.")
+        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+            raise ConfigError(f"batch_size={batch_size!r}: expected a whole number of at least 1.")
         return self._answers(iter(given), batch_size)
 
     def _answers(self, given: Iterator[Any], batch_size: int | None) -> Iterator[Any]:
-        while chunk := list(itertools.islice(given, _CHUNK)):
-            yield from self._opened.predictor.answers([asked(self._task.raw_text, one) for one in chunk], batch_size)
+        numbered = enumerate(given, 1)
+        while chunk := list(itertools.islice(numbered, _CHUNK)):
+            rows = [asked(self._task.raw_text, one, number) for number, one in chunk]
+            yield from self._opened.predictor.answers(rows, batch_size)
 
     def evaluate(self, data: Any = "test") -> Scores:
         """Measures it.
@@ -222,7 +234,7 @@ class Student:
     def _labelled(self, data: Any) -> Sequence[Any]:
         from xtremedistil_tf.config import DistillationConfig
         from xtremedistil_tf.corpus import read_labelled
-        from xtremedistil_tf.corpus.objects import is_path, write_examples
+        from xtremedistil_tf.corpus.objects import examples_of, is_path
         from xtremedistil_tf.tasks.opening import open_task
 
         settings, task = DistillationConfig.from_json(self.config).moved_to(self.model_dir), self._task
@@ -230,11 +242,11 @@ class Student:
             corpus, _ = open_task(dataclasses.replace(settings, task_kind=task.kind, do_NER=False))
             return corpus.test or corpus.dev if data == "test" else getattr(corpus, data)
         labels = task.labels if task.names_outputs else None
-        if is_path(data):
-            return read_labelled(data, task.kind, settings.do_pairwise, labels)
-        with tempfile.TemporaryDirectory(prefix="xtremedistil-") as folder:
-            file = write_examples(pathlib.Path(folder), "data", data, task.kind, settings.do_pairwise, True)
-            return read_labelled(file, task.kind, settings.do_pairwise, labels)
+        if not is_path(data):
+            return examples_of(data, task.kind, settings.do_pairwise, labels)
+        if data is None or not os.path.exists(data):
+            raise DataError(f"evaluate: {data!r}, expected 'test', 'dev' or 'train', a labelled file, or examples.")
+        return read_labelled(data, task.kind, settings.do_pairwise, labels)
 
     def export(self, form: str, quantize: str = "none", **settings: Any) -> pathlib.Path:
         """Writes it in a form that servers and phones run, checks it against the Keras student, and measures it.
@@ -289,9 +301,11 @@ class Student:
         Raises:
             ConfigError: there is something already.
         """
+        if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
+            raise ConfigError(f"save: {folder!r}, expected a new folder.")
         target = pathlib.Path(folder)
-        if target.exists() and any(target.iterdir()):
-            raise ConfigError(f"{target}: is not empty, expected a new folder.")
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise ConfigError(f"save: {target} is there already, expected a new folder.")
         with atomic_directory(target) as part:
             shutil.copytree(self.model_dir, part, dirs_exist_ok=True, ignore=_ignored(self.model_dir))
         return Student(target, self.form, self.quantize)
@@ -314,6 +328,18 @@ class Student:
 
     def _repr_html_(self) -> str:
         return _html_table(self._rows())
+
+
+def _check_form(model_dir: Any, form: str, quantize: str) -> None:
+    if not isinstance(model_dir, str | os.PathLike) or "://" in os.fspath(model_dir):
+        raise ConfigError(f"load: {model_dir!r}, expected the folder of a student. A server's address is its form: "
+                          "load(folder, form=\"serving://host:port\").")
+    if form not in LOCAL_FORMS and not form.startswith(SERVING_PREFIXES):
+        raise ConfigError(f"form={form!r}: expected one of {', '.join(LOCAL_FORMS)}, or a server's address such as "
+                          "serving://host:port.")
+    if quantize not in QUANTIZATIONS_OF.get(form, ("none",)):
+        written = ", ".join(QUANTIZATIONS_OF.get(form, ("none",)))
+        raise ConfigError(f"quantize={quantize!r}: {form} is written as {written}.")
 
 
 def _named() -> contextlib.AbstractContextManager[None]:

@@ -24,6 +24,7 @@ from xtremedistil_tf.jobs.training_data import TrainingData, training_data
 from xtremedistil_tf.jobs.transfer_text import Augmentation, RunText, transfer_text
 from xtremedistil_tf.jobs.vocabulary import Vocabulary, student_vocabulary
 from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
+from xtremedistil_tf.transfer.text import TransferText
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,10 +118,11 @@ def prepare(config: DistillationConfig) -> Prepared:
         labelled = open_labelled(c)
         step.fingerprint = labelled.fingerprint
     checkpoint = resolve_checkpoint(c.pt_student_checkpoint) if c.pt_student_checkpoint else ""
-    # Before the teacher is trained, so that what is wrong with the augmenters is said first.
+    # Before the teacher is trained, so that what is wrong with text and augmenters is said first.
     augmentation = Augmentation(c, labelled) if c.augment and c.strategy != BASELINE else None
+    originals = transfer_text(c, labelled)
     teachers = teachers_of(run, labelled)
-    text = _text(run, labelled, teachers, augmentation)
+    text = _text(run, originals, teachers, augmentation)
     with run.step("vocabulary") as step, run.workers.chief_first():
         used = text.used
         vocabulary = student_vocabulary(c, labelled.tokenizer, checkpoint, run.folder / "checkpoints", used or (),
@@ -129,9 +131,8 @@ def prepare(config: DistillationConfig) -> Prepared:
     return Prepared(run, labelled, teachers, text, vocabulary, checkpoint)
 
 
-def _text(run: Run, labelled: Labelled, teachers: Teachers, augmentation: Augmentation | None) -> RunText:
+def _text(run: Run, originals: TransferText | None, teachers: Teachers, augmentation: Augmentation | None) -> RunText:
     with run.step("transfer text") as step:
-        originals = transfer_text(run.config, labelled)
         used: Any = originals
         if augmentation:
             with run.workers.chief_first():

@@ -98,11 +98,12 @@ class RawText:
     prediction: Callable[[Any], Any] = lambda answer: answer
 
 
-def asked(contract: RawText, given: Any) -> Asked:
+def asked(contract: RawText, given: Any, number: int = 0) -> Asked:
     """One thing to answer.
 
     Args:
         contract: of the kind of task.
+        number: which one it is, from 1, for messages; 0: it is alone.
         given: a text; words (tagging); `(text, pair)`; `(question, context)`; a mapping with these names; an example.
 
     Raises:
@@ -110,7 +111,8 @@ def asked(contract: RawText, given: Any) -> Asked:
     """
     found = contract.asked(given)
     if found is None:
-        raise DataError(f"predict: {quoted(given)}, expected {contract.forms}.")
+        place = f", item {number}" if number else ""
+        raise DataError(f"predict{place}: {quoted(given)}, expected {contract.forms}.")
     return found
 
 

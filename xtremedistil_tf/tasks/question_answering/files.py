@@ -34,8 +34,13 @@ def _record(row: Any, labelled: bool) -> Record | None:
     question, context = row.get("question"), row.get("context")
     if not isinstance(question, str) or not isinstance(context, str):
         return None
-    answers = {"answers": _answers(row.get("answers"), context)} if labelled else {}
-    return {"question": question, "context": context, "id": row.get("id")} | answers
+    record = {"question": question, "context": context, "id": row.get("id")}
+    if not labelled:
+        return record
+    try:
+        return record | {"answers": _answers(row.get("answers"), context)}
+    except (TypeError, ValueError):  # neither a text, nor texts, nor texts with their places
+        return None
 
 
 def _answers(answers: Any, context: str) -> list[Record] | None:
