@@ -35,12 +35,12 @@ PARTS: dict[str, Settings] = {
     "decoded by argmax": {"decoding": "argmax"},
 }
 #: All training sentences beyond the labelled ones, without their labels.
-ALL_TEXT: Settings = {"max_transfer": 0, "distil_epochs": 3}
+ALL_TEXT: Settings = {"max_transfer": 0, "distil_epochs": 6}
 #: Row of the table of text -> its flags, about as many examples in all; the students of `SIZES` have `ALL_TEXT`.
 TEXTS: dict[str, Settings] = {
-    "30,000 of training": {"distil_epochs": 9},
-    "60,000 of training": {"max_transfer": 60000, "distil_epochs": 5},
-    "all of training, the rest of dev and test": {"max_transfer": 0, "transfer_unmeasured": True, "distil_epochs": 2},
+    "30,000 of training": {"distil_epochs": 18},
+    "60,000 of training": {"max_transfer": 60000, "distil_epochs": 9},
+    "all of training, the rest of dev and test": {"max_transfer": 0, "transfer_unmeasured": True, "distil_epochs": 4},
 }
 _ALL = "all of training"
 #: Epochs of the lines in the picture.
