@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from xtremedistil_tf.students.shaped import ShapedStudent
 from xtremedistil_tf.training.answered import answers_where
 
 HEAD, PROJECTION, EMBEDDING = "head", "projection", "embedding"
@@ -67,7 +68,7 @@ class ProjectedShape:
         return dataclasses.replace(self, vocab_size=size)
 
 
-class ProjectedStudent(tf_keras.Model):
+class ProjectedStudent(ShapedStudent):
     """Word pieces -> embedding -> dropout -> body -> dropout -> GELU projection -> head.
 
     The projection is shared over time steps (XtremeDistil: z_s = GELU(W_f h + b_f)). Where it is not as wide as the
@@ -81,13 +82,11 @@ class ProjectedStudent(tf_keras.Model):
     [batch, time, width], as wide as the teacher or, deployed, as the projection; an empty one with `answered`.
     """
 
-    Shape: ClassVar[type]
     #: The student has no longest input: sentences are never cut into windows.
     max_length = None
 
     def __init__(self, shape: Any, name: str):
-        super().__init__(name=name)
-        self.shape = shape
+        super().__init__(shape, name)
         self.embedding = tf_keras.layers.Embedding(shape.vocab_size, shape.embedding_size, name=EMBEDDING)
         self.embedding_dropout = tf_keras.layers.Dropout(shape.dropout)
         self.piece_dropout = (tf_keras.layers.Dropout(shape.piece_dropout, noise_shape=(None, None, 1))
@@ -142,17 +141,6 @@ class ProjectedStudent(tf_keras.Model):
         to_teacher = [self.to_teacher] if self.to_teacher else []
         return {HEAD: [self.head], PROJECTION: [self.projection, *to_teacher], **self._body_groups,
                 EMBEDDING: [self.embedding]}
-
-    def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the same student of, with fresh weights; JSON-able."""
-        return {"shape": dataclasses.asdict(self.shape)}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """A built student of this shape, with fresh weights."""
-        student = cls(cls.Shape(**config["shape"]))
-        student.build_variables()
-        return student
 
     def build_variables(self) -> None:
         """Makes the variables by one call on a batch of one piece."""

@@ -14,6 +14,7 @@ import tf_keras
 from xtremedistil_tf.batching.ragged import PADDED_TO
 from xtremedistil_tf.students.encoders import config_of, is_pooler, make_encoder
 from xtremedistil_tf.students.projected import EMBEDDING, HEAD, PROJECTION
+from xtremedistil_tf.students.shaped import ShapedStudent
 from xtremedistil_tf.teachers.loading import find_word_embeddings
 from xtremedistil_tf.training.relations import attention_dropout_holder, encoder_layers, query_key_value, relations
 
@@ -110,7 +111,7 @@ def layer_group(number: int) -> str:
     return f"layer_{number}"
 
 
-class TransformerStudent(tf_keras.Model):
+class TransformerStudent(ShapedStudent):
     """Encoder of transformers -> dropout -> projections to the teacher's width -> head.
 
     The head reads the top state through its projection where it has one (XtremeDistilTransformers), at
@@ -133,8 +134,7 @@ class TransformerStudent(tf_keras.Model):
     Shape = TransformerShape
 
     def __init__(self, shape: TransformerShape):
-        super().__init__(name="transformer_student")
-        self.shape = shape
+        super().__init__(shape, "transformer_student")
         self.encoder = make_encoder(shape.config)
         self.projections, self.projection_dropouts = [], []
         if shape.projected:
@@ -182,17 +182,6 @@ class TransformerStudent(tf_keras.Model):
             elsewhere.add(id(self.word_embeddings))
         found[EMBEDDING] = [v for v in self.encoder.variables if id(v) not in elsewhere and not is_pooler(v)]
         return found
-
-    def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the same student of, with fresh weights; JSON-able."""
-        return {"shape": dataclasses.asdict(self.shape)}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """A built student of this shape, with fresh weights."""
-        student = cls(cls.Shape(**config["shape"]))
-        student.build_variables()
-        return student
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, Any]:
         names = ("input_ids", "attention_mask", *(["token_type_ids"] * self._takes_token_types))

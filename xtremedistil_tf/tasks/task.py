@@ -269,12 +269,12 @@ class Task(abc.ABC):
     # Reading, showing and exporting
 
     @classmethod
-    @abc.abstractmethod
     def files(cls, pairs: bool) -> Kind:
         """How examples are kept in files."""
+        found: Kind = cls.module("files").files(pairs)
+        return found
 
     @classmethod
-    @abc.abstractmethod
     def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
         """How rows of a data set of the hub are read.
 
@@ -283,6 +283,8 @@ class Task(abc.ABC):
             pairs: whether examples are pairs of texts.
             name: of the data set, for messages.
         """
+        found: HubRows = cls.module("files").hub_rows(data, pairs, name)
+        return found
 
     @classmethod
     def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
@@ -296,6 +298,6 @@ class Task(abc.ABC):
 
     @classmethod
     def module(cls, name: str) -> Any:
-        """A module of the kind's folder that is imported only where it is used: `signatures` (TensorFlow graphs) or
-        `page` (the local page's script)."""
+        """A module of the kind's folder that is imported only where it is used: `files` (their readers), `signatures`
+        (TensorFlow graphs) or `page` (the local page's script)."""
         return importlib.import_module(f"xtremedistil_tf.tasks.{cls.kind}.{name}")

@@ -95,9 +95,3 @@ def _rows(tokenizer: Any, examples: Iterable[TextExample],
         rows.append({"input_ids": encoded.ids, "token_type_ids": encoded.token_type_ids})
         truncated += encoded.truncated
     return rows, truncated
-
-
-def text_examples(texts: Sequence[str], pairs: Sequence[str] | None) -> list[TextExample]:
-    """Examples of single texts, or of pairs."""
-    others: Sequence[str | None] = pairs or [None] * len(texts)
-    return [TextExample(text, pair) for text, pair in zip(texts, others)]

@@ -13,7 +13,6 @@ from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.corpus.faults import quoted
 from xtremedistil_tf.tasks.checks import check_main_score
-from xtremedistil_tf.tasks.classification.files import files, hub_rows
 from xtremedistil_tf.tasks.classification.raw_text import RAW_TEXT
 from xtremedistil_tf.tasks.classification.scores import MAIN_SCORES, class_scores
 from xtremedistil_tf.tasks.confidence import softmax, top_probabilities
@@ -26,8 +25,6 @@ from xtremedistil_tf.tasks.words import KindWords, scores_named
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from xtremedistil_tf.corpus.hub import HubRows
-    from xtremedistil_tf.corpus.kinds import Kind
 
 WORDS = KindWords(name="text classification", does="Chooses a label for a text.",
                   line="text, a tab, a label (with --do_pairwise: text<TAB>text<TAB>label)",
@@ -119,14 +116,6 @@ class ClassificationTask(TextTask):
 
     def choices(self, logits: np.ndarray) -> np.ndarray:
         return softmax(logits)
-
-    @classmethod
-    def files(cls, pairs: bool) -> Kind:
-        return files(pairs)
-
-    @classmethod
-    def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
-        return hub_rows(data, pairs, name)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

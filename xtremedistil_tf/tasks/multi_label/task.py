@@ -15,7 +15,7 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.checks import check_main_score
 from xtremedistil_tf.tasks.languages import with_languages
 from xtremedistil_tf.tasks.lines import TEXTS, LineFormat, text_of_line
-from xtremedistil_tf.tasks.multi_label.files import COMMA, files, hub_rows
+from xtremedistil_tf.tasks.multi_label.files import COMMA
 from xtremedistil_tf.tasks.multi_label.raw_text import RAW_TEXT, Labels
 from xtremedistil_tf.tasks.multi_label.scores import MAIN_SCORES, indicators, multi_label_scores
 from xtremedistil_tf.tasks.multi_label.thresholds import DEFAULT, best_thresholds, cutoffs
@@ -26,8 +26,6 @@ from xtremedistil_tf.tasks.words import KindWords, scores_named
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from xtremedistil_tf.corpus.hub import HubRows
-    from xtremedistil_tf.corpus.kinds import Kind
 
 WORDS = KindWords(
     line="text, a tab, labels separated by commas, or none", line_example="Rain and wind today.<TAB>rain,wind",
@@ -166,14 +164,6 @@ class MultiLabelTask(TextTask):
         """`thresholds`, of each label the probability from which on it is given, and `logits`, the same as logits."""
         return {"name": self.decoding_name, "thresholds": self.thresholds or [DEFAULT] * len(self.labels),
                 "logits": self.cutoffs.tolist()}
-
-    @classmethod
-    def files(cls, pairs: bool) -> Kind:
-        return files(pairs)
-
-    @classmethod
-    def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
-        return hub_rows(data, pairs, name)
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

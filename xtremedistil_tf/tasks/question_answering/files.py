@@ -71,13 +71,18 @@ def _write(file: TextIO, records: Iterable[Record]) -> None:
     json.dump({"data": [{"paragraphs": paragraphs}]}, file, default=plain)
 
 
-FILES = Kind(squad.FORMATS, lambda path, labels, language: squad.read_squad(path, language, "required"), _questions,
+_FILES = Kind(squad.FORMATS, lambda path, labels, language: squad.read_squad(path, language, "required"), _questions,
              lambda files: list(_OUTPUTS), lambda splits: list(_OUTPUTS), _record,
              ("(question, context, answers), or a mapping with question, context and answers",
               "(question, context), or a mapping with question and context"), _write, ".json", versioned=True)
 
 
-def hub_rows(data: Any, name: str) -> HubRows:
+def files(pairs: bool) -> Kind:
+    """See `Task.files`."""
+    return _FILES
+
+
+def hub_rows(data: Any, pairs: bool, name: str) -> HubRows:
     """`question`, `context` and `answers`."""
     for column in ("question", "context", "answers"):
         column_of(data, (column,), name)

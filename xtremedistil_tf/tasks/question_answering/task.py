@@ -16,7 +16,6 @@ from xtremedistil_tf.tasks.confidence import softmax, stacked, top_probabilities
 from xtremedistil_tf.tasks.excerpts import excerpt
 from xtremedistil_tf.tasks.languages import with_languages
 from xtremedistil_tf.tasks.lines import LineFormat
-from xtremedistil_tf.tasks.question_answering.files import FILES, hub_rows
 from xtremedistil_tf.tasks.question_answering.raw_text import RAW_TEXT, AnswerSpan
 from xtremedistil_tf.tasks.question_answering.scores import answer_scores
 from xtremedistil_tf.tasks.question_answering.spans import best_span, pieces_of_answer
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
     from xtremedistil_tf.config import DistillationConfig
     from xtremedistil_tf.corpus.folder import TaskCorpus
-    from xtremedistil_tf.corpus.hub import HubRows
-    from xtremedistil_tf.corpus.kinds import Kind
 
 WORDS = KindWords(
     line="SQuAD's JSON, version 1.1 or 2.0", seq_len=384, transfer_line="SQuAD's JSON; its answers are not read",
@@ -251,14 +248,6 @@ class QuestionAnsweringTask(Task):
         ends = aligned_ends(student, teacher)
         found = np.stack([logits[np.maximum(places, 0), 0], logits[np.maximum(ends, 0), 1]], -1)
         return found, (ends >= 0) & (places >= 0)
-
-    @classmethod
-    def files(cls, pairs: bool) -> Kind:
-        return FILES
-
-    @classmethod
-    def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
-        return hub_rows(data, name)
 
     @classmethod
     def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:

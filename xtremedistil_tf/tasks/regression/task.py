@@ -16,7 +16,6 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.checks import check_main_score
 from xtremedistil_tf.tasks.languages import with_languages
 from xtremedistil_tf.tasks.lines import TEXTS, LineFormat, text_of_line
-from xtremedistil_tf.tasks.regression.files import files, hub_rows
 from xtremedistil_tf.tasks.regression.raw_text import RAW_TEXT
 from xtremedistil_tf.tasks.regression.scores import regression_scores
 from xtremedistil_tf.tasks.task import TaskFeatures
@@ -26,8 +25,6 @@ from xtremedistil_tf.tasks.words import KindWords, scores_named
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from xtremedistil_tf.corpus.hub import HubRows
-    from xtremedistil_tf.corpus.kinds import Kind
 
 #: Numbers that are no further apart count as the same answer.
 SAME_NUMBER = 1e-2
@@ -113,11 +110,3 @@ class RegressionTask(TextTask):
 
     def choices(self, logits: np.ndarray) -> None:
         return None
-
-    @classmethod
-    def files(cls, pairs: bool) -> Kind:
-        return files(pairs)
-
-    @classmethod
-    def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
-        return hub_rows(data, pairs, name)

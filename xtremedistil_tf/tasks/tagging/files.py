@@ -52,11 +52,16 @@ def _record(row: Any, labelled: bool) -> Record | None:
     return {"tokens": list(words), "tags": list(tags), "language": language}
 
 
-FILES = Kind(tuple(tagged.FORMATS), tagged.read_tagged, read_text, _united_tags, _inferred_tags, _record,
+_FILES = Kind(tuple(tagged.FORMATS), tagged.read_tagged, read_text, _united_tags, _inferred_tags, _record,
              ("(words, tags), or a mapping with tokens and tags", "a text, a list of words, or a mapping with tokens"))
 
 
-def hub_rows(data: Any, name: str) -> HubRows:
+def files(pairs: bool) -> Kind:
+    """See `Task.files`."""
+    return _FILES
+
+
+def hub_rows(data: Any, pairs: bool, name: str) -> HubRows:
     """`tokens` or `words`, and `ner_tags` or `tags`: classes with names, or strings."""
     words, tags = column_of(data, _WORD_COLUMNS, name), column_of(data, _TAG_COLUMNS, name)
     feature = getattr(data.features[tags], "feature", None)

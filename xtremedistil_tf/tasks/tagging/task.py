@@ -18,7 +18,6 @@ from xtremedistil_tf.tasks.confidence import softmax, sums, top_probabilities
 from xtremedistil_tf.tasks.languages import with_languages
 from xtremedistil_tf.tasks.lines import LineFormat
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
-from xtremedistil_tf.tasks.tagging.files import FILES, hub_rows
 from xtremedistil_tf.tasks.tagging.raw_text import RAW_TEXT
 from xtremedistil_tf.tasks.tagging.scores import entity_scores
 from xtremedistil_tf.tasks.task import Task, TaskFeatures
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
     from xtremedistil_tf.config import DistillationConfig
     from xtremedistil_tf.corpus.folder import TaskCorpus
-    from xtremedistil_tf.corpus.hub import HubRows
-    from xtremedistil_tf.corpus.kinds import Kind
 
 _OUTSIDE = "O"
 #: Words of a sentence that are shown where two models disagree on it.
@@ -292,14 +289,6 @@ class TaggingTask(Task):
     @property
     def outside(self) -> int | None:
         return self.labels.index(_OUTSIDE) if _OUTSIDE in self.labels else None
-
-    @classmethod
-    def files(cls, pairs: bool) -> Kind:
-        return FILES
-
-    @classmethod
-    def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:
-        return hub_rows(data, name)
 
     @classmethod
     def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
