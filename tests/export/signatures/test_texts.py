@@ -64,9 +64,10 @@ def test_labels_of_pairs(labelled, pairs):
         count = len(answer.labels)
         assert [label.decode() for label in found["labels"][row]] == [*answer.labels, *[""] * (
             found["labels"].shape[1] - count)]
-        np.testing.assert_allclose(found["scores"][row, :count], answer.scores, atol=1e-5)
+        scores = [answer.probabilities[label] for label in answer]
+        np.testing.assert_allclose(found["scores"][row, :count], scores, atol=1e-5)
         assert (found["scores"][row, count:] == -1).all()
-        np.testing.assert_allclose(found["probabilities"][row], answer.probabilities, atol=1e-5)
+        np.testing.assert_allclose(found["probabilities"][row], list(answer.probabilities.values()), atol=1e-5)
 
 
 def test_pairs_that_differ_in_number_are_refused(paired):

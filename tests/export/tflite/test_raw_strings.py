@@ -198,7 +198,7 @@ def test_labels(folder, tiny_tokenizer):
     exported = Exported(folder / "labels", tiny_tokenizer, task)
     for text, prediction in zip(TEXTS, exported.predict([TextExample(cleaned(text)) for text in TEXTS])):
         found = exported.run(texts=cleaned(text))
-        np.testing.assert_allclose(found["probabilities"], [prediction.probabilities], atol=1e-5)
+        np.testing.assert_allclose(found["probabilities"], [list(prediction.probabilities.values())], atol=1e-5)
         assert tuple(np.array(task.labels)[found["is_label"][0] > 0]) == prediction.labels
 
 
