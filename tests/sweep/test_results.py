@@ -105,7 +105,7 @@ def test_the_page_tells_all(tmp_path):
     write_results(tmp_path, report(tmp_path, failed, max_latency_ms=5.0), candidates(config(tmp_path)))
     page = (tmp_path / "sweep.md").read_text(encoding="utf-8")
     for told in ("| 1 | H16 | tflite | 70.00 |", "(pareto.svg)", "(flagfiles/h16-none.cfg)",
-                 "round 1, 33 % of the epochs", "over the budget untrained: h128 none (99 ms, 80 MB)",
+                 "round 1, 33 % of the epochs", "over the budget untrained: h128 in float32 (99 ms, 80 MB)",
                  "out of memory", "    x --task=t"):
         assert told in page, told
 
