@@ -91,7 +91,7 @@ class Student:
         _check_form(model_dir, form, quantize)
         self.model_dir, self.form, self.quantize = pathlib.Path(model_dir), form, quantize
         self._threads, self._decoding = threads, decoding
-        read_metadata(self.model_dir)
+        self._facts = read_metadata(self.model_dir)
         if form != "keras":  # nothing heavy: the file is opened at the first answer
             self._opened  # noqa: B018
 
@@ -106,12 +106,11 @@ class Student:
 
     @functools.cached_property
     def _task(self) -> Any:
-        from xtremedistil_tf.students.metadata import is_complete, read_metadata, saved_task, with_decoding
+        from xtremedistil_tf.students.metadata import is_complete, saved_task, with_decoding
 
-        facts = read_metadata(self.model_dir)
-        if self.form != "keras" or not is_complete(facts):
+        if self.form != "keras" or not is_complete(self._facts):
             return self._opened.task
-        task, _ = with_decoding(saved_task(facts), facts["config"], self._decoding)
+        task, _ = with_decoding(saved_task(self._facts), self._facts["config"], self._decoding)
         return task
 
     # What it is
@@ -263,8 +262,6 @@ class Student:
             ConfigError: the form does not exist, or has no such quantization.
             ExportCheckError: it cannot be written, or loses more than `max_f1_drop`.
         """
-        if quantize not in QUANTIZATIONS_OF.get(form, ("none",)):
-            raise ConfigError(f"quantize={quantize}: {form} is written in {', '.join(QUANTIZATIONS_OF[form])}.")
         with _named():
             config = config_from(ExportConfig, {"model_dir": self.model_dir, "formats": form, "quantize": quantize}
                                  | settings)
@@ -350,7 +347,7 @@ def _ignored(root: pathlib.Path) -> Any:
     def ignored(folder: str, names: list[str]) -> list[str]:
         hidden = [name for name in names if name.startswith((".part-", ".old-"))]
         if pathlib.Path(folder) == root / "data":
-            hidden += [name for name in names if name.startswith("transfer.")]
+            hidden += [name for name in names if name.startswith("transfer-")]
         return [*hidden, *(_WORK if pathlib.Path(folder) == root else ())]
 
     return ignored

@@ -55,7 +55,6 @@ class Trained:
     Attributes:
         prepared: what it had before.
         store_step: what its store was made from.
-        store: folder of the transfer store; None where no phase reads one.
         store_seconds: that the store took in this run.
         step: what the student was trained from.
         student: the student.
@@ -63,7 +62,6 @@ class Trained:
 
     prepared: Prepared
     store_step: StoreStep
-    store: pathlib.Path | None
     store_seconds: float
     step: StudentStep
     student: Distilled
@@ -71,6 +69,11 @@ class Trained:
     @property
     def plan(self) -> StudentPlan:
         return self.step.plan
+
+    @property
+    def store(self) -> pathlib.Path | None:
+        """Folder of the transfer store; None where no phase reads one."""
+        return self.step.store
 
     @property
     def data(self) -> TrainingData:
@@ -154,4 +157,4 @@ def train(prepared: Prepared) -> Trained:
     seconds = time.monotonic() - began
     data = training_data(p.run, p.labelled, p.teachers, p.vocabulary, plan, store)
     step = StudentStep(p.run, p.labelled, p.teachers, p.vocabulary, plan, store, data)
-    return Trained(p, store_step, store, seconds, step, step.train(plan.phases, "checkpoints"))
+    return Trained(p, store_step, seconds, step, step.train(plan.phases, "checkpoints"))

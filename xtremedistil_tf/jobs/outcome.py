@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import pathlib
 import time
 from typing import Any
 
@@ -156,9 +155,3 @@ class Outcome:
             seconds["transfer store"] = round(self.store_seconds, 1)
         return {"cpu_seconds": {name: round(step.cpu_seconds, 1) for name, step in timed.items()},
                 "seconds": seconds | {"evaluation": round(time.monotonic() - began, 1)}}
-
-
-def read_metrics(folder: pathlib.Path) -> dict[str, Any]:
-    """What a finished run measured."""
-    found: dict[str, Any] = read_json(folder / METRICS_FILE)
-    return found
