@@ -76,7 +76,7 @@ def main(argv):
 
 def _texts(task: pathlib.Path, folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """Text files: few sentences, these and as many more as augmenters make, the rest, and few ones shuffled."""
-    from xtremedistil_tf.corpus import load_task
+    from xtremedistil_tf.tasks.reading import load_task
 
     folder.mkdir(parents=True, exist_ok=True)
     corpus = load_task(task, _LANGUAGES.value)

@@ -52,8 +52,8 @@ def main(_) -> None:
 
 
 def _row(tokenizer, always: np.ndarray, folder: str, languages: list[str] | None, kind: str, count: int) -> list[str]:
-    from xtremedistil_tf.corpus import load_task
     from xtremedistil_tf.corpus.example import texts_of
+    from xtremedistil_tf.tasks.reading import load_task
     from xtremedistil_tf.tokenization.kept_pieces import kept_pieces, piece_counts
     from xtremedistil_tf.tokenization.spec import tokenizer_spec
 

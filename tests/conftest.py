@@ -133,8 +133,8 @@ def tiny_teacher_dir(made_once, tiny_tokenizer) -> pathlib.Path:
 def tiny_tagger_dir(made_once, tiny_task, tiny_teacher_dir) -> pathlib.Path:
     """The random BERT after an epoch on the tiny task, as `--teacher_model_dir`."""
     def fill(folder: pathlib.Path) -> None:
-        from xtremedistil_tf.corpus import load_task
         from xtremedistil_tf.fingerprint import examples_fingerprint
+        from xtremedistil_tf.tasks.reading import load_task
         from xtremedistil_tf.tasks.tagging import TaggingTask
         from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
         from xtremedistil_tf.teachers.tokenizers import load_tokenizer

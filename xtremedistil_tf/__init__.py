@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from xtremedistil_tf.corpus import Example as Example
     from xtremedistil_tf.corpus import QuestionExample as QuestionExample
     from xtremedistil_tf.corpus import TextExample as TextExample
-    from xtremedistil_tf.corpus import load_task as load_task
     from xtremedistil_tf.distillation.signals import RepresentationSignal as RepresentationSignal
     from xtremedistil_tf.distillation.stages import JointStage as JointStage
     from xtremedistil_tf.distillation.stages import LabelStage as LabelStage
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from xtremedistil_tf.tasks.classification.raw_text import Label as Label
     from xtremedistil_tf.tasks.multi_label.raw_text import Labels as Labels
     from xtremedistil_tf.tasks.question_answering.raw_text import AnswerSpan as AnswerSpan
+    from xtremedistil_tf.tasks.reading import load_task as load_task
     from xtremedistil_tf.tasks.registry import make_task as make_task
     from xtremedistil_tf.tasks.regression.raw_text import Number as Number
     from xtremedistil_tf.tasks.tagging.raw_text import Entity as Entity
@@ -65,7 +65,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "api": ("distil", "load", "plan"),
     "config": ("DistillationConfig",),
-    "corpus": ("Example", "QuestionExample", "TextExample", "load_task"),
+    "corpus": ("Example", "QuestionExample", "TextExample"),
     "distillation.signals": ("RepresentationSignal",),
     "distillation.stages": ("JointStage", "LabelStage", "LogitStage", "RepresentationStage"),
     "errors": ("XtremeDistilError",),
@@ -83,6 +83,7 @@ _NAMES = {
     "tasks.classification.raw_text": ("Label",),
     "tasks.multi_label.raw_text": ("Labels",),
     "tasks.question_answering.raw_text": ("AnswerSpan",),
+    "tasks.reading": ("load_task",),
     "tasks.registry": ("make_task",),
     "tasks.regression.raw_text": ("Number",),
     "tasks.tagging.raw_text": ("Entity", "TaggedWord", "Tagging"),

@@ -178,13 +178,14 @@ class _Call:
     def _with_files(self, config: DistillationConfig) -> DistillationConfig:
         """Keeps what was given as objects in files."""
         from xtremedistil_tf.tasks.opening import kind_of
+        from xtremedistil_tf.tasks.reading import kind_named
 
-        folder, kind = pathlib.Path(config.model_dir) / "data", kind_of(config)
+        folder, kind = pathlib.Path(config.model_dir) / "data", kind_named(kind_of(config), config.do_pairwise)
         if not is_path(self._task):
-            task = write_task(folder, self._task, kind, config.do_pairwise, self._labels)
+            task = write_task(folder, self._task, kind, self._labels)
             config = dataclasses.replace(config, task=str(task))
         if not is_path(self._transfer):
-            file = write_text(folder, self._transfer, kind, config.do_pairwise)
+            file = write_text(folder, self._transfer, kind)
             config = dataclasses.replace(config, transfer_file=str(file))
         return config
 

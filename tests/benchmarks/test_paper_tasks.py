@@ -7,8 +7,9 @@ import json
 import pytest
 
 import paper_tasks
-from xtremedistil_tf.corpus import load_task, read_text
+from xtremedistil_tf.corpus import read_text
 from xtremedistil_tf.errors import DataError
+from xtremedistil_tf.tasks.reading import load_task
 
 
 def write(file, lines):

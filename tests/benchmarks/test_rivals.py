@@ -16,7 +16,8 @@ import runs
 from rivals import bench, pieces, preparing, results, spacy_ner, static_embeddings, stored_answers, timing
 from rivals.regression import best_regression
 from rivals.task_folder import TaskFolder, read_answered, write_answered
-from xtremedistil_tf.corpus import Example, TaskCorpus, TextExample, load_task
+from xtremedistil_tf.corpus import Example, TaskCorpus, TextExample
+from xtremedistil_tf.tasks.reading import load_task
 from xtremedistil_tf.tasks.tagging.decoding import transitions
 
 LABELS = ["O", "B-LOC", "I-LOC"]

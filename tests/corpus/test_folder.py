@@ -2,8 +2,8 @@ import pathlib
 
 import pytest
 
-from xtremedistil_tf.corpus.folder import load_task
 from xtremedistil_tf.errors import ConfigError, DataError
+from xtremedistil_tf.tasks.reading import load_task
 
 
 def put(folder, **texts):

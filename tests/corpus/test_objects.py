@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xtremedistil_tf.corpus import Example, QuestionExample, TextExample, load_task, read_unlabeled
+from xtremedistil_tf.corpus import Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.objects import examples_of, kind_of_objects, write_task, write_text
 from xtremedistil_tf.errors import DataError
+from xtremedistil_tf.tasks.reading import kind_named, load_task, read_unlabeled
 
 SENTENCES = [(["Ada", "lives", "in", "Oslo"], ["B-PER", "O", "O", "B-LOC"]), (["It", "rains"], ["O", "O"])]
 TEXTS = [("good\nfilm", "yes"), ("bad film", "no")]
@@ -38,12 +39,12 @@ FORMS = {"rows": lambda rows, names: rows, "iterator": lambda rows, names: iter(
 def test_every_form_gives_the_same_examples(tmp_path, form):
     make = FORMS[form]
     a = write_task(tmp_path, {"train": make(SENTENCES, ("tokens", "tags")),
-                                "dev": make(SENTENCES, ("tokens", "tags"))}, "tagging")
+                                "dev": make(SENTENCES, ("tokens", "tags"))}, kind_named("tagging"))
     found = load_task(a)
     assert [(list(e.words), list(e.tags)) for e in found.train] == SENTENCES == [
         (list(e.words), list(e.tags)) for e in found.dev]
     b = write_task(tmp_path, {"train": make(TEXTS, ("text", "label")), "validation": make(TEXTS, ("text", "label"))},
-               "classification", labels=["yes", "no"])
+               kind_named("classification"), labels=["yes", "no"])
     found = load_task(b, kind="classification")
     assert [(e.text, e.label) for e in found.train] == TEXTS and found.labels == ["yes", "no"]
 
@@ -54,7 +55,7 @@ def test_a_polars_frame(tmp_path):
             assert named
             return iter([{"text": text, "label": label} for text, label in TEXTS])
 
-    a = write_task(tmp_path, {"train": Frame(), "dev": Frame()}, "classification")
+    a = write_task(tmp_path, {"train": Frame(), "dev": Frame()}, kind_named("classification"))
     assert [(e.text, e.label) for e in load_task(a, kind="classification").train] == TEXTS
 
 
@@ -62,13 +63,13 @@ def test_class_numbers_of_a_data_set_become_names(tmp_path):
     datasets = pytest.importorskip("datasets")
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
     data = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [1, 0]}, features=features)
-    a = write_task(tmp_path, datasets.DatasetDict({"train": data, "validation": data}), "classification")
+    a = write_task(tmp_path, datasets.DatasetDict({"train": data, "validation": data}), kind_named("classification"))
     assert [e.label for e in load_task(a, kind="classification").train] == ["yes", "no"]
 
 
 def test_without_a_dev_set_every_tenth_example_becomes_one(tmp_path):
     rows = [(f"text {number}", "ab"[number % 2]) for number in range(25)]
-    a = write_task(tmp_path, rows, "classification")
+    a = write_task(tmp_path, rows, kind_named("classification"))
     found = load_task(a, kind="classification")
     assert [e.text for e in found.dev] == ["text 9", "text 19"] and len(found.train) == 23
 
@@ -78,17 +79,17 @@ def test_questions_numbers_and_examples(tmp_path):
     rows = [("Who?", context, "Ada"), ("Where?", context, [("London", 16)]), ("When?", context, []),
             {"question": "Who?", "context": context, "answers": {"text": ["Ada"], "answer_start": [0]}},
             QuestionExample("x", "Who?", "Bo did")]
-    a = write_task(tmp_path, {"train": rows[:4], "dev": rows[:1]}, "question_answering")
+    a = write_task(tmp_path, {"train": rows[:4], "dev": rows[:1]}, kind_named("question_answering"))
     found = load_task(a, kind="question_answering").train
     assert [[(a.text, a.start) for a in e.answers] for e in found] == [[("Ada", 0)], [("London", 16)], [], [("Ada", 0)]]
-    file = write_text(tmp_path, [rows[-1], ("Why?", "So.")], "question_answering")
+    file = write_text(tmp_path, [rows[-1], ("Why?", "So.")], kind_named("question_answering"))
     assert [(e.question, e.context) for e in read_unlabeled(str(file), "question_answering")] == [
         ("Who?", "Bo did"), ("Why?", "So.")]
-    b = write_task(tmp_path, [("a", np.float32(1.5)), ("b", np.int64(2))] * 2, "regression")
+    b = write_task(tmp_path, [("a", np.float32(1.5)), ("b", np.int64(2))] * 2, kind_named("regression"))
     assert [e.label for e in load_task(b, kind="regression").train] == [1.5, 2.0, 1.5]
-    file = write_text(tmp_path, ["Ada lives", ["in", "Oslo"], Example(("x",))], "tagging")
+    file = write_text(tmp_path, ["Ada lives", ["in", "Oslo"], Example(("x",))], kind_named("tagging"))
     assert [e.words for e in read_unlabeled(str(file), "tagging")] == [("Ada", "lives"), ("in", "Oslo"), ("x",)]
-    file = write_text(tmp_path, [("a", "b"), TextExample("c", "d")], "classification", pairs=True)
+    file = write_text(tmp_path, [("a", "b"), TextExample("c", "d")], kind_named("classification", pairs=True))
     assert [(e.text, e.pair) for e in read_unlabeled(str(file), "classification", True)] == [("a", "b"), ("c", "d")]
 
 
@@ -116,23 +117,23 @@ def test_the_kind_is_told_by_the_first_example(task, kind, pairs):
     (TEXTS, ["yes", "yes"], "^labels, label 2: "), ([("a", "x"), ("b", "x")] * 3, None, "^task.*only the class 'x'")])
 def test_what_cannot_be_an_example_is_refused_by_the_name_it_was_given(tmp_path, task, labels, message):
     with pytest.raises(DataError, match=message) as caught:
-        write_task(tmp_path, task, "classification", labels=labels)
+        write_task(tmp_path, task, kind_named("classification"), labels=labels)
     assert str(tmp_path) not in str(caught.value) and not list(tmp_path.iterdir())
 
 
 def test_other_data_leaves_what_was_there(tmp_path):
-    first = write_task(tmp_path, TEXTS * 2, "classification")
+    first = write_task(tmp_path, TEXTS * 2, kind_named("classification"))
     before = {file.name: file.read_bytes() for file in first.iterdir()}
-    second = write_task(tmp_path, [(f"{text}!", label) for text, label in TEXTS * 2], "classification")
-    assert second != first == write_task(tmp_path, iter(TEXTS * 2), "classification")
+    second = write_task(tmp_path, [(f"{text}!", label) for text, label in TEXTS * 2], kind_named("classification"))
+    assert second != first == write_task(tmp_path, iter(TEXTS * 2), kind_named("classification"))
     assert {file.name: file.read_bytes() for file in first.iterdir()} == before
-    assert write_text(tmp_path, ["a"], "tagging") != write_text(tmp_path, ["b"], "tagging")
+    assert write_text(tmp_path, ["a"], kind_named("tagging")) != write_text(tmp_path, ["b"], kind_named("tagging"))
     with pytest.raises(DataError, match="^transfer: empty"):
-        write_text(tmp_path, [], "tagging")
+        write_text(tmp_path, [], kind_named("tagging"))
 
 
 def test_examples_are_read_as_from_files():
-    found = examples_of([("a", "x"), {"text": "b", "label": "y"}], "classification", labels=["x", "y"])
+    found = examples_of([("a", "x"), {"text": "b", "label": "y"}], kind_named("classification"), labels=["x", "y"])
     assert [(e.text, e.label) for e in found] == [("a", "x"), ("b", "y")]
     with pytest.raises(DataError, match="^data, example 1: unknown label 'z'"):
-        examples_of([("a", "z")], "classification", labels=["x", "y"])
+        examples_of([("a", "z")], kind_named("classification"), labels=["x", "y"])

@@ -7,8 +7,9 @@ import json
 
 import pytest
 
-from xtremedistil_tf.corpus import Answer, load_task, read_squad, read_unlabeled
+from xtremedistil_tf.corpus import Answer, read_squad
 from xtremedistil_tf.errors import DataError
+from xtremedistil_tf.tasks.reading import load_task, read_unlabeled
 
 CONTEXT = "Ada lived in London. London is big."
 

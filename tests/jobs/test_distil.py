@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.corpus import Example, QuestionExample, TextExample, load_task
+from xtremedistil_tf.corpus import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.jobs.distil import distil, prepare, train
 from xtremedistil_tf.students.model_directory import load_student
+from xtremedistil_tf.tasks.reading import load_task
 from xtremedistil_tf.tasks.regression import RegressionTask
 
 NAMES = ["anna", "boris", "chen", "dora", "emil"]

@@ -11,7 +11,6 @@ import pytest
 from xtremedistil_tf.cli import export as export_command
 from xtremedistil_tf.cli import predict as predict_command
 from xtremedistil_tf.config import DistillationConfig, StudentFineTuningConfig
-from xtremedistil_tf.corpus import load_task
 from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.jobs import fine_tune_student
 from xtremedistil_tf.jobs.distil import distil
@@ -19,6 +18,7 @@ from xtremedistil_tf.server.api import Api
 from xtremedistil_tf.server.config import ServeConfig
 from xtremedistil_tf.server.loading import load_model
 from xtremedistil_tf.students.model_directory import load_student
+from xtremedistil_tf.tasks.reading import load_task
 
 WORDS = {"person": ["anna", "boris", "chen", "dora"], "place": ["paris", "oslo", "lima", "cairo"]}
 FILLERS = ["met", "in", "saw", "the", "old", "house", "near"]

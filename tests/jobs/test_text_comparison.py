@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.corpus import Example, load_task, read_text
+from xtremedistil_tf.corpus import Example, read_text
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.jobs import text_comparison
 from xtremedistil_tf.jobs.labelled import Labelled
 from xtremedistil_tf.jobs.text_comparison import compare_texts, text_metrics, with_teachers_view
 from xtremedistil_tf.jobs.transfer_text import transfer_text
+from xtremedistil_tf.tasks.reading import load_task
 from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.teachers.loading import load_classifier
 from xtremedistil_tf.teachers.model import Teacher

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from xtremedistil_tf.corpus import load_task, read_unlabeled
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.multi_label import MultiLabelTask
 from xtremedistil_tf.tasks.multi_label.scores import indicators, multi_label_scores
 from xtremedistil_tf.tasks.multi_label.thresholds import best_thresholds, cutoffs
+from xtremedistil_tf.tasks.reading import load_task, read_unlabeled
 
 LABELS = ["art", "law", "war"]
 rows = st.lists(st.tuples(*[st.lists(st.sampled_from(LABELS), unique=True)] * 2), min_size=1, max_size=12)
@@ -171,7 +171,7 @@ def test_refusals():
 
 def test_data_sets_of_the_hub(tmp_path):
     datasets = pytest.importorskip("datasets")
-    from xtremedistil_tf.corpus import load_hub
+    from xtremedistil_tf.tasks.reading import load_hub
 
     features = datasets.Features({"text": datasets.Value("string"), "labels": datasets.Sequence(
         datasets.ClassLabel(names=LABELS))})

@@ -11,9 +11,9 @@ import pytest
 from transformers import AutoConfig
 
 from xtremedistil_tf.batching.ragged import pad_batch
-from xtremedistil_tf.corpus import load_task
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.fingerprint import examples_fingerprint
+from xtremedistil_tf.tasks.reading import load_task
 from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe, dev_score

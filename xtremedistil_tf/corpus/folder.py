@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from xtremedistil_tf.corpus.decontamination import Decontaminated, MeasuredTexts
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.corpus.kinds import Kind, kind_named
+from xtremedistil_tf.corpus.kinds import Kind
 from xtremedistil_tf.corpus.lines import COMPRESSED
 from xtremedistil_tf.corpus.listing import entries, listing
 from xtremedistil_tf.corpus.names import stem_and_suffix
@@ -61,9 +61,9 @@ class TaskCorpus:
         return getattr(self.train[0], "pair", None) is not None
 
 
-def load_task(folder: str | os.PathLike[str], languages: Sequence[str] | None = None, *, kind: str = "tagging",
-              pairs: bool = False, max_train: int | None = None, max_dev: int | None = None,
-              max_test: int | None = None, decontaminate: bool = False) -> TaskCorpus:
+def read_folder(folder: str | os.PathLike[str], kind: Kind, languages: Sequence[str] | None = None, *,
+                max_train: int | None = None, max_dev: int | None = None, max_test: int | None = None,
+                decontaminate: bool = False) -> TaskCorpus:
     """Reads `folder/train.tsv`, `dev.tsv`, `test.tsv` and the same files in `folder/<language>/`.
 
     A language folder is a subfolder that holds at least one of the files; its name is the language of
@@ -76,8 +76,7 @@ def load_task(folder: str | os.PathLike[str], languages: Sequence[str] | None = 
 
     Args:
         folder: the task folder.
-        kind: kind of the task, see `kinds.kind_named`.
-        pairs: whether the examples of classification and regression are pairs of texts.
+        kind: how the kind of task keeps its examples, see `tasks.reading.kind_named`.
         languages: only sentences of these languages; None or empty: all.
         max_train, max_dev, max_test: keep the first so many sentences of each language.
         decontaminate: leave out training examples whose text stands in dev or test, see `MeasuredTexts`.
@@ -88,19 +87,19 @@ def load_task(folder: str | os.PathLike[str], languages: Sequence[str] | None = 
         ConfigError: a maximum is below 1.
     """
     _check_limits({"train": max_train, "dev": max_dev, "test": max_test})
-    folder, wanted, layout = pathlib.Path(folder), set(languages or ()), kind_named(kind, pairs)
-    named = _language_folders(folder, layout)
+    folder, wanted = pathlib.Path(folder), set(languages or ())
+    named = _language_folders(folder, kind)
     places = [(None, folder)] + [(name, named[name]) for name in named if not wanted or name in wanted]
     label_files = [path / _LABELS for _, path in places if (path / _LABELS).is_file()]
-    labels = layout.read_labels(label_files) if label_files else None
-    splits = _read_splits(places, layout, labels)
+    labels = kind.read_labels(label_files) if label_files else None
+    splits = _read_splits(places, kind, labels)
     if wanted:
         _check_languages(folder, wanted, splits, named)
         splits = {name: [e for e in examples if e.language in wanted] for name, examples in splits.items()}
     for split in ("train", "dev"):
         if not splits[split]:
-            raise _missing(folder, layout, split, wanted)
-    labels = labels or layout.infer_labels(splits)
+            raise _missing(folder, kind, split, wanted)
+    labels = labels or kind.infer_labels(splits)
     whole = TaskCorpus(splits["train"], splits["dev"], splits["test"], labels, [])
     corpus = limited(whole, max_train, max_dev, max_test, decontaminate)
     known = {e.language for name in _SPLITS for e in getattr(corpus, name) if e.language}

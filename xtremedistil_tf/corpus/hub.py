@@ -38,7 +38,7 @@ class HubRows:
     unlabeled: Callable[[Any], bool]
 
 
-def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None = None, max_dev: int | None = None,
+def read_hub(name: str, rows_of: Callable[[Any], HubRows], *, max_train: int | None = None, max_dev: int | None = None,
              max_test: int | None = None, decontaminate: bool = False) -> TaskCorpus:
     """Loads a data set and finds its columns by their types.
 
@@ -51,8 +51,7 @@ def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None
 
     Args:
         name: `<name>` or `<name>:<config>`; a name on the hub, or a folder that `datasets` can load or has saved.
-        kind: kind of the task.
-        pairs: whether examples are pairs of texts.
+        rows_of: training split -> how its rows are read, see `Task.hub_rows`.
         max_train, max_dev, max_test: keep the first so many examples.
         decontaminate: leave out training examples whose text stands in dev or test, see `MeasuredTexts`.
 
@@ -60,9 +59,6 @@ def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None
         MissingExtraError: `datasets` is not installed.
         DataError: the data set cannot be loaded, or lacks a split or column.
     """
-    # The kinds know their columns and stand above this reader: only a name leads up to them.
-    from xtremedistil_tf.tasks.registry import KINDS
-
     path, _, config = name.partition(":") if not os.path.exists(name) else (name, "", "")
     splits = _load(path, config)
     found = {ours: next((splits[theirs] for theirs in names if theirs in splits), None)
@@ -71,7 +67,7 @@ def load_hub(name: str, kind: str, *, pairs: bool = False, max_train: int | None
         if found[split] is None:
             raise DataError(f"hf:{name}: no split {' or '.join(_SPLITS[split])} among {', '.join(splits)}. Expected "
                             "train and validation.")
-    rows = KINDS[kind].hub_rows(found["train"], pairs, name)
+    rows = rows_of(found["train"])
     if found["test"] is not None and rows.unlabeled(found["test"]):
         found["test"] = None
     examples = {split: _examples(data, rows.read, f"hf:{name}:{split}") if data is not None else []

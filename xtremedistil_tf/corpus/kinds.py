@@ -1,4 +1,4 @@
-"""Where each kind of task keeps its examples, and how they are read."""
+"""What a kind of task tells the readers of how its examples are kept in files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, TextIO
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.records import write_json_lines
-from xtremedistil_tf.errors import ConfigError
 
 _SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
 
@@ -48,43 +47,3 @@ class Kind:
         """The split that a file's stem names, None if it names none."""
         bare = re.sub(r"[-_]v\d[\d.]*$", "", stem) if self.versioned else stem
         return next((split for split, names in _SPLITS.items() if bare in names), None)
-
-
-def kind_named(name: str, pairs: bool = False) -> Kind:
-    """How a kind of task is kept in files, as the kind itself has it.
-
-    Args:
-        name: of the kind, such as `tagging`.
-        pairs: whether tasks on texts are on pairs of texts.
-
-    Raises:
-        ConfigError: there is no such kind.
-    """
-    # The kinds know their formats and stand above the formats: only a name leads up to them.
-    from xtremedistil_tf.tasks.registry import KINDS
-
-    if name not in KINDS:
-        raise ConfigError(f"kind of task {name!r}: expected one of {', '.join(KINDS)}.")
-    return KINDS[name].files(pairs)
-
-
-def read_labelled(path: str | os.PathLike[str], kind: str, pairs: bool = False,
-                  labels: Sequence[str] | None = None) -> list[AnyExample]:
-    """Reads one labelled file of a kind of task.
-
-    Raises:
-        DataError: see the kind's reader.
-    """
-    return list(kind_named(kind, pairs).read(path, labels, None))
-
-
-def read_unlabeled(path: str, kind: str, pairs: bool = False) -> Iterator[AnyExample]:
-    """Streams the transfer text of a kind of task from what `text_files(path)` names.
-
-    tagging: see `read_text`. Kinds that answer whole texts: a text a line, of pairs `text<TAB>text`; or labelled files,
-    whose labels are not read. question_answering: SQuAD's JSON, whose answers are not read.
-
-    Raises:
-        DataError: see `text_files`; a file is faulty or empty.
-    """
-    return kind_named(kind, pairs).read_unlabeled(path)

@@ -19,8 +19,8 @@ from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.faults import quoted
-from xtremedistil_tf.corpus.folder import load_task
-from xtremedistil_tf.corpus.kinds import Kind, kind_named
+from xtremedistil_tf.corpus.folder import read_folder
+from xtremedistil_tf.corpus.kinds import Kind
 from xtremedistil_tf.corpus.records import Record, is_column
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.fingerprint import file_fingerprint, fingerprint
@@ -45,8 +45,7 @@ def is_path(source: Any) -> bool:
     return source is None or isinstance(source, str | os.PathLike)
 
 
-def write_task(root: pathlib.Path, task: Any, kind: str, pairs: bool = False,
-               labels: Sequence[str] | None = None) -> pathlib.Path:
+def write_task(root: pathlib.Path, task: Any, kind: Kind, labels: Sequence[str] | None = None) -> pathlib.Path:
     """Writes a task folder from Python objects, and checks it.
 
     Args:
@@ -57,14 +56,13 @@ def write_task(root: pathlib.Path, task: Any, kind: str, pairs: bool = False,
             mapping of columns, or an iterable of rows: tuples such as `(words, tags)`, `(text, label)`, `(text, pair,
             label)` or `(question, context, answers)`, mappings with the names of JSON lines, or `Example`,
             `TextExample`, `QuestionExample`.
-        kind: of the task.
-        pairs: whether texts are pairs.
+        kind: how the kind of task keeps its examples, see `tasks.reading.kind_named`.
         labels: names of the labels, for `labels.tsv`; None: from the examples.
 
     Raises:
         DataError: a split is missing, or examples are faulty; named as they were given.
     """
-    layout, root = kind_named(kind, pairs), pathlib.Path(root)
+    root = pathlib.Path(root)
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".part-task-", dir=root) as folder:
         part = pathlib.Path(folder)
@@ -73,17 +71,17 @@ def write_task(root: pathlib.Path, task: Any, kind: str, pairs: bool = False,
             (part / _LABELS).write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
         records = {}
         for split, (name, source) in _splits(task).items():
-            records[split] = list(_records(source, layout, True, name))
-            file = _write(part, split, records[split], layout)
+            records[split] = list(_records(source, kind, True, name))
+            file = _write(part, split, records[split], kind)
             names[file] = name
             with _named(names):
-                known = layout.read_labels([part / _LABELS]) if labels is not None else None
-                layout.read(file, known, None)
+                known = kind.read_labels([part / _LABELS]) if labels is not None else None
+                kind.read(file, known, None)
         if "dev" not in records:
             train, dev = _parted(records["train"])
-            _write(part, "train", train, layout), _write(part, "dev", dev, layout)
+            _write(part, "train", train, kind), _write(part, "dev", dev, kind)
         with _named(names | {part: "task"}):
-            load_task(part, kind=kind, pairs=pairs)
+            read_folder(part, kind)
         files = sorted(part.iterdir())
         target = root / f"task-{fingerprint([[file.name, file_fingerprint(file)] for file in files])[:8]}"
         if not target.exists():
@@ -93,46 +91,45 @@ def write_task(root: pathlib.Path, task: Any, kind: str, pairs: bool = False,
     return target
 
 
-def write_text(root: pathlib.Path, texts: Any, kind: str, pairs: bool = False) -> pathlib.Path:
+def write_text(root: pathlib.Path, texts: Any, kind: Kind) -> pathlib.Path:
     """Writes transfer text from Python objects, however many, and returns its file, whose name tells its content.
 
     Args:
         root: that receives the file.
         texts: as the examples of `write_task`, without labels: texts, lists of words, pairs, or
             `(question, context)`.
-        kind, pairs: as there.
+        kind: as there.
 
     Raises:
         DataError: there is no text, or texts are faulty.
     """
-    layout, root = kind_named(kind, pairs), pathlib.Path(root)
+    root = pathlib.Path(root)
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".part-transfer-", dir=root) as folder:
-        file = _write(pathlib.Path(folder), "transfer", _records(texts, layout, False, "transfer"), layout)
+        file = _write(pathlib.Path(folder), "transfer", _records(texts, kind, False, "transfer"), kind)
         with _named({file: "transfer"}):
-            for _ in layout.read_unlabeled(str(file)):
+            for _ in kind.read_unlabeled(str(file)):
                 pass
-        target = root / f"transfer-{file_fingerprint(file)[:8]}{layout.record_format}"
+        target = root / f"transfer-{file_fingerprint(file)[:8]}{kind.record_format}"
         os.replace(file, target)
     return target
 
 
-def examples_of(source: Any, kind: str, pairs: bool = False, labels: Sequence[str] | None = None) -> list[AnyExample]:
+def examples_of(source: Any, kind: Kind, labels: Sequence[str] | None = None) -> list[AnyExample]:
     """Labelled examples that are Python objects, as the readers give them.
 
     Args:
         source: as the examples of `write_task`.
-        kind, pairs: as there.
+        kind: as there.
         labels: those that may occur; None: any.
 
     Raises:
         DataError: they are faulty.
     """
-    layout = kind_named(kind, pairs)
     with tempfile.TemporaryDirectory(prefix="xtremedistil-") as folder:
-        file = _write(pathlib.Path(folder), "data", _records(source, layout, True, "data"), layout)
+        file = _write(pathlib.Path(folder), "data", _records(source, kind, True, "data"), kind)
         with _named({file: "data"}):
-            return list(layout.read(file, labels, None))
+            return list(kind.read(file, labels, None))
 
 
 @contextlib.contextmanager

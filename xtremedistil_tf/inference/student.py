@@ -232,9 +232,9 @@ class Student:
 
     def _labelled(self, data: Any) -> Sequence[Any]:
         from xtremedistil_tf.config import DistillationConfig
-        from xtremedistil_tf.corpus import read_labelled
         from xtremedistil_tf.corpus.objects import examples_of, is_path
         from xtremedistil_tf.tasks.opening import open_task
+        from xtremedistil_tf.tasks.reading import kind_named, read_labelled
 
         settings, task = DistillationConfig.from_json(self.config).moved_to(self.model_dir), self._task
         if isinstance(data, str) and data in _SPLITS:
@@ -242,7 +242,7 @@ class Student:
             return corpus.test or corpus.dev if data == "test" else getattr(corpus, data)
         labels = task.labels if task.names_outputs else None
         if not is_path(data):
-            return examples_of(data, task.kind, settings.do_pairwise, labels)
+            return examples_of(data, kind_named(task.kind, settings.do_pairwise), labels)
         if data is None or not os.path.exists(data):
             raise DataError(f"evaluate: {data!r}, expected 'test', 'dev' or 'train', a labelled file, or examples.")
         return read_labelled(data, task.kind, settings.do_pairwise, labels)

@@ -14,7 +14,6 @@ import numpy as np
 from xtremedistil_tf.atomic import read_json, write_json
 from xtremedistil_tf.batching.ragged import PADDED_TO, RaggedFeatures, pad_batch
 from xtremedistil_tf.config import DistillationConfig, ExportConfig
-from xtremedistil_tf.corpus import read_unlabeled
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ExportCheckError, XtremeDistilError
 from xtremedistil_tf.evaluation.footprint import measure_footprint
@@ -28,6 +27,7 @@ from xtremedistil_tf.report.model_card import write_model_card
 from xtremedistil_tf.runtimes.opening import open_runtime
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
 from xtremedistil_tf.tasks.opening import open_task
+from xtremedistil_tf.tasks.reading import read_unlabeled
 
 log = logging.getLogger(__name__)
 

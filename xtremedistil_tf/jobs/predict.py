@@ -11,13 +11,14 @@ from typing import Any, TextIO
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.config import DistillationConfig, PredictionConfig
-from xtremedistil_tf.corpus import open_lines, read_labelled, read_unlabeled
+from xtremedistil_tf.corpus import open_lines
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.names import stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.inference.opening import OpenedStudent, open_predictor
 from xtremedistil_tf.inference.predictor import Predictor
 from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_task
+from xtremedistil_tf.tasks.reading import read_labelled, read_unlabeled
 from xtremedistil_tf.tasks.score_names import scores_text
 from xtremedistil_tf.tasks.task import Task
 

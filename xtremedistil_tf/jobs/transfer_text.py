@@ -16,11 +16,11 @@ from xtremedistil_tf.augmentation.quality import Quality, confident
 from xtremedistil_tf.augmentation.registry import augmenter_names, make_augmenter
 from xtremedistil_tf.augmentation.teacher_answers import TeacherAnswers
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.corpus import read_unlabeled
 from xtremedistil_tf.corpus.decontamination import MeasuredTexts
 from xtremedistil_tf.corpus.example import AnyExample, Example
 from xtremedistil_tf.jobs.choice import BASELINE
 from xtremedistil_tf.jobs.labelled import Labelled
+from xtremedistil_tf.tasks.reading import read_unlabeled
 from xtremedistil_tf.teachers.prediction import TeacherPredictor
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 from xtremedistil_tf.transfer.fragments import EntityWords

@@ -6,8 +6,9 @@ import pathlib
 from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.corpus import TaskCorpus, load_hub, load_task, read_glue
+from xtremedistil_tf.corpus import TaskCorpus, read_glue
 from xtremedistil_tf.corpus.glue import glue_task
+from xtremedistil_tf.tasks.reading import load_hub, load_task
 from xtremedistil_tf.tasks.registry import KINDS, make_task
 from xtremedistil_tf.tasks.task import Task
 
