@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from xtremedistil_tf.augmentation.pretrained import load_masked_lm, longest_input
 from xtremedistil_tf.augmentation.whole_words import WholeWords
 from xtremedistil_tf.batching.inference import run_over
 from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # Logits of a batch: pieces times vocabulary, 119,547 of multilingual BERT.
 _MOST_LOGITS = 1 << 26
@@ -70,6 +72,8 @@ class MaskedLanguageModel:
         return answers
 
     def _traced(self, most: int) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+        import tensorflow as tf
+
         forbidden = np.full(len(self._row_of_id), -np.inf, np.float32)
         forbidden[self.words.ids] = 0
 

@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-
-from xtremedistil_tf.batching.tracing import traced_once
 
 
 class KerasRuntime:
@@ -19,9 +16,13 @@ class KerasRuntime:
     """
 
     def __init__(self, student: Any):
+        from xtremedistil_tf.batching.tracing import traced_once
+
         self._forward = traced_once(lambda batch: student(batch, training=False)["logits"])
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        import tensorflow as tf
+
         inputs = {name: tf.constant(values, tf.int32) for name, values in batch.items()}
         return {"logits": self._forward(inputs).numpy()}
 

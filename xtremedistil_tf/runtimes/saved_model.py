@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.runtimes.outputs import logits_of
@@ -24,6 +23,7 @@ class SavedModelRuntime:
     """
 
     def __init__(self, path: str | os.PathLike[str]):
+        import tensorflow as tf
         import tensorflow_text  # noqa: F401  registers the ops of the raw-string signature
 
         try:
@@ -35,6 +35,8 @@ class SavedModelRuntime:
         self._names = list(self._signature.structured_input_signature[1])
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        import tensorflow as tf
+
         inputs = {name: tf.constant(batch[name], tf.int32) for name in self._names}
         return {"logits": logits_of(self._signature(**inputs))}
 

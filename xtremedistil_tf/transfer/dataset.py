@@ -6,15 +6,16 @@ import itertools
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
-from xtremedistil_tf.batching.pipeline import batch_spec, stream
 from xtremedistil_tf.batching.plan import BatchPlan
 from xtremedistil_tf.batching.ragged import pad_batch
 from xtremedistil_tf.transfer.reader import TransferStore
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def transfer_dataset(store: str | os.PathLike[str], tokenizer: Any, batch_size: int = 128, *,
@@ -41,6 +42,10 @@ def transfer_dataset(store: str | os.PathLike[str], tokenizer: Any, batch_size: 
     Raises:
         TransferStoreError: the store is unfinished or damaged, or has no such column.
     """
+    import tensorflow as tf
+
+    from xtremedistil_tf.batching.pipeline import batch_spec, stream
+
     source = TransferStore(pathlib.Path(store), list(columns) if columns else None)
     chosen = np.arange(len(source)) if examples is None else np.asarray(examples, np.int64)
     plan, passes = BatchPlan(source.lengths, chosen, batch_size, seed), itertools.count()
