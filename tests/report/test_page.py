@@ -25,7 +25,8 @@ from xtremedistil_tf.report.rendering import render
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HOSTILE = """<script>alert("x")</script>&amp; '><img src=x onerror=alert(1)> \x00\x1b \udc80 ]]> -- {{ 7 * 7 }} ü 北京"""
+HOSTILE = ("""<script>alert("x")</script>&amp; '><img src=x onerror=alert(1)> \x00\x1b \udc80 ]]> """
+           "-- {{ 7 * 7 }} ü 北京")
 SCRIPT = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 ALL = ["quality", "costs", "languages", "types", "confusion", "disagreements", "text", "phases", "curves", "exports",
        "time", "command"]
@@ -154,7 +155,8 @@ def test_hostile_text_stays_text(metrics, report):
     assert "".join(page.root.find(".//pre").itertext()) == shown
     assert shown in page.charts
     name = " ".join(shown.split())
-    assert name in page.rows("types") and name in page.rows("languages") and f"entity F1, {name}" in page.rows("quality")
+    assert name in page.rows("types") and name in page.rows("languages")
+    assert f"entity F1, {name}" in page.rows("quality")
 
 
 def test_a_template_that_names_what_there_is_not_is_an_error():
