@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup
 
-from xtremedistil_tf.report.values import finite, in_a_line, printable
+from xtremedistil_tf.report.values import finite, printable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,10 +105,15 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader(__package__), undefined=jinja2.StrictUndefined, finalize=_finalized,
         autoescape=jinja2.select_autoescape(["html.jinja"], default=False), trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True)
-    environment.filters["in_a_line"] = in_a_line
+    environment.filters["in_a_line"] = _in_a_line
     return environment
 
 
 def _finalized(value: Any) -> Any:
     """What stands in the place of a value; whatever a template shows passes here."""
     return value if isinstance(value, (Markup, jinja2.Undefined)) else printable(value)
+
+
+def _in_a_line(value: Any) -> str:
+    """A value as the text of a cell of a Markdown table."""
+    return " ".join(str(value).replace("|", "\\|").split())

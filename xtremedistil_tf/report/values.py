@@ -30,11 +30,6 @@ def text(value: Any) -> Markup:
     return escape(printable(value))
 
 
-def in_a_line(value: Any) -> str:
-    """A value as the text of a cell of a Markdown table."""
-    return " ".join(str(value).replace("|", "\\|").split())
-
-
 class Model(NamedTuple):
     """Key in the metrics, name for people, and the class that gives its colour."""
 
