@@ -21,9 +21,9 @@ from xtremedistil_tf.export.layout import EXPORT, exported_path, size_of
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.inference.predictor import Predictor
-from xtremedistil_tf.report.exports_table import exports_table
-from xtremedistil_tf.report.html import write_report
 from xtremedistil_tf.report.model_card import write_model_card
+from xtremedistil_tf.report.page import write_report
+from xtremedistil_tf.report.table import exports_table
 from xtremedistil_tf.runtimes.opening import open_runtime
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
 from xtremedistil_tf.tasks.opening import open_task

@@ -16,8 +16,8 @@ from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.jobs.student import Distilled, StudentStep
 from xtremedistil_tf.jobs.text_comparison import text_metrics, with_teachers_view
 from xtremedistil_tf.jobs.transfer_text import RunText
-from xtremedistil_tf.report.html import write_report
 from xtremedistil_tf.report.model_card import write_model_card
+from xtremedistil_tf.report.page import write_report
 from xtremedistil_tf.students.hugging_face import save_encoder
 from xtremedistil_tf.students.metadata import CONFIG_FILE, WEIGHTS_FILE
 from xtremedistil_tf.students.model_directory import save_student, versions

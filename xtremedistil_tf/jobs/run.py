@@ -15,7 +15,7 @@ from xtremedistil_tf.cluster.connection import require_ray
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.recipes import with_recipe
 from xtremedistil_tf.jobs.choice import student_kind
-from xtremedistil_tf.report.tensorboard import EpochLog
+from xtremedistil_tf.report.table import EpochLog
 from xtremedistil_tf.training.distribution import Workers, strategy_for
 
 log = logging.getLogger(__name__)

@@ -6,6 +6,8 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
+from markupsafe import Markup
+
 from xtremedistil_tf.report.values import plain, text
 
 _WIDTH, _HEIGHT = 320, 180
@@ -57,7 +59,7 @@ class Reference:
 
 
 def line_chart(label: str, epochs: Sequence[float], series: Sequence[Series],
-               best: float | None = None) -> str:
+               best: float | None = None) -> Markup:
     """Curves over epochs as an `<svg>`.
 
     Args:
@@ -90,7 +92,7 @@ def line_chart(label: str, epochs: Sequence[float], series: Sequence[Series],
 
 
 def step_chart(label: str, names: Sequence[str], values: Sequence[float | None],
-               references: Sequence[Reference] = ()) -> str:
+               references: Sequence[Reference] = ()) -> Markup:
     """A score after each of several phases as an `<svg>`: one step per phase, its value above it.
 
     Args:
@@ -126,7 +128,7 @@ def step_chart(label: str, names: Sequence[str], values: Sequence[float | None],
 
 
 def scatter_chart(label: str, x_title: str, y_title: str, dots: Sequence[Dot], joined: Sequence[Dot] = (),
-                  limit: float | None = None) -> str:
+                  limit: float | None = None) -> Markup:
     """Points in a plane as an `<svg>`; every one gets one `<circle class="point ...">`.
 
     Args:
@@ -156,9 +158,9 @@ def scatter_chart(label: str, x_title: str, y_title: str, dots: Sequence[Dot], j
     return _svg(label, parts)
 
 
-def _svg(label: str, parts: Sequence[str]) -> str:
-    return (f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{text(label)}">'
-            + "".join(parts) + "</svg>")
+def _svg(label: str, parts: Sequence[str]) -> Markup:
+    return Markup(f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{text(label)}">'
+                  + "".join(parts) + "</svg>")
 
 
 def _curve(series: Series, epochs: Sequence[float], x: Callable[[float], float],

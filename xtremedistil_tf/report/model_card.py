@@ -1,19 +1,23 @@
-"""The model card: README.md of a model directory."""
+"""The model card: README.md of a model directory, as the Hugging Face hub reads it."""
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
 from xtremedistil_tf.atomic import atomic_file
-from xtremedistil_tf.report.exports_table import exports_rows, measured_on
+from xtremedistil_tf.report.costs import exports_rows, measured_on
+from xtremedistil_tf.report.rendering import render
+from xtremedistil_tf.report.values import dig, finite
 from xtremedistil_tf.tasks.score_names import score_name
 from xtremedistil_tf.tasks.task import Task
 
-_NOT_STATED = "not stated"
+#: Labels beyond these are counted.
+_MOST_LABELS = 30
 
 
 def write_model_card(model_dir: pathlib.Path, metrics: Mapping[str, Any], task: Task, config: Mapping[str, Any],
@@ -28,30 +32,50 @@ def write_model_card(model_dir: pathlib.Path, metrics: Mapping[str, Any], task: 
     """
     name = os.path.basename(os.path.abspath(model_dir))
     license = license or config.get("license") or ""
-    parts = [_front_matter(task, metrics, license), f"# {name}", _about(task, metrics, config, license),
-             _quality(metrics), _languages(metrics), _forms(metrics), _loading(task, metrics), _limits(task, config)]
+    exports = metrics.get("exports") or {}
+    body = render("model_card.md.jinja", name=name, facts=_facts(task, metrics, config, license),
+                  quality=_quality(metrics), examples=metrics.get("sentences"), split=metrics.get("split"),
+                  languages=_languages(metrics), forms=exports_rows(exports) if exports else [],
+                  measured_on=measured_on(exports) if exports else "",
+                  runtimes={form.split()[0] for form in exports.get("forms", {})}, words=task.words,
+                  decoded=bool(task.decoding_name), seq_len=config.get("seq_len"))
+    card = ModelCard(f"---\n{_metadata(name, task, metrics, config, license).to_yaml()}\n---\n\n{body}")
     with atomic_file(pathlib.Path(model_dir) / "README.md") as part:
-        part.write_text("\n\n".join(filter(None, parts)) + "\n", encoding="utf-8")
+        card.save(part)
 
 
-def _front_matter(task: Task, metrics: Mapping[str, Any], license: str) -> str:
-    lines = ["---", "library_name: xtremedistil-tf", f"pipeline_tag: {task.words.pipeline_tag}",
-             f"license: {license or 'unknown'}"]
-    languages = metrics.get("student", {}).get("per_language", {})
-    if languages:
-        # Quoted: YAML reads a bare `no`, Norwegian, as false.
-        lines += ["language:", *[f"- {json.dumps(language)}" for language in languages]]
-    return "\n".join([*lines, "tags:", "- knowledge-distillation", "- tensorflow", "---"])
+def _metadata(name: str, task: Task, metrics: Mapping[str, Any], config: Mapping[str, Any],
+              license: str) -> ModelCardData:
+    languages = [str(language) for language in dig(metrics, "student", "per_language") or ()]
+    results = _results(task, metrics, _names(config.get("task")))
+    return ModelCardData(library_name="xtremedistil-tf", pipeline_tag=task.words.pipeline_tag,
+                         license=license or "unknown", language=languages or None,
+                         tags=["knowledge-distillation", "tensorflow"], eval_results=results or None,
+                         model_name=name if results else None)
 
 
-def _about(task: Task, metrics: Mapping[str, Any], config: Mapping[str, Any], license: str) -> str:
-    labels = ", ".join(task.labels[:30]) + (f" and {len(task.labels) - 30} more" if len(task.labels) > 30 else "")
+def _results(task: Task, metrics: Mapping[str, Any], data: str) -> list[EvalResult]:
+    """The student's scores, of each language the main one; the hub wants a name of the data that they are of."""
+    student, main = metrics.get("student") or {}, metrics.get("main_score")
+    scores = [("", key, student.get(key)) for key in dict.fromkeys([main, *task.words.scores])]
+    scores += [(str(language), main, dig(found, main)) for language, found in
+               (student.get("per_language") or {}).items()]
+    return [EvalResult(task_type=task.words.pipeline_tag, dataset_type=data, dataset_name=data,
+                       dataset_config=language or None, dataset_split=metrics.get("split"), metric_type=key,
+                       metric_name=score_name(key, task.kind), metric_value=finite(value))
+            for language, key, value in scores if data and finite(value) is not None]
+
+
+def _facts(task: Task, metrics: Mapping[str, Any], config: Mapping[str, Any], license: str) -> list[tuple[str, str]]:
+    more, size = len(task.labels) - _MOST_LABELS, dig(metrics, "student", "parameters")
+    labels = ", ".join(task.labels[:_MOST_LABELS]) + (f" and {more} more" if more > 0 else "")
     rows = [("Task", task.words.name), ("Labels", labels if task.words.shows_labels else ""),
-            ("Languages", ", ".join(metrics.get("student", {}).get("per_language", {}))),
+            ("Languages", ", ".join(dig(metrics, "student", "per_language") or ())),
             ("Labelled data", _names(config.get("task"))), ("Transfer text", _names(config.get("transfer_file"))),
             ("Teacher", _names(config.get("pt_teacher_checkpoint"))), ("Strategy", metrics.get("strategy")),
-            ("Student", _student(config, metrics)), ("Licence", license or _NOT_STATED)]
-    return "A student distilled with XtremeDistil-TF.\n\n" + _table(["", ""], [row for row in rows if row[1]])
+            ("Student", f"{_shown(size, 1e-6)} million parameters" if size else ""),
+            ("Licence", license or "not stated")]
+    return [row for row in rows if row[1]]
 
 
 def _names(sources: str | None) -> str:
@@ -60,117 +84,33 @@ def _names(sources: str | None) -> str:
                      for source in (sources or "").split(","))
 
 
-def _student(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    size = metrics.get("student", {}).get("parameters")
-    return f"{size / 1e6:.2f} million parameters" if size else ""
-
-
-def _quality(metrics: Mapping[str, Any]) -> str:
+def _quality(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """What is measured, the teacher's, the student's, and the share that is kept or how much less it is."""
     if "student" not in metrics:
-        return ""
+        return []
     main, kept = metrics["main_score"], metrics.get("retention", {})
-    student, teacher = metrics["student"], metrics.get("teacher", {})
-    rows = [[score_name(main, metrics["kind"]), _percent(teacher.get(main)), _percent(student[main]),
-             f"{_percent(kept.get(main))} %"],
-            ["parameters, million", _millions(teacher.get("parameters")), _millions(student["parameters"]),
+    models = [metrics.get("teacher", {}), metrics["student"]]
+    rows = [[score_name(main, metrics["kind"]), *[_shown(model.get(main), 100) for model in models],
+             f"{_shown(kept.get(main), 100)} %"],
+            ["parameters, million", *[_shown(model.get("parameters"), 1e-6) for model in models],
              _times(kept.get("compression"))]]
-    rows += [[f"latency, batch {size}, {student['latency']['seq_len']} pieces, ms",
-              _milliseconds(teacher, size), _milliseconds(student, size), _times(kept.get(f"speedup_batch_{size}"))]
-             for size in (1, 32)]
-    return (f"## Quality\n\n{metrics['sentences']} examples of the {metrics['split']} set.\n\n"
-            + _table(["", "teacher", "student", "kept, smaller or faster"], rows))
+    pieces = metrics["student"]["latency"]["seq_len"]
+    return rows + [[f"latency, batch {size}, {pieces} pieces, ms",
+                    *[_shown(dig(model, "latency", f"batch_{size}", "median_ms"), 1, 1) for model in models],
+                    _times(kept.get(f"speedup_batch_{size}"))] for size in (1, 32)]
 
 
-def _languages(metrics: Mapping[str, Any]) -> str:
-    languages = metrics.get("student", {}).get("per_language")
-    if not languages:
-        return ""
-    main, teacher = metrics["main_score"], metrics.get("teacher", {}).get("per_language", {})
-    kept = metrics.get("retention", {}).get("per_language", {})
-    rows = [[language, _percent(teacher.get(language, {}).get(main)), _percent(scores[main]),
-             _percent(kept.get(language))] for language, scores in languages.items()]
-    return "## Languages\n\n" + _table(["language", "teacher", "student", "kept %"], rows)
+def _languages(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """Language, the teacher's score, the student's, and the share that is kept."""
+    main, languages = metrics.get("main_score"), dig(metrics, "student", "per_language") or {}
+    return [[language, _shown(dig(metrics, "teacher", "per_language", language, main), 100),
+             _shown(scores[main], 100), _shown(dig(metrics, "retention", "per_language", language), 100)]
+            for language, scores in languages.items()]
 
 
-def _forms(metrics: Mapping[str, Any]) -> str:
-    report = metrics.get("exports")
-    if not report:
-        return ""
-    header, *rows = exports_rows(report)
-    return f"## Exported files\n\nChecked on {measured_on(report)}.\n\n" + _table(header, rows)
-
-
-def _loading(task: Task, metrics: Mapping[str, Any]) -> str:
-    forms = metrics.get("exports", {}).get("forms", {})
-    parts = ["## How to load it", "On the command line, in every form:", _code(
-        "sh", "xtreme-distil predict --model_dir=<this folder> --do_predict --pred_file=text.txt "
-              "--format=keras|saved_model|tflite|onnx")]
-    parts += ["Keras:", _code("python", """import xtremedistil_tf as xd
-
-saved = xd.load_student("<this folder>")
-predictor = xd.StudentPredictor(saved.student, saved.tokenizer, saved.task)
-print(predictor.predict([xd.""" + task.words.example + "]))")]
-    parts += ["SavedModel (raw strings where the vocabulary allows it; else token ids):", _code(
-        "python", """import tensorflow as tf
-import tensorflow_text  # registers the tokenizer's ops
-
-model = tf.saved_model.load("<this folder>/export/saved_model")
-print(model.signatures["serving_default"].structured_input_signature)""")]
-    if any(name.startswith("tflite") for name in forms):
-        parts += [f"TFLite (token ids in, logits out{_rule(task, 'export/tflite/model.json')}; Android and iOS: "
-                  "docs/mobile.md of XtremeDistil-TF):", _code(
-            "python", """from ai_edge_litert.interpreter import Interpreter
-
-runner = Interpreter("<this folder>/export/tflite/token_ids_dynamic.tflite").get_signature_runner()""")]
-    if any(name.startswith("onnx") for name in forms):
-        parts += [f"ONNX (token ids in, logits out{_rule(task, 'the file’s metadata')}):", _code(
-            "python", """import onnxruntime
-
-session = onnxruntime.InferenceSession("<this folder>/export/onnx/model_none.onnx")""")]
-    if "serving" in forms:
-        parts += ["TensorFlow Serving: `export/serving/README.md`. Without Docker: "
-                  "`xtreme-distil serve --model_dir=<this folder>`."]
-    return "\n\n".join(parts)
-
-
-def _rule(task: Task, where: str) -> str:
-    return f"; how {task.words.decoded} are chosen from them: `decoding` in {where}" if task.decoding_name else ""
-
-
-def _limits(task: Task, config: Mapping[str, Any]) -> str:
-    text = ["- It answers as its teacher taught it: errors and biases of the teacher and of the labelled data are "
-            "its own too.",
-            "- Text of other kinds or languages than the labelled and the transfer text was not measured."]
-    if config.get("seq_len"):
-        text.append(f"- It was trained on inputs of at most {config['seq_len']} word pieces; {task.words.long_texts}.")
-    return "## Limits\n\n" + "\n".join(text)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows])
-
-
-def _cell(value: Any) -> str:
-    return " ".join(str(value).replace("|", "\\|").split())
-
-
-def _code(language: str, text: str) -> str:
-    return f"```{language}\n{text}\n```"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}"
-
-
-def _millions(value: float | None) -> str:
-    return "-" if value is None else f"{value / 1e6:.2f}"
+def _shown(value: float | None, factor: float, decimals: int = 2) -> str:
+    return "-" if value is None else f"{factor * value:.{decimals}f}"
 
 
 def _times(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}x"
-
-
-def _milliseconds(model: Mapping[str, Any], size: int) -> str:
-    measured = model.get("latency", {}).get(f"batch_{size}")
-    return "-" if measured is None else f"{measured['median_ms']:.1f}"

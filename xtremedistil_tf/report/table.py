@@ -1,20 +1,23 @@
-"""The table at the end of a run."""
+"""What a run shows beside its page: tables for the terminal, and TensorBoard logs."""
 
 from __future__ import annotations
 
 import collections
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from xtremedistil_tf.report.costs import exports_rows, measured_on
+from xtremedistil_tf.report.values import MODELS
 from xtremedistil_tf.tasks.score_names import score_name
 
-_MODELS = (("teacher", "teacher"), ("student", "student"), ("direct_baseline", "labels alone"),
-           ("untrimmed", "all pieces"))
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def results_table(metrics: Mapping[str, Any]) -> str:
     """Teacher, student and (where trained) the student without teacher, as text in fixed columns."""
-    shown = [(key, title) for key, title in _MODELS if key in metrics]
+    shown = [(model.key, model.title) for model in MODELS if model.key in metrics]
     main, kept = metrics["main_score"], collections.defaultdict(lambda: None, metrics.get("retention", {}))
     first = metrics[shown[0][0]]
     rows = [["", *[title for _, title in shown], "retention" if kept else ""]]
@@ -45,6 +48,11 @@ def results_table(metrics: Mapping[str, Any]) -> str:
     return title + "\n" + _columns(rows)
 
 
+def exports_table(exports: Mapping[str, Any]) -> str:
+    """The exported forms in columns of text, with what the figures are about above them."""
+    return measured_on(exports) + "\n" + _columns(exports_rows(exports))
+
+
 def _row(name: str, shown: Sequence[tuple[str, str]], value: Callable[..., str],
          metrics: Mapping[str, Any], kept: float | None = None, times: float | None = None) -> list[str]:
     last = f"{_percent(kept)} %" if kept is not None else f"{times:.1f}x" if times is not None else ""
@@ -59,3 +67,36 @@ def _columns(rows: list[list[str]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join([row[0].ljust(widths[0]), *[cell.rjust(w) for cell, w in zip(row[1:], widths[1:])]])
                      .rstrip() for row in rows)
+
+
+class EpochLog:
+    """TensorBoard logs of the epochs of all phases: a scalar per metric and epoch, one TensorBoard run per phase.
+
+    Args:
+        folder: what `tensorboard --logdir` is given.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self._folder = folder
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+
+    def epoch(self, phase: str, record: Mapping[str, Any]) -> None:
+        """Logs the floats of an epoch's record at step `record["epoch"]`."""
+        import tensorflow as tf
+
+        if phase not in self._writers:
+            self._writers[phase] = tf.summary.create_file_writer(str(self._folder / phase))
+        with self._writers[phase].as_default(step=record["epoch"]):
+            for name, value in record.items():
+                if isinstance(value, float):
+                    tf.summary.write(name, tf.constant(value), metadata=_scalar_metadata())
+        self._writers[phase].flush()
+
+
+def _scalar_metadata() -> tf.compat.v1.SummaryMetadata:
+    import tensorflow as tf
+
+    # What tf.summary.scalar writes; that function wants the tensorboard package installed to write at all.
+    metadata = tf.compat.v1.SummaryMetadata(data_class=1)
+    metadata.plugin_data.plugin_name = "scalars"
+    return metadata

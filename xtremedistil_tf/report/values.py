@@ -1,14 +1,15 @@
-"""From values of a run's metrics, any of which may be missing, to safe text for the report."""
+"""From values of a run's metrics, any of which may be missing, to text for the report; and the models it compares."""
 
 from __future__ import annotations
 
-import html
 import math
 import numbers
 import os
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from markupsafe import Markup, escape
 
 from xtremedistil_tf.tasks.registry import words_of
 from xtremedistil_tf.tasks.score_names import score_name
@@ -19,14 +20,41 @@ MISSING = "–"
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
-def text(value: Any) -> str:
+def printable(value: Any) -> str:
+    """Any value as text that UTF-8 and XML can hold; not escaped."""
+    return MISSING if value is None else _UNPRINTABLE.sub("\ufffd", str(value))
+
+
+def text(value: Any) -> Markup:
     """Any value as escaped text, safe between tags and inside quoted attributes."""
-    return MISSING if value is None else html.escape(_UNPRINTABLE.sub("\ufffd", str(value)), quote=True)
+    return escape(printable(value))
 
 
-def isolated(value: Any) -> str:
-    """A name or word as HTML whose direction of writing does not reach the text around it."""
-    return f"<bdi>{text(value)}</bdi>"
+class Model(NamedTuple):
+    """Key in the metrics, name for people, and the class that gives its colour."""
+
+    key: str
+    title: str
+    css: str
+
+
+MODELS = (Model("teacher", "teacher", "teacher"), Model("student", "student", "student"),
+          Model("direct_baseline", "labels alone", "baseline"), Model("untrimmed", "all pieces", "untrimmed"))
+
+
+def models_of(metrics: Mapping[str, Any]) -> list[Model]:
+    """The models that the metrics have figures of."""
+    return [model for model in MODELS if isinstance(metrics.get(model.key), Mapping)]
+
+
+def first(metrics: Mapping[str, Any], models: Sequence[Model], *keys: Any) -> Any:
+    """What all models share, such as the entities of a type, from the first that has it."""
+    return next((value for model in models if (value := dig(metrics, model.key, *keys)) is not None), None)
+
+
+def names(metrics: Mapping[str, Any], models: Sequence[Model], table: str) -> list[Any]:
+    """Names that any model has a row for in a table, in their first order."""
+    return list(dict.fromkeys(name for model in models for name in dig(metrics, model.key, table) or {}))
 
 
 def base_name(path: Any) -> Any:
@@ -58,9 +86,9 @@ def main_score(metrics: Mapping[str, Any]) -> str:
 
 
 def score_title(metrics: Mapping[str, Any], key: str | None = None, capital: bool = False) -> str:
-    """Safe name of a score, by default of the main one; with `capital` as a sentence begins."""
+    """Name of a score, by default of the main one; with `capital` as a sentence begins."""
     name = score_name(key or main_score(metrics), str(metrics.get("kind") or "tagging"))
-    return text(name[:1].upper() + name[1:] if capital else name)
+    return name[:1].upper() + name[1:] if capital else name
 
 
 def words(metrics: Mapping[str, Any]) -> KindWords:

@@ -1,12 +1,5 @@
-"""The page's script: copies the command, sorts tables, unfolds all for paper. Reading needs none of it."""
-
-from __future__ import annotations
-
-import base64
-import hashlib
-
-# Neither "less than" nor "ampersand" occurs: the page is XML too, where a script is not exempt from escaping.
-SCRIPT = """
+// Copies the command, sorts tables, unfolds all for paper. Reading needs none of it.
+// Neither "less than" nor ampersand occurs: the page is XML too, where a script is not exempt from escaping.
 (() => {
   "use strict";
   // Works in a page opened from a file too, and leaves the text selected where the browser refuses.
@@ -46,9 +39,3 @@ SCRIPT = """
     for (const details of document.querySelectorAll("details")) details.open = true;
   });
 })();
-"""
-
-
-def script_hash() -> str:
-    """The script as a Content-Security-Policy names it, so that no other can run."""
-    return "'sha256-" + base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode() + "'"
