@@ -131,7 +131,8 @@ class DistillationConfig:
     ray_workers: int = setting("Teacher", 0,
         "Workers on the Ray cluster. 0: one per GPU, or as many as the cluster has room for.", minimum=0)
     hidden_components: int = setting("Teacher", 0,
-        "Principal components of each layer's hidden states to keep in the transfer store. 0: full width.", minimum=0)
+        "Principal components of each layer's hidden states to keep in the transfer store. 0: full width. "
+        "Recommended: 0; try --hidden_dtype=int8 first.", minimum=0)
     hidden_dtype: str = setting("Teacher", "float16",
         "Data type of stored hidden states: float16, or int8 with one scale per channel.", HIDDEN_DTYPES)
     attention_sample: int = setting("Teacher", 0,
@@ -144,20 +145,20 @@ class DistillationConfig:
     augment_factor: float = setting("Augmentation", 1.0,
         "Maximum new examples per original, shared evenly among the augmenters. Recommended: 0.5 to 4.", minimum=0.0)
     augment_checkpoint: str = setting("Augmentation", "",
-        "masked: a masked language model, named as in --pt_teacher_checkpoint.")
+        "For masked: a masked language model, named as in --pt_teacher_checkpoint.")
     augment_gazetteer: str = setting("Augmentation", "",
-        "entities: files of additional entities, type<TAB>entity per line, separated by commas. A file named after a "
-        "language (de.tsv) applies to that language only.")
+        "For entities: files of additional entities, type<TAB>entity per line, separated by commas. A file named "
+        "after a language (de.tsv) applies to that language only.")
     augment_corpus: str = setting("Augmentation", "",
-        "retrieval: a large plain text file, one sentence per line, from which similar sentences are retrieved.")
+        "For retrieval: a large plain text file, one sentence per line, from which similar sentences are retrieved.")
     augment_encoder: str = setting("Augmentation", "",
-        "retrieval: a sentence encoder, named as in --pt_teacher_checkpoint.")
+        "For retrieval: a sentence encoder, named as in --pt_teacher_checkpoint.")
     augment_encoder_prefix: str = setting("Augmentation", "",
-        "retrieval: prefix that the encoder expects before each text, such as 'query: ' for E5.")
+        "For retrieval: prefix that the encoder expects before each text, such as 'query: ' for E5.")
     augment_file: str = setting("Augmentation", "",
-        "external: a file of variants, index<TAB>text per line, or .jsonl.")
+        "For external: a file of variants, index<TAB>text per line, or .jsonl.")
     augment_function: str = setting("Augmentation", "",
-        "external: your own function, module:function, which maps texts to lists of new texts.")
+        "For external: your own function, module:function, which maps texts to lists of new texts.")
     augment_confidence: float = setting("Augmentation", 0.0,
         "Minimum confidence of the teacher (0 to 1) in a new example. Augmenters that should preserve the answer must "
         "also get the same answer as for the original. 0: keep all.", minimum=0.0, maximum=1.0)
