@@ -1,8 +1,8 @@
 """Distil a pre-trained teacher into a tiny student, end to end.
 
-Fine-tunes the teacher on the task, runs it once over unlabeled text, trains the student through the
-stages of the chosen strategy, measures both and exports the student. Every step is kept in --model_dir:
-the same command goes on where an interrupted one stopped.
+Fine-tunes the teacher on the task, runs it once over unlabeled text, trains the student in the stages of the
+chosen strategy, evaluates both and exports the student. --model_dir keeps every finished step: to resume an
+interrupted run, give the same command again.
 
   python run_xtreme_distil.py --flagfile=flags/quickstart.cfg
   python run_xtreme_distil.py --do_NER --task=my_task --transfer_file=unlabeled.txt --model_dir=out --seq_len=32

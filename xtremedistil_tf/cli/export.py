@@ -1,8 +1,8 @@
-"""Write a distilled student as SavedModel, TFLite, ONNX and for TensorFlow Serving, check it and measure it.
+"""Export a distilled student to SavedModel, TFLite, ONNX and TensorFlow Serving, and check every file.
 
-Every file is compared with the student on the dev set (agreement, difference of the main score) and measured in a
-process of its own (cold start, latency, throughput, memory). A file that loses more than --max_f1_drop makes the
-command fail, after everything was written and reported.
+Each file is compared with the student on the dev set (agreement, difference of the main score). Each file is
+measured in a separate process (cold start, latency, throughput, memory). If a file loses more than --max_f1_drop,
+the command fails after it has written and reported all files.
 
   python run_xtreme_distil_export.py --model_dir=out
   python run_xtreme_distil_export.py --model_dir=out --formats=tflite --quantize=none,float16,dynamic,int8

@@ -1,6 +1,6 @@
-"""Fine-tune a pre-trained model alone, as a distillation run does with its teacher, and measure it.
+"""Fine-tune and evaluate a pre-trained model, as a distillation run does with its teacher.
 
-The result is a Hugging Face directory, which --teacher_model_dir of a distillation run takes.
+The result is a Hugging Face folder. A distillation run accepts it as --teacher_model_dir.
 
   python run_model_ft.py --task=my_task --model_dir=models --seq_len=128 --pt_model_checkpoint=roberta-base
 """

@@ -1,7 +1,7 @@
 """Fine-tune a distilled student on labelled data, without its teacher.
 
-Trains all of the student on the labels of --task (by default the task that it was distilled on) and writes a
-model directory of its own, with scores before and after.
+Trains all layers of the student on the labels of --task (default: the task that it was distilled on). Writes the
+result to a new model directory, with the scores before and after.
 
   python run_xtreme_distil_ft.py --model_dir=out
   python run_xtreme_distil_ft.py --model_dir=out --task=more_data --output_dir=out2 --ft_epochs=3

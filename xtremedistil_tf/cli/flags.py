@@ -65,7 +65,7 @@ def _without_empty(words: Sequence[str], known: flags.FlagValues) -> list[str]:
 def help_text(config_class: type, description: str) -> str:
     """The program's description and its flags, by group, with types, choices and defaults."""
     lines = [description.strip(), "", "Flags (booleans: --name, --noname); --flagfile=FILE reads flags from a "
-             "file, one a line:"]
+             "file, one per line:"]
     group = None
     for field in sorted(dataclasses.fields(config_class), key=_group_order(config_class)):
         if field.metadata["group"] != group:

@@ -16,7 +16,7 @@ from xtremedistil_tf.cli.commands import COMMANDS, Command
 from xtremedistil_tf.config import field_type
 
 _WIDTH = 120
-_TYPES = {str: "text", int: "whole number", float: "number", bool: "yes or no"}
+_TYPES = {str: "string", int: "integer", float: "float", bool: "boolean"}
 _MARKED_UP = re.compile(r"([*`\\\[\]])")
 _PAGE = re.compile(r"docs/(\w+\.md)")
 _INTRODUCTION = """\
@@ -24,10 +24,10 @@ _INTRODUCTION = """\
 
 <!-- Made by: python -m xtremedistil_tf.cli.flags_page docs/flags.md -->
 
-Every flag of every command; `--help` prints the same. `--name=value` and `--name value` are both accepted;
-flags that are yes or no are given as `--name` and `--noname`. `--flagfile=FILE` reads flags from a file, one
-a line, with `#` before comments; what comes later wins. In Python, the same names are arguments of the
-configuration classes.
+This page lists every flag of every command; `--help` prints the same. Write `--name=value` or `--name value`.
+Boolean flags are `--name` and `--noname`. `--flagfile=FILE` reads flags from a file, one per line; `#` starts a
+comment. If a flag is given twice, the last value wins. In Python, the same names are arguments of
+`xtremedistil_tf.distil` and of the configuration classes.
 """
 
 
@@ -81,7 +81,7 @@ def _facts(config_class: type, field: dataclasses.Field[Any]) -> list[str]:
 
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return f"`{value}`"
     return "empty" if value == "" else f"`{value}`"
 
 

@@ -1,4 +1,4 @@
-"""`xtreme-distil new NAME`: a commented flag file for a task of one's own, and the files that the task needs."""
+"""`xtreme-distil new NAME`: writes a commented flag file for your own task and lists the files that it needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xtremedistil_tf.tasks.registry import KINDS
 class NewTaskConfig:
     """What the flag file is for."""
 
-    name: str = setting("Task", "", "Name of the task: <name>.cfg is written, for the task folder <name>/.")
+    name: str = setting("Task", "", "Name of the task: the command writes <name>.cfg for the task folder <name>/.")
     kind: str = setting("Task", "tagging", "Kind of the task.", tuple(KINDS))
     teacher: str = setting("Task", "bert-base-multilingual-cased", "Pre-trained teacher.")
 
@@ -54,14 +54,14 @@ def flag_file(config: NewTaskConfig) -> str:
     return f"""\
 # Distils a small student for the task in {config.name}/.
 #   xtreme-distil distil --flagfile={config.name}.cfg
-# Every flag: xtreme-distil distil --help, or xtreme-distil flags WORD. What is not here comes from the default recipe.
+# Every flag: xtreme-distil distil --help, or xtreme-distil flags WORD. Other settings come from the default recipe.
 
 --task={config.name}
 --task_kind={config.kind}
 --transfer_file={config.name}/{_transfer(config)}
 --model_dir=out/{config.name}
 
-# The teacher: a name on the Hugging Face hub, or a folder. A larger one teaches better and takes longer.
+# The teacher: a hub name or a local folder. A larger teacher gives a better student and takes longer.
 --pt_teacher_checkpoint={config.teacher}
 
 # Maximum subwords of a training example. 32 to 64 for sentences, 128 to 384 for longer texts.
@@ -71,13 +71,13 @@ def flag_file(config: NewTaskConfig) -> str:
 --embedding_size=100
 --lstm_units=200
 
-# Keep only the subwords that the text is likely to use: a few MB less.
+# Keep only subwords that the text is likely to use: saves a few MB.
 #--trim_vocabulary
 
-# Minutes that the run may take on this machine; without it the recipe decides.
+# Time budget in minutes on this machine. Default: the recipe decides.
 #--budget_minutes=60
 
-# Train the same student on the labels alone, too, for comparison.
+# Also train the same student on labels alone, for comparison.
 --direct_baseline
 """
 

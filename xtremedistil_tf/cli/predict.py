@@ -1,7 +1,7 @@
-"""Answer text with a distilled student, or measure it.
+"""Predict with a distilled student, or evaluate it.
 
-One line out per line in, in input order: `words<TAB>tags` (every word tagged however long the sentence),
-`label<TAB>probability`, a score, or `answer<TAB>start<TAB>end<TAB>score`. Needs nothing but --model_dir.
+Writes one output line per input line, in input order: `words<TAB>tags` (every word gets a tag, whatever the
+sentence length), `label<TAB>probability`, a score, or `answer<TAB>start<TAB>end<TAB>score`. Needs only --model_dir.
 
   python run_xtreme_distil_predict.py --model_dir=out --do_predict --pred_file=text.txt
   echo "Ada Lovelace was born in London ." | python run_xtreme_distil_predict.py --model_dir=out --do_predict
@@ -21,7 +21,7 @@ def job(argv: list[str]) -> None:
 
 
 def answer(config: PredictionConfig) -> None:
-    """Answers or measures, with TensorFlow only where the form of the student needs it."""
+    """Predicts or evaluates; loads TensorFlow only if the form of the student needs it."""
     from xtremedistil_tf.inference.opening import needs_tensorflow
     from xtremedistil_tf.jobs.predict import run
 

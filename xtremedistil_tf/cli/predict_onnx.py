@@ -1,7 +1,7 @@
-"""Answer text with the ONNX file of a distilled student, or measure it.
+"""Predict with the ONNX file of a distilled student, or evaluate it.
 
-As run_xtreme_distil_predict.py with --format=onnx. The file, <model_dir>/export/onnx/model_<quantize>.onnx,
-is written first where run_xtreme_distil_export.py has not done so yet.
+Same as run_xtreme_distil_predict.py with --format=onnx. If <model_dir>/export/onnx/model_<quantize>.onnx does not
+exist yet, the command exports it first.
 
   python run_xtreme_distil_predict_onnx.py --model_dir=out --do_predict --pred_file=text.txt
   python run_xtreme_distil_predict_onnx.py --model_dir=out --do_eval --quantize=int8

@@ -1,6 +1,6 @@
-"""Serve a distilled student on this machine: TensorFlow Serving's REST API and a page to try it on.
+"""Serve a distilled student on this machine: TensorFlow Serving's REST API and a page to try it.
 
-Needs nothing but --model_dir. Ends on Ctrl-C or SIGTERM, once the requests in work are answered.
+Needs only --model_dir. Stops on Ctrl-C or SIGTERM after it has answered the pending requests.
 
   python run_xtreme_distil_serve.py --model_dir=out
   curl -d '{"instances": ["Ada Lovelace was born in London ."]}' \\

@@ -1,8 +1,8 @@
-"""Look at transfer stores, check them for damage, merge them.
+"""Inspect, verify and merge transfer stores.
 
-verify reads every array and names what is damaged; the exit status is then not 0. With --repair it removes the
-damaged shards, and the command that wrote the store writes just these again. merge writes one store with the
-examples of several that differ in their text alone, to be used with --transfer_store.
+info prints what a store holds. verify reads every array and lists the damaged shards; it then exits with a non-zero
+status. With --repair it deletes damaged shards, and the command that wrote the store writes only these again. merge
+writes one store with the examples of several stores that differ only in their text, for use with --transfer_store.
 
   python run_xtreme_distil_store.py info --store=out/transfer/0123456789abcdef
   python run_xtreme_distil_store.py verify --store=out/transfer/0123456789abcdef [--repair]

@@ -1,15 +1,15 @@
-"""Find the student that fits: try several sizes within a budget of latency or megabytes.
+"""Find the right student size: try several sizes within a budget of latency or megabytes.
 
-Every size is first built with random weights, exported and measured: what is over the budget is never
-trained. The others are distilled from one teacher and one transfer store in rounds of successive halving: many
-for few epochs, the best by dev score, and all on the front of score and cost, for more. The last round is in
-full. Printed are all points, with the Pareto front numbered; <sweep_dir> receives sweep.md, sweep.json,
-pareto.svg and, for each point of the front, a flag file that makes it again. The same command goes on where an
-interrupted one stopped.
+The sweep first builds every size with random weights, exports and measures it; sizes over the budget are never
+trained. It distils the others from one teacher and one transfer store in rounds of successive halving: many sizes
+for few epochs, then the best by dev score, and all on the Pareto front of score and cost, for more epochs. The last
+round trains in full. The command prints all points and numbers the Pareto front. It writes sweep.md, sweep.json,
+pareto.svg and, for each point of the front, a flag file that reproduces it to <sweep_dir>. To resume an interrupted
+sweep, give the same command again.
 
   python run_xtreme_distil_sweep.py --flagfile=flags/quickstart.cfg --sweep_dir=sweep --max_latency_ms=2 \\
     --sweep_embedding_size=50,100 --sweep_lstm_units=100,200,400
-  python run_xtreme_distil_sweep.py ... --dry_run    what each size costs, and how many runs there will be
+  python run_xtreme_distil_sweep.py ... --dry_run    cost of each size and number of runs
 """
 
 from __future__ import annotations

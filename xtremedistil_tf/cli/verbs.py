@@ -1,6 +1,6 @@
-"""`xtreme-distil <verb>`: one command for all that the package does.
+"""`xtreme-distil <verb>`: one command for everything in the package.
 
-  xtreme-distil new my_task --kind=tagging      write a commented flag file for a task of your own
+  xtreme-distil new my_task --kind=tagging      write a commented flag file for your own task
   xtreme-distil distil --flagfile=my_task.cfg   distil a student
   xtreme-distil flags dropout                   search the flags of all commands
 """
@@ -18,7 +18,7 @@ from typing import Any
 from xtremedistil_tf.cli.commands import COMMANDS, Command
 from xtremedistil_tf.cli.main import EXIT_USER_ERROR, run_command
 
-_OTHERS = {"new": "Write a commented flag file for a task of your own, and say which files the task needs.",
+_OTHERS = {"new": "Write a commented flag file for your own task, and list the files that it needs.",
            "flags": "Search the flags of all commands: xtreme-distil flags WORD."}
 _HELP = ("-h", "-help", "--help", "help")
 

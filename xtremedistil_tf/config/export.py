@@ -18,30 +18,29 @@ class ExportConfig:
     """Everything that decides what an export writes and how it is checked."""
 
     model_dir: str = setting("Data", "",
-        "Folder that a distillation run wrote; its folder export/ receives the files.")
+        "Folder of a finished distillation run. The files are written to its export/ folder.")
     task: str = setting("Data", "",
-        "Task whose dev set the files are checked on. Default: the one that the student was distilled on.")
+        "Task whose dev set is used to check the files. Default: the task that the student was distilled on.")
     formats: str = setting("What to write", "saved_model,tflite,onnx,serving",
-        "Forms, separated by commas: saved_model, tflite, onnx, serving.")
+        "Formats to write, separated by commas: saved_model, tflite, onnx, serving.")
     quantize: str = setting("What to write", "none,dynamic,int8",
-        "Quantizations, separated by commas: none, float16, dynamic, int8. Each form is written in those "
-        "that it has (saved_model and serving: none; onnx: none and int8; tflite: all).")
+        "Quantizations, separated by commas: none, float16, dynamic, int8. Each format is written in those it "
+        "supports (saved_model and serving: none; onnx: none and int8; tflite: all).")
     decoding: str = other_decoding("What to write", "the exported files' tags are")
-    serving_name: str = setting("What to write", "xtremedistil", "Name of the model in TensorFlow Serving.")
+    serving_name: str = setting("What to write", "xtremedistil", "Model name in TensorFlow Serving.")
     serving_version: int = setting("What to write", 0,
-        "Version of the model in TensorFlow Serving; 0: the next one.", minimum=0)
+        "Model version in TensorFlow Serving. 0: the next one.", minimum=0)
     calibration_examples: int = setting("What to write", 300,
-        "Transfer sentences that full int8 is calibrated on.", minimum=1)
+        "Transfer sentences for calibrating full int8. Recommended: 100 to 500.", minimum=1)
     max_f1_drop: float = setting("Checks", 0.01,
-        "Most that a file may lose of the student's main score on the dev set (0.01: one point of F1); one "
-        "that loses more has failed, and the exit status is not 0.", minimum=0.0)
-    max_examples: int = setting("Checks", 2000, "Dev examples to check on, 0 for all.", minimum=0)
-    threads: int = setting("Checks", 1, "Threads that latency is measured with.", minimum=1)
-    seconds: float = setting("Checks", 2.0, "Seconds to spend on each measurement of latency.", minimum=0.0)
+        "Maximum loss of the student's main score on the dev set (0.01: one point of F1). If a file loses more, the "
+        "command fails with a non-zero exit status. Recommended: 0.005 to 0.02.", minimum=0.0)
+    max_examples: int = setting("Checks", 2000, "Maximum dev examples for the check. 0: all.", minimum=0)
+    threads: int = setting("Checks", 1, "Threads for the latency measurement.", minimum=1)
+    seconds: float = setting("Checks", 2.0, "Seconds per latency measurement. Recommended: 1 to 10.", minimum=0.0)
     measure: bool = setting("Checks", True,
-        "Measure cold start, latency, throughput and memory of each file in a process of its own.")
-    license: str = setting("Model card", "",
-        "Licence of the student, for its model card. Default: not stated.")
+        "Measure cold start, latency, throughput and memory of each file in a separate process.")
+    license: str = setting("Model card", "", "License of the student, for its model card. Default: not stated.")
 
     def validate(self) -> None:
         """Raises ConfigError on the first value that cannot be meant."""

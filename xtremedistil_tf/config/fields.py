@@ -25,16 +25,16 @@ def setting(group: str, default: Any, help: str, choices: tuple[str, ...] | None
 def selector(group: str) -> Any:
     """The field of what chooses the best weights of a training on labels."""
     return setting(group, "loss",
-        "What chooses the best weights of a phase on labels: loss, that of the dev set, as in the paper; score, the "
-        "dev set's main score. With few labels the score grows long after the loss has turned.", ("loss", "score"))
+        "What selects the best weights of a phase on labels: loss, the dev loss, as in the paper; score, the main dev "
+        "score. With few labels the score keeps rising long after the loss starts to rise.",
+        ("loss", "score"))
 
 
 def decoding_choice(group: str) -> Any:
     """The field of how a tagger's answers are made."""
     return setting(group, DECODINGS[0],
-        "Tagging: how tags are chosen, by student and teacher alike. legal: the best sequence that IOB2 allows (no I- "
-        "without its B-); argmax: the best tag of each word by itself. Tags that are not IOB2 are always chosen by "
-        "argmax.", DECODINGS)
+        "Tagging: how student and teacher decode tags. legal: the best sequence that IOB2 allows (no I- without its "
+        "B-); argmax: the best tag of each word independently. Tags that are not IOB2 always use argmax.", DECODINGS)
 
 
 def other_decoding(group: str, whose: str) -> Any:
@@ -45,8 +45,8 @@ def other_decoding(group: str, whose: str) -> Any:
         whose: what is decoded so.
     """
     return setting(group, "",
-        f"Tagging: how {whose} chosen: legal (the best sequence that IOB2 allows) or argmax (the best tag of each word "
-        "by itself). Default: as --model_dir says; argmax where it is from before there was a choice.",
+        f"Tagging: how {whose} decoded: legal (the best sequence that IOB2 allows) or argmax (the best tag of each "
+        "word independently). Default: as stored in --model_dir (argmax if not stored).",
         ("", *DECODINGS))
 
 

@@ -20,20 +20,22 @@ from xtremedistil_tf.config.fields import (
 class StudentFineTuningConfig:
     """What `run_xtreme_distil_ft.py` does."""
 
-    model_dir: str = setting("Data", "", "Folder that a distillation run wrote.")
-    output_dir: str = setting("Data", "",
-        "Folder that receives the fine-tuned student. Default: <model_dir>/fine-tuned.")
-    task: str = setting("Data", "", "Labelled data. Default: the task that the student was distilled on.")
+    model_dir: str = setting("Data", "", "Folder of a finished distillation run.")
+    output_dir: str = setting("Data", "", "Output folder for the fine-tuned student. Default: <model_dir>/fine-tuned.")
+    task: str = setting("Data", "",
+        "Task folder with labelled data. Default: the task that the student was distilled on.")
     decoding: str = other_decoding("Data", "the student's tags are")
-    batch_size: int = setting("Training", 128, "Batch size.", minimum=1)
-    ft_epochs: int = setting("Training", 100, "Most epochs.", minimum=1)
-    patience: int = setting("Training", 5, "Epochs without improvement after which training ends.", minimum=1)
+    batch_size: int = setting("Training", 128, "Batch size. Recommended: 16 to 128.", minimum=1)
+    ft_epochs: int = setting("Training", 100, "Maximum epochs. Recommended: 10 to 100.", minimum=1)
+    patience: int = setting("Training", 5,
+        "Early stopping: epochs without improvement before training ends. Recommended: 3 to 10.", minimum=1)
     select_by: str = selector("Training")
-    learning_rate: float = setting("Training", 1e-4, "Start of the cosine schedule.", minimum=0.0)
-    final_learning_rate: float = setting("Training", 1e-8, "End of the cosine schedule.", minimum=0.0)
-    seed: int = setting("Run", 42, "Seed of everything random.", minimum=0)
-    opt_policy: str = setting("Run", "float32", "Precision of training.", POLICIES)
-    checkpoint_minutes: float = setting("Run", 5.0, "Minutes between checkpoints.", minimum=0.0)
+    learning_rate: float = setting("Training", 1e-4,
+        "Initial learning rate (cosine schedule). Recommended: 1e-4 to 1e-3.", minimum=0.0)
+    final_learning_rate: float = setting("Training", 1e-8, "Final learning rate (cosine schedule).", minimum=0.0)
+    seed: int = setting("Run", 42, "Random seed.", minimum=0)
+    opt_policy: str = setting("Run", "float32", "Training precision.", POLICIES)
+    checkpoint_minutes: float = setting("Run", 5.0, "Minutes between checkpoints. Recommended: 1 to 30.", minimum=0.0)
 
     def validate(self) -> None:
         """Raises ConfigError on the first value that cannot be meant."""
@@ -44,34 +46,34 @@ class StudentFineTuningConfig:
 class ModelFineTuningConfig:
     """What `run_model_ft.py` does."""
 
-    task: str = setting("Data", "", "The task, as for run_xtreme_distil.py.")
+    task: str = setting("Data", "", "Task folder, as for run_xtreme_distil.py.")
     model_dir: str = setting("Data", "",
-        "Folder that receives the fine-tuned model, a Hugging Face directory in a subfolder, and its "
-        "scores.")
+        "Output folder for the scores and, in a subfolder, the fine-tuned model as a Hugging Face folder.")
     seq_len: int = setting("Data", 128,
-        "Most word pieces of a training example, special tokens included.", minimum=4)
-    languages: str = setting("Data", "",
-        "Language folders of the task to use, separated by commas; empty: all.")
-    task_kind: str = setting("Data", "auto", "Kind of the task, as for run_xtreme_distil.py.", TASK_KINDS)
+        "Maximum subwords of a training example, with special tokens. Recommended: 32 to 64 for sentences, 128 to 384 "
+        "for longer texts.", minimum=4)
+    languages: str = setting("Data", "", "Language folders of the task to use, separated by commas. Empty: all.")
+    task_kind: str = setting("Data", "auto", "Kind of task, as for run_xtreme_distil.py.", TASK_KINDS)
     do_NER: bool = setting("Data", False, "The task is token tagging.")
     do_pairwise: bool = setting("Data", False, "Each example is a pair of texts.")
-    task_name: str = setting("Data", "", "--task holds the official files of this GLUE task.")
-    metric: str = setting("Data", "", "Score that chooses the best weights.")
+    task_name: str = setting("Data", "", "GLUE task whose official files are in --task.")
+    metric: str = setting("Data", "", "Metric that selects the best weights.")
     decoding: str = decoding_choice("Data")
     multilingual: bool = setting("Model", False,
-        "Accepted for the original's command lines; the checkpoint's own tokenizer is used.")
-    pt_model: str = setting("Model", "TFAutoModel",
-        "Class of the pre-trained model, as the original names it.")
+        "Accepted for command lines of the original program; the checkpoint's own tokenizer is used.")
+    pt_model: str = setting("Model", "TFAutoModel", "Class of the pre-trained model, as in the original program.")
     pt_model_checkpoint: str = setting("Model", "bert-base-multilingual-cased",
-        "Pre-trained model: a hub name, a local Hugging Face directory, or package:<module>.")
-    batch_size: int = setting("Training", 128, "Batch size.", minimum=1)
-    ft_epochs: int = setting("Training", 100, "Most epochs.", minimum=1)
-    patience: int = setting("Training", 5, "Epochs without improvement after which training ends.", minimum=1)
+        "Pre-trained model: a hub name, a local Hugging Face folder, or package:<module>.")
+    batch_size: int = setting("Training", 128, "Batch size. Recommended: 16 to 128.", minimum=1)
+    ft_epochs: int = setting("Training", 100, "Maximum epochs. Recommended: 3 to 100, with early stopping.", minimum=1)
+    patience: int = setting("Training", 5,
+        "Early stopping: epochs without improvement before training ends. Recommended: 3 to 10.", minimum=1)
     learning_rate: float = setting("Training", 3e-5,
-        "Peak learning rate (AdamW, linear warm-up over 10 % of the steps, then linear decay).", minimum=0.0)
-    seed: int = setting("Run", 42, "Seed of everything random.", minimum=0)
-    opt_policy: str = setting("Run", "float32", "Precision of training.", POLICIES)
-    checkpoint_minutes: float = setting("Run", 5.0, "Minutes between checkpoints.", minimum=0.0)
+        "Peak learning rate (AdamW, linear warm-up over 10 % of the steps, linear decay). Recommended: 1e-4 for "
+        "widths up to 512, 5e-5 up to 768 (base), 2e-5 above (large).", minimum=0.0)
+    seed: int = setting("Run", 42, "Random seed.", minimum=0)
+    opt_policy: str = setting("Run", "float32", "Training precision.", POLICIES)
+    checkpoint_minutes: float = setting("Run", 5.0, "Minutes between checkpoints. Recommended: 1 to 30.", minimum=0.0)
 
     def validate(self) -> None:
         """Raises ConfigError on the first value that cannot be meant."""

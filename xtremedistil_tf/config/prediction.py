@@ -16,28 +16,26 @@ SERVING_PREFIXES = ("serving://", "serving+http://", "serving+https://")
 class PredictionConfig:
     """What `run_xtreme_distil_predict.py` does."""
 
-    model_dir: str = setting("Data", "", "Folder that a distillation run wrote.")
+    model_dir: str = setting("Data", "", "Folder of a finished distillation run.")
     pred_file: str = setting("Data", "-",
-        "Text to answer, one example a line (or a labelled file, which is measured with --do_eval); - reads"
-        " standard input.")
+        "Input text, one example per line (or a labelled file for --do_eval). -: standard input.")
     output_file: str = setting("Data", "",
-        "Where the answers go. Default: <model_dir>/predictions.txt for a file, standard output for "
-        "standard input; - is standard output.")
+        "Output file. Default: <model_dir>/predictions.txt for an input file, standard output for standard input. -: "
+        "standard output.")
     do_predict: bool = setting("What to do", False,
-        "Answer --pred_file: one line out per line in, in input order.")
+        "Predict --pred_file: one output line per input line, in input order.")
     do_eval: bool = setting("What to do", False,
-        "Measure the task's scores on --pred_file if it is labelled, else on the task's test set.")
-    task: str = setting("Data", "",
-        "Folder of the task to measure on with --do_eval. Default: the one that the model was trained on.")
+        "Compute the task's scores on --pred_file if it is labelled, else on the task's test set.")
+    task: str = setting("Data", "", "Task folder for --do_eval. Default: the task that the model was trained on.")
     format: str = setting("Model", "keras",
-        "Form of the student: keras, saved_model, tflite, onnx (of --model_dir/export, see "
-        "run_xtreme_distil_export.py), serving://host:port[/name] (a TensorFlow Serving server, gRPC) or "
+        "Form of the student: keras; saved_model, tflite or onnx (from --model_dir/export, see "
+        "run_xtreme_distil_export.py); serving://host:port[/name] (TensorFlow Serving, gRPC) or "
         "serving+http://host:port[/name] (REST).")
-    quantize: str = setting("Model", "none", "Quantization of the form.", QUANTIZATIONS)
+    quantize: str = setting("Model", "none", "Quantization of the file.", QUANTIZATIONS)
     decoding: str = other_decoding("Model", "the tags are")
-    batch_size: int = setting("Run", 256, "Sentences in a batch.", minimum=1)
+    batch_size: int = setting("Run", 256, "Batch size. Recommended: 32 to 512.", minimum=1)
     opt_policy: str = setting("Run", "float32",
-        "Accepted for the original's command lines; prediction is float32.", POLICIES)
+        "Accepted for command lines of the original program; prediction always uses float32.", POLICIES)
 
     def validate(self) -> None:
         """Raises ConfigError on the first value that cannot be meant."""

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from xtremedistil_tf.config.distillation import DistillationConfig
 
-Config = TypeVar("Config", bound=DistillationConfig)
+Configured = TypeVar("Configured", bound=DistillationConfig)
 
 #: Examples that a phase on the transfer set sees by the default recipe, unless that means too few or many epochs.
 EXAMPLES, MIN_EPOCHS, MAX_EPOCHS = 768_000, 4, 100
@@ -24,7 +24,7 @@ _PAPER = {"strategy": "D4.2", "embedding_rate": 1.0, "embedding_init": "svd", "e
 _PAPER_BILSTM = {"learning_rate": 1e-3, "projection_size": -1}
 
 
-def with_recipe(config: Config, kind: str) -> Config:
+def with_recipe(config: Configured, kind: str) -> Configured:
     """The configuration with the recipe's values where a setting is not given.
 
     `distil_epochs` may stay 0: it depends on the transfer set, see `with_epochs`.
@@ -46,7 +46,7 @@ def with_recipe(config: Config, kind: str) -> Config:
                                freeze_word_embedding=config.freeze_word_embedding or filled.embedding_rate == 0)
 
 
-def with_epochs(config: Config, sentences: int) -> Config:
+def with_epochs(config: Configured, sentences: int) -> Configured:
     """The configuration with a number of epochs on a transfer set of so many examples, if none is given."""
     if config.distil_epochs:
         return config

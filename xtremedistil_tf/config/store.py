@@ -16,15 +16,14 @@ class StoreConfig:
     """What `run_xtreme_distil_store.py` does."""
 
     command: str = setting("What to do", "",
-        "info: what a store holds and how large it is; verify: read all of it and compare checksums; merge: "
-        "write one store with the examples of several. Given as the first word, without --command=.",
-        ("", *COMMANDS))
+        "info: print contents and size of a store; verify: read the whole store and compare checksums; merge: write "
+        "one store with the examples of several. Given as the first word, without --command=.", ("", *COMMANDS))
     store: str = setting("info, verify", "",
-        "Folder of a transfer store: the one that has manifest.json, below <model_dir>/transfer.")
+        "Folder of a transfer store: the one with manifest.json, below <model_dir>/transfer.")
     repair: bool = setting("info, verify", False,
-        "Remove damaged shards, so that the command that wrote the store writes just these again.")
+        "Delete damaged shards. The command that wrote the store then writes only these again.")
     stores: str = setting("merge", "",
-        "Folders of finished stores, separated by commas: of the same teacher, tokenizer, seq_len and layers.")
+        "Folders of finished stores with the same teacher, tokenizer, seq_len and layers, separated by commas.")
     out: str = setting("merge", "", "Folder of the new store.")
 
     def validate(self) -> None:

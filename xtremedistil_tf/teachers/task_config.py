@@ -36,7 +36,7 @@ def task_config(checkpoint: str, task: Task) -> Any:
                                       label2id={label: i for i, label in enumerate(task.labels)}, **type_of)
 
 
-def output_order(config, task: Task) -> list[int] | None:
+def output_order(config: Any, task: Task) -> list[int] | None:
     """Which output of the model is each of the task's labels; None where they are in the task's order.
 
     Args:
@@ -90,6 +90,6 @@ def own_head(checkpoint: str) -> str | None:
         return f"For{(archive.metadata() or {}).get('auto_class')}"
 
 
-def _names(config) -> list[str]:
+def _names(config: Any) -> list[str]:
     names = config.id2label or {}
     return [names[i] for i in sorted(names)]
