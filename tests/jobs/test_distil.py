@@ -15,6 +15,8 @@ from xtremedistil_tf.corpus import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.jobs.distil import distil, prepare, train
+from xtremedistil_tf.jobs.store import StoreStep
+from xtremedistil_tf.jobs.student_plan import plan_student
 from xtremedistil_tf.students.model_directory import load_student
 from xtremedistil_tf.tasks.reading import load_task
 from xtremedistil_tf.tasks.regression import RegressionTask
@@ -85,16 +87,26 @@ def teachers(tmp_path_factory):
 
 @pytest.fixture
 def run(tmp_path, tiny_teacher_dir, teachers):
-    def run(task, whole=True, **options):
-        """Without the measurements and the export, unless `whole`: then the student and its records."""
+    def run(task, whole=True, until=lambda prepared: train(prepared).student, **options):
+        """All of it, or `until` the student and its records, without measurements and export.
+
+        By default one phase learns all: graphs are what takes time.
+        """
         settings = dict(task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(tmp_path / "out"),
                         pt_teacher_checkpoint=str(tiny_teacher_dir), teacher_model_dir=str(teachers / task.parent.name),
                         seq_len=32, teacher_epochs=1, distil_epochs=1, ft_epochs=1, embedding_size=8, lstm_units=6,
-                        strategy="D4.1", student_distil_batch_size=32) | options
+                        strategy="D2", student_distil_batch_size=32) | options
         config = DistillationConfig(**settings)
         config.validate()
-        return distil(config) if whole else train(prepare(config)).student
+        return distil(config) if whole else until(prepare(config))
     return run
+
+
+def make_store(prepared):
+    """Of a run: no student is trained from it."""
+    p = prepared
+    plan = plan_student(p.run.config, p.labelled, p.teachers, p.text, p.vocabulary, p.checkpoint)
+    return StoreStep(p.run, p.labelled, p.teachers, p.text, p.vocabulary, plan).make()
 
 
 def predict(tmp_path, examples):
@@ -170,15 +182,16 @@ def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_tas
     model.build_in_name_scope()
     model.save_pretrained(folder, safe_serialization=True)
     metrics = run(tiny_task, do_NER=True, pt_student_checkpoint=str(folder), distil_multi_hidden_states=True,
-                  layer_map="1:1,2:2", seq_len=24, strategy="D2", teacher_model_dir=str(tiny_tagger_dir))
+                  layer_map="1:1,2:2", seq_len=24, teacher_model_dir=str(tiny_tagger_dir))
     assert set(metrics["student"]["per_language"]) == {"xx", "yy"}
     saved, answers = predict(tmp_path, [Example(("anna", "met", "boris") * 30)])
     assert len(saved.tokenizer) == len(vocab) and len(answers[0]) == 90
 
 
 def test_the_best_weights_are_those_of_the_highest_dev_score(run, scores, tiny_tokenizer):
-    distilled = run(scores, False, task_kind="regression", ft_epochs=4, learning_rate=0.03, select_by="score")
-    logits, labels = (dataclasses.asdict(record) for record in distilled.records[1:])
+    distilled = run(scores, False, task_kind="regression", ft_epochs=4, learning_rate=0.03, select_by="score",
+                    strategy="logits_labels")
+    logits, labels = map(dataclasses.asdict, distilled.records)
     assert "val_pearson" not in logits["history"][0]
     scored = [epoch["val_pearson"] for epoch in labels["history"]]
     assert max([logits["scores"]["pearson"], *scored]) == pytest.approx(labels["scores"]["pearson"])
@@ -217,7 +230,7 @@ def test_augmented_text_and_small_hidden_states_reach_the_student(run, tmp_path,
 
 
 def test_the_teacher_judges_new_examples(run, tmp_path, tiny_task, tiny_tagger_dir):
-    run(tiny_task, False, do_NER=True, seq_len=24, augment="neighbours", augment_confidence=0.999, strategy="D2",
+    run(tiny_task, False, make_store, do_NER=True, seq_len=24, augment="neighbours", augment_confidence=0.999,
         teacher_model_dir=str(tiny_tagger_dir))
     facts = json.loads(next((tmp_path / "out" / "transfer").glob("*/provenance.json")).read_text())
     counts = facts["augmenters"]["neighbours"]["counts"]
@@ -239,7 +252,7 @@ def test_a_faster_teacher_writes_a_store_of_its_own(run, tmp_path, tiny_task, ti
     caplog.set_level("INFO", "xtremedistil_tf")
     stores = []
     for path in ("exact", "openvino"):
-        run(tiny_task, False, do_NER=True, seq_len=24, strategy="D2", teacher_path=path, teacher_tolerance=0.2,
+        run(tiny_task, False, make_store, do_NER=True, seq_len=24, teacher_path=path, teacher_tolerance=0.2,
             teacher_model_dir=str(tiny_tagger_dir))
         found = [p.parent for p in (tmp_path / "out" / "transfer").glob("*/manifest.json")]
         stores.append({store.name: np.concatenate([np.load(f) for f in sorted(store.glob("*/teacher_logits.npy"))])

@@ -1,7 +1,8 @@
 """Long files of tests begin first, so that the workers end together; `-m quick` leaves them out.
 
-`durations.json` has the processor seconds of the files that take long; the others, new ones among them, count as quick.
-`pytest --write_durations` writes it anew, from a run of all tests.
+`durations.json` has the processor seconds of the files that take long; the others, new ones among them, count as quick,
+save those that need a fixture which takes long itself. `pytest --write_durations` writes the table anew, from a run of
+all tests, in which another file may have made that fixture.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import pytest
 TABLE = pathlib.Path(__file__).with_name("durations.json")
 #: Processor seconds below which a file is quick.
 QUICK = 5.0
+#: Fixtures, made once for all files, that take as long: runs of the main job, and exports of models of every kind.
+LONG_FIXTURES = {"distilled", "exported", "models"}
 _USED = pytest.StashKey[collections.Counter]()
 
 
@@ -26,15 +29,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"quick: in a file of less than {QUICK:.0f} s; set for you")
+    config.addinivalue_line("markers", f"quick: in a file of less than {QUICK:.0f} s with its fixtures; set for you")
     config.stash[_USED] = collections.Counter()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     known = json.loads(TABLE.read_text(encoding="utf-8"))
+    long = {_file(item.nodeid) for item in items if LONG_FIXTURES.intersection(getattr(item, "fixturenames", ()))}
     for item in items:
-        if _file(item.nodeid) not in known:
+        if _file(item.nodeid) not in known and _file(item.nodeid) not in long:
             item.add_marker("quick")
     items.sort(key=lambda item: -known.get(_file(item.nodeid), 0.0))
 

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable
 
 import fork_conversions
+import shared_conversions
 import short_stacks
 
 _IMPORTED = ("tensorflow", "tf_keras", "tensorflow_text", "transformers.models.bert.modeling_tf_bert", "h5py",
@@ -40,7 +41,7 @@ def serve(path: str) -> Callable[[], None]:
                 pass
         if 0 in ready:
             sys.exit(0)
-        _import()
+        _import(pathlib.Path(path).parent)
         conversions.repeat()
         connection, _ = listening.accept()
         streams, request = _request(connection)
@@ -54,7 +55,7 @@ def serve(path: str) -> Callable[[], None]:
             return command
 
 
-def _import() -> None:
+def _import(folder: pathlib.Path) -> None:
     """At the first command: a session may have none."""
     if "tensorflow" in sys.modules:
         return
@@ -68,6 +69,7 @@ def _import() -> None:
 
     latency.SECONDS = 0.05  # as in conftest.py
     short_stacks.shorten()
+    shared_conversions.share(folder / "made_over")
     _warm_up()
     # Threads do not survive a fork: nothing may have been computed yet.
     assert context._context is None or context._context._context_handle is None
