@@ -60,7 +60,7 @@ def test_a_function_of_examples(function):
 def test_what_a_function_does_wrong_is_said(function, variants, message):
     with pytest.raises(ConfigError) as error:
         list(ExternalFunction(function(variants)).augment([Example(("a", "b"))]))
-    assert "--augment=external: mine:variants " in str(error.value) and message in str(error.value)
+    assert "`augment=external`: mine:variants " in str(error.value) and message in str(error.value)
 
 
 @pytest.mark.parametrize(("name", "message"), [

@@ -188,7 +188,7 @@ def test_no_cluster_is_one_message(monkeypatch):
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
-    message = "--ray_address=auto: cannot connect .*Ray instance. Please"
+    message = "`ray_address=auto`: cannot connect .*Ray instance. Please"
     with pytest.raises(ConfigError, match=message), connected("auto"):
         pass
 
@@ -198,7 +198,7 @@ def test_an_address_where_nobody_answers_is_refused_at_once(monkeypatch, address
     import ray
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    message = f"--ray_address={address}: cannot connect .*host:port of its head"
+    message = f"`ray_address={address}`: cannot connect .*host:port of its head"
     with pytest.raises(ConfigError, match=message), connected(address):
         pass
 

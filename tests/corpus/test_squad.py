@@ -92,7 +92,7 @@ def test_places_are_whole_numbers(write):
 
 def test_moved_answers_are_counted(write, caplog):
     read_squad(write(squad(question(1, ("London", 12), ("London", 13)), question(2, ("Ada", 5)))))
-    assert "2 answers do not stand at their answer_start" in caplog.text
+    assert "2 answers are not at their answer_start" in caplog.text
 
 
 def test_answers_of_transfer_text_are_not_looked_at(write):

@@ -140,7 +140,7 @@ def test_relations_alone_need_no_projection():
      "student has 5 attention heads and the teacher 12"),
     (dict(hidden_size=384, distil_relations="v", relation_heads=5),
      "relation_heads=5 does not divide both .* 384 .* 768"),
-    (dict(hidden_size=384, hidden_weight=0.0), "leaves nothing to imitate"),
+    (dict(hidden_size=384, hidden_weight=0.0), "leaves the representation stage without a loss"),
     (dict(hidden_size=384, hidden_weight=0.0, distil_attention=True, progressive_transfer=True),
      "expected --hidden_weight"),
     (dict(num_hidden_layers=13, distil_multi_hidden_states=True, layer_map="last"),
@@ -177,7 +177,7 @@ def test_a_checkpoint_brings_its_own_sizes(tiny_teacher_dir, tiny_tokenizer):
     shape, _ = chosen(**found)
     assert (shape.hidden_size, shape.num_hidden_layers, shape.config.num_attention_heads) == (32, 2, 2)
     assert chosen(num_hidden_layers=1, **found)[0].num_hidden_layers == 1
-    with pytest.raises(ConfigError, match="--hidden_size=64: --pt_student_checkpoint=.* has 32"):
+    with pytest.raises(ConfigError, match="`hidden_size=64`: `pt_student_checkpoint=.*` has 32"):
         chosen(hidden_size=64, **found)
-    with pytest.raises(ConfigError, match="--seq_len=128: .* takes at most 64 pieces"):
+    with pytest.raises(ConfigError, match="`seq_len=128`: .* takes at most 64 pieces"):
         chosen(**found | {"seq_len": 128})

@@ -30,5 +30,5 @@ def test_the_nearest_is_the_one_that_is_least_over_its_worst_bound():
     forms = [("quick but large", {"ms": 1.0, "megabytes": 40.0}), ("near", {"ms": 3.0, "megabytes": 15.0}),
              ("slow", {"ms": 9.0, "megabytes": 1.0})]
     message = str(budget(max_latency_ms=2.0, max_megabytes=10.0).refuse_all(forms))
-    assert "no student meets --max_latency_ms=2 --max_megabytes=10. The nearest is near: 3 ms is over" in message
-    assert "15 MB is over --max_megabytes=10" in message
+    assert "no student meets `max_latency_ms=2` and `max_megabytes=10`. The nearest is near: 3 ms is over" in message
+    assert "15 MB is over `max_megabytes=10`" in message

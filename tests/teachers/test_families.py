@@ -206,7 +206,7 @@ def test_funnel_has_neither_layers_nor_attention_maps(tmp_path):
     make_pretrained("Funnel", tmp_path)
     task = make_task("tagging", TASKS["tagging"])
     teacher = Teacher(load_classifier(str(tmp_path), task, 0), task)
-    with pytest.raises(ConfigError, match="fewer positions.*--strategy=D1"):
+    with pytest.raises(ConfigError, match="fewer positions.*`strategy=D1`"):
         teacher.forward((1,))
     with pytest.raises(ConfigError, match="no attention maps"):
         teacher.forward((), (1,))
@@ -214,7 +214,7 @@ def test_funnel_has_neither_layers_nor_attention_maps(tmp_path):
 
 @pytest.mark.parametrize("config, message", [
     (transformers.TransfoXLConfig, "Transformer-XL.*random weights"),
-    (transformers.CLIPConfig, "'clip'.*no TensorFlow class that encodes text.*--teacher_backend=torch.*bert"),
+    (transformers.CLIPConfig, "'clip'.*no TensorFlow class that encodes text.*`teacher_backend=torch`.*bert"),
     (transformers.ModernBertConfig, "'modernbert'.*--teacher_backend=torch")])
 def test_refused_families(config, message, tmp_path):
     config().save_pretrained(tmp_path)

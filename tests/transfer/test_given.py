@@ -87,5 +87,5 @@ def test_faults_are_named(store, tiny_tokenizer):
     with pytest.raises(TransferStoreError, match="missing or damaged"):
         check_given_store(store, COLUMNS, pieces)
     change(store, complete=False)
-    with pytest.raises(TransferStoreError, match="unfinished"):
+    with pytest.raises(TransferStoreError, match="incomplete"):
         check_given_store(store, COLUMNS, pieces)

@@ -96,7 +96,7 @@ def test_stores_that_differ_in_more_than_text_are_refused(tmp_path, fake):
         merge_stores([first, second], tmp_path / "merged")
     manifest["complete"] = False
     (second / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(TransferStoreError, match="unfinished"):
+    with pytest.raises(TransferStoreError, match="incomplete"):
         merge_stores([first, second], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 

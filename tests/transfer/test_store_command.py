@@ -108,11 +108,11 @@ def test_merge_writes_the_store(tmp_path, fake, capsys):
 
 
 @pytest.mark.parametrize("words, message", [
-    ([], "the first word must be one of info, verify, merge"), (["look"], "expected one of"),
-    (["verify"], "--store is required"), (["merge", "--stores=a,b"], "--out is required"),
+    ([], "Expected one of info, verify, merge"), (["look"], "expected one of"),
+    (["verify"], "`store` is required"), (["merge", "--stores=a,b"], "`out` is required"),
     (["merge", "--stores=a", "--out=b"], "two folders or more"),
-    (["info", "--store=a", "--out=b"], "--out does not belong to info"),
-    (["info", "--store=a", "--repair"], "--repair belongs to verify"),
+    (["info", "--store=a", "--out=b"], "`out` is not for `command=info`"),
+    (["info", "--store=a", "--repair"], "`repair` is for `command=verify`"),
     (["info", "verify", "--store=a"], "unexpected words")])
 def test_flags_that_cannot_be_meant_are_refused(words, message):
     with pytest.raises(ConfigError, match=message):
