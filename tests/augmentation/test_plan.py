@@ -36,7 +36,7 @@ def test_random_numbers_depend_on_seed_name_and_index_only():
 
 @pytest.mark.parametrize("factor", [0, -1, math.nan, math.inf])
 def test_a_factor_is_positive(factor):
-    with pytest.raises(ConfigError, match="`augment_factor`"):
+    with pytest.raises(ConfigError, match="`augment_factor="):
         plans_of(["masked"], factor, 0)
 
 

@@ -46,7 +46,7 @@ def test_an_answer_that_is_off_is_taken_from_the_nearest_place(write, start, exp
 
 @pytest.mark.parametrize("content, message", [
     ("{", "not JSON"), ({"data": 3}, "is missing or of another type"), ({"data": []}, "no questions"),
-    (squad(question(1, ("Paris", 3))), "train.json:1: answer 'Paris' does not stand in its context"),
+    (squad(question(1, ("Paris", 3))), "train.json:1: answer 'Paris' does not occur in its context"),
     (squad(question(1), question(1)), "train.json:2: question id 'q1' for the second time"),
     (squad(question(1), context=" "), "empty context"),
     (squad({"id": 1, "question": "?", "answers": [{"text": "x"}]}), "expected an object with text and answer_start"),

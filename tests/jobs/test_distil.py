@@ -224,9 +224,9 @@ def test_the_teacher_judges_new_examples(run, tmp_path, tiny_task, tiny_tagger_d
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"augment": "masked"}, "--augment=masked needs a masked language model"),
+    ({"augment": "masked"}, "`augment=masked` needs a masked language model"),
     ({"augment": "nothing"}, "expected one or several of masked, neighbours"),
-    ({"augment": "external"}, "--augment_file"),
+    ({"augment": "external"}, "`augment_file="),
 ])
 def test_augmenters_are_refused_before_the_teacher_is_trained(run, tmp_path, tiny_task, options, message):
     with pytest.raises(ConfigError, match=message):

@@ -136,7 +136,7 @@ def test_what_was_not_exported_is_named_with_the_command(tmp_path, model_dir):
 
 @pytest.mark.parametrize("flags, message", [
     ({"formats": "tflite,coreml"}, "unknown 'coreml'"), ({"quantize": "int4"}, "unknown 'int4'"),
-    ({"formats": "saved_model", "quantize": "int8"}, "asks for none of these"), ({"model_dir": ""}, "required")])
+    ({"formats": "saved_model", "quantize": "int8"}, "names none of these"), ({"model_dir": ""}, "required")])
 def test_wrong_flags(flags, message):
     with pytest.raises(ConfigError, match=message):
         ExportConfig(**({"model_dir": "x"} | flags)).validate()

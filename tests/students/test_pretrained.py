@@ -123,7 +123,7 @@ def test_new_word_embeddings_leave_all_else(checkpoints, tiny_tokenizer, tmp_pat
     (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "new"]))
     other = BertTokenizerFast(str(tmp_path / "vocab.txt"))
     with pytest.raises(ConfigError, match=r"pieces have another index .* such as "
-                                          r"'new'.*--compress_word_embedding"):
+                                          r"'new'.*`compress_word_embedding`"):
         checkpoint_encoder(str(checkpoints("bert")), other)
     student = student_of(checkpoints("bert"), other, new_word_embeddings=True)
     assert student.word_embeddings.shape == (6, 12)

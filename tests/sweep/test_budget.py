@@ -17,9 +17,9 @@ def budget(**limits):
 @pytest.mark.parametrize("limits, over, counted", [
     ({}, [], [4.0, 8.0]),
     ({"max_latency_ms": 4.0}, [], [4.0]),
-    ({"max_megabytes": 7.5}, ["8 MB is over --max_megabytes=7.5"], [8.0]),
+    ({"max_megabytes": 7.5}, ["8 MB is over `max_megabytes=7.5`"], [8.0]),
     ({"max_latency_ms": 1.0, "max_megabytes": 1.0},
-     ["4 ms is over --max_latency_ms=1", "8 MB is over --max_megabytes=1"], [4.0, 8.0]),
+     ["4 ms is over `max_latency_ms=1`", "8 MB is over `max_megabytes=1`"], [4.0, 8.0]),
 ])
 def test_what_counts(limits, over, counted):
     found = budget(**limits)
