@@ -168,7 +168,7 @@ class ServingClient(abc.ABC):
             outputs = self._call(_RAW_STRINGS, part)
             if not raw_text.needed <= set(outputs):
                 raise ModelLoadError(f"{self.where}: returns {', '.join(sorted(outputs))}, unlike a model "
-                                     f"for {kind} does. Use the method for its task, or `predict`.")
+                                     f"for {kind}. Use the method for its task, or `predict`.")
             answers += raw_text.read(outputs)
         return answers
 
