@@ -240,7 +240,7 @@ def test_a_store_that_does_not_fit_is_refused_before_the_teacher_runs(tmp_path, 
         assert part in message
     needed = float(message.split("need about ")[1].split(" MB")[0])
     assert needed == pytest.approx(3000 * (116 * pieces + 8) / 1e6, rel=0.05)
-    fits = int(message.split("`max_transfer=")[1].split(" ")[0])
+    fits = int(message.split("`max_transfer=")[1].split("`")[0])
     assert fits == pytest.approx(200_000 / 1.05 / (116 * pieces + 8), rel=0.05)
     fake.write(tmp_path, text[: fits * 9 // 10], fake.Teacher(log))
     assert log.exists()
