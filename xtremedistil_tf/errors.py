@@ -1,7 +1,7 @@
 """One exception type per kind of user mistake.
 
-Every message says what was found, where, what was expected and how to fix it. It names a setting in backticks: `seq_len`,
-`seq_len=32`. The command line prints it as one line, with --seq_len=32 in their place, and exits with status 2.
+Every message says what was found, where, what was expected and how to fix it. It names a setting in backticks, such
+as `seq_len=32`. The command line prints it as one line, with --seq_len=32 in its place, and exits with status 2.
 """
 
 from __future__ import annotations
