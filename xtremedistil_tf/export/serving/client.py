@@ -127,7 +127,7 @@ class ServingClient(abc.ABC):
 
     def refused(self, message: str) -> ModelLoadError:
         """The error for a server that answers with one."""
-        return ModelLoadError(f"{self.where}: the server refused the request: {message}")
+        return ModelLoadError(f"{self.where}: the server refused: {message}")
 
     @abc.abstractmethod
     def _try_call(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
