@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.config.arguments import config_from, named_as_arguments
+from xtremedistil_tf.config.arguments import config_from, named_as_given
 from xtremedistil_tf.corpus.objects import is_path, kind_of_objects, write_task, write_text
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.inference.student import Student
@@ -55,7 +55,7 @@ def distil(task: Any, transfer: Any = None, teacher: str | os.PathLike[str] | Se
         DataError, ModelLoadError, TransferStoreError, ...: what else a user can mend.
     """
     if settings.get("dry_run"):
-        raise ConfigError("dry_run=True: use plan(...) with the same arguments; it returns the steps.")
+        raise ConfigError("`dry_run=True`: call plan(...) with the same arguments; it returns the steps.")
     with _Call(task, transfer, teacher, out, kind, labels, settings) as config:
         from xtremedistil_tf.jobs.budget import within_budget
         from xtremedistil_tf.jobs.distil import distil as run
@@ -101,8 +101,7 @@ def load(model_dir: str | os.PathLike[str], form: str = "keras", quantize: str =
     Raises:
         ModelLoadError: there is no such directory, or it has not this form; the message names those that it has.
     """
-    with named_as_arguments({}):
-        return Student(model_dir, form, quantize, threads, decoding)
+    return Student(model_dir, form, quantize, threads, decoding)
 
 
 class _Call:
@@ -119,7 +118,7 @@ class _Call:
         from xtremedistil_tf.process import kept_random_state, log_lines, start_tensorflow
 
         try:
-            self._stack.enter_context(named_as_arguments(_ALIASES))
+            self._stack.enter_context(named_as_given(_ALIASES))
             config = self._with_files(config_from(DistillationConfig, *self._arguments()))
             start_tensorflow(deterministic=True)
             self._stack.enter_context(log_lines())
@@ -139,13 +138,13 @@ class _Call:
                  "model_dir": out or None, "task_kind": None if self._given["kind"] == "auto" else self._given["kind"]}
         for name, value in short.items():
             if value is not None and name in arguments:
-                faults.append(f"{_ALIASES[name]} is given twice, also by the name of its flag. Give it once.")
+                faults.append(f"`{_ALIASES[name]}` is given twice, the second time as {name}. Give it once.")
             if value is not None:
                 arguments[name] = value
         folder = pathlib.Path(arguments.get("model_dir") or "") / "data"
         if not is_path(self._task):
             if not arguments.get("model_dir"):
-                faults.append("out is required: examples that are given as objects are kept in <out>/data.")
+                faults.append("`out` is required: examples that are given as objects are kept in <out>/data.")
                 arguments["model_dir"] = "."  # lest it is missed twice
             arguments["task"] = str(folder)
             if arguments.get("do_NER"):
@@ -154,10 +153,10 @@ class _Call:
                 arguments["task_kind"], pairs = kind_of_objects(self._task)
                 arguments["do_pairwise"] = arguments.get("do_pairwise", pairs)
         elif self._labels is not None:
-            faults.append("labels goes with a task that is given as objects. Name the labels in labels.tsv in the "
-                          "task folder.")
+            faults.append("`labels` is for a task that is given as objects. List the labels of a task folder in its "
+                          "labels.tsv.")
         if isinstance(self._labels, str):
-            faults.append(f"labels={self._labels!r}: expected a list of names.")
+            faults.append(f"`labels={self._labels!r}`: expected a list of names.")
         if not is_path(self._transfer):
             arguments["transfer_file"] = str(folder)
         return arguments, faults + self._missing()
@@ -166,13 +165,13 @@ class _Call:
         """What is named and is not there, told before anything begins."""
         faults = []
         if isinstance(self._task, str) and not self._task.startswith("hf:") and not os.path.exists(self._task):
-            faults.append(f"task={self._task!r}: no such folder. Give a task folder, hf:<name>, or examples.")
+            faults.append(f"`task={self._task!r}`: no such folder. Give a task folder, hf:<name>, or examples.")
         if isinstance(self._transfer, str) and not os.path.exists(self._transfer):
             names = [name.strip() for name in self._transfer.split(",") if name.strip()]
             if missing := [name for name in names if not os.path.exists(name)]:
                 which = f" {missing[0]}" if len(names) > 1 else ""
-                faults.append(f"transfer={self._transfer!r}: no such file or folder{which}. Give a file, a folder, or "
-                              "a list of texts.")
+                faults.append(f"`transfer={self._transfer!r}`: no such file or folder{which}. Give a file, a folder, "
+                              "or a list of texts.")
         return faults
 
     def _with_files(self, config: DistillationConfig) -> DistillationConfig:

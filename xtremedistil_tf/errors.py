@@ -1,7 +1,7 @@
 """One exception type per kind of user mistake.
 
-Every message says what was found, where, what was expected and how to fix it.
-The command line prints it as one line and exits with status 2.
+Every message says what was found, where, what was expected and how to fix it. It names a setting in backticks, such
+as `seq_len=32`. The command line prints it as one line, with --seq_len=32 in its place, and exits with status 2.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ class XtremeDistilError(Exception):
 
 
 class ConfigError(XtremeDistilError):
-    """A flag or configuration value is missing, malformed or contradicts another."""
+    """A setting is missing, malformed or contradicts another."""
 
 
 class DataError(XtremeDistilError):

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 OURS = "xtremedistil_tf"
 
@@ -56,10 +56,14 @@ def log_lines() -> Iterator[None]:
             ours.propagate = propagate
 
 
-def line_handler() -> logging.Handler:
-    """Writes `12:34:56 message` to stderr."""
+def line_handler(spell: Callable[[str], str] = str) -> logging.Handler:
+    """Writes `12:34:56 message` to stderr.
+
+    Args:
+        spell: what becomes of each line.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter(_LineFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_LineFormatter(spell))
     return handler
 
 
@@ -71,8 +75,12 @@ def is_line_handler(handler: logging.Handler) -> bool:
 class _LineFormatter(logging.Formatter):
     """`12:34:56 message`, warnings marked."""
 
+    def __init__(self, spell: Callable[[str], str]):
+        super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
+        self._spell = spell
+
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
+        line = self._spell(super().format(record))
         return line if record.levelno <= logging.INFO else line.replace(" ", f" {record.levelname}: ", 1)
 
 

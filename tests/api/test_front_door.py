@@ -82,22 +82,22 @@ def test_all_faults_at_once_and_by_the_names_of_arguments():
     with pytest.raises(ConfigError) as caught:
         xd.distil("t", "text.txt", out="o", embeding_size=50, lstm_units="many", dropout=2)
     message = str(caught.value)
-    assert "embeding_size: no such argument; did you mean embedding_size?" in message
-    assert "lstm_units='many': expected a whole number" in message and "dropout=2.0: expected at most" in message
-    assert "task='t': no such folder" in message and "transfer='text.txt': no such file" in message
+    assert "`embeding_size`: no such argument; did you mean `embedding_size`?" in message
+    assert "`lstm_units='many'`: expected a whole number" in message and "`dropout=2.0`: expected at most" in message
+    assert "`task='t'`: no such folder" in message and "`transfer='text.txt'`: no such file" in message
     assert "--" not in message
     with pytest.raises(ConfigError) as caught:
         xd.distil("t", "text.txt", out="o", seq_len=1, dropout=2)
-    assert "seq_len=1: expected at least 4" in str(caught.value) and "dropout=2" in str(caught.value)
+    assert "`seq_len=1`: expected at least 4" in str(caught.value) and "dropout=2" in str(caught.value)
     assert "--" not in str(caught.value)
     here = os.fspath(pathlib.Path(__file__).parent)
-    with pytest.raises(ConfigError, match="^out is required"):
+    with pytest.raises(ConfigError, match="^`out` is required"):
         xd.distil(here, here)
-    with pytest.raises(ConfigError, match="^transfer is required. Expected"):
+    with pytest.raises(ConfigError, match="^`transfer` is required. Expected"):
         xd.distil(here, out="o")
-    with pytest.raises(ConfigError, match="^out is given twice"):
+    with pytest.raises(ConfigError, match="^`out` is given twice"):
         xd.distil(here, here, out="o", model_dir="p")
-    with pytest.raises(ConfigError, match="^labels='ab': expected a list of names"):
+    with pytest.raises(ConfigError, match="^`labels='ab'`: expected a list of names"):
         xd.distil([("a", "b")] * 3, here, out="o", labels="ab")
 
 
@@ -106,7 +106,7 @@ def test_what_is_not_there_is_told(distilled, tmp_path):
         xd.load(tmp_path)
     with pytest.raises(ModelLoadError, match="This directory has saved_model.*xtreme-distil export --model_dir="):
         xd.load(distilled("tagging"), form="onnx", quantize="int8")
-    with pytest.raises(ConfigError, match="^quantize='dynamic': onnx is written as none, int8"):
+    with pytest.raises(ConfigError, match="^`quantize='dynamic'`: onnx is available as none, int8"):
         xd.load(distilled("tagging"), form="onnx", quantize="dynamic")
     student = xd.load(distilled("classification"))
     with pytest.raises(DataError, match="^predict, item 2: 3, expected a text"):
@@ -114,20 +114,20 @@ def test_what_is_not_there_is_told(distilled, tmp_path):
     for wrong in (None, 5, b"abc"):
         with pytest.raises(DataError, match=f"^predict: {wrong!r}, expected a text, or of pairs"):
             student.predict(wrong)
-    with pytest.raises(ConfigError, match="^batch_size=-1: expected"):
+    with pytest.raises(ConfigError, match="^`batch_size=-1`: expected"):
         student.predict(["a"], batch_size=-1)
     with pytest.raises(DataError, match="^evaluate: 'valid', expected 'test', 'dev' or 'train', a labelled file"):
         student.evaluate("valid")
-    with pytest.raises(ConfigError, match="^form='onx': expected one of keras, saved_model, tflite, onnx"):
+    with pytest.raises(ConfigError, match="^`form='onx'`: expected one of keras, saved_model, tflite, onnx"):
         xd.load(distilled("tagging"), form="onx")
-    with pytest.raises(ConfigError, match="^quantize='int8': keras is written as none"):
+    with pytest.raises(ConfigError, match="^`quantize='int8'`: keras is available as none"):
         xd.load(distilled("tagging"), quantize="int8")
-    with pytest.raises(ConfigError, match="A server's address is its form"):
+    with pytest.raises(ConfigError, match="The address of a server is a form"):
         xd.load("http://localhost:1")
-    with pytest.raises(ConfigError, match="onnx is written in none, int8"):
+    with pytest.raises(ConfigError, match="^`form=onnx` is available as none, int8"):
         student.export("onnx", quantize="float16")
     for quantize in ("none", "int8"):
-        with pytest.raises(ConfigError, match="'nothing' is none of saved_model"):
+        with pytest.raises(ConfigError, match="unknown 'nothing'. Expected some of saved_model"):
             student.export("nothing", quantize)
 
 
@@ -141,7 +141,7 @@ def test_export_open_and_save(distilled, tmp_path):
     onnx = xd.load(tmp_path / "copy", form="onnx", quantize="int8")
     assert [word.text for word in onnx.predict(text).words] == text.split()
     assert student.report().name == "report.html" and "tagging" in repr(student) and "<td" in student._repr_html_()
-    with pytest.raises(ConfigError, match="is there already, expected a new folder"):
+    with pytest.raises(ConfigError, match="already exists. Expected the path of a new folder"):
         student.save(tmp_path / "copy")
 
 

@@ -60,13 +60,13 @@ def test_a_function_of_examples(function):
 def test_what_a_function_does_wrong_is_said(function, variants, message):
     with pytest.raises(ConfigError) as error:
         list(ExternalFunction(function(variants)).augment([Example(("a", "b"))]))
-    assert "--augment=external: mine:variants " in str(error.value) and message in str(error.value)
+    assert "`augment=external`: mine:variants " in str(error.value) and message in str(error.value)
 
 
 @pytest.mark.parametrize(("name", "message"), [
-    ("json", "expected module:function"), ("json:", "expected module:function"),
+    ("json", "Expected module:function"), ("json:", "Expected module:function"),
     ("no_such_module_here:f", "cannot be imported (ModuleNotFoundError"), ("json:nothing", "json has no nothing"),
-    ("json:__name__", "json:__name__ is 'json', expected a function")])
+    ("json:__name__", "json:__name__ is 'json'. Expected a function")])
 def test_functions_that_are_none(name, message):
     with pytest.raises(ConfigError) as error:
         ExternalFunction(name)

@@ -108,7 +108,7 @@ def test_a_model_that_fills_no_masks_is_refused(tmp_path, word_tokenizer):
     GPT2Config(vocab_size=8).save_pretrained(tmp_path)
     word_tokenizer.save_pretrained(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(ModelLoadError, match="type gpt2, which cannot fill in masked words"):
+    with pytest.raises(ModelLoadError, match="type gpt2, which cannot predict masked words"):
         list(MaskedWords(str(tmp_path)).augment([TextExample("the cat")]))
 
 

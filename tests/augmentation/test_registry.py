@@ -14,8 +14,8 @@ QUESTIONS = dict(kind="question_answering", labels=["start", "end"])
 
 def test_names():
     assert augmenter_names(" entities, masked") == ["entities", "masked"]
-    for text, message in (("entities,mask", "--augment=mask: expected one or several of masked, neighbours, entities"),
-                          ("", "expected one"), ("masked,masked", "stands there twice")):
+    for text, message in (("entities,mask", "`augment=mask`: expected one or several of masked, neighbours, entities"),
+                          ("", "expected one"), ("masked,masked", "is listed twice")):
         with pytest.raises(ConfigError, match=message):
             augmenter_names(text)
 
@@ -38,15 +38,15 @@ def test_every_name_makes_its_augmenter(tmp_path, masked_dir, bare_dir, word_tok
 
 
 @pytest.mark.parametrize(("name", "facts", "message"), [
-    ("replace", NEWS, "--augment=replace: expected one or several of masked"),
-    ("masked", NEWS, "masked needs a masked language model, such as --augment_checkpoint="),
-    ("neighbours", NEWS, "neighbours needs a teacher that runs in TensorFlow"),
+    ("replace", NEWS, "`augment=replace`: expected one or several of masked"),
+    ("masked", NEWS, "masked` needs a masked language model, such as `augment_checkpoint="),
+    ("neighbours", NEWS, "neighbours` needs a teacher that runs in TensorFlow"),
     ("entities", NEWS, "entity tagging only .*this task is classification of single texts"),
     ("entities", dict(kind="tagging", labels=["NOUN", "VERB"]), "tagging with the labels NOUN, VERB"),
     ("entities", QUESTIONS, "this task is question answering"),
-    ("retrieval", QUESTIONS, "does not go with question answering"),
-    ("retrieval", NEWS, "retrieval needs a large text, one sentence a line, such as --augment_corpus="),
-    ("mixing", NEWS, "with pairs of texts; this task is classification of single texts"),
+    ("retrieval", QUESTIONS, "cannot be used for question answering"),
+    ("retrieval", NEWS, "retrieval` needs a large text, one sentence a line, such as `augment_corpus="),
+    ("mixing", NEWS, "pairs of texts; this task is classification of single texts"),
     ("mixing", QUESTIONS, "this task is question answering"),
     ("external", NEWS, "either a file of variants"),
     ("external", dict(NEWS, file="a", function="b:c"), "either a file of variants"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import pathlib
 import subprocess
 import sys
 
 import pytest
 
-from xtremedistil_tf.cli.flags import help_text, parse_flags
+from xtremedistil_tf.cli.flags import as_flags, help_text, parse_flags
+from xtremedistil_tf.cli.main import command_handler
 from xtremedistil_tf.config import DistillationConfig, PredictionConfig
 from xtremedistil_tf.config.recipes import with_recipe
 from xtremedistil_tf.config.sweep import SweepConfig
@@ -48,10 +50,10 @@ def test_later_flags_win_over_the_flag_file(tmp_path):
 @pytest.mark.parametrize("word, message", [
     ("--sed=3", "sed.*seed"),
     ("--seq_len=long", "seq_len"),
-    ("--seq_len=0", "--seq_len=0: expected at least 4"),
-    ("--strategy=D9", "--strategy=D9: expected one of D0S"),
-    ("--dropout=1.5", "--dropout=1.5: expected at most 0.99"),
-    ("--learning_rate=1e-3 --final_learning_rate=1", "expected the schedule to fall"),
+    ("--seq_len=0", "`seq_len=0`: expected at least 4"),
+    ("--strategy=D9", "`strategy=D9`: expected one of D0S"),
+    ("--dropout=1.5", "`dropout=1.5`: expected at most 0.99"),
+    ("--learning_rate=1e-3 --final_learning_rate=1", "Expected a value that is not above it"),
     ("stray", "unexpected words on the command line: stray"),
     ("--flagfile=/no/such/file", "/no/such/file"),
 ])
@@ -63,7 +65,7 @@ def test_mistakes_are_named(word, message):
 @pytest.mark.parametrize("missing", ["task", "model_dir", "transfer_file"])
 def test_required_flags(missing):
     words = [w for w in REQUIRED if not w.startswith(f"--{missing}")]
-    with pytest.raises(ConfigError, match=f"--{missing} is required"):
+    with pytest.raises(ConfigError, match=f"`{missing}` is required"):
         parse_flags(DistillationConfig, ["x", *words], "")
 
 
@@ -73,6 +75,24 @@ def test_every_flag_is_in_the_help_with_its_group():
         for field in dataclasses.fields(config_class):
             assert f"--{field.name} " in text
             assert f"\n{field.metadata['group']}\n" in text
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("`seq_len=0`: expected at least 4.", "--seq_len=0: expected at least 4."),
+    ("Lower `learning_rate`, or use `opt_policy=float32`.", "Lower --learning_rate, or use --opt_policy=float32."),
+    ("`do_NER` or `do_NER=True`, but `do_pairwise=False`", "--do_NER or --do_NER, but --nodo_pairwise"),
+    ("`task=a b/c,d` and `metric=`", "--task=a b/c,d and --metric="),
+    ("needs the package `ray`: `text<TAB>label`, `seq_lens=3`, ` seq_len`", None)])
+def test_settings_are_shown_as_flags(text, shown):
+    """Only exact names of the command's settings are."""
+    assert as_flags(text, DistillationConfig) == (shown or text)
+    assert as_flags("`seq_len`, `format=onnx`", PredictionConfig) == "`seq_len`, --format=onnx"
+
+
+def test_lines_of_the_log_show_settings_as_flags():
+    record = logging.LogRecord("xtremedistil_tf", logging.WARNING, "", 0, "`seq_len=%d` cuts", (8,), None)
+    line = command_handler(DistillationConfig).format(record)
+    assert line.endswith(" WARNING: --seq_len=8 cuts")
 
 
 @pytest.mark.parametrize("script", ["run_xtreme_distil.py", "run_xtreme_distil_predict.py"])

@@ -116,7 +116,7 @@ def test_a_second_run_does_nothing_again(finished, tiny_task, tiny_teacher_dir, 
     again = run(python, *command(tiny_task, tiny_teacher_dir, out))
     assert again.returncode == 0, again.stderr
     assert "epoch 1/2" not in again.stderr and "the teacher is not run" in again.stderr
-    assert "everything is done already" in again.stderr and again.stdout == finished[1].stdout
+    assert "the run is already complete" in again.stderr and again.stdout == finished[1].stdout
     after = weights(out)
     assert all(np.array_equal(before[name], after[name]) for name in before)
 

@@ -21,24 +21,24 @@ def parse(*words):
 
 
 @pytest.mark.parametrize("words, message", [
-    ("", "nothing to try: give one or several of --sweep_embedding_size"),
-    ("--sweep_lstm_units=100,many", "'many' is not a whole number above 0"),
-    ("--sweep_lstm_units=100,0", "'0' is not a whole number above 0"),
-    ("--sweep_lstm_units=,", "is not a whole number above 0"),
+    ("", "nothing to try. Give one or several of `sweep_embedding_size`"),
+    ("--sweep_lstm_units=100,many", "'many' is not a positive whole number"),
+    ("--sweep_lstm_units=100,0", "'0' is not a positive whole number"),
+    ("--sweep_lstm_units=,", "is not a positive whole number"),
     ("--sweep_lstm_units=100 --sweep_hidden_size=64", "Sweep one kind at a time"),
-    ("--sweep_lstm_units=100 --sweep_cnn_blocks=4", "--sweep_lstm_units, --sweep_cnn_blocks: .* one kind at a time"),
+    ("--sweep_lstm_units=100 --sweep_cnn_blocks=4", "`sweep_lstm_units`, `sweep_cnn_blocks` are sizes of different"),
     ("--sweep_projection_size=64 --sweep_hidden_size=64", "Sweep one kind at a time"),
-    ("--sweep_lstm_units=100 --student_type=transformer", "--sweep_lstm_units is for bilstm students"),
+    ("--sweep_lstm_units=100 --student_type=transformer", "`sweep_lstm_units` is for bilstm students"),
     ("--sweep_hidden_size=128,100", "the 3 attention heads of a student of width 100 do not divide it"),
     ("--sweep_hidden_size=128,96 --num_attention_heads=64", "64 attention heads of a student of width 96"),
-    ("--sweep_lstm_units=9 --sweep_quantize=int4", "--sweep_quantize: 'int4' is none of none, float16"),
-    ("--sweep_lstm_units=9 --sweep_format=keras --sweep_quantize=int8", "is written in none, but"),
+    ("--sweep_lstm_units=9 --sweep_quantize=int4", "`sweep_quantize=int4`: unknown 'int4'"),
+    ("--sweep_lstm_units=9 --sweep_format=keras --sweep_quantize=int8", "is available as none, but"),
     ("--sweep_lstm_units=9 --sweep_format=coreml", "expected one of keras"),
-    ("--sweep_lstm_units=9 --sweep_keep=0", "--sweep_keep=0.0: expected at least"),
-    ("--sweep_lstm_units=9 --max_latency_ms=-1", "--max_latency_ms=-1.0: expected at least"),
-    ("--sweep_lstm_units=9 --sweep_dir=", "--sweep_dir is required"),
-    ("--sweep_lstm_units=9 --transfer_file=", "--transfer_file is required"),
-    ("--sweep_lstm_units=9 --task=", "--task is required"),
+    ("--sweep_lstm_units=9 --sweep_keep=0", "`sweep_keep=0.0`: expected at least"),
+    ("--sweep_lstm_units=9 --max_latency_ms=-1", "`max_latency_ms=-1.0`: expected at least"),
+    ("--sweep_lstm_units=9 --sweep_dir=", "`sweep_dir` is required"),
+    ("--sweep_lstm_units=9 --transfer_file=", "`transfer_file` is required"),
+    ("--sweep_lstm_units=9 --task=", "`task` is required"),
 ])
 def test_mistakes_are_named(words, message):
     with pytest.raises(ConfigError, match=message):

@@ -58,7 +58,7 @@ def test_every_job_is_done_once_though_workers_die(pool, tmp_path):
 
 
 def test_a_job_that_kills_every_worker_ends_the_run(pool, tmp_path):
-    with pytest.raises(TransferStoreError, match=r"dying lost 3 Ray workers, .* memory.*goes on there"):
+    with pytest.raises(TransferStoreError, match=r"dying lost 3 Ray workers, .* memory.*to continue"):
         list(pool.run([*doubles(range(3)), Job("dying", "die", (str(tmp_path), 9))]))
     assert len(list(tmp_path.iterdir())) == 3
 

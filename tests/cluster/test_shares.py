@@ -32,5 +32,5 @@ def test_every_worker_gets_as_much_as_all_can_have(machines, workers, expected):
 
 
 def test_a_cluster_without_cores_is_refused():
-    with pytest.raises(ConfigError, match="offers a core"):
+    with pytest.raises(ConfigError, match="offers CPU cores"):
         share_of([{"CPU": 0.0}, {"memory": 1.0}])

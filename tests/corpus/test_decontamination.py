@@ -55,5 +55,5 @@ def test_training_examples_that_are_measured_are_left_out_before_the_maximum_is_
 
 def test_a_task_whose_whole_training_set_is_measured_is_refused(task):
     (task / "train.tsv").write_text("bb END\tO O\nBB end\tO O\n", encoding="utf-8")
-    with pytest.raises(DataError, match="every training example stands in dev or test.*--keep_test_text"):
+    with pytest.raises(DataError, match="every training example also occurs in dev or test.*`keep_test_text`"):
         load_task(task, decontaminate=True)

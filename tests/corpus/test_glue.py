@@ -64,9 +64,9 @@ def test_damaged_lines_are_passed_over_in_qqp_alone(glue):
 
 
 def test_other_files_and_names_are_refused(glue, tmp_path):
-    with pytest.raises(DataError, match="train.tsv:1: no column sentence1, sentence2, label .*leave --task_name out"):
+    with pytest.raises(DataError, match="train.tsv:1: no column sentence1, sentence2, label .*omit `task_name`"):
         glue("RTE", train="a\tb\tentailment\n")
-    with pytest.raises(ConfigError, match="--task_name=mnlii: expected one of cola"):
+    with pytest.raises(ConfigError, match="`task_name=mnlii`: expected one of cola"):
         read_glue(tmp_path, "mnlii")
     with pytest.raises(DataError, match="no dev_matched.tsv"):
         (tmp_path / "train.tsv").write_text(FILES["MNLI"]["train"])

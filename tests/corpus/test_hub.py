@@ -115,7 +115,7 @@ def test_rows_without_text_or_label_are_counted(saved, caplog):
     good = {"text": ["a"], "label": [1]}
     task = load_hub(saved(classes("n", "p"), train=rows, validation=good), "classification")
     assert [(e.text, e.label) for e in task.train] == [("a", "n")]
-    assert "3 of 4 rows are passed over" in caplog.text
+    assert "3 of 4 rows are skipped" in caplog.text
 
 
 def test_known_names_of_text_columns_come_first(saved):

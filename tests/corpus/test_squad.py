@@ -47,7 +47,7 @@ def test_an_answer_that_is_off_is_taken_from_the_nearest_place(write, start, exp
 
 @pytest.mark.parametrize("content, message", [
     ("{", "not JSON"), ({"data": 3}, "is missing or of another type"), ({"data": []}, "no questions"),
-    (squad(question(1, ("Paris", 3))), "train.json:1: answer 'Paris' does not stand in its context"),
+    (squad(question(1, ("Paris", 3))), "train.json:1: answer 'Paris' does not occur in its context"),
     (squad(question(1), question(1)), "train.json:2: question id 'q1' for the second time"),
     (squad(question(1), context=" "), "empty context"),
     (squad({"id": 1, "question": "?", "answers": [{"text": "x"}]}), "expected an object with text and answer_start"),
@@ -93,7 +93,7 @@ def test_places_are_whole_numbers(write):
 
 def test_moved_answers_are_counted(write, caplog):
     read_squad(write(squad(question(1, ("London", 12), ("London", 13)), question(2, ("Ada", 5)))))
-    assert "2 answers do not stand at their answer_start" in caplog.text
+    assert "2 answers are not at their answer_start" in caplog.text
 
 
 def test_answers_of_transfer_text_are_not_looked_at(write):

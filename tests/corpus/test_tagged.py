@@ -129,6 +129,6 @@ def test_a_token_a_line_under_another_name_is_read_as_what_it_is(tmp_path, caplo
     found = read_tagged(tmp_path / "a.tsv")
     assert [e.words for e in found] == [e.words for e in read_tagged(tmp_path / "a.conll")] == [
         ("Ada", "lives"), ("It", "rains")]
-    assert "it is read as .conll files are" in caplog.text
+    assert "it is read in the CoNLL format" in caplog.text
     (tmp_path / "b.tsv").write_text("Ada\tB-PER\nOslo\tB-LOC\n", encoding="utf-8")  # one-word sentences, it may be
     assert len(read_tagged(tmp_path / "b.tsv")) == 2

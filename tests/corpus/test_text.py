@@ -86,7 +86,7 @@ def test_what_is_missing_is_named(tmp_path):
 
 @pytest.mark.parametrize("path", ["", " , "])
 def test_no_path(path):
-    assert "No transfer text named" in fails(path)
+    assert "No transfer text is given" in fails(path)
 
 
 @pytest.mark.parametrize("name", ["en.txt", "en.txt.xz", "en.tsv", "en.conll", "en.jsonl"])

@@ -12,7 +12,7 @@ import shlex
 import pytest
 
 import xtremedistil_tf
-from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.flags import as_flags, parse_flags
 from xtremedistil_tf.cli.flags_page import COMMANDS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -163,7 +163,7 @@ def test_commands_are_found():
 
 @functools.cache
 def messages():
-    """Every text of the package, with … for what is put in."""
+    """Every text of the package as users of the commands see it, with … for what is put in."""
     found = []
     for file in (ROOT / "xtremedistil_tf").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -172,7 +172,15 @@ def messages():
                 found.append("".join(parts))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
-    return found
+    return [as_shown(text) for text in found]
+
+
+def as_shown(text):
+    """A message in the words of the command line."""
+    text = re.sub(r"`…(=…)?`", r"--…\1", text)
+    for command in COMMANDS:
+        text = as_flags(text, command.config_class)
+    return text
 
 
 def error_titles():

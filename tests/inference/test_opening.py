@@ -61,16 +61,16 @@ def test_the_keras_student(models):
 
 
 def test_forms_that_are_missing_are_told_with_those_that_are_there(models):
-    with pytest.raises(ModelLoadError, match=r"model_int8.onnx: not found. This directory has tflite, onnx\. Write it "
+    with pytest.raises(ModelLoadError, match=r"model_int8.onnx: not found. This directory has tflite, onnx\. Export it "
                                              "with: xtreme-distil export .* --formats=onnx --quantize=int8"):
         open_predictor(models.folder / "tagging", "onnx", "int8")
-    with pytest.raises(ConfigError, match="--quantize=float16: onnx is written as none, int8"):
+    with pytest.raises(ConfigError, match="`quantize=float16`: onnx is available as none, int8"):
         open_predictor(models.folder / "tagging", "onnx", "float16")
 
 
 def test_what_is_no_model_directory(tmp_path):
     for ask in (lambda: open_predictor(tmp_path, "onnx"), lambda: needs_tensorflow(tmp_path, "onnx")):
-        with pytest.raises(ModelLoadError, match=f"{CONFIG_FILE}: not found. Expected --model_dir"):
+        with pytest.raises(ModelLoadError, match=f"{CONFIG_FILE}: not found. Expected `model_dir`"):
             ask()
 
 

@@ -55,7 +55,7 @@ def test_text_comes_before_repetition():
 
 
 def test_too_little_time_is_refused_with_what_it_takes():
-    with pytest.raises(ConfigError, match="--budget_minutes=1: expected at least [2-9] min"):
+    with pytest.raises(ConfigError, match="`budget_minutes=1`: expected at least [2-9] min"):
         plan(settings(1), steps())
 
 

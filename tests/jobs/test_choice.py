@@ -54,18 +54,18 @@ def test_kind(flags, kind):
 
 
 @pytest.mark.parametrize("flags, message", [
-    (dict(student_type="bilstm", hidden_size=384), "--student_type=bilstm: --hidden_size is for transformer students"),
-    (dict(student_type="bilstm", cnn_blocks=6), "--student_type=bilstm: --cnn_blocks is for cnn students"),
-    (dict(student_type="cnn", distil_attention=True), "--student_type=cnn: --distil_attention is for transformer"),
-    (dict(hidden_size=64, cnn_channels=64), "--hidden_size: --cnn_channels is for cnn students")])
+    (dict(student_type="bilstm", hidden_size=384), "`student_type=bilstm`: `hidden_size` is for transformer students"),
+    (dict(student_type="bilstm", cnn_blocks=6), "`student_type=bilstm`: `cnn_blocks` is for cnn students"),
+    (dict(student_type="cnn", distil_attention=True), "`student_type=cnn`: `distil_attention` is for transformer"),
+    (dict(hidden_size=64, cnn_channels=64), "`hidden_size`: `cnn_channels` is for cnn students")])
 def test_flags_of_another_kind_are_refused(flags, message):
     with pytest.raises(ConfigError, match=message):
         student_kind(config(**flags))
 
 
 @pytest.mark.parametrize("flags, message", [
-    (dict(student_type="transformer"), "--student_type=transformer: --projection_size is not for"),
-    (dict(hidden_size=384), "--hidden_size: --projection_size is not for transformer students")])
+    (dict(student_type="transformer"), "`student_type=transformer`: `projection_size` is not for"),
+    (dict(hidden_size=384), "`hidden_size`: `projection_size` is not for transformer students")])
 def test_a_transformer_with_a_projection_size_is_refused(flags, message):
     with pytest.raises(ConfigError, match=message):
         student_kind(config(projection_size=64, **flags))
@@ -135,14 +135,14 @@ def test_relations_alone_need_no_projection():
 
 
 @pytest.mark.parametrize("flags, message", [
-    (dict(hidden_size=100), "num_attention_heads=3 does not divide --hidden_size=100"),
+    (dict(hidden_size=100), "`num_attention_heads=3` does not divide `hidden_size=100`"),
     (dict(hidden_size=320, num_attention_heads=5, distil_attention=True),
      "student has 5 attention heads and the teacher 12"),
     (dict(hidden_size=384, distil_relations="v", relation_heads=5),
-     "relation_heads=5 does not divide both .* 384 .* 768"),
-    (dict(hidden_size=384, hidden_weight=0.0), "leaves nothing to imitate"),
+     "relation_heads=5` does not divide both .* 384 .* 768"),
+    (dict(hidden_size=384, hidden_weight=0.0), "leaves the representation stage without a loss"),
     (dict(hidden_size=384, hidden_weight=0.0, distil_attention=True, progressive_transfer=True),
-     "expected --hidden_weight"),
+     "Expected `hidden_weight`"),
     (dict(num_hidden_layers=13, distil_multi_hidden_states=True, layer_map="last"),
      "13 layers and the teacher only 12"),
     (dict(teacher_layer=13), "the teacher has 12 layers"),
@@ -177,7 +177,7 @@ def test_a_checkpoint_brings_its_own_sizes(tiny_teacher_dir, tiny_tokenizer):
     shape, _ = chosen(**found)
     assert (shape.hidden_size, shape.num_hidden_layers, shape.config.num_attention_heads) == (32, 2, 2)
     assert chosen(num_hidden_layers=1, **found)[0].num_hidden_layers == 1
-    with pytest.raises(ConfigError, match="--hidden_size=64: --pt_student_checkpoint=.* has 32"):
+    with pytest.raises(ConfigError, match="`hidden_size=64`: `pt_student_checkpoint=.*` has 32"):
         chosen(hidden_size=64, **found)
-    with pytest.raises(ConfigError, match="--seq_len=128: .* takes at most 64 pieces"):
+    with pytest.raises(ConfigError, match="`seq_len=128`: .* takes at most 64 pieces"):
         chosen(**found | {"seq_len": 128})

@@ -238,9 +238,9 @@ def test_the_teacher_judges_new_examples(run, tmp_path, tiny_task, tiny_tagger_d
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"augment": "masked"}, "--augment=masked needs a masked language model"),
+    ({"augment": "masked"}, "`augment=masked` needs a masked language model"),
     ({"augment": "nothing"}, "expected one or several of masked, neighbours"),
-    ({"augment": "external"}, "--augment_file"),
+    ({"augment": "external"}, "`augment_file="),
 ])
 def test_augmenters_are_refused_before_the_teacher_is_trained(run, tmp_path, tiny_task, options, message):
     with pytest.raises(ConfigError, match=message):
@@ -264,11 +264,11 @@ def test_a_faster_teacher_writes_a_store_of_its_own(run, tmp_path, tiny_task, ti
 
 
 def test_a_faster_teacher_on_a_cluster_is_refused():
-    with pytest.raises(ConfigError, match="--teacher_path=openvino is for one process"):
+    with pytest.raises(ConfigError, match="`teacher_path=openvino` runs in one process"):
         DistillationConfig(task="t", model_dir="m", transfer_file="f", teacher_path="openvino",
                            ray_address="auto").validate()
 
 
 def test_augmenting_a_given_store_is_refused():
-    with pytest.raises(ConfigError, match="--augment makes more of --transfer_file"):
+    with pytest.raises(ConfigError, match="`augment` makes more of `transfer_file`"):
         DistillationConfig(task="t", model_dir="m", transfer_store="s", augment="mixing").validate()

@@ -124,19 +124,19 @@ def test_a_form_that_cannot_be_written_does_not_cost_the_others(model_dir, expor
 def test_what_was_not_exported_is_named_with_the_command(tmp_path, model_dir):
     from xtremedistil_tf.runtimes.opening import open_runtime
 
-    with pytest.raises(ModelLoadError, match="no exported form. Write it .* --formats=tflite --quantize=dynamic"):
+    with pytest.raises(ModelLoadError, match="no exported form. Export it .* --formats=tflite --quantize=dynamic"):
         open_runtime("tflite", tmp_path, "dynamic")
     for name in ("tflite/token_ids_int8.tflite", "onnx/model_none.onnx", "saved_model"):
         (tmp_path / "export" / name).mkdir(parents=True)
-    with pytest.raises(ModelLoadError, match=r"has saved_model, tflite \(int8\), onnx\. Write it"):
+    with pytest.raises(ModelLoadError, match=r"has saved_model, tflite \(int8\), onnx\. Export it"):
         open_runtime("tflite", tmp_path, "dynamic")
-    with pytest.raises(ConfigError, match="--quantize=dynamic: onnx is written as none, int8"):
+    with pytest.raises(ConfigError, match="`quantize=dynamic`: onnx is available as none, int8"):
         open_runtime("onnx", tmp_path, "dynamic")
 
 
 @pytest.mark.parametrize("flags, message", [
-    ({"formats": "tflite,coreml"}, "'coreml' is none of"), ({"quantize": "int4"}, "'int4' is none of"),
-    ({"formats": "saved_model", "quantize": "int8"}, "asks for none of these"), ({"model_dir": ""}, "required")])
+    ({"formats": "tflite,coreml"}, "unknown 'coreml'"), ({"quantize": "int4"}, "unknown 'int4'"),
+    ({"formats": "saved_model", "quantize": "int8"}, "names none of these"), ({"model_dir": ""}, "required")])
 def test_wrong_flags(flags, message):
     with pytest.raises(ConfigError, match=message):
         ExportConfig(**({"model_dir": "x"} | flags)).validate()

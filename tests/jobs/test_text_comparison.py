@@ -126,13 +126,13 @@ def test_a_sample_like_the_task(labelled, tiny_task, tmp_path, caplog):
     assert len(with_own) == 150 and with_own[143:] == corpus.surplus
     assert list(text(max_transfer=5, transfer_surplus=True)) == [e for i, e in enumerate(corpus.surplus)
                                                                  if (i + 1) * 5 // 7 > i * 5 // 7]
-    assert "--transfer_like=task: 150 of" in caplog.text
+    assert "`transfer_like=task`: 150 of" in caplog.text
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"transfer_surplus": True}, "--transfer_like=task samples --transfer_file, which is not given"),
-    ({"transfer_file": "f", "transfer_store": "s"}, "--transfer_like=task.*--transfer_store is given"),
-    ({"transfer_file": "f", "transfer_like": "dev"}, "--transfer_like=dev: expected one of"),
+    ({"transfer_surplus": True}, "`transfer_like=task` samples `transfer_file`, which is not given"),
+    ({"transfer_file": "f", "transfer_store": "s"}, "`transfer_like=task`.*`transfer_store` is given"),
+    ({"transfer_file": "f", "transfer_like": "dev"}, "`transfer_like=dev`: expected one of"),
 ])
 def test_samples_that_cannot_be_meant_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):

@@ -44,5 +44,5 @@ def test_directories_from_before_there_was_a_choice_decode_by_argmax(tmp_path, t
 def test_only_tags_are_decoded(tmp_path, tiny_tokenizer):
     saved(tmp_path, tiny_tokenizer, ClassificationTask(["bad", "good"]))
     assert load_student(tmp_path).task.kind == "classification"
-    with pytest.raises(ConfigError, match="decoding=legal: --task_kind=classification has no such setting"):
+    with pytest.raises(ConfigError, match="`decoding=legal`: `task_kind=classification` has no such setting"):
         load_student(tmp_path, "legal")

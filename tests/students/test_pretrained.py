@@ -122,8 +122,8 @@ def test_new_word_embeddings_leave_all_else(checkpoints, tiny_tokenizer, tmp_pat
 
     (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "new"]))
     other = BertTokenizerFast(str(tmp_path / "vocab.txt"))
-    with pytest.raises(ConfigError, match=r"pieces have another number .* such as "
-                                          r"'new'.*--compress_word_embedding"):
+    with pytest.raises(ConfigError, match=r"pieces have another index .* such as "
+                                          r"'new'.*`compress_word_embedding`"):
         checkpoint_encoder(str(checkpoints("bert")), other)
     student = student_of(checkpoints("bert"), other, new_word_embeddings=True)
     assert student.word_embeddings.shape == (6, 12)
@@ -143,7 +143,7 @@ def test_a_vocabulary_that_is_too_small_is_refused(checkpoints, tiny_tokenizer, 
 
 
 def test_more_layers_than_there_are_are_refused(checkpoints, tiny_tokenizer):
-    with pytest.raises(ConfigError, match="--num_hidden_layers=4: .* has 3 layers"):
+    with pytest.raises(ConfigError, match="`num_hidden_layers=4`: .* has 3 layers"):
         checkpoint_encoder(str(checkpoints("bert")), tiny_tokenizer, num_hidden_layers=4)
 
 

@@ -71,7 +71,7 @@ def test_what_is_over_the_budget_is_never_trained_and_what_is_beaten_only_shortl
                                  "go_on": ["h10", "h20"]}]
     assert [one["student"] for one in report["over_budget"]] == ["h50"]
     assert json.loads((tmp_path / "s" / "sweep.json").read_text()) == report
-    assert "H=50 in float32 is skipped: 50 MB is over --max_megabytes=45" in caplog.text
+    assert "H=50 in float32 is skipped: 50 MB is over `max_megabytes=45`" in caplog.text
     assert "run 1 of 6, H=10, round 1 of 2" in caplog.text
     assert "run 2 of 6, H=20, round 1 of 2, about 1 min left" in caplog.text
     assert "H=20" in capsys.readouterr().out
@@ -137,7 +137,7 @@ def test_one_student_alone_goes_straight_to_the_end(tmp_path, started):
 def test_a_budget_that_nobody_meets_ends_it(tmp_path, started):
     settings = config(tmp_path, max_megabytes=5.0)
     measure(settings)
-    with pytest.raises(ConfigError, match="no student meets --max_megabytes=5. The nearest is H=10 in float32: 10 MB"):
+    with pytest.raises(ConfigError, match="no student meets `max_megabytes=5`. The nearest is H=10 in float32: 10 MB"):
         Sweep(settings, "x").run()
     assert started == []
 

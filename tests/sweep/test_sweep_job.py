@@ -46,7 +46,7 @@ def test_killed_and_resumed_it_finds_the_front(tmp_path, tiny_task, tiny_teacher
 
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert first.stat().st_mtime_ns == before and "H=6, round 1 of 2: finished before" in done.stderr
+    assert first.stat().st_mtime_ns == before and "H=6, round 1 of 2: already finished" in done.stderr
     assert len(list((folder / "teacher").glob("*/fine-tuning.json"))) == 1  # shared, as is the store
     assert len(list((folder / "transfer").glob("*/manifest.json"))) == 1
     assert not (folder / "runs" / "h400").exists() and not list(folder.rglob("rounds/*/*/metrics.json"))

@@ -78,7 +78,7 @@ def test_unknown_and_missing_labels_name_their_places(tiny_tokenizer):
 def test_main_score():
     assert ClassificationTask(["0", "1"], main_score="matthews").main_score == "matthews"
     assert ClassificationTask(["0", "1"], main_score="f1").main_score == "f1"
-    with pytest.raises(ConfigError, match="--metric=f1: expected one of accuracy, macro_f1, matthews"):
+    with pytest.raises(ConfigError, match="`metric=f1`: expected one of accuracy, macro_f1, matthews"):
         ClassificationTask(["0", "1", "2"], main_score="f1")
 
 

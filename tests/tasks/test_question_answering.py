@@ -165,7 +165,7 @@ def test_scores_per_language():
 def test_refusals(tiny_tokenizer):
     with pytest.raises(ConfigError, match="two outputs, start and end; found 3"):
         QuestionAnsweringTask(["a", "b", "c"])
-    with pytest.raises(ConfigError, match="--metric=accuracy: expected one of f1, exact_match"):
+    with pytest.raises(ConfigError, match="`metric=accuracy`: expected one of f1, exact_match"):
         QuestionAnsweringTask(main_score="accuracy")
     with pytest.raises(DataError, match="dev.json:2: no answers, expected labelled"):
         unlabelled = QuestionExample("q", "a", "b", source="dev.json", line=2)

@@ -57,7 +57,7 @@ def test_options_go_to_the_task():
 
 
 def test_refusals():
-    with pytest.raises(ConfigError, match=f"--task_kind=parsing: expected one of {', '.join(KINDS)}"):
+    with pytest.raises(ConfigError, match=f"`task_kind=parsing`: expected one of {', '.join(KINDS)}"):
         make_task("parsing", [])
-    with pytest.raises(ConfigError, match="version_2=True: --task_kind=classification has no such setting"):
+    with pytest.raises(ConfigError, match="`version_2=True`: `task_kind=classification` has no such setting"):
         make_task("classification", ["a", "b"], version_2=True)

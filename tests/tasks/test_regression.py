@@ -54,7 +54,7 @@ def test_targets_that_are_no_numbers(tiny_tokenizer, label, found):
 
 def test_settings_are_checked():
     assert RegressionTask(main_score="spearman").main_score == "spearman"
-    with pytest.raises(ConfigError, match="--metric=mse: expected one of pearson, spearman"):
+    with pytest.raises(ConfigError, match="`metric=mse`: expected one of pearson, spearman"):
         RegressionTask(main_score="mse")
     with pytest.raises(ConfigError, match="one output, found 2 labels: 'yes, no'"):
         RegressionTask(["yes", "no"])

@@ -83,5 +83,5 @@ def test_what_chooses_by_score_depends_on_the_decoding():
 
 
 def test_an_unknown_decoding_is_refused():
-    with pytest.raises(ConfigError, match="--decoding=beam: expected one of legal, argmax"):
+    with pytest.raises(ConfigError, match="`decoding=beam`: expected one of legal, argmax"):
         TaggingTask(LABELS, decoding="beam")

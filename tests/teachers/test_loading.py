@@ -270,7 +270,7 @@ def test_pytorch_bin_without_torch(tmp_path, monkeypatch):
 def test_a_file_that_is_cut_short(copy_of, layout, file):
     path = copy_of(layout) / file
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ModelLoadError, match="Cannot load the model .*files are whole"):
+    with pytest.raises(ModelLoadError, match="Cannot load the model .*files are complete"):
         load_classifier(str(path.parent), TASK, seed=0)
 
 

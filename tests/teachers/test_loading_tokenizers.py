@@ -126,7 +126,7 @@ def test_one_tokenizer_for_several_teachers(folders, tmp_path):
 def test_a_damaged_tokenizer_is_refused(folders, tmp_path):
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
     (tmp_path / "tokenizer.json").write_text('{"version"')
-    with pytest.raises(ModelLoadError, match="Cannot load the tokenizer .*files are whole"):
+    with pytest.raises(ModelLoadError, match="Cannot load the tokenizer .*files are complete"):
         load_tokenizer(str(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""--pt_teacher beside the checkpoint's own config."""
+"""`pt_teacher` beside the checkpoint's own config."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_class(name, config, tmp_path):
 
 
 @pytest.mark.parametrize("name, message", [
-    ("TFElectraModel", "is a bert model. Expected --pt_teacher=TFBertModel"),
+    ("TFElectraModel", "is a bert model. Expected `pt_teacher=TFBertModel`"),
     ("BertModel", "no TensorFlow model class of that name"),
 ])
 def test_contradiction(name, message, tiny_teacher_dir):

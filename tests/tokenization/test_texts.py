@@ -77,5 +77,5 @@ def test_pairs_of_very_long_texts_take_linear_work(tiny_tokenizer):
 
 
 def test_no_room_for_text_is_refused(tiny_tokenizer):
-    with pytest.raises(ConfigError, match="--seq_len=4: this tokenizer adds 3 special tokens .* at least 5"):
+    with pytest.raises(ConfigError, match="`seq_len=4`: this tokenizer adds 3 special tokens .* at least 5"):
         list(encode_texts(tiny_tokenizer, ["anna"], ["paris"], 4))

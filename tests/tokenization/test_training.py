@@ -100,7 +100,7 @@ def test_too_little_text_is_refused(kind):
 
 
 def test_wrong_options_are_refused(kind):
-    with pytest.raises(ConfigError, match="--student_vocab_type=bpe: expected one of wordpiece, unigram"):
+    with pytest.raises(ConfigError, match="`student_vocab_type=bpe`: expected one of wordpiece, unigram"):
         train_tokenizer(corpus(), 1000, "bpe")
-    with pytest.raises(ConfigError, match="--student_vocab_size=7: too few"):
+    with pytest.raises(ConfigError, match="`student_vocab_size=7`: too small"):
         train_tokenizer(corpus(), 7, kind)

@@ -18,7 +18,7 @@ FASTER, SLOWER = {"float32": 0.2, "mixed_bfloat16": 0.1}, {"float32": 0.1, "mixe
 def test_bfloat16_where_it_is_faster_by_more_than_noise(tmp_path, seconds, policy, caplog):
     with caplog.at_level(logging.INFO):
         assert chosen_policy(tmp_path / "run" / "precision.json", "a student", lambda: seconds) == policy
-    assert f"precision of training: {policy} (a step takes" in caplog.text
+    assert f"training precision: {policy} (a step takes" in caplog.text
 
 
 def test_a_resumed_run_has_the_first_choice(tmp_path):

@@ -83,5 +83,5 @@ def test_layers_that_share_their_weights_are_refused():
 
     model = TFAlbertModel(AlbertConfig(vocab_size=30, embedding_size=4, hidden_size=8, num_attention_heads=2,
                                        intermediate_size=8, num_hidden_layers=2))
-    with pytest.raises(ConfigError, match="TFAlbertModel cannot be told apart"):
+    with pytest.raises(ConfigError, match="TFAlbertModel cannot be read one by one"):
         encoder_layers(model)

@@ -60,7 +60,7 @@ def test_smaller_forms_of_other_programs_are_read_as_documented(store, tiny_toke
     found = np.concatenate([TransferStore(store).read(index)["teacher_hidden"] for index in range(3)])
     np.testing.assert_allclose(found, states, rtol=2e-3, atol=0.05)
     np.save(shard / "teacher_hidden_scale.npy", np.full((2, 3), np.nan, np.float32))
-    with pytest.raises(TransferStoreError, match="teacher_hidden_scale.npy: holds numbers that are not finite"):
+    with pytest.raises(TransferStoreError, match="teacher_hidden_scale.npy: contains numbers that are not finite"):
         check_given_store(store, expected, len(tiny_tokenizer))
 
 
@@ -81,11 +81,11 @@ def test_faults_are_named(store, tiny_tokenizer):
     file = store / "shard-00000" / "teacher_logits.npy"
     logits = np.load(file)
     np.save(file, np.where(logits > 0, np.inf, logits))
-    with pytest.raises(TransferStoreError, match="teacher_logits.npy: holds numbers that are not finite"):
+    with pytest.raises(TransferStoreError, match="teacher_logits.npy: contains numbers that are not finite"):
         check_given_store(store, COLUMNS, pieces)
     np.save(file, logits[:-1])
     with pytest.raises(TransferStoreError, match="missing or damaged"):
         check_given_store(store, COLUMNS, pieces)
     change(store, complete=False)
-    with pytest.raises(TransferStoreError, match="unfinished"):
+    with pytest.raises(TransferStoreError, match="incomplete"):
         check_given_store(store, COLUMNS, pieces)

@@ -96,7 +96,7 @@ def test_stores_that_differ_in_more_than_text_are_refused(tmp_path, fake):
         merge_stores([first, second], tmp_path / "merged")
     manifest["complete"] = False
     (second / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(TransferStoreError, match="unfinished"):
+    with pytest.raises(TransferStoreError, match="incomplete"):
         merge_stores([first, second], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
@@ -106,7 +106,7 @@ def test_other_folders_are_left_alone_and_the_same_merge_goes_on(tmp_path, fake,
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
     for folder in (tmp_path / "photos", parts[0]):
-        with pytest.raises(TransferStoreError, match="holds something else"):
+        with pytest.raises(TransferStoreError, match="is not empty"):
             merge_stores(parts, folder)
     assert [file.name for file in (tmp_path / "photos").iterdir()] == ["cat.jpg"]
     merge_stores(parts, tmp_path / "merged")

@@ -121,7 +121,7 @@ def test_an_interrupted_store_goes_on_and_is_identical(tmp_path, sentences, tiny
         write(tmp_path / "b", sentences, tiny_tokenizer, teacher)
     monkeypatch.setattr(ShardMaker, "save", original)
     part = tmp_path / "b" / whole.name
-    with pytest.raises(TransferStoreError, match="unfinished"):
+    with pytest.raises(TransferStoreError, match="incomplete"):
         TransferStore(part)
     untouched = {p: p.stat().st_mtime_ns for p in part.glob("shard-*/*.npy")}
     write(tmp_path / "b", sentences, tiny_tokenizer, teacher)

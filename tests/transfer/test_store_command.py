@@ -34,16 +34,16 @@ def run(*words):
 def test_verify_names_what_is_damaged_and_repair_removes_it(tmp_path, fake, capsys):
     store = fake.write(tmp_path, fake.sentences(170))
     run("verify", f"--store={store}")
-    assert "4 of 4 shards are whole" in capsys.readouterr().out
+    assert "4 of 4 shards are intact" in capsys.readouterr().out
     damage(store, 1)
     damage(store, 3, "input_ids")
     with pytest.raises(TransferStoreError, match="2 faults. verify --repair removes"):
         run("verify", f"--store={store}")
     out = capsys.readouterr().out
     assert "shard-00001: teacher_logits.npy: checksum" in out and "shard-00003: input_ids.npy: checksum" in out
-    assert "2 of 4 shards are whole" in out
+    assert "2 of 4 shards are intact" in out
     run("verify", "--repair", f"--store={store}")
-    assert "removed what was damaged" in capsys.readouterr().out
+    assert "removed the damaged parts" in capsys.readouterr().out
     assert sorted(file.name for file in store.iterdir()) == [
         "manifest.json", "shard-00000", "shard-00002", "writer.lock"]
     with pytest.raises(TransferStoreError):
@@ -78,7 +78,7 @@ def test_verify_says_that_there_are_no_checksums(tmp_path, fake, capsys):
     store = fake.write(tmp_path, fake.sentences(70))
     (store / "shard-00000" / SHARD_FACTS).unlink()
     run("verify", f"--store={store}")
-    assert "2 of 2 shards are whole, 1 of them without checksums" in capsys.readouterr().out
+    assert "2 of 2 shards are intact, 1 of them without checksums" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("form", [{}, {"hidden_components": 3, "hidden_dtype": "int8"}])
@@ -108,11 +108,11 @@ def test_merge_writes_the_store(tmp_path, fake, capsys):
 
 
 @pytest.mark.parametrize("words, message", [
-    ([], "the first word must be one of info, verify, merge"), (["look"], "expected one of"),
-    (["verify"], "--store is required"), (["merge", "--stores=a,b"], "--out is required"),
+    ([], "Expected one of info, verify, merge"), (["look"], "expected one of"),
+    (["verify"], "`store` is required"), (["merge", "--stores=a,b"], "`out` is required"),
     (["merge", "--stores=a", "--out=b"], "two folders or more"),
-    (["info", "--store=a", "--out=b"], "--out does not belong to info"),
-    (["info", "--store=a", "--repair"], "--repair belongs to verify"),
+    (["info", "--store=a", "--out=b"], "`out` is not for `command=info`"),
+    (["info", "--store=a", "--repair"], "`repair` is for `command=verify`"),
     (["info", "verify", "--store=a"], "unexpected words")])
 def test_flags_that_cannot_be_meant_are_refused(words, message):
     with pytest.raises(ConfigError, match=message):

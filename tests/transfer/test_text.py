@@ -35,5 +35,5 @@ def test_the_fingerprint_is_that_of_the_text_that_is_left():
 
 
 def test_text_that_is_measured_altogether_is_refused():
-    with pytest.raises(DataError, match="all 2 examples stands in dev or test.*--keep_test_text"):
+    with pytest.raises(DataError, match="all 2 examples also occur in dev or test.*`keep_test_text`"):
         TransferText(lambda: examples("ab"), "t", measured=MeasuredTexts(examples("abc")))

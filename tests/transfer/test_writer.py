@@ -99,9 +99,9 @@ def test_each_form_is_another_store(tmp_path, fake):
 
 
 @pytest.mark.parametrize("settings, message", [
-    ({"hidden_dtype": "int4"}, "--hidden_dtype=int4: expected one of float16, int8"),
-    ({"hidden_components": 24}, "--hidden_components=24: the teacher's hidden states are 24 wide; expected 1 to 23"),
-    ({"hidden_components": -1}, "--hidden_components=-1")])
+    ({"hidden_dtype": "int4"}, "`hidden_dtype=int4`: expected one of float16, int8"),
+    ({"hidden_components": 24}, "`hidden_components=24`: the teacher's hidden states are 24 wide. Expected 1 to 23"),
+    ({"hidden_components": -1}, "`hidden_components=-1`")])
 def test_settings_that_cannot_be_meant_are_refused(tmp_path, fake, settings, message):
     with pytest.raises(ConfigError, match=message):
         fake.write(tmp_path, fake.sentences(10), **settings)
@@ -206,7 +206,7 @@ def test_errors_of_teacher_tokenizer_and_disk_come_out_and_whole_shards_stay(tmp
         original(file, values)
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(TransferStoreError, match="the disk is full. What is written stays"):
+    with pytest.raises(TransferStoreError, match="the disk is full. What is written is kept"):
         fake.write(tmp_path, text)
     monkeypatch.setattr(np, "save", original)
     assert verify_store(fake.write(tmp_path, text)).is_whole
@@ -236,11 +236,11 @@ def test_a_store_that_does_not_fit_is_refused_before_the_teacher_runs(tmp_path, 
     message = str(error.value)
     # 96 bytes of hidden states, 12 of logits, 8 of ids and starts a piece.
     pieces = np.mean([min(len(s.words), fake.seq_len) for s in text])
-    for part in ("3,000 examples of", "--hidden_dtype=int8 (", "--hidden_components=8 ("):
+    for part in ("3,000 examples of", "`hidden_dtype=int8` (", "`hidden_components=8` ("):
         assert part in message
     needed = float(message.split("need about ")[1].split(" MB")[0])
     assert needed == pytest.approx(3000 * (116 * pieces + 8) / 1e6, rel=0.05)
-    fits = int(message.split("--max_transfer=")[1].split(" ")[0])
+    fits = int(message.split("`max_transfer=")[1].split("`")[0])
     assert fits == pytest.approx(200_000 / 1.05 / (116 * pieces + 8), rel=0.05)
     fake.write(tmp_path, text[: fits * 9 // 10], fake.Teacher(log))
     assert log.exists()

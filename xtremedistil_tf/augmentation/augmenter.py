@@ -33,7 +33,7 @@ class Augmenter(abc.ABC):
     """Makes variants of examples.
 
     Attributes:
-        name: as in `--augment`.
+        name: as in `augment`.
         keeps_label: whether a good variant has the answer of its original.
         settings: JSON-able, everything that its variants depend on besides the examples and the plan.
     """

@@ -86,7 +86,7 @@ class ExternalFunction(Augmenter):
         return item
 
     def _wrong(self, what: str) -> ConfigError:
-        return ConfigError(f"--augment=external: {self._name} {what}.")
+        return ConfigError(f"`augment=external`: {self._name} {what}.")
 
 
 class ExternalFile(Augmenter):
@@ -167,19 +167,19 @@ class ExternalFile(Augmenter):
 def _function(name: str) -> Callable[..., Any]:
     module, _, attribute = name.partition(":")
     if not (module and attribute):
-        raise ConfigError(f"--augment=external: {quoted(name)}, expected module:function, such as "
-                          "my_package.translation:back_translate.")
+        raise ConfigError(f"`augment=external`: {quoted(name)} is no function name. Expected module:function, "
+                          "such as my_package.translation:back_translate.")
     try:
         found = getattr(importlib.import_module(module), attribute)
     except AttributeError as error:
-        raise ConfigError(f"--augment=external: the module {module} has no {attribute}; expected a "
+        raise ConfigError(f"`augment=external`: the module {module} has no {attribute}; expected a "
                           "function.") from error
     except Exception as error:  # an import runs a stranger's code
-        raise ConfigError(f"--augment=external: the module {module} cannot be imported "
+        raise ConfigError(f"`augment=external`: the module {module} cannot be imported "
                           f"({type(error).__name__}: {error}). Install it, or add its folder to "
                           "PYTHONPATH.") from error
     if not callable(found):
-        raise ConfigError(f"--augment=external: {name} is {quoted(found)}, expected a function.")
+        raise ConfigError(f"`augment=external`: {name} is {quoted(found)}. Expected a function.")
     return found
 
 

@@ -122,8 +122,8 @@ class AugmentedText:
             with gzip.open(path, "rt", encoding="utf-8") as file:
                 yield from map(json.loads, file)
         except (OSError, EOFError, ValueError) as error:
-            raise DataError(f"{path}: damaged ({error}). Delete {self._folder}, and it is made "
-                            "anew.") from error
+            raise DataError(f"{path}: damaged ({error}). Delete {self._folder}; the next run "
+                            "creates it again.") from error
 
 
 def _record(item: Augmented, original: AnyExample) -> dict[str, Any]:

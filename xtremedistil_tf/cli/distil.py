@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import shlex
 
-from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.flags import as_flags, parse_flags
 from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
 from xtremedistil_tf.config import DistillationConfig
 
 
 def job(argv: list[str]) -> None:
     config = parse_flags(DistillationConfig, argv, __doc__)
-    prepare_tensorflow(trains=True)
+    prepare_tensorflow(DistillationConfig, trains=True)
     from xtremedistil_tf.jobs.budget import within_budget
     from xtremedistil_tf.jobs.distil import distil
     from xtremedistil_tf.jobs.dry_run import dry_run
@@ -28,10 +28,10 @@ def job(argv: list[str]) -> None:
     if config.budget_minutes:
         config = within_budget(config)
     if config.dry_run:
-        dry_run(config)
+        dry_run(config, lambda line: print(as_flags(line, DistillationConfig)))
         return
     print(results_table(distil(config, shlex.join(argv))))
 
 
 def main() -> None:
-    run_command(job)
+    run_command(job, DistillationConfig)

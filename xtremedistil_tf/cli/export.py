@@ -17,11 +17,11 @@ from xtremedistil_tf.config import ExportConfig
 
 def job(argv: list[str]) -> None:
     config = parse_flags(ExportConfig, argv, __doc__)
-    prepare_tensorflow(deterministic=False)
+    prepare_tensorflow(ExportConfig, deterministic=False)
     from xtremedistil_tf.jobs.export import run
 
     run(config)
 
 
 def main() -> None:
-    run_command(job)
+    run_command(job, ExportConfig)

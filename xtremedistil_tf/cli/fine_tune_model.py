@@ -14,11 +14,11 @@ from xtremedistil_tf.config import ModelFineTuningConfig
 
 def job(argv: list[str]) -> None:
     config = parse_flags(ModelFineTuningConfig, argv, __doc__)
-    prepare_tensorflow()
+    prepare_tensorflow(ModelFineTuningConfig)
     from xtremedistil_tf.jobs.fine_tune_model import run
 
     run(config)
 
 
 def main() -> None:
-    run_command(job)
+    run_command(job, ModelFineTuningConfig)

@@ -16,11 +16,11 @@ from xtremedistil_tf.config import StudentFineTuningConfig
 
 def job(argv: list[str]) -> None:
     config = parse_flags(StudentFineTuningConfig, argv, __doc__)
-    prepare_tensorflow()
+    prepare_tensorflow(StudentFineTuningConfig)
     from xtremedistil_tf.jobs.fine_tune_student import run
 
     run(config)
 
 
 def main() -> None:
-    run_command(job)
+    run_command(job, StudentFineTuningConfig)

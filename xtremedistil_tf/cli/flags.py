@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from absl import flags
 
 from xtremedistil_tf.config import field_type
+from xtremedistil_tf.config.naming import respelled
 from xtremedistil_tf.errors import ConfigError
 
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float,
@@ -56,6 +57,30 @@ def parse_flags(config_class: type[Config], argv: Sequence[str], description: st
     return config
 
 
+def as_flags(text: str, config_class: type) -> str:
+    """A message of the library in the words of the command line.
+
+    Args:
+        text: names settings in backticks: `seq_len`, `seq_len=32`, `do_NER=False`.
+        config_class: whose settings are flags; others stay in backticks.
+
+    Returns:
+        The text with --seq_len, --seq_len=32, --nodo_NER in their place.
+    """
+    known = {field.name for field in dataclasses.fields(config_class)}
+
+    def spell(name: str, value: str | None) -> str | None:
+        if name not in known:
+            return None
+        if value is None:
+            return f"--{name}"
+        if field_type(config_class, name) is bool and value in ("True", "False"):
+            return f"--{name}" if value == "True" else f"--no{name}"
+        return f"--{name}={value}"
+
+    return respelled(text, spell)
+
+
 def _without_empty(words: Sequence[str], known: flags.FlagValues) -> list[str]:
     empty = {f"--{name}" for name in _VALUE_OPTIONAL if name in known}
     return [word for word, following in zip(words, [*words[1:], "--"])
@@ -71,8 +96,9 @@ def help_text(config_class: type, description: str) -> str:
         if field.metadata["group"] != group:
             group = field.metadata["group"]
             lines += ["", f"{group}"]
+        text = as_flags(field.metadata["help"], config_class)
         lines += [f"  --{field.name}  ({_kind(config_class, field)}; default {_shown(field.default)})",
-                  *textwrap.wrap(field.metadata["help"], 92, initial_indent="      ", subsequent_indent="      ")]
+                  *textwrap.wrap(text, 92, initial_indent="      ", subsequent_indent="      ")]
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.cli.commands import COMMANDS, Command
+from xtremedistil_tf.cli.flags import as_flags
 from xtremedistil_tf.config import field_type
 
 _WIDTH = 120
@@ -65,7 +66,7 @@ def _section(command: Command) -> str:
 
 def _entry(config_class: type, field: dataclasses.Field[Any]) -> list[str]:
     title = f"- **`--{field.name}`** ({'; '.join(_facts(config_class, field))})"
-    text = _PAGE.sub(r"[\1](\1)", _escaped(field.metadata["help"]))
+    text = _PAGE.sub(r"[\1](\1)", _escaped(as_flags(field.metadata["help"], config_class)))
     return [f"{title}:", *_wrapped(text, "  ")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
@@ -9,6 +10,7 @@ import warnings
 from collections.abc import Callable
 
 from xtremedistil_tf.cli.failures import explained
+from xtremedistil_tf.cli.flags import as_flags
 from xtremedistil_tf.errors import XtremeDistilError
 from xtremedistil_tf.process import OURS, is_line_handler, line_handler, silenced_stderr, start_tensorflow
 
@@ -16,17 +18,22 @@ EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
 
-def run_command(job: Callable[[list[str]], None]) -> None:
-    """Runs a command's job on `sys.argv` and exits: 0 done, 2 a mistake or a lack that the user can mend."""
+def run_command(job: Callable[[list[str]], None], config_class: type | None = None) -> None:
+    """Runs a command's job on `sys.argv` and exits: 0 done, 2 a mistake or a lack that the user can mend.
+
+    Args:
+        job: what the command does.
+        config_class: of the command; errors name its settings as flags. None: it has none.
+    """
     try:
         job(sys.argv)
     except XtremeDistilError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {as_flags(str(error), config_class) if config_class else error}", file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)
     except BrokenPipeError:  # whoever read our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        print("interrupted; run the same command again to continue from the last checkpoint", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
     except Exception as error:
         message = explained(error)
@@ -36,14 +43,15 @@ def run_command(job: Callable[[list[str]], None]) -> None:
         sys.exit(EXIT_USER_ERROR)
 
 
-def prepare_tensorflow(deterministic: bool = True, trains: bool = False) -> None:
+def prepare_tensorflow(config_class: type, deterministic: bool = True, trains: bool = False) -> None:
     """Imports TensorFlow without its start-up chatter and does what `prepare_logging` does.
 
     Args:
+        config_class: of the command.
         deterministic: whether the same command is to give the same numbers.
         trains: whether this process may be one of several workers, which are waited for then.
     """
-    prepare_logging()
+    prepare_logging(config_class)
     start_tensorflow(deterministic)
     if trains:  # a worker must not touch its devices before it has joined the others
         _join_workers()
@@ -54,15 +62,24 @@ def prepare_tensorflow(deterministic: bool = True, trains: bool = False) -> None
         tf.config.list_logical_devices()
 
 
-def prepare_logging() -> None:
-    """Sets up logging to stderr and keeps libraries quiet that are not imported yet; a second time changes nothing."""
+def prepare_logging(config_class: type) -> None:
+    """Sets up logging to stderr and keeps libraries quiet that are not imported yet; a second time changes nothing.
+
+    Args:
+        config_class: of the command; lines of the log name its settings as flags.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     _quiet_libraries()
     ours = logging.getLogger(OURS)
     ours.setLevel(logging.INFO)
     ours.propagate = False
-    ours.handlers = [*(other for other in ours.handlers if not is_line_handler(other)), line_handler()]
+    ours.handlers = [*(other for other in ours.handlers if not is_line_handler(other)), command_handler(config_class)]
+
+
+def command_handler(config_class: type) -> logging.Handler:
+    """Writes the lines of a command's log to stderr, with settings named as flags."""
+    return line_handler(functools.partial(as_flags, config_class=config_class))
 
 
 def _join_workers() -> None:

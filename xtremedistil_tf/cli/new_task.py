@@ -6,7 +6,8 @@ import dataclasses
 import pathlib
 
 from xtremedistil_tf.atomic import atomic_file
-from xtremedistil_tf.cli.flags import parse_flags
+from xtremedistil_tf.cli.flags import as_flags, parse_flags
+from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.fields import setting, validate_fields
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import KINDS
@@ -31,7 +32,7 @@ def job(argv: list[str]) -> None:
     config = parse_flags(NewTaskConfig, [argv[0], *words], __doc__ or "")
     path = pathlib.Path(f"{config.name}.cfg")
     if path.exists():
-        raise ConfigError(f"{path}: exists already, expected a new name. Delete it, or give another name.")
+        raise ConfigError(f"{path}: already exists. Delete it, or choose another name.")
     with atomic_file(path) as part:
         part.write_text(flag_file(config), encoding="utf-8")
     print(f"wrote {path}\n\n{needed_files(config)}\nThen:\n\n  xtreme-distil distil --flagfile={path} --dry_run\n"
@@ -42,8 +43,9 @@ def needed_files(config: NewTaskConfig) -> str:
     """Which files the task needs, and what they hold."""
     words, suffix = KINDS[config.kind].words, _suffix(config)
     what = "Format" if suffix == ".json" else "One example a line"
+    line = as_flags(words.line, DistillationConfig)
     return (f"Put these files there:\n\n  {config.name}/train{suffix}, dev{suffix}, test{suffix}\n"
-            f"      {what}: {words.line}.\n      {words.line_example.replace('<TAB>', '    ')}\n"
+            f"      {what}: {line}.\n      {words.line_example.replace('<TAB>', '    ')}\n"
             f"      Also compressed (.gz, .xz); several languages in a folder each ({config.name}/de/train{suffix}).\n"
             f"  {config.name}/{_transfer(config)}\n      Much unlabelled text of the same kind: "
             f"{words.transfer_line}.\n      More text gives a better student.\n")

@@ -26,11 +26,11 @@ def answer(config: PredictionConfig) -> None:
     from xtremedistil_tf.jobs.predict import run
 
     if needs_tensorflow(config.model_dir, config.format):
-        prepare_tensorflow(deterministic=False)
+        prepare_tensorflow(PredictionConfig, deterministic=False)
     else:
-        prepare_logging()
+        prepare_logging(PredictionConfig)
     run(config)
 
 
 def main() -> None:
-    run_command(job)
+    run_command(job, PredictionConfig)

@@ -31,14 +31,14 @@ def job(argv: list[str]) -> None:
 
 
 def main() -> None:
-    run_command(job)
+    run_command(job, PredictionConfig)
 
 
 def _export_if_missing(config: PredictionConfig) -> None:
     path = exported_path(pathlib.Path(config.model_dir), FORM, config.quantize)
     if path.exists():
         return
-    prepare_tensorflow(deterministic=False)
+    prepare_tensorflow(PredictionConfig, deterministic=False)
     from xtremedistil_tf.export.onnx import export_onnx
     from xtremedistil_tf.students.model_directory import load_student
 

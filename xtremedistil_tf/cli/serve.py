@@ -28,11 +28,11 @@ def job(argv: list[str]) -> None:
 
 
 def _load(model_dir: pathlib.Path) -> ServedModel:
-    prepare_tensorflow(deterministic=False)
+    prepare_tensorflow(ServeConfig, deterministic=False)
     from xtremedistil_tf.server.loading import load_model
 
     return load_model(model_dir)
 
 
 def main() -> None:
-    run_command(job)
+    run_command(job, ServeConfig)

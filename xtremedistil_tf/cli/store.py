@@ -16,7 +16,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from xtremedistil_tf.cli.flags import parse_flags
-from xtremedistil_tf.cli.main import run_command
+from xtremedistil_tf.cli.main import command_handler, run_command
 from xtremedistil_tf.config.store import StoreConfig
 from xtremedistil_tf.errors import TransferStoreError
 
@@ -28,7 +28,7 @@ _SHOWN = 10
 
 def job(argv: list[str]) -> None:
     config = parse_flags(StoreConfig, _with_command(argv), __doc__)
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    logging.basicConfig(handlers=[command_handler(StoreConfig)], level=logging.INFO)
     {"info": _info, "verify": _verify, "merge": _merge}[config.command](config)
 
 
@@ -57,15 +57,15 @@ def _verify(config: StoreConfig) -> None:
         print(problem)
     if len(problems) > _SHOWN:
         print(f"... and {len(problems) - _SHOWN} more")
-    print(f"{store}: {shards - len(found.damaged)} of {shards} shards are whole" + _unchecked(found))
+    print(f"{store}: {shards - len(found.damaged)} of {shards} shards are intact" + _unchecked(found))
     if problems and config.repair:
-        print("removed what was damaged; run the command that wrote the store again")
+        print("removed the damaged parts; run the command that wrote the store again")
     elif problems:
         raise TransferStoreError(f"{store}: {len(problems)} fault{'s' * (len(problems) > 1)}. verify --repair "
-                                 "removes what is damaged, and the command that wrote the store then writes just "
-                                 "that again.")
+                                 "removes the damaged parts; then run the command that wrote the store, "
+                                 "which writes only these again.")
     elif not found.is_whole:
-        raise TransferStoreError(f"{store}: the store is unfinished; run the command that writes it again.")
+        raise TransferStoreError(f"{store}: the store is incomplete. Run the command that writes it again.")
 
 
 def _unchecked(found: Verification) -> str:
@@ -84,4 +84,4 @@ def _merge(config: StoreConfig) -> None:
 
 
 def main() -> None:
-    run_command(job)
+    run_command(job, StoreConfig)

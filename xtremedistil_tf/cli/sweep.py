@@ -21,13 +21,13 @@ import sys
 from typing import Any
 
 from xtremedistil_tf.cli.flags import parse_flags
-from xtremedistil_tf.cli.main import run_command
+from xtremedistil_tf.cli.main import command_handler, run_command
 from xtremedistil_tf.config.sweep import SweepConfig
 
 
 def job(argv: list[str]) -> None:
     config = parse_flags(SweepConfig, argv, __doc__)
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    logging.basicConfig(handlers=[command_handler(SweepConfig)], level=logging.INFO)
     signal.signal(signal.SIGTERM, _terminated)
     from xtremedistil_tf.sweep.run import Sweep
 
@@ -39,4 +39,4 @@ def _terminated(number: int, frame: Any) -> None:
 
 
 def main() -> None:
-    run_command(job)
+    run_command(job, SweepConfig)

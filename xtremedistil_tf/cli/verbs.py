@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xtremedistil_tf.cli.commands import COMMANDS, Command
+from xtremedistil_tf.cli.flags import as_flags
 from xtremedistil_tf.cli.main import EXIT_USER_ERROR, run_command
 
 _OTHERS = {"new": "Write a commented flag file for your own task, and list the files that it needs.",
@@ -37,9 +38,9 @@ def main() -> None:
     elif verb == "flags":
         run_command(lambda argv: print(matching_flags(argv[1:])))
     elif verb == "new":
-        from xtremedistil_tf.cli.new_task import job
+        from xtremedistil_tf.cli.new_task import NewTaskConfig, job
 
-        run_command(job)
+        run_command(job, NewTaskConfig)
     else:
         print(f"error: {verb}: no such verb. Expected one of {', '.join(_verbs())}.", file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)
@@ -75,8 +76,9 @@ def _shown(command: Command, fields: Sequence[dataclasses.Field[Any]]) -> list[s
     lines = [f"xtreme-distil {command.verb}"] if fields else []
     for field in fields:
         default = repr(field.default) if field.default == "" else field.default
+        text = as_flags(field.metadata["help"], command.config_class)
         lines += [f"  --{field.name}  (default {default})",
-                  *textwrap.wrap(field.metadata["help"], 100, initial_indent="      ", subsequent_indent="      ")]
+                  *textwrap.wrap(text, 100, initial_indent="      ", subsequent_indent="      ")]
     return lines
 
 

@@ -15,7 +15,7 @@ AUTO, LOCAL = "auto", "local"
 _PATIENCE_SECONDS = 10
 
 
-def require_ray(purpose: str = "--ray_address") -> None:
+def require_ray(purpose: str = "`ray_address`") -> None:
     """Raises MissingExtraError where ray is not installed."""
     if importlib.util.find_spec("ray") is None:
         raise MissingExtraError("ray", "ray", purpose)
@@ -49,7 +49,7 @@ def connected(address: str) -> Iterator[None]:
             _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **options)
     except (RayError, RuntimeError, ValueError, OSError) as error:
-        raise ConfigError(f"--ray_address={address}: cannot connect ({' '.join(str(error).split())}). "
+        raise ConfigError(f"`ray_address={address}`: cannot connect ({' '.join(str(error).split())}). "
                           "Expected auto on a machine of a running cluster (ray status shows it), host:port "
                           "of its head, or local.") from error
     try:

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 _MOST_LOSSES = 3
 _PATIENCE_SECONDS = 60
-_MEMORY = ("A worker that is killed again and again has often run out of memory: use fewer --ray_workers or "
-           "a smaller --teacher_batch_size.")
+_MEMORY = ("A worker that is killed repeatedly has probably run out of memory: use fewer `ray_workers` or "
+           "a smaller `teacher_batch_size`.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,9 +134,9 @@ class WorkerPool:
         ray.kill(worker.actor)  # one that only cannot be reached must not go on either
         if times >= _MOST_LOSSES:
             raise TransferStoreError(f"{doing} lost {times} Ray workers, the last one on {worker.place} "
-                                     f"({lost}). {_MEMORY} What is written stays; the same command goes on "
-                                     "there.")
-        log.warning("the Ray worker on %s was lost during %s (%s); another one does it again", worker.place,
+                                     f"({lost}). {_MEMORY} What is written is kept: run the same command "
+                                     "to continue.")
+        log.warning("lost the Ray worker on %s during %s (%s); another worker repeats its share", worker.place,
                     doing, lost)
         self._start()
 
@@ -148,8 +148,8 @@ class WorkerPool:
             if done:
                 return done[0]
             if not self._busy:
-                log.warning("no Ray worker has started for %d seconds: the cluster has no room for one, or "
-                            "it is loading the teacher; waiting (ray status shows what is free)",
+                log.warning("no Ray worker has started for %d seconds: the cluster has no free resources, or a worker "
+                            "is loading the teacher; still waiting (ray status shows what is free)",
                             _PATIENCE_SECONDS)
 
 

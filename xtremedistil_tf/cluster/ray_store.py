@@ -120,8 +120,8 @@ class RayShardWorkers:
         until = time.monotonic() + _VISIBLE_SECONDS
         while fault := self._maker.shards.fault(shard):
             if time.monotonic() > until:
-                raise TransferStoreError(f"{self._maker.shards.path(shard)}: a worker wrote it, but here it "
-                                         f"is not whole ({fault}). The store's folder must be on a file system "
+                raise TransferStoreError(f"{self._maker.shards.path(shard)}: a worker wrote it, but on this "
+                                         f"machine it is incomplete ({fault}). The store must be on a file system "
                                          "that all machines share, under the same path.")
             time.sleep(_POLL_SECONDS)
 
@@ -132,8 +132,8 @@ def _pickled(maker: ShardMaker) -> bytes:
     try:
         return cloudpickle.dumps(maker)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise ConfigError(f"the teacher or its tokenizer cannot be sent to Ray workers ({error}). Leave out "
-                          "--ray_address, or choose a teacher with a fast tokenizer.") from error
+        raise ConfigError(f"the teacher or its tokenizer cannot be sent to Ray workers ({error}). Omit "
+                          "`ray_address`, or choose a teacher with a fast tokenizer.") from error
 
 
 def _new_actor(share: Share, maker: Any) -> Any:

@@ -38,7 +38,7 @@ def share_of(machines: Sequence[Mapping[str, float]], workers: int = 0) -> Share
     """
     machines = [machine for machine in machines if machine.get("CPU", 0) >= 1]
     if not machines:
-        raise ConfigError("No machine of the Ray cluster offers a core to workers. Add some, without "
+        raise ConfigError("No machine of the Ray cluster offers CPU cores to workers. Add one without "
                           "--num-cpus=0: ray start --address=<head>:6379")
     with_gpu = [machine for machine in machines if machine.get("GPU", 0) >= 1]
     machines, gpus = with_gpu or machines, 0.0

@@ -84,14 +84,14 @@ class ShardWorker:
         other = [f"{name} {here.get(name, 'not installed')}, not {version}"
                  for name, version in self._versions.items() if here.get(name) != version]
         if other:
-            raise ModelLoadError(f"{'; '.join(other)}. Shards would differ: install the same packages on all "
+            raise ModelLoadError(f"{'; '.join(other)}. Their shards would differ. Install the same packages on all "
                                  "machines.")
 
     def _enter_folder(self) -> None:
         try:
             os.chdir(self._folder)
         except OSError as error:
-            raise TransferStoreError(f"{self._folder}: {error.strerror}. Start the command in a folder "
+            raise TransferStoreError(f"{self._folder}: {error.strerror}. Run the command in a folder "
                                      "of the file system that all machines share, under the same path.") from None
 
     def _check_store(self) -> None:
@@ -99,8 +99,8 @@ class ShardWorker:
 
         store = pathlib.Path(self._maker.store)
         if not store.is_dir() or Manifest.load(store).fingerprint != self._maker.manifest.fingerprint:
-            raise TransferStoreError(f"{store} is not there. Give --transfer_store_dir on a file system that "
-                                     "all machines share, under the same path.")
+            raise TransferStoreError(f"{store}: not found on this machine. Give `transfer_store_dir` on a file "
+                                     "system that all machines share, under the same path.")
 
 
 def package_versions() -> dict[str, str]:

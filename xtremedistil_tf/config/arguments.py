@@ -1,4 +1,4 @@
-"""A configuration from keyword arguments: the names and checks of the command line, and errors that name arguments."""
+"""A configuration from keyword arguments, with the checks of the command line."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import contextlib
 import dataclasses
 import difflib
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from xtremedistil_tf.config.fields import field_type, raise_faults
+from xtremedistil_tf.config.naming import respelled
 from xtremedistil_tf.errors import ConfigError, XtremeDistilError
 
-# The dashes of a flag; the rest of a line with one of our commands stays a command.
-_FLAG = re.compile(r"(xtreme-distil .*)|(?<![\w-])--(?=[A-Za-z])")
 _NAMES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -42,12 +40,12 @@ def config_from(config_class: type[Config], arguments: Mapping[str, Any], others
     for name, given in arguments.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            faults.append(f"{name}: no such argument{f'; did you mean {near[0]}?' if near else '.'}")
+            faults.append(f"`{name}`: no such argument{f'; did you mean `{near[0]}`?' if near else '.'}")
             continue
         wanted = field_type(config_class, name)
         value = _plain(given)
         if not _fits(value, wanted):
-            faults.append(f"{name}={given!r}: expected {_NAMES[wanted]}.")
+            faults.append(f"`{name}={given!r}`: expected {_NAMES[wanted]}.")
             continue
         values[name] = wanted(value)
     config = config_class(**values)
@@ -75,17 +73,19 @@ def _fits(value: Any, wanted: type) -> bool:
 
 
 @contextlib.contextmanager
-def named_as_arguments(aliases: Mapping[str, str]) -> Iterator[None]:
-    """Errors raised inside speak of arguments (`seq_len`) instead of flags (`--seq_len`).
+def named_as_given(arguments: Mapping[str, str]) -> Iterator[None]:
+    """Errors raised inside name settings by the arguments that they were given by.
 
     Args:
-        aliases: name of a field -> the argument that it was given by.
+        arguments: name of a setting -> name of the argument.
     """
+    def spell(name: str, value: str | None) -> str | None:
+        if name not in arguments:
+            return None
+        return f"`{arguments[name]}`" if value is None else f"`{arguments[name]}={value}`"
+
     try:
         yield
     except XtremeDistilError as error:
-        text = _FLAG.sub(lambda match: match[1] or "", str(error))
-        for field, argument in aliases.items():
-            text = re.sub(rf"\b{field}\b", argument, text)
-        error.args = (text,)
+        error.args = (respelled(str(error), spell),)
         raise

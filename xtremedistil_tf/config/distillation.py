@@ -348,32 +348,32 @@ class DistillationConfig:
 
     def _contradictions(self) -> Iterator[str]:
         if self.do_NER and (self.do_pairwise or self.task_kind not in ("auto", "tagging")):
-            yield "--do_NER contradicts --do_pairwise and any --task_kind but tagging; give one of them."
+            yield "`do_NER` contradicts `do_pairwise` and every `task_kind` except tagging. Give only one of them."
         given = self.transfer_file or self.transfer_surplus or self.transfer_unmeasured or self.transfer_store
         if not given and self.strategy != "D0S":
-            needed = f" by --strategy={self.strategy}" if self.strategy else ""
-            yield f"--transfer_file is required{needed}. Expected: {help_of(type(self), 'transfer_file')}"
+            needed = f" by `strategy={self.strategy}`" if self.strategy else ""
+            yield f"`transfer_file` is required{needed}. Expected: {help_of(type(self), 'transfer_file')}"
         if self.transfer_like and not self.transfer_file:
-            yield (f"--transfer_like={self.transfer_like} samples --transfer_file, which is not given. "
-                   "Leave one out, or give the other.")
+            yield (f"`transfer_like={self.transfer_like}` samples `transfer_file`, which is not given. "
+                   "Give `transfer_file`, or omit `transfer_like`.")
         if self.transfer_like and self.transfer_store:
-            yield (f"--transfer_like={self.transfer_like} samples --transfer_file, but --transfer_store is "
-                   "given instead. Leave one of them out.")
+            yield (f"`transfer_like={self.transfer_like}` samples `transfer_file`, but `transfer_store` is "
+                   "given instead. Omit one of them.")
         if self.transfer_store and self.student_vocab_size:
-            yield ("--student_vocab_size trains on --transfer_file, but --transfer_store is given instead. "
-                   "Leave one of them out.")
+            yield ("`student_vocab_size` trains on `transfer_file`, but `transfer_store` is given instead. "
+                   "Omit one of them.")
         if self.augment and self.transfer_store:
-            yield ("--augment makes more of --transfer_file, but --transfer_store is given instead. "
-                   "Leave one of them out.")
+            yield ("`augment` makes more of `transfer_file`, but `transfer_store` is given instead. "
+                   "Omit one of them.")
         if self.ray_address and self.teacher_path != "exact":
-            yield (f"--teacher_path={self.teacher_path} is for one process and does not go with "
-                   f"--ray_address={self.ray_address}. Leave one of them out.")
+            yield (f"`teacher_path={self.teacher_path}` runs in one process and cannot be combined with "
+                   f"`ray_address={self.ray_address}`. Omit one of them.")
         for name in ("warmup_ratio", "clip_norm", "embedding_rate"):
             if -1 < getattr(self, name) < 0:
-                yield f"--{name}={getattr(self, name)}: expected 0 or more, or -1 for the value of --recipe."
+                yield f"`{name}={getattr(self, name)}`: expected 0 or more, or -1 for the default of `recipe`."
         if self.learning_rate and self.final_learning_rate > self.learning_rate:
-            yield (f"--final_learning_rate={self.final_learning_rate} is above "
-                   f"--learning_rate={self.learning_rate}; expected the schedule to fall.")
+            yield (f"`final_learning_rate={self.final_learning_rate}` is above "
+                   f"`learning_rate={self.learning_rate}`. Expected a value that is not above it.")
 
     def moved_to(self, model_dir: str | os.PathLike[str]) -> DistillationConfig:
         """The same for a model directory that was moved: data that lies in it is found there."""

@@ -48,11 +48,12 @@ class ExportConfig:
         for name, known in (("formats", QUANTIZATIONS_OF), ("quantize", QUANTIZATIONS)):
             for word in listed(getattr(self, name)):
                 if word not in known:
-                    raise ConfigError(f"--{name}: {word!r} is none of {', '.join(known)}.")
+                    raise ConfigError(f"`{name}={getattr(self, name)}`: unknown {word!r}. "
+                                      f"Expected some of {', '.join(known)}.")
         for form in listed(self.formats):
             if not set(QUANTIZATIONS_OF[form]) & set(listed(self.quantize)):
-                raise ConfigError(f"--formats={form} is written in {', '.join(QUANTIZATIONS_OF[form])}, but "
-                                  f"--quantize={self.quantize} asks for none of these.")
+                raise ConfigError(f"`formats={form}` is available as {', '.join(QUANTIZATIONS_OF[form])}, but "
+                                  f"`quantize={self.quantize}` names none of these.")
 
     def wanted(self) -> list[tuple[str, str]]:
         """(form, quantization) of every file to write."""

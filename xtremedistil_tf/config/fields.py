@@ -60,7 +60,7 @@ def validate_fields(config: Any, *required: str, further: Iterable[str] = ()) ->
     """
     found = (value_fault(field, getattr(config, field.name)) for field in dataclasses.fields(config))
     faults = [fault for fault in found if fault]
-    faults += [f"--{name} is required. Expected: {help_of(type(config), name)}"
+    faults += [f"`{name}` is required. Expected: {help_of(type(config), name)}"
                for name in required if not getattr(config, name)]
     raise_faults(faults or list(further))
 
@@ -88,11 +88,11 @@ def value_fault(field: dataclasses.Field[Any], value: Any) -> str | None:
     """What is wrong with a value of the field's type: it is outside its choices or bounds."""
     meta = field.metadata
     if meta["choices"] and value not in meta["choices"]:
-        return f"--{field.name}={value}: expected one of {', '.join(filter(None, meta['choices']))}."
+        return f"`{field.name}={value}`: expected one of {', '.join(filter(None, meta['choices']))}."
     if meta["minimum"] is not None and value < meta["minimum"]:
-        return f"--{field.name}={value}: expected at least {meta['minimum']}."
+        return f"`{field.name}={value}`: expected at least {meta['minimum']}."
     if meta["maximum"] is not None and value > meta["maximum"]:
-        return f"--{field.name}={value}: expected at most {meta['maximum']}."
+        return f"`{field.name}={value}`: expected at most {meta['maximum']}."
     return None
 
 

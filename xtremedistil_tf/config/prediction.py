@@ -41,7 +41,7 @@ class PredictionConfig:
         """Raises ConfigError on the first value that cannot be meant."""
         validate_fields(self, "model_dir")
         if self.format not in LOCAL_FORMS and not self.format.startswith(SERVING_PREFIXES):
-            raise ConfigError(f"--format={self.format}: expected one of {', '.join(LOCAL_FORMS)}, "
+            raise ConfigError(f"`format={self.format}`: expected one of {', '.join(LOCAL_FORMS)}, "
                               "serving://host:port or serving+http://host:port.")
         if not (self.do_predict or self.do_eval):
-            raise ConfigError("nothing to do: give --do_predict, --do_eval or both.")
+            raise ConfigError("nothing to do. Give `do_predict`, `do_eval` or both.")

@@ -30,20 +30,20 @@ class StoreConfig:
         """Raises ConfigError on the first value that cannot be meant."""
         validate_fields(self)
         if not self.command:
-            raise ConfigError(f"nothing to do: the first word must be one of {', '.join(COMMANDS)} (see "
-                              "--help).")
+            raise ConfigError(f"nothing to do: `command` is not given. Expected one of {', '.join(COMMANDS)}, "
+                              "on the command line as the first word.")
         needed = COMMANDS[self.command]
         validate_fields(self, *needed)
         for name in ("store", "stores", "out"):
             if getattr(self, name) and name not in needed:
-                raise ConfigError(f"--{name} does not belong to {self.command}, which takes "
-                                  f"{', '.join('--' + flag for flag in needed)}.")
+                raise ConfigError(f"`{name}` is not for `command={self.command}`, which takes "
+                                  f"{', '.join(f'`{flag}`' for flag in needed)}.")
         if self.repair and self.command != "verify":
-            raise ConfigError(f"--repair belongs to verify, not to {self.command}.")
+            raise ConfigError(f"`repair` is for `command=verify` only, not for {self.command}.")
         if self.command == "merge" and len(self.merged) < 2:
-            raise ConfigError(f"--stores={self.stores}: expected two folders or more, separated by commas.")
+            raise ConfigError(f"`stores={self.stores}`: expected two folders or more, separated by commas.")
 
     @property
     def merged(self) -> list[str]:
-        """The folders of --stores."""
+        """The folders of `stores`."""
         return [folder.strip() for folder in self.stores.split(",") if folder.strip()]

@@ -11,7 +11,7 @@ from xtremedistil_tf.config.prediction import LOCAL_FORMS
 from xtremedistil_tf.config.recipes import with_recipe
 from xtremedistil_tf.errors import ConfigError
 
-#: Epochs on the transfer set of a sweep's last round, where neither --distil_epochs nor the recipe says.
+#: Epochs on the transfer set of a sweep's last round, where neither `distil_epochs` nor the recipe says.
 EPOCHS = 16
 #: Kind of student -> the flags that list sizes of it, each with the flag of one run and its letter.
 SWEPT = {
@@ -66,13 +66,13 @@ class SweepConfig(DistillationConfig):
         if not (self.sweep_dir or self.model_dir):
             validate_fields(self, "sweep_dir")
         if not self.quantizations():
-            raise ConfigError(f"--sweep_format={self.sweep_format} is written in "
-                              f"{', '.join(_quantizations_of(self.sweep_format))}, but --sweep_quantize="
-                              f"{self.sweep_quantize} asks for none of these.")
+            raise ConfigError(f"`sweep_format={self.sweep_format}` is available as "
+                              f"{', '.join(_quantizations_of(self.sweep_format))}, but "
+                              f"`sweep_quantize={self.sweep_quantize}` names none of these.")
         kind = self._kind()
         if self.student_type not in ("auto", kind):
-            raise ConfigError(f"--student_type={self.student_type}: --{self._given(kind)[0]} is for {kind} "
-                              "students. Leave one of them out.")
+            raise ConfigError(f"`student_type={self.student_type}`: `{self._given(kind)[0]}` is for {kind} "
+                              "students. Omit one of them.")
         for name in SWEPT[kind]:
             self._sizes(name)
         self._check_heads()
@@ -104,19 +104,20 @@ class SweepConfig(DistillationConfig):
         asked = listed(self.sweep_quantize)
         for word in asked:
             if word not in QUANTIZATIONS:
-                raise ConfigError(f"--sweep_quantize: {word!r} is none of {', '.join(QUANTIZATIONS)}.")
+                raise ConfigError(f"`sweep_quantize={self.sweep_quantize}`: unknown {word!r}. Expected some of "
+                                  f"{', '.join(QUANTIZATIONS)}.")
         return [name for name in _quantizations_of(self.sweep_format) if name in asked]
 
     def _kind(self) -> str:
         every = list(dict.fromkeys(name for names in SWEPT.values() for name in names))
         given = [name for name in every if getattr(self, name)]
         if not given:
-            raise ConfigError(f"nothing to try: give one or several of {_flags(every)}, such as "
-                              "--sweep_lstm_units=100,200,400.")
+            raise ConfigError(f"nothing to try. Give one or several of {_settings(every)}, such as "
+                              "`sweep_lstm_units=100,200,400`.")
         fitting = [kind for kind, names in SWEPT.items() if set(given) <= set(names)]
         if not fitting:
-            raise ConfigError(f"{_flags(given)}: these are sizes of students of different "
-                              "kinds. Sweep one kind at a time.")
+            raise ConfigError(f"{_settings(given)} are sizes of different kinds of students. "
+                              "Sweep one kind at a time.")
         return self.student_type if self.student_type in fitting else fitting[0]
 
     def _given(self, kind: str) -> list[str]:
@@ -127,7 +128,7 @@ class SweepConfig(DistillationConfig):
         words = listed(given)
         for word in words or ([given] if given else []):
             if not (word.isascii() and word.isdigit() and int(word) > 0):
-                raise ConfigError(f"--{name}={given}: {word!r} is not a whole number above 0. Expected "
+                raise ConfigError(f"`{name}={given}`: {word!r} is not a positive whole number. Expected "
                                   "numbers separated by commas, such as 100,200.")
         return list(dict.fromkeys(map(int, words)))
 
@@ -135,13 +136,13 @@ class SweepConfig(DistillationConfig):
         for width in self._sizes("sweep_hidden_size"):
             heads = self.heads_for(width)
             if width % heads:
-                raise ConfigError(f"--sweep_hidden_size: the {heads} attention heads of a student of width "
+                raise ConfigError(f"`sweep_hidden_size`: the {heads} attention heads of a student of width "
                                   f"{width} do not divide it. Expected a multiple of 32, or "
-                                  "--num_attention_heads that divides all the widths.")
+                                  "`num_attention_heads` that divides all the widths.")
 
 
-def _flags(names: list[str]) -> str:
-    return ", ".join(f"--{name}" for name in names)
+def _settings(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _quantizations_of(form: str) -> tuple[str, ...]:

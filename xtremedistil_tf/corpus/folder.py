@@ -133,8 +133,8 @@ def _decontaminated(corpus: TaskCorpus) -> TaskCorpus:
     honest = Decontaminated(corpus.train, corpus.measured_texts)
     train = list(honest)
     if not train:
-        raise DataError(f"{corpus.train[0].source}: the text of every training example stands in dev or test, so that "
-                        "none is left to train on. Expected other sentences; --keep_test_text trains on these.")
+        raise DataError(f"{corpus.train[0].source}: the text of every training example also occurs in dev or test, so "
+                        "none is left to train on. Give other sentences, or train on these with `keep_test_text`.")
     return replace(corpus, train=train, left_out=corpus.left_out + honest.left_out)
 
 
@@ -152,7 +152,7 @@ def _language_folders(folder: pathlib.Path, layout: Kind) -> dict[str, pathlib.P
 def _check_limits(limits: dict[str, int | None]) -> None:
     for name, limit in limits.items():
         if limit is not None and limit < 1:
-            raise ConfigError(f"max_{name} is {limit}, expected at least 1, or nothing for no limit.")
+            raise ConfigError(f"max_{name} is {limit}. Expected at least 1, or None for no limit.")
 
 
 def _check_languages(folder: pathlib.Path, wanted: set[str], splits: dict[str, list[AnyExample]],

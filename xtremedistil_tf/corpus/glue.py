@@ -75,7 +75,7 @@ def glue_task(name: str) -> str:
     """
     key = name.lower().replace("-", "").replace("_", "")
     if key not in TASKS:
-        raise ConfigError(f"--task_name={name}: expected one of {', '.join(TASKS)}.")
+        raise ConfigError(f"`task_name={name}`: expected one of {', '.join(TASKS)}.")
     return key
 
 
@@ -136,7 +136,7 @@ def _read(path: pathlib.Path, task: GlueTask) -> list[AnyExample]:
             faults.add(number, problem)
     faults.raise_if_any()
     if skipped:
-        log.warning("%s: %d damaged lines of the official file are passed over", path, skipped)
+        log.warning("%s: %d damaged lines of the official file are skipped", path, skipped)
     if not examples:
         raise DataError(f"{path}: no examples, expected the official GLUE file.")
     return examples
@@ -146,7 +146,7 @@ def _check_header(path: pathlib.Path, names: Sequence[str], task: GlueTask) -> N
     missing = [name for name in (*task.texts, task.label) if name not in names]
     if missing:
         raise DataError(f"{path}:1: no column {', '.join(missing)} among {quoted(', '.join(names))}. Expected the "
-                        "official GLUE file; leave --task_name out for files of the form `text<TAB>label`.")
+                        "official GLUE file; omit `task_name` for files of the form `text<TAB>label`.")
 
 
 def _example(columns: Sequence[str], names: Sequence[str], task: GlueTask, rules: LabelRules, source: str,

@@ -83,7 +83,7 @@ def _load(path: str, config: str) -> dict[str, Any]:
     try:
         import datasets
     except ImportError as error:
-        raise MissingExtraError("datasets", "datasets", f"--task=hf:{path}") from error
+        raise MissingExtraError("datasets", "datasets", f"`task=hf:{path}`") from error
     quiet = logging.getLogger("datasets")
     quiet.setLevel(logging.ERROR)
     try:
@@ -129,7 +129,7 @@ def all_unlabeled(data: Any, columns: Sequence[str],
 def _examples(data: Any, read: ReadRow, source: str) -> list[AnyExample]:
     examples = [example for number, row in enumerate(data, 1) if (example := read(row, source, number))]
     if missing := len(data) - len(examples):
-        log.warning("%s: %d of %d rows are passed over: no label, no text, or an answer not in its context",
+        log.warning("%s: %d of %d rows are skipped: no label, no text, or an answer not in its context",
                     source, missing, len(data))
     return examples
 

@@ -35,8 +35,8 @@ _WORD_KEYS, _TAG_KEYS = ("tokens", "words"), ("tags", "ner_tags")
 _COLUMN_NAMES = {*_WORD_KEYS, *_TAG_KEYS, *_LABEL_KEYS, *TEXT_KEYS, *PAIR_KEYS, "context", "answers"}
 _LABELS = "labels.tsv"
 # What messages about files say, and what they are to say about Python's objects.
-_WORDS = (("Correct or delete those lines.", "Correct or leave out these examples."),
-          ("Correct or delete that line.", "Correct or leave out this example."),
+_WORDS = (("Correct or delete those lines.", "Correct or remove these examples."),
+          ("Correct or delete that line.", "Correct or remove this example."),
           ("Delete the file to have them", "Leave labels out to have them"), (", one a line", ""))
 
 

@@ -57,7 +57,7 @@ def read_squad(path: str | os.PathLike[str], language: str | None = None,
         examples.append(example)
     faults.raise_if_any()
     if moved:
-        log.warning("%s: %d answers do not stand at their answer_start and are taken from their nearest occurrence",
+        log.warning("%s: %d answers are not at their answer_start; their nearest occurrence is used",
                     path, moved)
     if not examples:
         raise DataError(f"{path}: no questions, expected {EXPECTED}.")
@@ -113,7 +113,7 @@ def _answers(answers: Any, context: str) -> tuple[tuple[Answer, ...] | None, str
             return None, f"answer {quoted(answer)}, expected an object with text and answer_start"
         start = nearest(context, answer["text"], answer["answer_start"])
         if start < 0 or not answer["text"].strip():
-            return None, f"answer {quoted(answer['text'])} does not stand in its context"
+            return None, f"answer {quoted(answer['text'])} does not occur in its context"
         found.append(Answer(answer["text"], start))
     return tuple(found), None
 

@@ -66,7 +66,7 @@ def read_tagged(path: str | os.PathLike[str], labels: Sequence[str] | None = Non
                         f"or one of these followed by {' or '.join(COMPRESSED)}.")
     faults, rules, examples = Faults(path), TagRules(labels), []
     if layout is FORMATS[".tsv"] and _has_a_line_per_token(path):
-        log.warning("%s: a token and a tag a line, and blank lines between: it is read as .conll files are", path)
+        log.warning("%s: has one token and tag per line and blank lines; it is read in the CoNLL format", path)
         layout = FORMATS[".conll"]
     for example in layout.read(path, faults, True):
         prefix, tags, problems = rules.resolve(example.tags or ())

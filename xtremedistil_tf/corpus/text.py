@@ -33,7 +33,7 @@ def text_files(path: str | os.PathLike[str]) -> list[pathlib.Path]:
     whole = os.fspath(path)
     names = [whole] if os.path.exists(whole) else [n.strip() for n in whole.split(",") if n.strip()]
     if not names:
-        raise DataError("No transfer text named, expected a file, a folder, or several separated by commas.")
+        raise DataError("No transfer text is given. Expected a file, a folder, or several separated by commas.")
     files: list[pathlib.Path] = []
     for name in map(pathlib.Path, names):
         if name.is_dir():

@@ -30,27 +30,27 @@ def layer_map(spec: str, student_layers: int, teacher_layers: int) -> LayerMap:
         return _uniform(student_layers, teacher_layers)
     if spec == LAST:
         if student_layers > teacher_layers:
-            raise ConfigError(f"--layer_map=last: the student has {student_layers} layers and the teacher "
-                              f"only {teacher_layers}. Use --layer_map=uniform, or a student with fewer "
+            raise ConfigError(f"`layer_map=last`: the student has {student_layers} layers and the teacher "
+                              f"only {teacher_layers}. Use `layer_map=uniform`, or a student with fewer "
                               "layers.")
         return tuple((i, teacher_layers - student_layers + i) for i in range(student_layers + 1))
     pairs = _pairs(spec, student_layers)
     for which, position, layers in (("student", 0, student_layers), ("teacher", 1, teacher_layers)):
         wrong = [pair[position] for pair in pairs if not 0 <= pair[position] <= layers]
         if wrong:
-            raise ConfigError(f"--layer_map={spec}: the {which} has no state {wrong[0]}. Expected 0 (the "
+            raise ConfigError(f"`layer_map={spec}`: the {which} has no state {wrong[0]}. Expected 0 (the "
                               f"embedding output) to {layers}.")
     return pairs
 
 
 def top_pair(teacher_layer: int, student_layers: int, teacher_layers: int) -> LayerMap:
-    """The map without --distil_multi_hidden_states: the student's top state against one of the teacher's.
+    """The map without `distil_multi_hidden_states`: the student's top state against one of the teacher's.
 
     Args:
         teacher_layer: 1 to the number of layers; 0: the top one.
     """
     if teacher_layer > teacher_layers:
-        raise ConfigError(f"--teacher_layer={teacher_layer}: the teacher has {teacher_layers} layers. "
+        raise ConfigError(f"`teacher_layer={teacher_layer}`: the teacher has {teacher_layers} layers. "
                           f"Expected 1 to {teacher_layers}, or 0 for its top layer.")
     return ((student_layers, teacher_layer or teacher_layers),)
 
@@ -58,7 +58,7 @@ def top_pair(teacher_layer: int, student_layers: int, teacher_layers: int) -> La
 def _uniform(student_layers: int, teacher_layers: int) -> LayerMap:
     steps = min(student_layers, teacher_layers)
     if not steps:
-        raise ConfigError("--layer_map=uniform: expected at least one layer on both sides.")
+        raise ConfigError("`layer_map=uniform`: expected at least one layer on both sides.")
 
     def at(step: int, layers: int) -> int:
         return (2 * step * layers + steps) // (2 * steps)
@@ -77,12 +77,12 @@ def _pairs(spec: str, student_layers: int) -> LayerMap:
         if any(len(pair) != 2 for pair in pairs):
             raise ValueError
     except ValueError:
-        raise ConfigError(f"--layer_map={spec}: expected uniform, last, pairs of student and teacher state "
+        raise ConfigError(f"`layer_map={spec}`: expected uniform, last, pairs of student and teacher state "
                           "such as 0:0,2:1,4:2, or teacher states such as 2,4,6.") from None
     if len(parts) > student_layers + 1 and ":" not in spec:
-        raise ConfigError(f"--layer_map={spec}: names {len(parts)} teacher states, but the student has "
-                          f"{student_layers + 1} (0 to {student_layers}). Name at most as many.")
+        raise ConfigError(f"`layer_map={spec}`: lists {len(parts)} teacher states, but the student has "
+                          f"{student_layers + 1} (0 to {student_layers}). List at most that many.")
     if len({student for student, _ in pairs}) < len(pairs):
-        raise ConfigError(f"--layer_map={spec}: a state of the student occurs twice. Expected each at most "
+        raise ConfigError(f"`layer_map={spec}`: a state of the student occurs twice. Expected each at most "
                           "once.")
     return tuple(sorted((student, teacher) for student, teacher in pairs))

@@ -161,7 +161,7 @@ class Runner:
             save_state(result_file, arrays, {"settings": values, "record": dataclasses.asdict(record),
                                              "scored_by": self._task.scored_by})
             (folder / "progress.npz").unlink(missing_ok=True)
-        best = f"best epoch {record.best_epoch}" if record.best_epoch else "no epoch was better than its start"
+        best = f"best epoch {record.best_epoch}" if record.best_epoch else "no epoch improved on the starting weights"
         log.info("phase %s: %s, %.0f s, dev %s", phase.name, best, record.seconds,
                      ", ".join(f"{k} {v:.4f}" for k, v in record.scores.items()))
         return record
@@ -170,11 +170,11 @@ class Runner:
         try:
             arrays, facts = load_state(file)
         except (OSError, ValueError) as error:
-            log.warning("%s cannot be read (%s): the phase is trained again", file, error)
+            log.warning("%s cannot be read (%s); the phase is trained again", file, error)
             return None
         for i, variable in enumerate(stage.trainable_variables):
             variable.assign(arrays[f"variable_{i}"])
-        log.info("phase %s: already trained, loaded", phase.name)
+        log.info("phase %s: already trained; loaded its weights", phase.name)
         record = facts["record"] | {"reused": True, "unfrozen": tuple(facts["record"]["unfrozen"])}
         if facts.get("scored_by", {}) != self._task.scored_by:  # the same weights, measured otherwise
             record["scores"] = self._score()
@@ -193,8 +193,8 @@ class Runner:
             changed = [f"{key} {before.get(key)} -> {now.get(key)}" for key in (now | before)
                        if before.get(key) != now.get(key)]
             why = ", ".join(changed) or "an earlier phase, the teacher or the data changed"
-            log.warning("phase %s was trained with other settings (%s): it is trained again; the earlier "
-                            "result stays in %s", phase.name, why, folder)
+            log.warning("phase %s was trained with other settings (%s) and is trained again; the earlier "
+                            "result is kept in %s", phase.name, why, folder)
 
     def _stage(self, phase: schedule.Phase, settings: PhaseSettings) -> Stage:
         signal = settings.signal

@@ -62,7 +62,7 @@ def phases_of(strategy: str, groups: Sequence[str], blocks: Sequence[Sequence[st
         "logits_labels": [(LOGITS, False), (LABELS, False)],
     }
     if strategy not in stages:
-        raise ConfigError(f"--strategy={strategy}: expected one of {', '.join(stages)}.")
+        raise ConfigError(f"`strategy={strategy}`: expected one of {', '.join(stages)}.")
     phases = []
     blocks = blocks or [(group,) for group in groups]
     for number, (stage, gradual) in enumerate(stages[strategy], 1):

@@ -109,9 +109,9 @@ def check_attention_heads(student_heads: int, teacher_heads: int) -> None:
     if teacher_heads % student_heads:
         fitting = ", ".join(str(n) for n in range(1, teacher_heads + 1) if teacher_heads % n == 0)
         raise ConfigError(
-            f"--distil_attention: the student has {student_heads} attention heads and the teacher "
-            f"{teacher_heads}, which is no multiple. Use --distil_relations=qkv, for which heads are free, "
-            f"or a student with one of {fitting} heads.")
+            f"`distil_attention`: the student has {student_heads} attention heads and the teacher "
+            f"{teacher_heads}, which is not a multiple. Use `distil_relations=qkv`, which works with any number of "
+            f"heads, or a student with one of {fitting} heads.")
 
 
 def _cut(stored: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

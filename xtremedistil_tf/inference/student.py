@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.atomic import atomic_directory, read_json
-from xtremedistil_tf.config.arguments import config_from, named_as_arguments
+from xtremedistil_tf.config.arguments import config_from, named_as_given
 from xtremedistil_tf.config.export import QUANTIZATIONS_OF, ExportConfig
 from xtremedistil_tf.config.prediction import LOCAL_FORMS, SERVING_PREFIXES
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
@@ -145,7 +145,7 @@ class Student:
             ConfigError: it was opened in another form.
         """
         if self.form != "keras":
-            raise ConfigError(f"form={self.form}: only the Keras form is a model that trains. Open it with "
+            raise ConfigError(f"`form={self.form}`: only the Keras form can be trained. Open it with "
                               f"load({str(self.model_dir)!r}).")
         return self._opened.student
 
@@ -203,7 +203,7 @@ class Student:
         if isinstance(given, str | bytes) or not isinstance(given, Iterable):
             raise DataError(f"predict_iter: {quoted(given)}, expected an iterable. One text alone is for predict.")
         if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-            raise ConfigError(f"batch_size={batch_size!r}: expected a whole number of at least 1.")
+            raise ConfigError(f"`batch_size={batch_size!r}`: expected a whole number of at least 1.")
         return self._answers(iter(given), batch_size)
 
     def _answers(self, given: Iterator[Any], batch_size: int | None) -> Iterator[Any]:
@@ -226,8 +226,7 @@ class Student:
             DataError, ConfigError: there is no such data, or it is faulty.
         """
         task, predictor = self._task, self._opened.predictor
-        with named_as_arguments({}):
-            examples = self._labelled(data)
+        examples = self._labelled(data)
         return Scores(task.scores(examples, predictor.predict(examples)), task.kind, task.main_score)
 
     def _labelled(self, data: Any) -> Sequence[Any]:
@@ -299,10 +298,10 @@ class Student:
             ConfigError: there is something already.
         """
         if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
-            raise ConfigError(f"save: {folder!r}, expected a new folder.")
+            raise ConfigError(f"`folder={folder!r}`: expected the path of a new folder.")
         target = pathlib.Path(folder)
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise ConfigError(f"save: {target} is there already, expected a new folder.")
+            raise ConfigError(f"`folder={target}` already exists. Expected the path of a new folder.")
         with atomic_directory(target) as part:
             shutil.copytree(self.model_dir, part, dirs_exist_ok=True, ignore=_ignored(self.model_dir))
         return Student(target, self.form, self.quantize)
@@ -329,18 +328,18 @@ class Student:
 
 def _check_form(model_dir: Any, form: str, quantize: str) -> None:
     if not isinstance(model_dir, str | os.PathLike) or "://" in os.fspath(model_dir):
-        raise ConfigError(f"load: {model_dir!r}, expected the folder of a student. A server's address is its form: "
-                          "load(folder, form=\"serving://host:port\").")
+        raise ConfigError(f"`model_dir={model_dir!r}`: expected the folder of a student. The address of a server is "
+                          "a form: load(folder, form=\"serving://host:port\").")
     if form not in LOCAL_FORMS and not form.startswith(SERVING_PREFIXES):
-        raise ConfigError(f"form={form!r}: expected one of {', '.join(LOCAL_FORMS)}, or a server's address such as "
+        raise ConfigError(f"`form={form!r}`: expected one of {', '.join(LOCAL_FORMS)}, or a server's address such as "
                           "serving://host:port.")
     if quantize not in QUANTIZATIONS_OF.get(form, ("none",)):
         written = ", ".join(QUANTIZATIONS_OF.get(form, ("none",)))
-        raise ConfigError(f"quantize={quantize!r}: {form} is written as {written}.")
+        raise ConfigError(f"`quantize={quantize!r}`: {form} is available as {written}.")
 
 
 def _named() -> contextlib.AbstractContextManager[None]:
-    return named_as_arguments({"formats": "form"})
+    return named_as_given({"formats": "form"})
 
 
 def _ignored(root: pathlib.Path) -> Any:

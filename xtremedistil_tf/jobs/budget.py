@@ -1,4 +1,4 @@
-"""`--budget_minutes`: how much text and how many epochs fit into the time that a run may take."""
+"""`budget_minutes`: how much text and how many epochs fit into the time that a run may take."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def within_budget(config: DistillationConfig) -> DistillationConfig:
         if not config.dry_run:
             write_json(file, known)
     numbers = {name: known[name] for name in _PLANNED_NAMES}
-    log.info("--budget_minutes=%g: %s", config.budget_minutes, ", ".join(f"{k} {v}" for k, v in numbers.items()))
+    log.info("`budget_minutes=%g`: %s", config.budget_minutes, ", ".join(f"{k} {v}" for k, v in numbers.items()))
     return dataclasses.replace(config, **numbers)
 
 
@@ -109,7 +109,7 @@ def _fitting(steps: Sequence[Step], seconds: float) -> int:
 
 def _checked(config: DistillationConfig, room: float, least: float, numbers: dict[str, Any]) -> dict[str, Any]:
     if room < 0:
-        raise ConfigError(f"--budget_minutes={config.budget_minutes:g}: expected at least "
-                          f"{in_minutes(math.ceil(least / PLANNED / 60) + 1)} for one epoch of everything on this "
-                          "machine. Give more time, a smaller student, or a faster --teacher_path.")
+        raise ConfigError(f"`budget_minutes={config.budget_minutes:g}`: expected at least "
+                          f"{in_minutes(math.ceil(least / PLANNED / 60) + 1)} for one epoch of every phase on this "
+                          "machine. Give more time, a smaller student, or a faster `teacher_path`.")
     return numbers

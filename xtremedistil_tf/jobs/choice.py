@@ -22,7 +22,7 @@ from xtremedistil_tf.students.transformer import TransformerShape
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.protocol import Relations, TeacherSignals
 
-#: The strategy of `--direct_baseline`: labels alone.
+#: The strategy of `direct_baseline`: labels alone.
 BASELINE = "D0S"
 StudentShape = BiLSTMShape | CNNShape | TransformerShape
 # Flags that only a transformer student has.
@@ -49,18 +49,18 @@ def student_kind(config: DistillationConfig) -> str:
     """
     given = {kind: names for kind, flags in _OWN_FLAGS.items()
              if (names := [name for name in flags if getattr(config, name)])}
-    kind, asked = config.student_type, f"--student_type={config.student_type}"
+    kind, asked = config.student_type, f"`student_type={config.student_type}`"
     if kind == "auto" and given:
         kind, names = next(iter(given.items()))
-        asked = f"--{names[0]}"
+        asked = f"`{names[0]}`"
     elif kind == "auto":
         kind = "bilstm"
     for other, names in given.items():
         if other != kind:
-            raise ConfigError(f"{asked}: --{names[0]} is for {other} students only. Leave one of them out.")
+            raise ConfigError(f"{asked}: `{names[0]}` is for {other} students only. Omit one of them.")
     if kind == "transformer" and config.projection_size:
-        raise ConfigError(f"{asked}: --projection_size is not for transformer students, whose head reads their "
-                          "states. Leave one of them out.")
+        raise ConfigError(f"{asked}: `projection_size` is not for transformer students, whose head reads the "
+                          "hidden states. Omit one of them.")
     return kind
 
 
@@ -78,7 +78,7 @@ def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teache
         tokenizer: the teacher's, which is the student's too.
         task: what it answers.
         teacher: sizes of the teacher; None where there is none.
-        checkpoint: resolved `--pt_student_checkpoint`, if any.
+        checkpoint: resolved `pt_student_checkpoint`, if any.
 
     Raises:
         ConfigError: flags that contradict each other, the teacher or the checkpoint.
@@ -156,11 +156,11 @@ def signal_of(config: DistillationConfig, layers: tuple[int, ...] = ()) -> Repre
     attention = config.attention_weight if config.distil_attention else 0.0
     relation = config.relation_weight if config.distil_relations else 0.0
     if not (config.hidden_weight or attention or relation):
-        raise ConfigError("--hidden_weight=0 leaves nothing to imitate in the representation stage. Expected "
-                          "it above 0, or --distil_attention or --distil_relations.")
+        raise ConfigError("`hidden_weight=0` leaves the representation stage without a loss. Give a value "
+                          "above 0, `distil_attention` or `distil_relations`.")
     if config.progressive_transfer and not config.hidden_weight:
-        raise ConfigError("--progressive_transfer teaches each layer its hidden states; expected "
-                          "--hidden_weight above 0.")
+        raise ConfigError("`progressive_transfer` trains each layer on hidden states. Expected "
+                          "`hidden_weight` above 0.")
     return RepresentationSignal(config.representation_loss, config.hidden_weight, attention, relation,
                                 config.attention_loss, layers)
 
@@ -185,9 +185,9 @@ def _encoder(config: DistillationConfig, tokenizer: Any, checkpoint: str) -> dic
         for name in ("hidden_size", "num_attention_heads", "intermediate_size"):
             own = getattr(found, name, getattr(found, "hidden_dim", None))
             if getattr(c, name) not in (0, own):
-                raise ConfigError(f"--{name}={getattr(c, name)}: "
-                                  f"--pt_student_checkpoint={c.pt_student_checkpoint} has {own}. Leave the "
-                                  "flag out.")
+                raise ConfigError(f"`{name}={getattr(c, name)}`: "
+                                  f"`pt_student_checkpoint={c.pt_student_checkpoint}` has {own}. Omit "
+                                  f"`{name}`.")
         return encoder
     width = c.hidden_size or 384
     embedding_size = min(c.embedding_size, width) if c.compress_word_embedding else width
@@ -199,16 +199,16 @@ def _encoder(config: DistillationConfig, tokenizer: Any, checkpoint: str) -> dic
 def _check_length(config: DistillationConfig, shape: TransformerShape) -> None:
     longest = shape.config.max_position_embeddings // PADDED_TO * PADDED_TO
     if config.seq_len > longest:
-        raise ConfigError(f"--seq_len={config.seq_len}: "
-                          f"--pt_student_checkpoint={config.pt_student_checkpoint} takes at most {longest} "
-                          f"pieces. Expected --seq_len={longest} or less.")
+        raise ConfigError(f"`seq_len={config.seq_len}`: "
+                          f"`pt_student_checkpoint={config.pt_student_checkpoint}` takes at most {longest} "
+                          f"pieces. Expected `seq_len={longest}` or less.")
 
 
 def _relation_heads(config: DistillationConfig, shape: TransformerShape, teacher: TeacherSizes) -> int:
     heads, common = config.relation_heads or teacher.heads, math.gcd(shape.hidden_size, teacher.width)
     if common % heads:
         fitting = ", ".join(str(n) for n in range(1, common + 1) if common % n == 0)
-        raise ConfigError(f"--relation_heads={heads} does not divide both the student's width "
+        raise ConfigError(f"`relation_heads={heads}` does not divide both the student's width "
                           f"{shape.hidden_size} and the teacher's {teacher.width}. Expected one of "
                           f"{fitting}.")
     return heads

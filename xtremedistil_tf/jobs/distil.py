@@ -37,7 +37,7 @@ class Prepared:
         teachers: fine-tuned.
         text: the transfer text.
         vocabulary: the student's, before trimming.
-        checkpoint: resolved `--pt_student_checkpoint`, or "".
+        checkpoint: resolved `pt_student_checkpoint`, or "".
     """
 
     run: Run

@@ -1,4 +1,4 @@
-"""`--dry_run`: what a run would do, take and cost, from the same steps over a small sample."""
+"""`dry_run`: what a run would do, take and cost, from the same steps over a small sample."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
@@ -64,17 +64,19 @@ class Step:
         return self.start + self.steps * self.each
 
 
-def dry_run(config: DistillationConfig) -> list[Step]:
-    """Measures every step on a sample, prints the plan, and leaves nothing behind.
+def dry_run(config: DistillationConfig, show: Callable[[str], None] = print) -> list[Step]:
+    """Measures every step on a sample, shows the plan, and leaves nothing behind.
 
     Args:
         config: validated configuration of the run.
+        show: gets the plan's lines.
     """
     config = with_recipe(config, student_kind(config))
     measured = measure_steps(config)
-    _print(config, measured.steps, measured.disk, measured.folder)
-    if measured.comparison:
-        _print_comparison(measured.comparison)
+    for line in _plan(config, measured.steps, measured.disk, measured.folder):
+        show(line)
+    for line in _comparison(measured.comparison) if measured.comparison else ():
+        show(line)
     return measured.steps
 
 
@@ -196,33 +198,34 @@ def _seconds_per_sentence(config: DistillationConfig, sample: Trained) -> float:
     return (time.monotonic() - began) / len(features)
 
 
-def _print(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, float], folder: pathlib.Path) -> None:
+def _plan(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, float],
+          folder: pathlib.Path) -> Iterator[str]:
     width = max(len(step.name) for step in steps)
-    print(f"{'step':<{width}} {'examples':>10} {'epochs':>7} {'batches':>10} {'time':>10}")
+    yield f"{'step':<{width}} {'examples':>10} {'epochs':>7} {'batches':>10} {'time':>10}"
     for step in steps:
-        print(f"{step.name:<{width}} {step.examples:>10,} {step.epochs:>7,} {step.steps:>10,} "
-              f"{shown_seconds(step.seconds):>10}")
-    print(f"{'at most':<{width}} {shown_seconds(sum(step.seconds for step in steps)):>40}")
-    sooner = f"Early stopping (--patience={config.patience}) ends phases sooner. " if config.patience < NEVER else ""
-    print(f"\n{sooner}Evaluation and export are not in it.")
+        yield (f"{step.name:<{width}} {step.examples:>10,} {step.epochs:>7,} {step.steps:>10,} "
+               f"{shown_seconds(step.seconds):>10}")
+    yield f"{'at most':<{width}} {shown_seconds(sum(step.seconds for step in steps)):>40}"
+    sooner = f"Early stopping (`patience={config.patience}`) ends phases sooner. " if config.patience < NEVER else ""
+    yield f"\n{sooner}Evaluation and export are not included."
     if config.augment:
-        print(f"--augment={config.augment} is not in it: up to {config.augment_factor:g} new examples for each "
-              "transfer example, and the time to make them.")
-    print(f"\non disk    {shown_bytes(sum(disk.values()))}, {shown_bytes(shutil.disk_usage(folder).free)} free: "
-          + ", ".join(f"{name} {shown_bytes(size)}" for name, size in disk.items()))
+        yield (f"`augment={config.augment}` is not included: up to {config.augment_factor:g} new examples for each "
+               "transfer example, and the time to generate them.")
+    yield (f"\non disk    {shown_bytes(sum(disk.values()))}, {shown_bytes(shutil.disk_usage(folder).free)} free: "
+           + ", ".join(f"{name} {shown_bytes(size)}" for name, size in disk.items()))
     unit = 1 if sys.platform == "darwin" else 1024
-    print(f"memory     {shown_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)} on the sample; it "
-          "hardly grows with the transfer set")
+    yield (f"memory     {shown_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)} on the sample; it "
+           "hardly grows with the transfer set")
 
 
-def _print_comparison(comparison: Comparison) -> None:
+def _comparison(comparison: Comparison) -> Iterator[str]:
     rows = [("", "transfer text", "dev text"), *comparison.rows()]
     widths = [max(map(len, column)) for column in zip(*rows)]
-    print()
+    yield ""
     for name, transfer, dev in rows:
-        print(f"{name:<{widths[0]}} {transfer:>{widths[1]}} {dev:>{widths[2]}}")
+        yield f"{name:<{widths[0]}} {transfer:>{widths[1]}} {dev:>{widths[2]}}"
     for line in comparison.warnings():
-        print(f"{line[0].upper()}{line[1:]}.")
+        yield f"{line[0].upper()}{line[1:]}."
 
 
 def shown_seconds(seconds: float) -> str:

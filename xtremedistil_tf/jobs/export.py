@@ -91,7 +91,7 @@ class Exports:
             return _first(read_unlabeled(source, self.saved.task.kind, self.pairs), count) if source else list(
                 self.dev[:count])
         except XtremeDistilError as error:
-            log.warning("full int8 is calibrated on the dev set: %s", error)
+            log.warning("full int8 is calibrated on the dev set instead: %s", error)
             return list(self.dev[:count])
 
     @functools.cached_property
@@ -194,7 +194,7 @@ def _refuse_bad(found: dict[str, dict[str, Any]], refused: dict[str, str], main:
     said = [f"{name} was not exported: {why}" for name, why in refused.items()]
     if bad:
         said.append(f"{', '.join(bad)}: {main} on the dev set is more than {100 * allowed:g} points below the "
-                    "student's. Do not ship these files; use another --quantize, or allow it with --max_f1_drop.")
+                    "student's. Do not ship these files; use another `quantize`, or allow it with `max_f1_drop`.")
     if said:
         raise ExportCheckError(" ".join(said))
 

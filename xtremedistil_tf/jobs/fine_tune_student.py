@@ -58,7 +58,7 @@ def _check_labels(config: StudentFineTuningConfig, saved: SavedStudent, task: Ta
     from xtremedistil_tf.errors import ConfigError
 
     if unknown := [label for label in task.labels if label not in saved.task.labels]:
-        raise ConfigError(f"--task={config.task}: the student does not know the labels {', '.join(unknown)}; it was "
+        raise ConfigError(f"`task={config.task}`: the student does not know the labels {', '.join(unknown)}; it was "
                           f"distilled for {', '.join(saved.task.labels)}. Give a task with these labels, or distil "
                           "a student for the new ones.")
 

@@ -50,7 +50,7 @@ class Labelled:
         examples = getattr(self.corpus, split)
         encoded = self.task.training_features(tokenizer, examples, seq_len)
         if encoded.truncated:
-            log.warning("%d of %d %s examples are longer than --seq_len=%d pieces and are cut for training",
+            log.warning("%d of %d %s examples have more pieces than `seq_len=%d` and are truncated for training",
                         encoded.truncated, len(examples), split, seq_len)
         return encoded.features
 
@@ -72,5 +72,5 @@ def open_labelled(config: DistillationConfig) -> Labelled:
 
 
 def teacher_roots(config: DistillationConfig) -> list[pathlib.Path]:
-    """The folders of `--teacher_model_dir`."""
+    """The folders of `teacher_model_dir`."""
     return [pathlib.Path(name) for name in listed(config.teacher_model_dir)]

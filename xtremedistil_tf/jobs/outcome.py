@@ -83,7 +83,7 @@ class Outcome:
         metrics = read_json(file)
         if metrics.get("fingerprint") != identity:
             return None
-        log.info("%s: everything is done already; nothing was measured or written again", folder)
+        log.info("%s: the run is already complete; reusing its results", folder)
         return metrics
 
     def _write(self, metrics: dict[str, Any]) -> None:

@@ -45,10 +45,10 @@ class StudentStart:
         fine_tuned: the teachers.
         teacher: gives the loaded teacher; called only when its table is needed.
         vocabulary: the student's, before trimming.
-        checkpoint: resolved `--pt_student_checkpoint`, or "".
+        checkpoint: resolved `pt_student_checkpoint`, or "".
         trimmed: the trimmed vocabulary, if it is.
         folder: where the reduced table is kept, so that a resumed run starts from the very same numbers.
-        store: the transfer store, whose mean states of the pieces `--embedding_init=teacher_states` takes; None: there
+        store: the transfer store, whose mean states of the pieces `embedding_init=teacher_states` takes; None: there
             is none, the table is an SVD of the teacher's.
 
     Attributes:
@@ -158,8 +158,8 @@ class StudentStart:
         """The reduced table, and what each piece counts for in it."""
         states = piece_states(self._store)
         if states is None:
-            log.warning("transfer store %s: has no mean states of the pieces and no hidden states; word embeddings "
-                        "start from the SVD of the teacher's table", self._store)
+            log.warning("transfer store %s: has neither mean states of the pieces nor hidden states; word embeddings "
+                        "start from the SVD of the teacher's embeddings", self._store)
             reduced = reduce_embeddings(table, size)
             return ReducedEmbeddings(self._of_student(reduced.table), reduced.energy), None
         full = state_embeddings(self._of_student(table), states)

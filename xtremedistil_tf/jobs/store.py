@@ -73,7 +73,7 @@ class StoreStep:
                                self.labelled.tokenizer.pad_token_id, c.teacher_batch_size, c.seq_len)
 
     def fast_teacher(self) -> LoadedTeacher:
-        """The teacher as `--teacher_path` runs it over the transfer set."""
+        """The teacher as `teacher_path` runs it over the transfer set."""
         c, tokenizer, text = self.plan.config, self.labelled.tokenizer, self.text.used
         if c.teacher_path == EXACT:
             return self.teachers.loaded
@@ -86,7 +86,7 @@ class StoreStep:
         """The folder of the store, which is written now as far as it is not there.
 
         Raises:
-            TransferStoreError: no room on the disk, or `--transfer_store` does not fit the run.
+            TransferStoreError: no room on the disk, or `transfer_store` does not fit the run.
         """
         with self.run.step("transfer store") as step:
             given = self.plan.config.transfer_store

@@ -31,7 +31,7 @@ from xtremedistil_tf.transfer.layout import Manifest
 class StudentPlan:
     """Attributes:
         config: of the run, with a number of epochs.
-        checkpoint: resolved `--pt_student_checkpoint`, or "".
+        checkpoint: resolved `pt_student_checkpoint`, or "".
         shape: of the student, before its vocabulary is trimmed.
         phases: of its training.
         kept: what of the teacher the store keeps for every example.

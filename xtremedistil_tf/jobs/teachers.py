@@ -100,6 +100,6 @@ def _warn_of_chance(labelled: Labelled, teachers: FineTunedTeachers) -> None:
     for member in teachers.members:
         best = max((record.get(f"val_{main}", 0.0) for record in member.history), default=1.0)
         if best <= floor:
-            log.warning("teacher %s: its dev %s is %.4f, no better than the same answer for all (%.4f). A student "
-                        "cannot learn from it: give more labelled data, --teacher_epochs or another "
-                        "--teacher_learning_rate", member.path, main, best, floor)
+            log.warning("teacher %s: its dev %s is %.4f, no better than one constant answer (%.4f). A student "
+                        "cannot learn from it. Give more labelled data, `teacher_epochs` or another "
+                        "`teacher_learning_rate`", member.path, main, best, floor)

@@ -49,7 +49,7 @@ def compare_texts(config: DistillationConfig, labelled: Labelled, text: Transfer
 
 def log_comparison(comparison: Comparison) -> None:
     """Says what the texts are like in one line, and warns in a line each where they differ much."""
-    log.info("transfer text (beside dev): %s",
+    log.info("transfer text (dev text in brackets): %s",
              "; ".join(f"{title.strip()} {ours} ({devs})" for title, ours, devs in comparison.rows()))
     _warn(comparison.warnings())
 

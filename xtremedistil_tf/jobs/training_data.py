@@ -93,8 +93,8 @@ def _vocabulary(config: DistillationConfig, tokenizer: Any, train: RaggedFeature
     if not config.trim_vocabulary:
         return kept, None
     trimmed = trim_tokenizer(tokenizer, kept.mask)
-    log.info("vocabulary trimmed from %d to %d pieces; %d of them are further ones: of the pieces of dev text "
-             "%.2f %% are lacking, without them %.2f %%", len(tokenizer), len(trimmed.tokenizer), kept.further,
+    log.info("vocabulary trimmed from %d to %d pieces, %d of them not in the text: of the pieces of dev text "
+             "%.2f %% are missing, without those %.2f %%", len(tokenizer), len(trimmed.tokenizer), kept.further,
              100 * kept.lacking, 100 * kept.lacking_alone)
     return kept, trimmed
 

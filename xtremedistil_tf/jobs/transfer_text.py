@@ -1,4 +1,4 @@
-"""The step that reads the transfer text of a run, and what `--augment` makes of it."""
+"""The step that reads the transfer text of a run, and what `augment` makes of it."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def transfer_text(config: DistillationConfig, labelled: Labelled) -> TransferTex
     if not c.transfer_store and (c.strategy != BASELINE or c.student_vocab_size):
         text = _text(c, labelled)
     if corpus.left_out or (text and text.left_out):
-        log.info("%d training and %d transfer examples are left out: their text stands in the measured dev and test "
-                 "examples (--keep_test_text keeps them)", corpus.left_out, text.left_out if text else 0)
+        log.info("%d training and %d transfer examples are left out: their text also occurs in the dev and test sets "
+                 "(`keep_test_text` keeps them)", corpus.left_out, text.left_out if text else 0)
     return text
 
 
@@ -78,7 +78,7 @@ def _text(config: DistillationConfig, labelled: Labelled) -> TransferText:
     sentences = [example for example in corpus.train if isinstance(example, Example)]
     entities = EntityWords(sentences) if sentences else None
     sampled = SampledText(read, TaskText([*corpus.train, *corpus.dev]), room, measured, entities, c.seed)
-    log.info("--transfer_like=%s: %d of %d examples of %s are taken%s", c.transfer_like, sampled.sentences,
+    log.info("`transfer_like=%s`: %d of %d examples of %s are sampled%s", c.transfer_like, sampled.sentences,
              sampled.candidates, c.transfer_file, ", sentences cut to fragments" if entities else "")
     text = TransferText(lambda: sampled, c.transfer_file, own, c.max_transfer, measured)
     text.left_out += sampled.left_out
@@ -89,7 +89,7 @@ class Augmentation:
     """The augmenters of a run. Made before the teacher is trained, so that what is wrong with them is said then.
 
     Args:
-        config: with `--augment`.
+        config: with `augment`.
         labelled: the labelled side of the run.
 
     Raises:

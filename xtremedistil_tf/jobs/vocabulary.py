@@ -43,7 +43,7 @@ def student_vocabulary(config: DistillationConfig, teachers: Any, checkpoint: st
     Args:
         config: of the run.
         teachers: the teacher's tokenizer.
-        checkpoint: resolved `--pt_student_checkpoint`, or "".
+        checkpoint: resolved `pt_student_checkpoint`, or "".
         folder: where a trained tokenizer is kept.
         transfer: the transfer text.
         transfer_fingerprint: of the transfer text.
@@ -61,9 +61,9 @@ def student_vocabulary(config: DistillationConfig, teachers: Any, checkpoint: st
         return Vocabulary(teachers)
     if config.distil_attention or config.distil_relations:
         name = "distil_attention" if config.distil_attention else "distil_relations"
-        raise ConfigError(f"--{name} compares pieces with pieces, but the student's vocabulary is not the teacher's. "
-                          "Leave it out; hidden states and logits are aligned by words and characters.")
-    log.info("the student's vocabulary of %d pieces is not the teacher's of %d: signals are aligned", len(own),
+        raise ConfigError(f"`{name}` compares pieces with pieces, but the student's vocabulary is not the teacher's. "
+                          "Omit it; hidden states and logits are aligned by words and characters.")
+    log.info("the student's vocabulary has %d pieces, the teacher's %d: signals are aligned", len(own),
              len(teachers))
     return Vocabulary(own, teachers, fingerprint(own.backend_tokenizer.to_str()))
 

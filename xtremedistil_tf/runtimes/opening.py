@@ -54,11 +54,11 @@ def check_exported(form: str, model_dir: pathlib.Path, quantization: str) -> Non
     if form not in LOCAL_FORMS or form == "keras":
         return
     if quantization not in QUANTIZATIONS_OF[form]:
-        raise ConfigError(f"--quantize={quantization}: {form} is written as {', '.join(QUANTIZATIONS_OF[form])}.")
+        raise ConfigError(f"`quantize={quantization}`: {form} is available as {', '.join(QUANTIZATIONS_OF[form])}.")
     path = exported_path(model_dir, form, quantization)
     if not path.exists():
         there = ", ".join(form if name == "none" else f"{form} ({name})" for form, name in exported_forms(model_dir))
-        raise ModelLoadError(f"{path}: not found. This directory has {there or 'no exported form'}. Write it with: "
+        raise ModelLoadError(f"{path}: not found. This directory has {there or 'no exported form'}. Export it with: "
                              f"xtreme-distil export --model_dir={model_dir} --formats={form} --quantize={quantization}")
 
 
@@ -70,5 +70,5 @@ def limit_tensorflow(threads: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError as error:
-        raise ModelLoadError(f"TensorFlow is running already and cannot be limited to {threads} threads; open the "
+        raise ModelLoadError(f"TensorFlow is already running and cannot be limited to {threads} threads; open the "
                              "model in a process of its own.") from error

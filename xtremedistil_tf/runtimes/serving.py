@@ -48,7 +48,7 @@ class ServingRuntime:
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
         missing = [name for name in self._names if name not in batch]
         if missing:
-            raise ModelLoadError(f"{self._client.where}: takes {', '.join(missing)}, which this task's "
+            raise ModelLoadError(f"{self._client.where}: needs {', '.join(missing)}, which this task's "
                                  "inputs do not have. It is a model for another task.")
         logits = logits_of(self._client.token_ids({name: batch[name] for name in self._names}))
         if self._task is not None:
@@ -62,7 +62,7 @@ class ServingRuntime:
         found = _shape(logits.ndim == 3, logits.shape[-1])
         expected = _shape(self._task.per_piece, self._task.num_outputs)
         if found != expected:
-            raise ModelLoadError(f"{self._client.where}: answers with {found}, expected {expected}. It is a "
+            raise ModelLoadError(f"{self._client.where}: returns {found}, expected {expected}. It is a "
                                  "model for another task.")
 
 

@@ -60,7 +60,7 @@ def check_heads(hidden_size: int, num_attention_heads: int) -> None:
     below = hidden_size // num_attention_heads * num_attention_heads
     widths = [width for width in (below, below + num_attention_heads) if width]
     raise ConfigError(
-        f"--num_attention_heads={num_attention_heads} does not divide --hidden_size={hidden_size}. Expected "
+        f"`num_attention_heads={num_attention_heads}` does not divide `hidden_size={hidden_size}`. Expected "
         f"{' or '.join(map(str, heads))} heads, or a hidden size of {' or '.join(map(str, widths))}.")
 
 

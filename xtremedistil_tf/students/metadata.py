@@ -25,7 +25,7 @@ def read_metadata(model_dir: pathlib.Path) -> dict[str, Any]:
     """
     path = model_dir / CONFIG_FILE
     if not path.exists():
-        raise ModelLoadError(f"{path}: not found. Expected --model_dir to be a folder that a finished "
+        raise ModelLoadError(f"{path}: not found. Expected `model_dir` to be a folder that a finished "
                              "distillation run wrote.")
     try:
         facts = read_json(path)

@@ -218,8 +218,8 @@ def _rules(checkpoint: str | None) -> dict[str, Any]:
         with quiet_transformers(), explained(checkpoint, "the config"):
             config = BertConfig.from_pretrained(checkpoint)
     except ModelLoadError as error:
-        log.warning("the activation of the student's layers is taken to be BERT's gelu, for its "
-                    "pt_student_checkpoint is out of reach (%s)", error)
+        log.warning("assuming BERT's gelu as the activation of the student's layers: its "
+                    "pt_student_checkpoint could not be loaded (%s)", error)
         return {}
     return {"hidden_act": config.hidden_act, "layer_norm_eps": config.layer_norm_eps}
 

@@ -32,8 +32,8 @@ def checkpoint_encoder(checkpoint: str, tokenizer, num_hidden_layers: int = 0,
     with quiet_transformers(), explained(checkpoint, "the config"):
         config = AutoConfig.from_pretrained(checkpoint)
     if num_hidden_layers > config.num_hidden_layers:
-        raise ConfigError(f"--num_hidden_layers={num_hidden_layers}: {checkpoint!r} has "
-                          f"{config.num_hidden_layers} layers. Expected at most as many, or none given, for "
+        raise ConfigError(f"`num_hidden_layers={num_hidden_layers}`: {checkpoint!r} has "
+                          f"{config.num_hidden_layers} layers. Give at most that many, or omit it for "
                           "all of them.")
     if num_hidden_layers:
         config.num_hidden_layers = num_hidden_layers
@@ -104,14 +104,14 @@ def _check_loaded(encoder, info: dict[str, list], loaded: int, checkpoint: str) 
             f"{checkpoint!r}: {len(missing) or len(encoder.weights) - loaded} weights of the encoder are "
             "missing or of the wrong shape and would be "
             f"random{': ' if missing else ''}{', '.join(missing[:3])}. Check that config.json and the "
-            "weights come from the same checkpoint and that the file is whole.")
+            "weights come from the same checkpoint and that the file is complete.")
 
 
 def _check_vocabulary(checkpoint: str, config, tokenizer) -> None:
     advice = ("Student and teacher read the same pieces: give a checkpoint with the teacher's vocabulary, or "
-              "--compress_word_embedding, which makes the student's word embeddings anew from the teacher's.")
+              "`compress_word_embedding`, which derives the student's word embeddings from the teacher's.")
     if config.vocab_size < len(tokenizer):
-        raise ConfigError(f"--pt_student_checkpoint={checkpoint}: has {config.vocab_size} word embeddings, "
+        raise ConfigError(f"`pt_student_checkpoint={checkpoint}`: has {config.vocab_size} word embeddings, "
                           f"the teacher's tokenizer {len(tokenizer)} pieces. {advice}")
     try:
         own = load_tokenizer(checkpoint).get_vocab()
@@ -120,6 +120,6 @@ def _check_vocabulary(checkpoint: str, config, tokenizer) -> None:
     theirs = tokenizer.get_vocab()
     different = [piece for piece, number in theirs.items() if own.get(piece) != number]
     if different:
-        raise ConfigError(f"--pt_student_checkpoint={checkpoint}: {len(different)} of the teacher's "
-                          f"{len(theirs)} pieces have another number in its vocabulary or none, such as "
+        raise ConfigError(f"`pt_student_checkpoint={checkpoint}`: {len(different)} of the teacher's "
+                          f"{len(theirs)} pieces have another index in its vocabulary or none, such as "
                           f"{different[0]!r}. {advice}")

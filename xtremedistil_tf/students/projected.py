@@ -14,14 +14,14 @@ from xtremedistil_tf.students.shaped import ShapedStudent
 from xtremedistil_tf.training.answered import answers_where
 
 HEAD, PROJECTION, EMBEDDING = "head", "projection", "embedding"
-#: `--projection_size` where none is asked for. The layer matters to the score, its width hardly does.
+#: `projection_size` where none is asked for. The layer matters to the score, its width hardly does.
 DEFAULT_PROJECTION = 128
-#: `--projection_size`: as wide as the teacher (XtremeDistil).
+#: `projection_size`: as wide as the teacher (XtremeDistil).
 TEACHERS_WIDTH = -1
 
 
 def projection_size(asked: int, teacher_width: int) -> int:
-    """Width of the projection for a value of `--projection_size`."""
+    """Width of the projection for a value of `projection_size`."""
     if asked == TEACHERS_WIDTH:
         return teacher_width
     return asked or min(DEFAULT_PROJECTION, teacher_width)

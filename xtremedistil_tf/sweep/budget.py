@@ -34,8 +34,8 @@ class Budget:
         return [form[cost] for cost in self.limits or COSTS]
 
     def excess(self, form: Mapping[str, float]) -> list[str]:
-        """What is over the budget, such as `12.1 MB is over --max_megabytes=10`; empty where nothing is."""
-        return [f"{form[cost]:.3g} {COSTS[cost][1]} is over --{COSTS[cost][0]}={limit:g}"
+        """What is over the budget, such as "12.1 MB is over `max_megabytes=10`"; empty where nothing is."""
+        return [f"{form[cost]:.3g} {COSTS[cost][1]} is over `{COSTS[cost][0]}={limit:g}`"
                 for cost, limit in self.limits.items() if form[cost] > limit]
 
     def refuse_all(self, forms: Sequence[tuple[str, Mapping[str, float]]]) -> ConfigError:
@@ -46,9 +46,9 @@ class Budget:
         """
         title, nearest = min(forms, key=lambda form: max(form[1][cost] / limit
                                                          for cost, limit in self.limits.items()))
-        flags = " ".join(f"--{COSTS[cost][0]}={limit:g}" for cost, limit in self.limits.items())
-        return ConfigError(f"no student meets {flags}. The nearest is {title}: "
-                           f"{', '.join(self.excess(nearest))}. Try smaller ones, another --sweep_quantize, or "
+        limits = " and ".join(f"`{COSTS[cost][0]}={limit:g}`" for cost, limit in self.limits.items())
+        return ConfigError(f"no student meets {limits}. The nearest is {title}: "
+                           f"{', '.join(self.excess(nearest))}. Try smaller students, another `sweep_quantize`, or "
                            "raise the budget.")
 
 

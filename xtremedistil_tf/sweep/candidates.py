@@ -15,7 +15,7 @@ from xtremedistil_tf.config.sweep import SWEPT, SweepConfig
 from xtremedistil_tf.fingerprint import fingerprint
 
 _LETTERS = {flag: letter for lists in SWEPT.values() for flag, letter in lists.values()}
-# Flags that name what a run reads. A folder of --teacher_model_dir is also written: its config.json counts.
+# Flags that name what a run reads. A folder of `teacher_model_dir` is also written: its config.json counts.
 _INPUTS = ("task", "transfer_file", "transfer_store", "pt_teacher_checkpoint", "pt_student_checkpoint",
            "augment_checkpoint", "augment_gazetteer", "augment_corpus", "augment_encoder", "augment_file")
 

@@ -15,7 +15,7 @@ from xtremedistil_tf.sweep.kept import Kept
 
 def job(argv: list[str]) -> None:
     config = parse_flags(SweepConfig, argv, __doc__)
-    prepare_tensorflow(deterministic=False)
+    prepare_tensorflow(SweepConfig, deterministic=False)
     from xtremedistil_tf.sweep.untrained import Untrained
 
     kept = Kept(config)
@@ -28,4 +28,4 @@ def job(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_command(job)
+    run_command(job, SweepConfig)

@@ -42,7 +42,7 @@ class Sweep:
     def __init__(self, config: SweepConfig, command: str = ""):
         if os.environ.get("TF_CONFIG"):
             raise ConfigError("TF_CONFIG is set, but a sweep runs on one machine. Unset it; several devices of "
-                              "this machine are used all the same.")
+                              "this machine are used without it.")
         self._config, self._command, self._budget = config, command, Budget.of(config)
         self._kept, self._pace = Kept(config), Pace()
         self._costs: dict[str, dict[str, Any]] = {}
@@ -96,7 +96,7 @@ class Sweep:
             costs = self._kept.costs(candidate)
             if costs is None:
                 raise XtremeDistilError(f"{candidate.title} was not measured: files of the task changed "
-                                        "meanwhile. Run the same command again.")
+                                    "during the sweep. Run the same command again.")
             self._costs[candidate.name] = costs
             for quantization, reason in costs["refused"].items():
                 self._failed[f"{titled(candidate.title, quantization)}, untrained"] = reason
@@ -113,7 +113,7 @@ class Sweep:
                 else:
                     self._affordable.setdefault(candidate.name, []).append(quantization)
         if not forms:
-            raise XtremeDistilError(f"no student can be exported: {next(iter(self._failed.values()))}")
+            raise XtremeDistilError(f"no student could be exported: {next(iter(self._failed.values()))}")
         if not self._affordable:
             raise self._budget.refuse_all(forms)
         return [candidate for candidate in found if candidate.name in self._affordable]
@@ -141,7 +141,7 @@ class Sweep:
         self._rounds.append({"epochs": share, "dev_scores": scores, "go_on": going_on})
         log.info("round %d: %s; %s", number,
                  ", ".join(f"{name} {100 * score:.2f}" for name, score in scores.items()) or "no score",
-                 f"{', '.join(going_on)} go on" if going_on else "none goes on")
+                 f"{', '.join(going_on)} continue" if going_on else "none continues")
         return [candidate for candidate in alive if candidate.name in going_on]
 
     def _last_round(self, alive: Sequence[Candidate]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -170,7 +170,7 @@ class Sweep:
         told = f"run {self._done} of {self._done + len(ahead) - 1}, {where}"
         found = run.finished()
         if found is not None:
-            log.info("%s: finished before", told)
+            log.info("%s: already finished", told)
         else:
             log.info("%s%s", told, shown(self._pace.left(ahead)))
             began = time.monotonic()
@@ -188,7 +188,7 @@ class Sweep:
     def _failure(self) -> XtremeDistilError:
         count = len(self._failed)
         failed = " ".join(f"{where}: {why}" for where, why in self._failed.items())
-        return XtremeDistilError(f"{count} step{'s' * (count > 1)} of the sweep failed; the same command tries "
+        return XtremeDistilError(f"{count} step{'s' * (count > 1)} of the sweep failed; run the same command to try "
                                  f"again. {failed}")
 
     def _print_plan(self, alive: Sequence[Candidate]) -> None:

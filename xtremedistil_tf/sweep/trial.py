@@ -15,7 +15,7 @@ from xtremedistil_tf.config import DistillationConfig
 def job(argv: list[str]) -> None:
     """Prints `score` and `training_seconds` as the last line, in JSON."""
     config = parse_flags(DistillationConfig, argv, __doc__)
-    prepare_tensorflow(trains=True)
+    prepare_tensorflow(DistillationConfig, trains=True)
     from xtremedistil_tf.jobs.distil import prepare, train
 
     records = train(prepare(config)).student.records
@@ -24,4 +24,4 @@ def job(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_command(job)
+    run_command(job, DistillationConfig)

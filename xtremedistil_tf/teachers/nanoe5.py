@@ -58,7 +58,7 @@ def unpack(bin_path: str | os.PathLike[str], out_dir: str | os.PathLike[str]) ->
         tensors = _bert_tensors(archive)
         tokenizer = _tokenizer(archive)
     except (struct.error, ValueError, LookupError, ArithmeticError) as error:
-        raise ModelLoadError(f"{bin_path}: damaged or cut short ({error}). {_REMEDY}") from error
+        raise ModelLoadError(f"{bin_path}: damaged or truncated ({error}). {_REMEDY}") from error
     with atomic_directory(out_dir) as part:
         _save(part, archive, tensors, tokenizer)
 

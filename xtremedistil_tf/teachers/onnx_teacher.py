@@ -39,7 +39,7 @@ class OnnxTeacher:
     def __init__(self, folder: str, task: Task):
         for package in ("onnxruntime", "onnx"):
             if importlib.util.find_spec(package) is None:
-                raise MissingExtraError(package, "onnx", "--teacher_backend=onnx")
+                raise MissingExtraError(package, "onnx", "`teacher_backend=onnx`")
         self.task, self._file = task, pathlib.Path(folder) / ONNX_FILE
         if not self._file.is_file():
             raise ModelLoadError(f"{folder!r} has no {ONNX_FILE}; expected a directory with an exported "
@@ -59,7 +59,7 @@ class OnnxTeacher:
     def _check(self) -> None:
         unknown = sorted(set(self._inputs) - {"input_ids", "attention_mask", "token_type_ids"})
         if unknown:
-            raise ModelLoadError(f"{self._file} wants the inputs {', '.join(unknown)}; expected input_ids, "
+            raise ModelLoadError(f"{self._file} needs the inputs {', '.join(unknown)}; expected input_ids, "
                                  "attention_mask and token_type_ids. Export the encoder for the task, "
                                  "without past keys and values.")
         if "logits" not in self._outputs and not {"start_logits", "end_logits"} <= set(self._outputs):
@@ -67,9 +67,9 @@ class OnnxTeacher:
                                  "(or start_logits and end_logits). Export a model that was fine-tuned for "
                                  "the task.")
         if self._family.left_padded or self._family.rows_alone or self._family.blanks_padding:
-            raise ModelLoadError(f"{self._file} is a model of type {self._family.model_type}, which needs "
-                                 "more care for padding than an exported model allows. Use "
-                                 "--teacher_backend=tf or torch.")
+            raise ModelLoadError(f"{self._file} is a model of type {self._family.model_type}, whose "
+                                 "padding an exported model does not handle. Use "
+                                 "`teacher_backend=tf` or torch.")
 
     @property
     def parameters(self) -> int:
@@ -94,7 +94,7 @@ class OnnxTeacher:
                 if values.dtype.kind == "f":
                     return values.astype(np.float32)
         raise ModelLoadError(f"{self._file}: found no float table of {self._config.vocab_size} word "
-                             "embeddings. Use --embedding_init=random, or a model that is not quantised.")
+                             "embeddings. Use `embedding_init=random`, or a model that is not quantized.")
 
     def forward(self, layers: tuple[int, ...] = (), attentions: tuple[int, ...] = (),
                 relations: Relations | None = None) -> Forward:
@@ -149,7 +149,7 @@ class OnnxTeacher:
         there = [name for name in self._outputs if re.match(f"{kind}|last_hidden", name)]
         raise ConfigError(f"{self._file} was exported without the output {kind}.{number} (it has "
                           f"{', '.join(there) or 'none of these'}). Export it with output_{kind}=True, "
-                          "choose another --teacher_layer, or use --teacher_backend=tf or torch.")
+                          "choose another `teacher_layer`, or use `teacher_backend=tf` or torch.")
 
     def _graph(self):
         import onnx

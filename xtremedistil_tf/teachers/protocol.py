@@ -48,8 +48,8 @@ class TeacherSignals:
 def refuse_relations(relations: Relations | None) -> None:
     """Raises ConfigError where a backend that cannot give relations is asked for them."""
     if relations:
-        raise ConfigError("--distil_relations needs --teacher_backend=tf, which knows queries, keys and values. "
-                          "Leave it out, or use --distil_attention.")
+        raise ConfigError("`distil_relations` needs `teacher_backend=tf`, which provides queries, keys and values. "
+                          "Omit it, or use `distil_attention`.")
 
 
 class LoadedTeacher(Protocol):

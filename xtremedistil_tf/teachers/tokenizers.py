@@ -55,7 +55,7 @@ def common_tokenizer(checkpoints: Sequence[str]) -> Any:
         difference = _difference(first, load_tokenizer(checkpoint))
         if difference:
             raise ConfigError(f"The teachers {checkpoints[0]!r} and {checkpoint!r} have different tokenizers "
-                              f"({difference}), so that their logits belong to different pieces. Expected "
+                              f"({difference}), so their logits belong to different pieces. Expected "
                               "teachers with the same tokenizer.")
     return first
 

@@ -54,7 +54,7 @@ def fine_tune_torch(checkpoint: str, tokenizer, task: Task, train: Sequence[AnyE
         NonFiniteLossError: with epoch and batch named.
     """
     if recipe.policy == "mixed_float16":
-        raise ConfigError("--opt_policy=mixed_float16 cannot be used with --teacher_backend=torch. Use "
+        raise ConfigError("`opt_policy=mixed_float16` cannot be used with `teacher_backend=torch`. Use "
                           "mixed_bfloat16 or float32.")
     teacher = TorchTeacher(load_torch_classifier(checkpoint, task, recipe.seed), task)
     features = task.training_features(tokenizer, train, recipe.seq_len).features
@@ -104,7 +104,7 @@ class _Run:
                 if not math.isfinite(loss):
                     raise NonFiniteLossError(
                         f"teacher: loss is {loss} in epoch {p.epoch + 1}, batch {number + 1}. Lower "
-                        "--teacher_learning_rate, or use --opt_policy=float32, and run the same command "
+                        "`teacher_learning_rate`, or use `opt_policy=float32`, and run the same command "
                         "again.")
                 total += loss
                 bar.update()
@@ -152,7 +152,7 @@ class _Run:
         try:
             state = torch.load(self.state_file, map_location=self.teacher.device, weights_only=True)
         except Exception as error:  # torch raises whatever its unpickler met
-            log.warning("teacher: checkpoint cannot be read, fine-tuning starts again (%s)", error)
+            log.warning("teacher: cannot read the checkpoint (%s); fine-tuning starts from the beginning", error)
             return
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

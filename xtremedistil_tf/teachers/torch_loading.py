@@ -18,7 +18,7 @@ from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 def require_torch() -> None:
     """Raises MissingExtraError without torch."""
     if importlib.util.find_spec("torch") is None:
-        raise MissingExtraError("torch", "torch", "--teacher_backend=torch")
+        raise MissingExtraError("torch", "torch", "`teacher_backend=torch`")
 
 
 def load_torch_classifier(checkpoint: str, task: Task, seed: int, needs_head: bool = False):
@@ -51,7 +51,7 @@ def load_torch_classifier(checkpoint: str, task: Task, seed: int, needs_head: bo
         if type(config) not in auto._model_mapping or config.is_encoder_decoder:
             raise ModelLoadError(f"{checkpoint!r} is a model of type {config.model_type!r}, for which "
                                  f"transformers has no torch class for {task.kind} on an encoder. Use "
-                                 "--teacher_backend=tf, or choose another checkpoint.")
+                                 "`teacher_backend=tf`, or choose another checkpoint.")
         if config.pad_token_id is None and Family.of(config).causal:  # the head looks for the last piece
             config.pad_token_id = load_tokenizer(checkpoint).pad_token_id
         if getattr(config, "reference_compile", False) is None:
@@ -65,7 +65,7 @@ def load_torch_classifier(checkpoint: str, task: Task, seed: int, needs_head: bo
     _check_encoder(model, info, checkpoint)
     if needs_head and (info["missing_keys"] or info["mismatched_keys"]):
         raise ModelLoadError(f"{checkpoint!r} has no head for {task.kind} that {type(model).__name__} can "
-                             "take, so that its answers would be random. Fine-tune it: --refine_teacher.")
+                             "read, so its predictions would be random. Fine-tune it with `refine_teacher`.")
     return model.eval()
 
 
@@ -90,7 +90,7 @@ def _from_tensorflow(auto, config, checkpoint: str, task: Task, seed: int, needs
     source = load_classifier(checkpoint, task, seed, needs_head)
     if isinstance(source, HeadedEncoder):
         raise ModelLoadError(f"{checkpoint!r} is an encoder in TensorFlow's layout with a head that only "
-                             "--teacher_backend=tf can read. Use that.")
+                             "`teacher_backend=tf` can read. Use that.")
     model = auto.from_config(config, attn_implementation="eager")
     model, info = load_tf2_model_in_pytorch_model(model, source, output_loading_info=True)
     _check_encoder(model, {"mismatched_keys": []} | info, checkpoint)
@@ -108,7 +108,7 @@ def _check_encoder(model, info: dict[str, Any], checkpoint: str) -> None:
         raise ModelLoadError(
             f"{checkpoint!r} lacks {len(missing)} weights of the encoder of {type(model).__name__}, which "
             f"would be random: {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}. Check that "
-            "model_type in its config.json is right and that the file is whole.")
+            "model_type in its config.json is right and that the file is complete.")
     mismatched = [found for found in info["mismatched_keys"] if of_encoder(found[0])]
     if mismatched:
         key, found, expected = mismatched[0]

@@ -134,7 +134,7 @@ class FineTunedTeachers:
 
 
 def given_teachers(roots: Sequence[pathlib.Path]) -> list[str]:
-    """Those of the folders of `--teacher_model_dir` that are Hugging Face directories themselves.
+    """Those of the folders of `teacher_model_dir` that are Hugging Face directories themselves.
 
     Raises:
         ModelLoadError: several folders, and one of them is none.
@@ -142,8 +142,8 @@ def given_teachers(roots: Sequence[pathlib.Path]) -> list[str]:
     given = [str(root) for root in roots if (root / "config.json").exists()]
     if len(roots) > 1 and len(given) < len(roots):
         missing = next(str(root) for root in roots if str(root) not in given)
-        raise ModelLoadError(f"--teacher_model_dir: {missing} has no config.json. With several directories "
-                             "each one is expected to hold a fine-tuned teacher.")
+        raise ModelLoadError(f"`teacher_model_dir`: {missing} has no config.json. With several directories "
+                             "each of them must hold a fine-tuned teacher.")
     return given
 
 
@@ -152,7 +152,7 @@ def teachers_tokenizer(checkpoints: Sequence[str], roots: Sequence[pathlib.Path]
 
     Args:
         checkpoints: resolved pre-trained checkpoints.
-        roots: folders of `--teacher_model_dir`.
+        roots: folders of `teacher_model_dir`.
 
     Raises:
         ConfigError: the teachers have different tokenizers.
@@ -212,17 +212,17 @@ def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer: Any, task: Task
         checkpoint, root = str(root), root.with_name(f"{root.name}-refined")
     problem = why_not_fine_tuned(checkpoint, task)
     if problem and given:
-        raise ModelLoadError(f"--teacher_model_dir={checkpoint}: {problem}. Give a teacher fine-tuned for "
-                             "this task, or another folder, in which one will be fine-tuned.")
+        raise ModelLoadError(f"`teacher_model_dir={checkpoint}`: {problem}. Give a teacher fine-tuned for "
+                             "this task, or another folder, in which one is fine-tuned.")
     if not problem and not refine:
-        log.info("teacher %s: it answers the task already and is used as it is%s", checkpoint,
-                 "" if given else "; --refine_teacher fine-tunes it on your labels")
+        log.info("teacher %s: already fine-tuned for the task; used as it is%s", checkpoint,
+                 "" if given else "; `refine_teacher` fine-tunes it on your labels")
         return FineTuned.at(pathlib.Path(checkpoint), backend)
     fine_tune = backend_named(backend).fine_tune
     if fine_tune is None:
-        raise ConfigError(f"--teacher_backend={backend} cannot fine-tune {checkpoint!r}"
+        raise ConfigError(f"`teacher_backend={backend}` cannot fine-tune {checkpoint!r}"
                           f"{f' ({problem})' if problem else ''}. Give a teacher that is fine-tuned for the "
-                          "task, or use --teacher_backend=tf or torch.")
+                          "task, or use `teacher_backend=tf` or torch.")
     identity = {"checkpoint": checkpoint_fingerprint(checkpoint), "data": data_fingerprint, "kind": task.kind,
                 "labels": task.labels, "backend": backend, "recipe": dataclasses.asdict(recipe)} | task.scored_by
     path = root / fingerprint(identity)[:8]
@@ -266,5 +266,5 @@ def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, 
                    if before.get(key) != identity.get(key)]
         changed += [f"{key} {before['recipe'].get(key)} -> {value}"
                     for key, value in identity["recipe"].items() if before["recipe"].get(key) != value]
-        log.warning("a teacher was fine-tuned with other settings (%s): a new one is made in %s, the "
-                        "earlier stays in %s", ", ".join(changed), path, record.parent)
+        log.warning("the teacher was fine-tuned with other settings (%s): a new one is fine-tuned in %s; "
+                    "the earlier one is kept in %s", ", ".join(changed), path, record.parent)

@@ -69,7 +69,7 @@ def row_spans(tokenizer, examples: Iterable[AnyExample], features: RaggedFeature
     """
     if not tokenizer.is_fast:
         raise ModelLoadError(f"A student with a vocabulary of its own needs a teacher with a fast tokenizer; "
-                             f"{tokenizer.name_or_path!r} has none. Leave --student_vocab_size out.")
+                             f"{tokenizer.name_or_path!r} has none. Omit `student_vocab_size`.")
     rows = iter(range(len(features)))
     blank = _blank_pieces(tokenizer)
     frames = functools.lru_cache(lambda pair: Frame.of(tokenizer, pair))

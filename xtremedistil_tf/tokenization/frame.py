@@ -51,9 +51,9 @@ class Frame:
         room, texts = max_length - len(self), len(self.text_types)
         if room < texts:
             what = "a pair of texts" if texts > 1 else "a text"
-            raise ConfigError(f"--seq_len={max_length}: this tokenizer adds {len(self)} special tokens to {what}, "
-                              f"which leaves no room for the text itself. Use at least {len(self) + texts}, "
-                              "or 128 as is usual.")
+            raise ConfigError(f"`seq_len={max_length}`: this tokenizer adds {len(self)} special tokens to {what}, "
+                              f"which leaves no room for the text itself. Use at least {len(self) + texts}; "
+                              "128 is usual.")
         return room
 
     def join(self, *texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,8 +32,8 @@ class SlowEncoding:
     @property
     def offsets(self):
         """Raises ModelLoadError: a slow tokenizer does not know where in the text its pieces stand."""
-        raise ModelLoadError("Question answering needs a fast tokenizer, which knows where in the text its "
-                             "pieces stand; the teacher's has no fast version. Choose a checkpoint with a "
+        raise ModelLoadError("Question answering needs a fast tokenizer, which maps pieces to "
+                             "positions in the text; the teacher's has no fast version. Choose a checkpoint with a "
                              "tokenizer.json.")
 
 

@@ -43,15 +43,15 @@ def train_tokenizer(texts: Iterable[str], size: int, kind: str, cased: bool = Tr
         DataError: the text holds no words.
     """
     if kind not in KINDS:
-        raise ConfigError(f"--student_vocab_type={kind}: expected one of {', '.join(KINDS)}.")
+        raise ConfigError(f"`student_vocab_type={kind}`: expected one of {', '.join(KINDS)}.")
     if size < 4 * len(_BERT_SPECIAL):
-        raise ConfigError(f"--student_vocab_size={size}: too few for special tokens and characters. Use "
+        raise ConfigError(f"`student_vocab_size={size}`: too small for special tokens and characters. Use "
                           "thousands, such as 8000.")
     tokenizer = (_train_wordpiece if kind == "wordpiece" else _train_unigram)(texts, size, cased)
     pieces = len(tokenizer)
     if pieces < size:
-        raise ConfigError(f"--student_vocab_size={size}: the transfer text yields only {pieces} pieces. Use "
-                          f"--student_vocab_size={pieces} or less, or more transfer text.")
+        raise ConfigError(f"`student_vocab_size={size}`: the transfer text yields only {pieces} pieces. Use "
+                          f"`student_vocab_size={pieces}` or less, or more transfer text.")
     return tokenizer
 
 
@@ -118,7 +118,7 @@ def _count_words(texts: Iterable[str], normalizer, pre_tokenizer) -> collections
     for text in texts:
         words.update(word for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text)))
     if not words:
-        raise DataError("--student_vocab_size: the transfer text holds no words to train a tokenizer on.")
+        raise DataError("`student_vocab_size`: the transfer text has no words to train a tokenizer on.")
     return words
 
 

@@ -80,8 +80,8 @@ def trim_tokenizer(tokenizer, seen: np.ndarray) -> Trimmed:
     spec = tokenizer_spec(tokenizer)
     model = spec.get("model", {"type": "slow"})
     if model["type"] not in _KEEP:
-        raise ModelLoadError("--trim_vocabulary is available for fast tokenizers with a WordPiece, Unigram "
-                             f"or BPE vocabulary; this one is {model['type']}. Leave the flag out.")
+        raise ModelLoadError("`trim_vocabulary` is available for fast tokenizers with a WordPiece, Unigram "
+                             f"or BPE vocabulary; this one is {model['type']}. Omit it.")
     pieces = _pieces(model)
     named = {token["content"] for token in spec["added_tokens"]} | _framing(spec["post_processor"])
     named |= {model["unk_token"]} if model.get("unk_token") else set()
@@ -207,6 +207,6 @@ def _rebuild(tokenizer, spec: dict[str, Any], new_ids: dict[str, int]):
     for name in ("model_max_length", "padding_side", "truncation_side", "model_input_names"):
         setattr(rebuilt, name, getattr(tokenizer, name))
     if rebuilt.get_vocab() != new_ids:
-        raise ModelLoadError(f"--trim_vocabulary: {type(tokenizer).__name__} adds pieces of its own to the "
-                             "trimmed vocabulary, which would no longer fit the model. Leave the flag out.")
+        raise ModelLoadError(f"`trim_vocabulary`: {type(tokenizer).__name__} adds pieces of its own to the "
+                             "trimmed vocabulary, which would no longer fit the model. Omit `trim_vocabulary`.")
     return rebuilt

@@ -44,9 +44,9 @@ def strategy_for() -> tf.distribute.Strategy:
         try:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (RuntimeError, tf.errors.OpError) as error:
-            raise ConfigError(f"TF_CONFIG={os.environ['TF_CONFIG']}: the workers cannot be joined "
+            raise ConfigError(f"TF_CONFIG={os.environ['TF_CONFIG']}: cannot connect the workers "
                               f"({reason_of(error)}). Every worker needs the same `cluster`, its "
-                              "own `index`, and its own address, on a port that is free.") from error
+                              "own `index`, and its own address with a free port.") from error
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
@@ -118,8 +118,8 @@ class Workers:
         if any(differs):
             mine = ", ".join(f"{name} {facts[name]}" for name, other in zip(facts, differs) if other)
             raise ConfigError(
-                f"the workers are not about to do the same: worker {self.number} has {mine}, another one "
-                "has not. Give every worker the same command and the same files: --model_dir and the data have to "
+                f"the workers do not run the same job: worker {self.number} has {mine}, another one "
+                "does not. Give every worker the same command and the same files: `model_dir` and the data have to "
                 "be on a file system that all of them share.")
 
     @contextlib.contextmanager
@@ -152,6 +152,6 @@ def worker_loss_explained() -> Iterator[None]:
         _, gone, reason = str(error).partition("Collective ops is aborted by: ")
         if not gone:
             raise
-        raise XtremeDistilError(f"a worker is gone ({reason.splitlines()[0]}). End the others, and start all "
-                                "of them again with the same commands: training goes on from the last "
+        raise XtremeDistilError(f"lost contact with a worker ({reason.splitlines()[0]}). Stop the others and start all "
+                                "workers again with the same commands; training resumes from the last "
                                 "checkpoint.") from error

@@ -227,7 +227,7 @@ class _Loop:
                 last = self.checkpoint if self.checkpoint.exists() else "the previous phase"
                 raise NonFiniteLossError(
                     f"{self.settings.name}: {key} is {value} in epoch {p.epoch + 1}, batch {p.batch + 1}. "
-                    f"Last good state: {last}. Lower --learning_rate, or use --opt_policy=float32, and run "
+                    f"Last good state: {last}. Lower `learning_rate`, or use `opt_policy=float32`, and run "
                     "the same command again.")
             p.sums[key] = p.sums.get(key, 0.0) + value
 
@@ -283,7 +283,7 @@ class _Loop:
             arrays, facts = load_state(self.checkpoint)
             position = _Position(**facts)
         except (OSError, ValueError, TypeError) as error:  # the last: facts of another version
-            log.warning("%s: checkpoint cannot be read, the phase starts again (%s)",
+            log.warning("%s: cannot read the checkpoint (%s); the phase starts from the beginning",
                             self.settings.name, error)
             return False
         for i, variable in enumerate(self.variables):

@@ -40,7 +40,7 @@ def chosen_policy(file: pathlib.Path, identity: str, measure: Callable[[], Mappi
     file.parent.mkdir(parents=True, exist_ok=True)
     policy = "mixed_bfloat16" if seconds["mixed_bfloat16"] < _WORTHWHILE * seconds["float32"] else "float32"
     write_json(file, {"identity": identity, "policy": policy, "seconds": dict(seconds)})
-    log.info("precision of training: %s (a step takes %.0f ms in float32, %.0f ms in mixed_bfloat16); kept in %s",
+    log.info("training precision: %s (a step takes %.0f ms in float32, %.0f ms in mixed_bfloat16); kept in %s",
              policy, 1e3 * seconds["float32"], 1e3 * seconds["mixed_bfloat16"], file)
     return policy
 

@@ -44,7 +44,7 @@ def relations(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, heads: int, ma
     width = states[0].shape[-1]
     if width % heads:
         fitting = ", ".join(str(n) for n in range(1, width + 1) if width % n == 0)
-        raise ConfigError(f"--relation_heads={heads} does not divide the width {width}. Expected one of "
+        raise ConfigError(f"`relation_heads={heads}` does not divide the width {width}. Expected one of "
                           f"{fitting}.")
     hidden = tf.where(tf.cast(mask, tf.bool), 0.0, -1e9)[:, None, None, :]
     return tf.stack([_relation(tf.cast(x, tf.float32), heads, hidden) for x in states], axis=2)
@@ -70,7 +70,7 @@ def encoder_layers(model: Any) -> list[Any]:
     stack = getattr(main, "encoder", None) or getattr(main, "transformer", None)
     layers = getattr(stack, "layer", None)
     if not isinstance(layers, (list, tuple)):
-        raise ConfigError(f"the layers of a {type(model).__name__} cannot be told apart. Use a BERT, "
+        raise ConfigError(f"the layers of a {type(model).__name__} cannot be read one by one. Use a BERT, "
                           "ELECTRA, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, MPNet or DeBERTa.")
     return list(layers)
 
@@ -97,8 +97,8 @@ def attention_dropout_holder(layer: Any) -> Any:
     """
     holder = _self_attention(layer)[0]
     if not isinstance(getattr(holder, "dropout", None), _dropout_class()):
-        raise ConfigError(f"attention maps of a {type(layer).__name__} cannot be distilled. Leave out "
-                          "--distil_attention, or use --distil_relations=qkv.")
+        raise ConfigError(f"attention maps of a {type(layer).__name__} cannot be distilled. Omit "
+                          "`distil_attention`, or use `distil_relations=qkv`.")
     return holder
 
 
@@ -109,8 +109,8 @@ def _self_attention(layer: Any) -> tuple[Any, tuple[str, str, str]]:
             holder = getattr(holder, name, None)
         if all(hasattr(holder, name) for name in names):
             return holder, names
-    raise ConfigError(f"queries, keys and values of a {type(layer).__name__} are not known. For "
-                      "--distil_attention and --distil_relations use a BERT, ELECTRA, RoBERTa, XLM-RoBERTa, "
+    raise ConfigError(f"queries, keys and values of a {type(layer).__name__} cannot be read. For "
+                      "`distil_attention` and `distil_relations` use a BERT, ELECTRA, RoBERTa, XLM-RoBERTa, "
                       "CamemBERT, DistilBERT or MPNet.")
 
 

@@ -35,5 +35,5 @@ def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dic
             arrays = {name: archive[name] for name in archive.files if name != _FACTS}
             facts = json.loads(archive[_FACTS].tobytes())
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise ValueError(f"{path}: not a whole training state ({error})") from error
+        raise ValueError(f"{path}: not a complete training state ({error})") from error
     return arrays, facts

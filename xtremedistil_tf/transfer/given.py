@@ -46,12 +46,12 @@ def _check_shard(folder: pathlib.Path, floats: Sequence[str], pieces: int) -> No
     ids = np.load(folder / "input_ids.npy", mmap_mode="r")
     if len(ids) and not 0 <= ids.min() <= ids.max() < pieces:
         raise TransferStoreError(f"{folder / 'input_ids.npy'}: ids from {ids.min()} to {ids.max()}, expected 0 to "
-                                 f"{pieces - 1}. Encode the text with the tokenizer of --pt_teacher_checkpoint.")
+                                 f"{pieces - 1}. Encode the text with the tokenizer of `pt_teacher_checkpoint`.")
     for name in floats:
         file = folder / f"{name}.npy"
         if not np.isfinite(np.load(file, mmap_mode="r")).all():
-            raise TransferStoreError(f"{file}: holds numbers that are not finite. Write it again, hidden states that "
-                                     "overflow float16 as float32.")
+            raise TransferStoreError(f"{file}: contains numbers that are not finite. Write it again, with float32 for "
+                                     "hidden states that overflow float16.")
 
 
 def _shown(column: Column) -> str:

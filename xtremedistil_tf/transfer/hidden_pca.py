@@ -145,8 +145,8 @@ class PcaFit:
         covariance = self._products / max(self._count, 1) - mean[:, :, None] * mean[:, None, :]
         if not self._count or not np.isfinite(covariance).all():
             raise TransferStoreError("the teacher's hidden states are not finite; they have no principal "
-                                     "components. Look at the teacher: one that diverged in fine-tuning "
-                                     "answers NaN.")
+                                     "components. Check the teacher: one that diverged in fine-tuning "
+                                     "returns NaN.")
         values, vectors = np.linalg.eigh(covariance)
         values, vectors = np.maximum(values[:, ::-1], 0), vectors[:, :, ::-1]
         total = values.sum(-1)

@@ -143,8 +143,8 @@ class Manifest:
             values = read_json(path)
             if values.get("format") != FORMAT:
                 raise TransferStoreError(f"{path}: format {values.get('format')}, expected {FORMAT}. "
-                                         "It was written by another version: delete the folder to write it "
-                                         "anew.")
+                                         "Another version wrote it; delete the folder to write it "
+                                         "again.")
             manifest = cls(**values)
             manifest.arrays(0, 0)
             if manifest.sentences < 1 or manifest.shard_sentences < 1:
@@ -154,7 +154,7 @@ class Manifest:
             raise TransferStoreError(f"{store}: no transfer store; expected a folder with {MANIFEST}.") from error
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise TransferStoreError(f"{path}: not a readable manifest ({error}). Delete {store} to write "
-                                     "the store anew.") from error
+                                     "the store again.") from error
 
 
 def column_facts(column: Column) -> dict[str, Any]:

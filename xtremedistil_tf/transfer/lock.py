@@ -43,8 +43,8 @@ def writer_lock(store: pathlib.Path) -> Iterator[None]:
             log.info("transfer store %s: %s is writing it; waiting for it to finish", store, _owner(store))
             lock.acquire(poll_interval=_POLL_SECONDS)
     except OSError as error:
-        raise TransferStoreError(f"{store / LOCK}: cannot be written ({error.strerror}), so the store cannot be "
-                                 "either.") from error
+        raise TransferStoreError(f"{store / LOCK}: cannot be written ({error.strerror}). Give a folder for the store "
+                                 "that is writable.") from error
     try:
         write_json(store / OWNER, {"process": os.getpid(), "machine": socket.gethostname(),
                                    "since": time.strftime("%Y-%m-%d %H:%M:%S")})

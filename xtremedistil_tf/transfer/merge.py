@@ -61,7 +61,7 @@ def merge_stores(stores: Sequence[pathlib.Path], out: pathlib.Path) -> Manifest:
     manifest = _merged(sources)
     out.mkdir(parents=True, exist_ok=True)
     if any(file.name not in (LOCK, OWNER) for file in out.iterdir()) and not _is_begun(out, manifest):
-        raise TransferStoreError(f"{out}: holds something else. Name a folder that is empty or new.")
+        raise TransferStoreError(f"{out}: is not empty and no unfinished merge. Give an empty or new folder.")
     with writer_lock(out):
         remove_leftovers(out)
         _write(sources, manifest, out)
@@ -71,7 +71,7 @@ def merge_stores(stores: Sequence[pathlib.Path], out: pathlib.Path) -> Manifest:
 def _open(path: pathlib.Path) -> _Source:
     manifest = Manifest.load(path)
     if not manifest.complete:
-        raise TransferStoreError(f"{path}: the store is unfinished; run the command that writes it again.")
+        raise TransferStoreError(f"{path}: the store is incomplete. Run the command that writes it again.")
     pca = load_pca(path, manifest)
     shards = Shards(path, manifest, pca)
     for shard in range(manifest.num_shards):

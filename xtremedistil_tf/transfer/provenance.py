@@ -53,7 +53,7 @@ def load_provenance(store: pathlib.Path, sentences: int) -> np.ndarray:
         if codes.shape != (sentences,) or codes.dtype != np.int8 or codes[:1].any():
             raise ValueError(f"{codes.dtype} {list(codes.shape)}, expected int8 [{sentences}], the first one 0")
     except (OSError, ValueError, EOFError) as error:
-        raise TransferStoreError(f"{path}: damaged ({error}). Delete it, and the command that wrote the store "
+        raise TransferStoreError(f"{path}: damaged ({error}). Delete it; the command that wrote the store then "
                                  "writes it again.") from error
     return codes
 

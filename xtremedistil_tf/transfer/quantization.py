@@ -46,7 +46,7 @@ def quantize(states: np.ndarray) -> Quantized:
                      (np.minimum(low, rows.min(0)), np.maximum(high, rows.max(0))))
     if not np.isfinite(high - low).all():
         raise TransferStoreError("the teacher's hidden states are not finite, or overflow float16; they cannot "
-                                 "be kept as int8. Look at the teacher: one that diverged in fine-tuning answers "
+                                 "be kept as int8. Check the teacher: one that diverged in fine-tuning returns "
                                  "NaN.")
     offset = (low + high) / 2
     scale = np.where(high > low, (high - low) / _LEVELS, 1).astype(np.float32)

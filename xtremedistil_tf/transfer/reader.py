@@ -70,7 +70,7 @@ class TransferStore:
         self.path = pathlib.Path(path)
         self.manifest = Manifest.load(self.path)
         if not self.manifest.complete:
-            raise TransferStoreError(f"{path}: the store is unfinished; run the command that writes it again.")
+            raise TransferStoreError(f"{path}: the store is incomplete. Run the command that writes it again.")
         names = list(self.manifest.columns) if columns is None else list(columns)
         for name in names:
             if name not in self.manifest.columns:
@@ -91,7 +91,7 @@ class TransferStore:
         for shard in range(self.manifest.num_shards):
             if fault := shards.fault(shard):
                 raise TransferStoreError(f"{shards.path(shard)}: missing or damaged ({fault}); run the command "
-                                         "that writes the store again, which rewrites this shard alone.")
+                                         "that writes the store again, which rewrites only this shard.")
             found = shards.offsets(shard)
             offsets.append(found.astype(np.uint32) if found[-1] < 1 << 32 else found)
         return offsets

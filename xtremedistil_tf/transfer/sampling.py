@@ -1,4 +1,4 @@
-"""`--transfer_like=task`: a sample of the transfer text that looks like the task's own text.
+"""`transfer_like=task`: a sample of the transfer text that looks like the task's own text.
 
 The task's training and dev text gives the shares of its sentences by number of words and share of capitals, in each
 language; the sample takes as many of each sort as that asks for (importance resampling, without replacement and without

@@ -78,25 +78,25 @@ def check_room(store: pathlib.Path, spec: StoreSpec, mean_pieces: float, sentenc
     largest = max(sizes, key=sizes.__getitem__)
     remedies = [
         *_smaller(spec, mean_pieces, sentences),
-        f"--max_transfer={fits} (what fits now)",
-        "fewer layers (--layer_map)" if largest == HIDDEN else "a shorter --seq_len",
-        "a folder with more room (--transfer_store_dir)"]
+        f"`max_transfer={fits}` (what fits now)",
+        "fewer layers (`layer_map`)" if largest == HIDDEN else "a smaller `seq_len`",
+        "a folder with more space (`transfer_store_dir`)"]
     raise TransferStoreError(
         f"{store}: {sentences:,} examples of {mean_pieces:.1f} pieces on average need about "
         f"{shown_bytes(needed)} ({largest}: {shown_bytes(sentences * sizes[largest])}), but "
         f"{shown_bytes(free)} are free. "
-        f"It would shrink with {', '.join(remedies)}.")
+        f"Use one or several of: {', '.join(remedies)}.")
 
 
 def _smaller(spec: StoreSpec, mean_pieces: float, sentences: int) -> list[str]:
     """Settings with which hidden states and attention maps take less room, with what they would need."""
     changes: list[tuple[dict[str, Any], str]] = []
     if HIDDEN in spec.signals and spec.hidden_dtype != "int8":
-        changes.append(({"hidden_dtype": "int8"}, "--hidden_dtype=int8"))
+        changes.append(({"hidden_dtype": "int8"}, "`hidden_dtype=int8`"))
     if HIDDEN in spec.signals and (spec.hidden_components or spec.signals[HIDDEN].shape[-1]) > _COMPONENTS:
-        changes.append(({"hidden_components": _COMPONENTS}, f"--hidden_components={_COMPONENTS}"))
+        changes.append(({"hidden_components": _COMPONENTS}, f"`hidden_components={_COMPONENTS}`"))
     if ATTENTION in spec.signals and (spec.attention_sample or spec.seq_len) > _ROWS:
-        changes.append(({"attention_sample": _ROWS}, f"--attention_sample={_ROWS}"))
+        changes.append(({"attention_sample": _ROWS}, f"`attention_sample={_ROWS}`"))
     smaller = [(flag, dataclasses.replace(spec, sentences=sentences, **change)) for change, flag in changes]
     return [f"{flag} ({shown_bytes(estimate_bytes(other, mean_pieces))})" for flag, other in smaller]
 

@@ -42,10 +42,10 @@ class TransferText:
         self.sentences = min(most or self._total, self._total)
         self.fingerprint = f"{digest.hex()}-{self.sentences}"
         if self.left_out and not self.sentences:
-            raise DataError(f"--transfer_file={name}: the text of all {self.left_out} examples stands in dev or test. "
-                            "Expected other text; --keep_test_text distils on this.")
+            raise DataError(f"`transfer_file={name}`: all {self.left_out} examples also occur in dev or test. "
+                            "Give other text, or distil on this with `keep_test_text`.")
         if not self.sentences:
-            raise DataError(f"--transfer_file={name}: no sentences. Expected unlabeled text, one sentence a line.")
+            raise DataError(f"`transfer_file={name}`: no sentences. Expected unlabeled text, one sentence per line.")
 
     def __iter__(self) -> Iterator[AnyExample]:
         return evenly(self._honest(), self._total, self.sentences)

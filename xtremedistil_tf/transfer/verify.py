@@ -78,7 +78,7 @@ def remove_damaged(store: pathlib.Path) -> Verification:
             return found
         if found.manifest.fingerprint != fingerprint(found.manifest.identity):
             raise TransferStoreError(f"{store}: {len(found.damaged)} of {found.manifest.num_shards} shards are "
-                                     "damaged, but another program wrote the store; let that write it again.")
+                                     "damaged. Another program wrote the store: write it again with that.")
         dataclasses.replace(found.manifest, complete=False).save(store)
         for shard in found.damaged:
             if shard_path(store, shard).exists():

@@ -106,21 +106,21 @@ class StoreSpec:
 
     def _attention_encoding(self) -> dict[str, dict[str, Any]]:
         if not 0 <= self.attention_sample < self.seq_len:
-            raise ConfigError(f"--attention_sample={self.attention_sample}: an example has at most --seq_len="
-                              f"{self.seq_len} pieces; expected 1 to {self.seq_len - 1}, or 0 to keep all of them.")
+            raise ConfigError(f"`attention_sample={self.attention_sample}`: an example has at most "
+                              f"`seq_len={self.seq_len}` pieces. Expected 1 to {self.seq_len - 1}, or 0 for all.")
         sampled = self.attention_sample and ATTENTION in self.signals
         return {ATTENTION: {"rows": self.attention_sample}} if sampled else {}
 
     def _hidden_encoding(self) -> dict[str, dict[str, Any]]:
         if self.hidden_dtype not in HIDDEN_DTYPES:
-            raise ConfigError(f"--hidden_dtype={self.hidden_dtype}: expected one of "
+            raise ConfigError(f"`hidden_dtype={self.hidden_dtype}`: expected one of "
                               f"{', '.join(HIDDEN_DTYPES)}.")
         if HIDDEN not in self.signals or (self.hidden_components, self.hidden_dtype) == (0, HIDDEN_DTYPES[0]):
             return {}
         width = self.signals[HIDDEN].shape[-1]
         if not 0 <= self.hidden_components < width:
-            raise ConfigError(f"--hidden_components={self.hidden_components}: the teacher's hidden states are "
-                              f"{width} wide; expected 1 to {width - 1}, or 0 to keep them whole.")
+            raise ConfigError(f"`hidden_components={self.hidden_components}`: the teacher's hidden states are "
+                              f"{width} wide. Expected 1 to {width - 1}, or 0 to keep them whole.")
         return {HIDDEN: {"components": self.hidden_components, "dtype": self.hidden_dtype}}
 
     def manifest(self) -> Manifest:
@@ -218,7 +218,7 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
     store = root / manifest.fingerprint
     store.mkdir(parents=True, exist_ok=True)
     if not verify and _is_complete(store, spec):
-        log.info("transfer store %s: complete, %d examples, the teacher is not run", store,
+        log.info("transfer store %s: already complete, %d examples; the teacher is not run", store,
                  manifest.sentences)
         return store
     with writer_lock(store):
@@ -231,8 +231,8 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
         except OSError as error:
             if not is_disk_full(error):
                 raise
-            raise TransferStoreError(f"{store}: the disk is full. What is written stays; make room and run the "
-                                     "same command again, which goes on there.") from error
+            raise TransferStoreError(f"{store}: the disk is full. What is written is kept: free some space and run the "
+                                     "same command again to continue.") from error
     return store
 
 
@@ -301,7 +301,7 @@ class _Writing:
             if fault:
                 missing.append(shard)
             if fault not in (None, "missing"):
-                log.info("%s: %s; writing it again", shards.path(shard), fault)
+                log.info("%s: %s; it is written again", shards.path(shard), fault)
         return missing
 
     def _sentences(self, shards: Iterable[int]) -> int:
@@ -322,7 +322,7 @@ class _Writing:
         """Writes shards and returns how many of their examples were cut."""
         total, todo = self._manifest.sentences, self._sentences(missing)
         if 0 < todo < total:
-            log.info("transfer store %s: %d of %d examples are there, going on", self._store, total - todo,
+            log.info("transfer store %s: %d of %d examples are written; continuing", self._store, total - todo,
                      total)
         with progress_bar(total, "teacher over transfer set", "sentence", initial=total - todo) as bar:
             return workers.make(self._with_examples(missing), bar)

@@ -178,7 +178,7 @@ def test_a_model_that_is_not_there(server, connect):
 
 @kind("classification")
 def test_the_method_of_another_task(model):
-    with pytest.raises(ModelLoadError, match="as no model for tagging does"):
+    with pytest.raises(ModelLoadError, match="unlike a model for tagging"):
         model[1].tag(["anna"])
 
 

@@ -150,7 +150,7 @@ def test_versions_there_are_never_touched(token_ids, tmp_path):
     assert second.name == "2"
     after = tree(tmp_path)
     assert {name: after[name] for name in before} == before
-    with pytest.raises(ConfigError, match="version 1 is there already"):
+    with pytest.raises(ConfigError, match="version 1 already exists"):
         export_serving(tmp_path, token_ids, "m", 1, examples, TASK)
     assert tree(tmp_path) == after
 

@@ -31,7 +31,7 @@ def test_a_chosen_version(folder):
 
 @pytest.mark.parametrize("version", [9, 10])
 def test_a_version_that_is_there(folder, version):
-    with pytest.raises(ConfigError, match=f"version {version} is there already.*the next one, 11"):
+    with pytest.raises(ConfigError, match=f"version {version} already exists.*the next one, 11"):
         new_version(folder, version)
 
 

@@ -34,5 +34,5 @@ def test_the_signature_has_its_name(tmp_path):
 def test_quantizations():
     for quantization in QUANTIZATIONS:
         check_quantization(quantization)
-    with pytest.raises(ConfigError, match="--quantize=int16: expected one of none, float16, dynamic, int8"):
+    with pytest.raises(ConfigError, match="`quantize=int16`: expected one of none, float16, dynamic, int8"):
         check_quantization("int16")

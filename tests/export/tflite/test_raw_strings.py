@@ -272,5 +272,5 @@ def test_where_there_is_no_file(tmp_path, caplog, tiny_tokenizer, sentence_piece
 
 
 def test_an_unknown_quantization(tmp_path, tiny_tokenizer):
-    with pytest.raises(ConfigError, match="--quantize=int4: expected one of"):
+    with pytest.raises(ConfigError, match="`quantize=int4`: expected one of"):
         export_raw_string_tflite(tmp_path, None, tiny_tokenizer, TAGGING, "int4")

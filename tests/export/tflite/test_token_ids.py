@@ -217,11 +217,11 @@ def test_a_student_from_a_checkpoint(tmp_path, tiny_teacher_dir, tiny_tokenizer,
 def test_int8_without_anything_to_calibrate_on(tmp_path, export):
     student, task = export("transformer", "classification", "none").student, TASKS["classification"]
     for calibration in (None, lambda: iter([])):
-        with pytest.raises(ConfigError, match="--quantize=int8.*calibrated on real inputs"):
+        with pytest.raises(ConfigError, match="`quantize=int8`.*calibrated on real inputs"):
             export_tflite(tmp_path, student, None, task, "int8", calibration)
 
 
 def test_an_unknown_quantization(tmp_path):
-    with pytest.raises(ConfigError, match="--quantize=int4: expected one of none, float16, dynamic, int8"):
+    with pytest.raises(ConfigError, match="`quantize=int4`: expected one of none, float16, dynamic, int8"):
         export_tflite(tmp_path, None, None, TASKS["tagging"], "int4")
     assert not list(tmp_path.iterdir())

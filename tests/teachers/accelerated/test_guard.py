@@ -77,12 +77,12 @@ def test_attention_and_relations_are_compared_as_probabilities():
 
 
 @pytest.mark.parametrize("change, advice", [
-    (dict(changed=0.021), "--teacher_tolerance=0.021"), (dict(mean=0.0305), "--teacher_tolerance=0.031"),
-    (dict(cosine=0.95), "--teacher_tolerance=0.05"), (dict(attention=0.3), "--teacher_tolerance=0.3")])
+    (dict(changed=0.021), "`teacher_tolerance=0.021`"), (dict(mean=0.0305), "`teacher_tolerance=0.031`"),
+    (dict(cosine=0.95), "`teacher_tolerance=0.05"), (dict(attention=0.3), "`teacher_tolerance=0.3`")])
 def test_each_figure_can_refuse_and_is_told(change, advice):
     right = dict(examples=64, changed=0.01, mean=0.01, most=0.9, cosine=0.99, attention=0.01)
     Deviation(**right).check("openvino", 0.02)
-    with pytest.raises(ConfigError, match="--teacher_path=openvino answers otherwise.*64 examples") as caught:
+    with pytest.raises(ConfigError, match="`teacher_path=openvino` deviates too much.*64 examples") as caught:
         Deviation(**right | change).check("openvino", 0.02)
     assert advice in str(caught.value)
 

@@ -45,7 +45,7 @@ def export_onnx(path: str | os.PathLike[str], student: Any, tokenizer: Any, task
     """
     path = pathlib.Path(path)
     if quantization not in QUANTIZATIONS:
-        raise ConfigError(f"ONNX files are quantized as {' or '.join(QUANTIZATIONS)}, not {quantization!r}.")
+        raise ConfigError(f"`quantize={quantization}`: ONNX files are available as {' or '.join(QUANTIZATIONS)}.")
     _check_size(student)
     _check_packages(student)
     from xtremedistil_tf.export.onnx.checking import check_against
@@ -77,8 +77,8 @@ def _model(student: Any, task: Task) -> tuple[onnx.ModelProto, list[str]]:
 def _check_size(student: Any) -> None:
     size = sum(variable.shape.num_elements() * 4 for variable in student.variables)
     if size > _MOST_BYTES:
-        raise ConfigError(f"the student's weights take {size / 1e9:.1f} GB, an ONNX file holds 2. Distil a "
-                          "smaller student, or export another form.")
+        raise ConfigError(f"the student's weights take {size / 1e9:.1f} GB, but an ONNX file holds at most 2 GB. "
+                          "Distil a smaller student, or export another form.")
 
 
 def _check_packages(student: Any) -> None:

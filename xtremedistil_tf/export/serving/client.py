@@ -104,7 +104,7 @@ class ServingClient(abc.ABC):
         outputs = frozenset(self._signature(_RAW_STRINGS).outputs)
         if kind := kind_of_outputs(outputs):
             return kind
-        raise ModelLoadError(f"{self.where}: its raw_strings answer with {', '.join(sorted(outputs))}, which "
+        raise ModelLoadError(f"{self.where}: its raw_strings signature returns {', '.join(sorted(outputs))}, which "
                              "this package does not know. Check the model's name, or export it again.")
 
     @functools.cached_property
@@ -167,8 +167,8 @@ class ServingClient(abc.ABC):
             part = {name: values[start:start + MAX_BATCH] for name, values in columns.items()}
             outputs = self._call(_RAW_STRINGS, part)
             if not raw_text.needed <= set(outputs):
-                raise ModelLoadError(f"{self.where}: answers with {', '.join(sorted(outputs))}, as no model "
-                                     f"for {kind} does. Use the method for its task, or `predict`.")
+                raise ModelLoadError(f"{self.where}: returns {', '.join(sorted(outputs))}, unlike a model "
+                                     f"for {kind}. Use the method for its task, or `predict`.")
             answers += raw_text.read(outputs)
         return answers
 

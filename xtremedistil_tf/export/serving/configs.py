@@ -106,7 +106,7 @@ services:
       # The whole folder: a single file that is replaced would stay the old one inside.
       - .:{_HOME}:ro
     ports:
-      # This machine only: the server asks nobody who they are. gRPC, then REST.
+      # This machine only: the server has no authentication. gRPC, then REST.
       - "127.0.0.1:8500:8500"
       - "127.0.0.1:8501:8501"
     restart: unless-stopped

@@ -31,7 +31,7 @@ def readme(name: str, kind: str, signatures: Mapping[str, Sequence[str]]) -> str
     return f"""\
 # Model `{name}` for TensorFlow Serving
 
-This file is written anew with every export; the other files are yours to edit and are left as they are.
+Every export writes this file again; the other files are yours to edit and stay as they are.
 
     models/{name}/<version>/   a SavedModel, with requests to warm up in assets.extra/
     models.config              which models and versions are served
@@ -68,7 +68,7 @@ with GrpcClient("localhost:8500", "{name}") as client:  # pip install 'xtremedis
 
 ## New versions
 
-Export again into this folder: the next version appears whole, and the server loads it and drops the old one
+Export again into this folder: the next version appears complete, and the server loads it and drops the old one
 without a pause. To go back, name the old version in models.config (`specific {{ versions: 1 }}` instead of
 `latest`); the server looks at that file every minute.
 """

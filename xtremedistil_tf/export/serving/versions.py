@@ -43,6 +43,6 @@ def new_version(model_folder: pathlib.Path, version: int | None) -> int:
         raise ConfigError(f"{model_folder}: version {version}, expected a whole number from 1 to "
                           f"{_MAX_VERSION}.")
     if version in existing:
-        raise ConfigError(f"{model_folder}: version {version} is there already, and what may be served is "
-                          f"never overwritten. Leave the version out for the next one, {following}.")
+        raise ConfigError(f"{model_folder}: version {version} already exists, and a version that may be served is "
+                          f"never overwritten. Omit the version for the next one, {following}.")
     return version

@@ -22,7 +22,7 @@ QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 def check_quantization(quantization: str) -> None:
     """Raises ConfigError unless it is one of `QUANTIZATIONS`."""
     if quantization not in QUANTIZATIONS:
-        raise ConfigError(f"--quantize={quantization}: expected one of {', '.join(QUANTIZATIONS)} for "
+        raise ConfigError(f"`quantize={quantization}`: expected one of {', '.join(QUANTIZATIONS)} for "
                           "TensorFlow Lite.")
 
 

@@ -60,7 +60,7 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
     elif task.module("signatures").LITE.needs_offsets and not graph.has_offsets:
         reason = "SentencePiece does not tell where in the context an answer stands"
     if reason:
-        log.info("TensorFlow Lite: no file for raw strings with --quantize=%s: %s", quantization, reason)
+        log.info("TensorFlow Lite: no file for raw strings with `quantize=%s`: %s", quantization, reason)
         return None
     module = RawStrings(student, tokenizer, task, graph, pairs)
     path = pathlib.Path(folder) / f"{RAW_STRINGS}_{quantization}.tflite"

@@ -50,14 +50,14 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
     graph = TrimmedStudent(student, task)
     rows: list[dict[str, np.ndarray]] = []
     if quantization == "int8" and isinstance(student, BiLSTMStudent):
-        log.info("TensorFlow Lite: int8 weights, but activations as for dynamic: an LSTM's loop cannot be "
+        log.info("TensorFlow Lite: int8 weights, but dynamic-range activations: the loop of an LSTM cannot be "
                  "calibrated")
     elif quantization == "int8":
         rows = list(_rows(calibration() if calibration else (), graph.names))
         if not rows:
-            raise ConfigError("--quantize=int8: full int8 for TensorFlow Lite is calibrated on real inputs, "
-                              "and there are none. Give --transfer_file or labelled data, or use "
-                              "--quantize=dynamic.")
+            raise ConfigError("`quantize=int8`: full int8 for TensorFlow Lite is calibrated on real inputs, "
+                              "but none are given. Give `transfer_file` or labelled data, or use "
+                              "`quantize=dynamic`.")
     path = pathlib.Path(folder) / f"{TOKEN_IDS}_{quantization}.tflite"
     return write_tflite(path, graph, TOKEN_IDS, graph.concrete(), quantization, rows)
 

@@ -23,7 +23,7 @@ def hub_rows(data: Any, pairs: bool, name: str) -> HubRows:
     names = getattr(data.features[label], "names", None)
     if getattr(data.features[label], "dtype", "").startswith("float"):
         raise DataError(f"hf:{name}: column {label} holds numbers with a fraction, expected classes. For scores use "
-                        "--task_kind=regression.")
+                        "`task_kind=regression`.")
 
     def value(found: Any) -> str | None:
         if found is None or found == UNLABELED:

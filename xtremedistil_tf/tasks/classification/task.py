@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 WORDS = KindWords(name="text classification", does="Chooses a label for a text.",
-                  line="text, a tab, a label (with --do_pairwise: text<TAB>text<TAB>label)",
+                  line="text, a tab, a label (with `do_pairwise`: text<TAB>text<TAB>label)",
                   line_example="Great film.<TAB>positive",
                   scores=scores_named("f1", "accuracy", "macro_f1", "matthews"), shows_labels=True)
 

@@ -85,7 +85,7 @@ def hub_rows(data: Any, pairs: bool, name: str) -> HubRows:
     if not names and getattr(feature, "dtype", "") not in ("string", "large_string"):
         raise DataError(f"hf:{name}: column {column} holds {getattr(feature, 'dtype', None) or 'no lists'}, expected "
                         "lists of labels as strings or as classes with names. For one class a text use "
-                        "--task_kind=classification.")
+                        "`task_kind=classification`.")
     if bad := [label for label in names or () if COMMA in label]:
         raise DataError(f"hf:{name}: column {column}: {_problem(bad[0], ())}.")
     rules = LabelLists(None)

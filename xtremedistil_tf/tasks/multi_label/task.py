@@ -64,10 +64,10 @@ class MultiLabelTask(TextTask):
         self.main_score = check_main_score(main_score, MAIN_SCORES)
         if len(self.labels) < 2:
             raise ConfigError(f"Multi-label classification has at least two labels, found {len(self.labels)}: "
-                              f"{quoted(', '.join(self.labels))}. For one use --task_kind=classification with two "
+                              f"{quoted(', '.join(self.labels))}. For one use `task_kind=classification` with two "
                               "classes.")
         if bad := [label for label in self.labels if COMMA in label]:
-            raise ConfigError(f"The label {quoted(bad[0])} holds a comma, which parts labels. Give it another name.")
+            raise ConfigError(f"The label {quoted(bad[0])} contains a comma, which separates labels. Rename it.")
         self.thresholds = [float(threshold) for threshold in thresholds]
         if self.thresholds and not (len(self.thresholds) == len(self.labels) and all(
                 0 < threshold < 1 for threshold in self.thresholds)):

@@ -98,7 +98,7 @@ class QuestionAnsweringTask(Task):
         self.main_score = check_main_score(main_score, ("f1", "exact_match"))
         if len(self.labels) != 2:
             raise ConfigError(f"Question answering has two outputs, start and end; found {len(self.labels)} "
-                              "labels. Leave the labels out.")
+                              "labels. Omit the labels.")
         self.version_2, self.null_threshold = version_2, null_threshold
         self.max_answer_pieces = max_answer_pieces
 

@@ -23,7 +23,7 @@ def hub_rows(data: Any, pairs: bool, name: str) -> HubRows:
     label = column_of(data, LABEL_COLUMNS, name)
     if names := getattr(data.features[label], "names", None):
         raise DataError(f"hf:{name}: column {label} holds the classes {', '.join(names[:12])}, expected numbers. For "
-                        "classes use --task_kind=classification.")
+                        "classes use `task_kind=classification`.")
     return text_rows(data, label, pairs, name, _score, lambda splits: ["score"])
 
 

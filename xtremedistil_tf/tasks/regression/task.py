@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Numbers that are no further apart count as the same answer.
 SAME_NUMBER = 1e-2
 WORDS = KindWords(name="text regression", does="Gives a text a number.",
-                  line="text, a tab, a number (with --do_pairwise: text<TAB>text<TAB>number)",
+                  line="text, a tab, a number (with `do_pairwise`: text<TAB>text<TAB>number)",
                   line_example="Great film.<TAB>4.5",
                   example='TextExample("A plane takes off.", "A plane is taking off.")',
                   scores=scores_named("pearson", "spearman"), other_scores={"mse": "mean squared error"},
@@ -61,7 +61,7 @@ class RegressionTask(TextTask):
         if len(self.labels) != 1:
             raise ConfigError(f"A regression has one output, found {len(self.labels)} labels: "
                               f"{quoted(', '.join(self.labels))}. "
-                              "For classes use --task_kind=classification.")
+                              "For classes use `task_kind=classification`.")
 
     @property
     def label_columns(self) -> dict[str, Column]:

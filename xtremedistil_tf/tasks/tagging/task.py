@@ -105,7 +105,7 @@ class TaggingTask(Task):
         super().__init__(labels)
         self.main_score = check_main_score(main_score, ("f1", "precision", "recall"))
         if decoding not in DECODINGS:
-            raise ConfigError(f"--decoding={decoding}: expected one of {', '.join(DECODINGS)}.")
+            raise ConfigError(f"`decoding={decoding}`: expected one of {', '.join(DECODINGS)}.")
         self.decoding = decoding
 
     @property

@@ -46,13 +46,13 @@ class Deviation:
         if all(value <= tolerance for value in figures):  # false for NaN
             return
         worst = max(figures)
-        remedy = "Use --teacher_path=exact or another path."
+        remedy = "Use `teacher_path=exact` or another path."
         if np.isfinite(figures).all() and worst < 0.5:
-            remedy = (f"Use --teacher_path=exact or another path, or accept it with --teacher_tolerance="
-                      f"{np.ceil(worst * 1e3) / 1e3:g}.")
-        raise ConfigError(f"--teacher_path={path} answers otherwise than the exact teacher: {self}. None of "
-                          f"changed answers, mean difference, distance of hidden states (1 - cosine) and of "
-                          f"attention may be above --teacher_tolerance={tolerance:g}. {remedy}")
+            remedy = (f"Use `teacher_path=exact` or another path, or accept it with "
+                      f"`teacher_tolerance={np.ceil(worst * 1e3) / 1e3:g}`.")
+        raise ConfigError(f"`teacher_path={path}` deviates too much from the exact teacher: {self}. "
+                          "Changed answers, mean difference and distance of hidden states (1 - cosine) and of "
+                          f"attention may be at most `teacher_tolerance={tolerance:g}`. {remedy}")
 
     def __str__(self) -> str:
         parts = [f"{self.examples} examples"]

@@ -27,7 +27,7 @@ def onnx_int8_forward(teacher: LoadedTeacher, signals: TeacherSignals) -> Forwar
     """
     for package in ("onnx", "onnxruntime", "tf2onnx"):
         if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package, "onnx", "--teacher_path=onnx_int8")
+            raise MissingExtraError(package, "onnx", "`teacher_path=onnx_int8`")
     _check_size(teacher)
     from xtremedistil_tf.export.onnx.conversion import function_model
     from xtremedistil_tf.export.onnx.quantized import quantized_model
@@ -47,8 +47,8 @@ def onnx_int8_forward(teacher: LoadedTeacher, signals: TeacherSignals) -> Forwar
 def _check_size(teacher: LoadedTeacher) -> None:
     size = 4 * teacher.parameters
     if size > _MOST_BYTES:
-        raise ConfigError(f"--teacher_path=onnx_int8: the teacher's weights take {size / 1e9:.1f} GB, an "
-                          "ONNX graph holds 2. Use --teacher_path=openvino, bfloat16 or exact.")
+        raise ConfigError(f"`teacher_path=onnx_int8`: the teacher's weights take {size / 1e9:.1f} GB, but "
+                          "an ONNX graph holds at most 2 GB. Use `teacher_path=openvino`, bfloat16 or exact.")
 
 
 def _session(graph: bytes):

@@ -28,7 +28,7 @@ def openvino_forward(teacher: LoadedTeacher, signals: TeacherSignals) -> Forward
     try:
         import openvino
     except ImportError as error:
-        raise MissingExtraError("openvino", "openvino", "--teacher_path=openvino") from error
+        raise MissingExtraError("openvino", "openvino", "`teacher_path=openvino`") from error
     core = openvino.Core()
     has_bfloat16 = "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
     # Not `openvino.convert_model`, which reports to its makers over the network without being asked.

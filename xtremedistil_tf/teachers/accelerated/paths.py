@@ -83,8 +83,8 @@ class AcceleratedTeacher:
             raise
         except Exception as error:
             kind = self._teacher.classifier.config.model_type
-            raise ConfigError(f"--teacher_path={self._path}: this teacher, of type {kind}, cannot be {verb} "
-                              f"({reason_of(error)}). Use --teacher_path=exact.") from error
+            raise ConfigError(f"`teacher_path={self._path}`: this teacher, of type {kind}, cannot be {verb} "
+                              f"({reason_of(error)}). Use `teacher_path=exact`.") from error
 
 
 def accelerated(teacher: LoadedTeacher, path: str, tolerance: float, sample: FeatureSource, pad_id: int,
@@ -112,7 +112,7 @@ def accelerated(teacher: LoadedTeacher, path: str, tolerance: float, sample: Fea
                                      signals.relations).predict(sample) for one in (teacher, fast))
     deviation = compare(teacher.task, zip(exact, found))
     deviation.check(path, tolerance)
-    log.info("--teacher_path=%s beside the exact teacher: %s", path, deviation)
+    log.info("`teacher_path=%s` compared with the exact teacher: %s", path, deviation)
     return fast
 
 
@@ -122,7 +122,7 @@ def _by_way_of(teacher: LoadedTeacher, path: str, convert: Convert) -> LoadedTea
     if isinstance(teacher, AveragedTeacher):
         return AveragedTeacher([_by_way_of(member, path, convert) for member in teacher.members])
     if not isinstance(teacher, Teacher):
-        raise ConfigError(f"--teacher_path={path} needs --teacher_backend=tf. Use --teacher_path=exact, or "
+        raise ConfigError(f"`teacher_path={path}` needs `teacher_backend=tf`. Use `teacher_path=exact`, or "
                           "that backend.")
     return AcceleratedTeacher(teacher, path, convert)
 
@@ -138,4 +138,4 @@ def _convert_named(path: str) -> Convert:
     if path == "onnx_int8":
         from xtremedistil_tf.teachers.accelerated.onnx_int8 import onnx_int8_forward
         return onnx_int8_forward
-    raise ConfigError(f"--teacher_path={path}: expected one of {', '.join(TEACHER_PATHS)}.")
+    raise ConfigError(f"`teacher_path={path}`: expected one of {', '.join(TEACHER_PATHS)}.")
