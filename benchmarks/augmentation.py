@@ -58,8 +58,8 @@ def main(argv):
         "entities, confidence 0.9": plain | {"augment": "entities", "augment_factor": _FACTOR.value,
                                              "augment_confidence": 0.9},
         "further real sentences": {"transfer_file": files["many"]}}
-    found = {name: runs.distil(work / name.replace(" ", "_").replace(",", ""), common | flags_, ["benchmarks/settings/augmentation.cfg"])
-             for name, flags_ in settings.items()}
+    found = {name: runs.distil(work / name.replace(" ", "_").replace(",", ""), common | flags_,
+                               ["benchmarks/settings/augmentation.cfg"]) for name, flags_ in settings.items()}
     alone = found["transfer set alone, as many updates"]["student"]["f1"]
     rows = [[name, _examples(work / name.replace(" ", "_").replace(",", "")), percent(m["student"]["f1"]),
              f"{100 * (m['student']['f1'] - alone):+.2f}"] for name, m in found.items()]

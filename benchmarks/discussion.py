@@ -1,4 +1,4 @@
-"""What a person writes of a page's figures: discussion/<page>.md beside the page, which every rewrite of it includes."""
+"""What a person says of a page's figures: discussion/<page>.md beside the page, included whenever it is written."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
   XTREMEDISTIL_DATA=... python benchmarks/english_tasks.py --teacher=all-MiniLM-L6-v2 --work=DIR --out=benchmarks/results/english_tasks.md
 
-Each task is one run of run_xtreme_distil.py with benchmarks/settings/english_tasks.cfg under --work; the same command goes on
-where an interrupted one stopped.
+Each task is one run of run_xtreme_distil.py with benchmarks/settings/english_tasks.cfg under --work; the same command
+goes on where an interrupted one stopped.
 """
 
 from __future__ import annotations

@@ -129,7 +129,8 @@ class Bench:
         metrics = list(found.values())
         source = f"{scale} Scale of the run: {self.scale:g} of the defaults." if self.scale != 1 else scale
         write_page(self.out, [f"# {title}", environment(metrics[0]["versions"]), source,
-                              *tables, *([picture(self.out, alt)] if alt else []), commands([m["command"] for m in metrics])],
+                              *tables, *([picture(self.out, alt)] if alt else []),
+                              commands([m["command"] for m in metrics])],
                    {name: figures_of(m) for name, m in found.items()})
 
     @property

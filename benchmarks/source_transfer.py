@@ -3,8 +3,9 @@
   XTREMEDISTIL_DATA=... python benchmarks/source_transfer.py --teacher=all-MiniLM-L6-v2 --work=DIR \\
     --teachers=<--work of english_tasks.py> --out=benchmarks/results/source_transfer.md
 
-The source is SNLI, with pairs of SNLI, XNLI and QQP as transfer text (benchmarks/settings/source_transfer.cfg). On each target
-the student is trained on labels alone, once from that encoder and once from random weights, with the same settings.
+The source is SNLI, with pairs of SNLI, XNLI and QQP as transfer text (benchmarks/settings/source_transfer.cfg). On each
+target the student is trained on labels alone, once from that encoder and once from random weights, with the same
+settings.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def main(argv):
     data, work = runs.data_folder(), pathlib.Path(_WORK.value).resolve()
     text = ",".join(str(data / file) for file in ("snli/train.tsv.xz", "xnli/en/unlabeled.tsv.xz", "qqp/train.tsv.xz"))
     source = runs.distil(work / "source", {"task": data / "snli", "transfer_file": text,
-                                           "pt_teacher_checkpoint": _TEACHER.value}, ["benchmarks/settings/source_transfer.cfg"])
+                                           "pt_teacher_checkpoint": _TEACHER.value},
+                         ["benchmarks/settings/source_transfer.cfg"])
     teachers = pathlib.Path(_TEACHERS.value).resolve()
     scores: dict[str, list[float]] = {"teacher": [], "from scratch": [], "from the distilled encoder": []}
     rows, figures, called = [], {"source": _kept(source)}, [source["command"]]

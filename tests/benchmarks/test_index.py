@@ -22,7 +22,7 @@ SHARED_SETTINGS = {"paper_tagging", "peer_ner", "rivals_transformer", "wikiann8"
 
 
 def scripts():
-    return [file for file in sorted(HERE.glob("*.py")) if 'if __name__ == "__main__"' in file.read_text(encoding="utf-8")]
+    return [file for file in sorted(HERE.glob("*.py")) if "\nif __name__ ==" in file.read_text(encoding="utf-8")]
 
 
 def rows():

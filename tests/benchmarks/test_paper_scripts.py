@@ -62,7 +62,8 @@ def test_every_run_is_a_valid_configuration_of_its_own(script, bench, name):
 def test_the_command_line_says_what_was_checked(script, bench, name):
     b = bench(name)
     values = list(script(name).settings(b).values())[-1]
-    words = [f"--flagfile=benchmarks/settings/{b.name}.cfg", *(f"--{key}={value}" for key, value in values.items()), "--model_dir=."]
+    words = [f"--flagfile=benchmarks/settings/{b.name}.cfg",
+             *(f"--{key}={value}" for key, value in values.items()), "--model_dir=."]
     assert parse_flags(DistillationConfig, [b.name, *words], "") == b.config(values)
 
 
