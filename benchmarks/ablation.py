@@ -3,8 +3,8 @@
   XTREMEDISTIL_DATA=... python benchmarks/ablation.py --teacher=all-MiniLM-L6-v2 --work=DIR --out=benchmarks/results/ablation.md
 
 Every row is one run of run_xtreme_distil.py with benchmarks/settings/ablation.cfg; the runs of a task share the
-teacher. Strategies are compared with a BiLSTM student on the tagging task and with a transformer of three of the teacher's layers on the
-pair task, signals with such a transformer on both.
+teacher. Strategies are compared with a BiLSTM student on the tagging task and with a transformer of three of the
+teacher's layers on the pair task, signals with such a transformer on both.
 """
 
 from __future__ import annotations
