@@ -2,9 +2,9 @@
 
   XTREMEDISTIL_DATA=... python benchmarks/ablation.py --teacher=all-MiniLM-L6-v2 --work=DIR --out=benchmarks/results/ablation.md
 
-Every row is one run of run_xtreme_distil.py with flags/ablation.cfg; the runs of a task share the teacher. Strategies
-are compared with a BiLSTM student on the tagging task and with a transformer of three of the teacher's layers on the
-pair task, signals with such a transformer on both.
+Every row is one run of run_xtreme_distil.py with benchmarks/settings/ablation.cfg; the runs of a task share the
+teacher. Strategies are compared with a BiLSTM student on the tagging task and with a transformer of three of the
+teacher's layers on the pair task, signals with such a transformer on both.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import pathlib
 from absl import app, flags
 
 import runs
-from discussion import DISCUSSION, discussion
 from pages import commands, environment, percent, picture, public_command, table, write_page
 from plots import bars, require_matplotlib
 from xtremedistil_tf.fingerprint import fingerprint
@@ -23,8 +22,6 @@ from xtremedistil_tf.fingerprint import fingerprint
 _TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v2", "Checkpoint of the teacher.")
 _WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
 _OUT = flags.DEFINE_string("out", "benchmarks/results/ablation.md", "The Markdown file to write.")
-
-flags.declare_key_flag("discussion")
 
 STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2")
 _HIDDEN = {"distil_multi_hidden_states": "true", "representation_loss": "mse"}
@@ -63,7 +60,7 @@ def main(argv):
                   "transfer_store_dir": work / task / "transfer", **tasks[task], **settings}
         # By its settings, for the first signal is also a strategy on the pair task.
         folder = work / task / f"{settings['strategy']}-{fingerprint({k: str(v) for k, v in settings.items()})[:8]}"
-        m = runs.distil(folder, values, ["flags/ablation.cfg"])
+        m = runs.distil(folder, values, ["benchmarks/settings/ablation.cfg"])
         if "teacher" in m:  # labels alone need none
             teachers[task] = m["teacher"][m["main_score"]]
         versions.update(m["versions"])
@@ -79,7 +76,7 @@ def main(argv):
     rows = [*STRATEGIES, *SIGNALS]
     bars(out.with_suffix(".svg"), rows, {task: [100 * figures[f"{task}: {name}"]["student"] for name in rows]
                                          for task in tasks}, "F1 or accuracy")
-    parts = ["# Strategies and signals, one at a time", environment(versions), discussion(out, DISCUSSION.value),
+    parts = ["# Strategies and signals, one at a time", environment(versions),
              f"F1 (tagging) and accuracy (pairs) on the test set. Teachers: tagging {percent(teachers['tagging'])}, "
              f"pairs {percent(teachers['pairs'])}. Tagging: 2,000 labelled and 5,000 transfer sentences (2,500 for the "
              "signals); pairs: SNLI with 3,000 labelled and 3,000 transfer pairs. One run each, one seed.",

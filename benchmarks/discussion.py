@@ -1,28 +1,34 @@
-"""What a person writes on a page, which a rewrite keeps: the line on what its figures show, and whole sections."""
+"""What a person says of a page's figures: discussion/<page>.md beside the page, included whenever it is written."""
 
 from __future__ import annotations
 
 import pathlib
 import re
+from collections.abc import Sequence
 
-from absl import flags
-
-DISCUSSION = flags.DEFINE_string("discussion", "", "What the page's figures show, in two lines; empty: as the page has "
-                                 "it already.")
-_LABEL = "Discussion:"
-#: Stands below the heading of a section that a person writes.
-BY_HAND = "<!-- by hand: a rewrite of the page keeps this section -->"
+_COMMANDS = "## Commands"
 
 
-def discussion(out: pathlib.Path, given: str = "") -> str:
-    """The paragraph for a page: `given`, else what the page has from before."""
-    if not given and out.exists():
-        found = [line for line in out.read_text(encoding="utf-8").splitlines() if line.startswith(_LABEL)]
-        given = found[0].removeprefix(_LABEL) if found else ""
-    return f"{_LABEL} {given.strip()}".rstrip()
+def discussion_file(out: pathlib.Path) -> pathlib.Path:
+    """Where the discussion of the page `out` stands; links in it are those of the page."""
+    return out.parent / "discussion" / out.name
 
 
-def sections_by_hand(out: pathlib.Path) -> list[str]:
-    """The sections of a page, with their headings, that have the mark `BY_HAND` in them; none where it is not there."""
-    text = out.read_text(encoding="utf-8") if out.exists() else ""
-    return [section.strip() for section in re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:] if BY_HAND in section]
+def with_discussion(out: pathlib.Path, parts: Sequence[str]) -> list[str]:
+    """The parts of a page with its discussion, or as they are where it has none.
+
+    What stands before the first heading of the discussion follows the page's title. Its sections stand before the
+    commands, or at the end of a page that has no such section.
+
+    Args:
+        out: the page.
+        parts: of the page, the title first.
+    """
+    file = discussion_file(out)
+    if not file.exists():
+        return list(parts)
+    first, *sections = re.split(r"^(?=## )", file.read_text(encoding="utf-8").strip(), flags=re.MULTILINE)
+    said = f"<!-- by hand: {file.parent.name}/{file.name} -->\n\n"
+    end = next((place for place, part in enumerate(parts) if part.startswith(_COMMANDS)), len(parts))
+    return [parts[0], *([said + first.strip()] if first.strip() else []), *parts[1:end],
+            *(section.strip().replace("\n", f"\n\n{said.strip()}\n", 1) for section in sections), *parts[end:]]

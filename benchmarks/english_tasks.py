@@ -2,8 +2,8 @@
 
   XTREMEDISTIL_DATA=... python benchmarks/english_tasks.py --teacher=all-MiniLM-L6-v2 --work=DIR --out=benchmarks/results/english_tasks.md
 
-Each task is one run of run_xtreme_distil.py with flags/english_tasks.cfg under --work; the same command goes on
-where an interrupted one stopped.
+Each task is one run of run_xtreme_distil.py with benchmarks/settings/english_tasks.cfg under --work; the same command
+goes on where an interrupted one stopped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import pathlib
 from absl import app, flags
 
 import runs
-from discussion import DISCUSSION, discussion
 from pages import commands, environment, percent, picture, public_command, table, write_page
 from plots import bars, require_matplotlib
 
@@ -22,8 +21,6 @@ _TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v
 _WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
 _OUT = flags.DEFINE_string("out", "benchmarks/results/english_tasks.md", "The Markdown file to write.")
 _ONLY = flags.DEFINE_list("only", [], "Tasks to run; empty: all.")
-
-flags.declare_key_flag("discussion")
 
 _MODELS = {"teacher": "teacher", "direct_baseline": "labels alone", "student": "distilled"}
 _PAIRS = {"do_pairwise": "true"}
@@ -50,7 +47,7 @@ def run_task(name: str, data: pathlib.Path, work: pathlib.Path) -> dict:
     own = next(train.glob("train.*"))
     values = {"task": data / folder, "transfer_file": ",".join(map(str, [own, *(data / file for file in more)])),
               "pt_teacher_checkpoint": _TEACHER.value, "pt_student_checkpoint": _TEACHER.value, **settings}
-    return runs.distil(work / name, values, ["flags/english_tasks.cfg"])
+    return runs.distil(work / name, values, ["benchmarks/settings/english_tasks.cfg"])
 
 
 def main(argv):
@@ -76,7 +73,6 @@ def main(argv):
     bars(out.with_suffix(".svg"), list(results),
          {label: [100 * m[model][m["main_score"]] for m in results.values()] for model, label in _MODELS.items()}, "score")
     parts = ["# Eight English tasks: a student with half the teacher's layers", environment(first["versions"]),
-             discussion(out, DISCUSSION.value),
              table(["task", "score", "test examples", "teacher", "labels alone", "distilled", "labels alone kept %",
                     "distilled kept %"], rows),
              "Where a task has no public test set its dev set is measured, which also chose the best weights of "

@@ -1,6 +1,6 @@
 """What a student saves in production: an mBERT-shaped teacher beside three students in every form, in one run.
 
-  XTREMEDISTIL_DATA=... python benchmarks/export_speed.py --work=DIR --out=benchmarks/results/export.md
+  XTREMEDISTIL_DATA=... python benchmarks/export_speed.py --work=DIR --out=benchmarks/results/export_speed.md
 
 The weights are random: speed and bytes do not depend on them (benchmarks/results/export_quality.md has the quality
 of a trained student after quantization). The vocabulary of 119,547 WordPieces is trained on the text of
@@ -28,7 +28,7 @@ import runs
 from pages import environment, table, write_page
 
 _WORK = flags.DEFINE_string("work", None, "Folder of the models.", required=True)
-_OUT = flags.DEFINE_string("out", "benchmarks/results/export.md", "The Markdown file to write.")
+_OUT = flags.DEFINE_string("out", "benchmarks/results/export_speed.md", "The Markdown file to write.")
 _SECONDS = flags.DEFINE_float("seconds", 3.0, "Seconds for each latency.")
 _SENTENCES = flags.DEFINE_integer("sentences", 1000, "Wikipedia sentences from raw text to tags.")
 _VOCAB = flags.DEFINE_integer("vocab", 119_547, "WordPieces.")

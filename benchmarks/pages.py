@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from discussion import with_discussion
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table; all columns but the first are numbers."""
@@ -56,6 +58,6 @@ def picture(out: pathlib.Path, text: str) -> str:
 
 
 def write_page(out: pathlib.Path, parts: Sequence[str], figures: Any) -> None:
-    """Writes the Markdown page and its figures as JSON beside it."""
-    out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    """Writes the Markdown page, with its discussion, and its figures as JSON beside it."""
+    out.write_text("\n\n".join(with_discussion(out, parts)) + "\n", encoding="utf-8")
     out.with_suffix(".json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

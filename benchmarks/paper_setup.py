@@ -20,7 +20,6 @@ from typing import Any
 
 from absl import app, flags
 
-import discussion
 import runs
 from pages import commands, environment, picture, public_command, write_page
 from plots import require_matplotlib
@@ -44,14 +43,13 @@ class Bench:
     """One of the scripts under way.
 
     Attributes:
-        name: of the script; its settings are in flags/<name>.cfg.
+        name: of the script; its settings are in benchmarks/settings/<name>.cfg.
         data: the folder of real data sets.
         shared: the folder of teachers, transfer stores and runs.
         out: the page to write; .json and .svg lie beside it.
         teacher: pre-trained checkpoint.
         scale: sentences and updates as a share of the defaults.
         only: rows to measure; empty: the default ones.
-        discussion: what the figures show; empty: as the page has it already.
     """
 
     name: str
@@ -61,7 +59,6 @@ class Bench:
     teacher: str
     scale: float = 1.0
     only: tuple[str, ...] = ()
-    discussion: str = ""
 
     def sentences(self, count: int) -> int:
         """A number of sentences, scaled."""
@@ -132,8 +129,7 @@ class Bench:
         metrics = list(found.values())
         source = f"{scale} Scale of the run: {self.scale:g} of the defaults." if self.scale != 1 else scale
         write_page(self.out, [f"# {title}", environment(metrics[0]["versions"]), source,
-                              discussion.discussion(self.out, self.discussion), *tables,
-                              *([picture(self.out, alt)] if alt else []), *discussion.sections_by_hand(self.out),
+                              *tables, *([picture(self.out, alt)] if alt else []),
                               commands([m["command"] for m in metrics])],
                    {name: figures_of(m) for name, m in found.items()})
 
@@ -156,7 +152,7 @@ class Bench:
 
     @property
     def _flagfile(self) -> str:
-        return f"flags/{self.name}.cfg"
+        return f"benchmarks/settings/{self.name}.cfg"
 
 
 def run_name(config: DistillationConfig) -> str:
@@ -205,7 +201,6 @@ def start(main: Callable[[Bench], None], script: str) -> None:
     flags.DEFINE_float("scale", 1.0, "Sentences and updates as a share of the defaults; at most 3, for there are no more "
                        "sentences.", lower_bound=0.0, upper_bound=3.0)
     flags.DEFINE_list("only", [], "Rows to measure; empty: the default ones.")
-    flags.adopt_module_key_flags(discussion)
     for flag in ("teacher", "shared", "out", "scale", "only"):
         # So that --help of the script shows them.
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[flag])
@@ -218,7 +213,7 @@ def _run(main: Callable[[Bench], None], name: str) -> None:
     try:
         require_matplotlib()
         bench = Bench(name, runs.data_folder(), pathlib.Path(f.shared).resolve(),
-                      pathlib.Path(f.out).resolve(), f.teacher, f.scale, tuple(f.only), f.discussion)
+                      pathlib.Path(f.out).resolve(), f.teacher, f.scale, tuple(f.only))
         # Flag files name one another from here.
         os.chdir(runs.ROOT)
         main(bench)

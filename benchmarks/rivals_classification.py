@@ -18,7 +18,6 @@ import sys
 from absl import app, flags
 
 import runs
-from discussion import DISCUSSION
 from rivals import comparing
 from rivals.bench import Bench
 from rivals.comparing import FORMS, LABELLED, TEACHER, TEST, TEXTS, compare, teacher, transformer
@@ -26,7 +25,6 @@ from rivals.preparing import Wanted
 from rivals.results import write_results
 
 flags.adopt_module_key_flags(comparing)
-flags.declare_key_flag("discussion")
 _OUT = flags.DEFINE_string("out", "benchmarks/results/rivals_classification.md", "The page to write.")
 _PYTHON = flags.DEFINE_string("python", sys.executable, "Python that has Keras 3.12 or newer.")
 _DATA = flags.DEFINE_list("data", ["agnews", "glue-sst2"], "Task folders below XTREMEDISTIL_DATA.")
@@ -34,7 +32,7 @@ _TRANSFER = flags.DEFINE_integer("transfer", 20_000, "Texts for distillation, th
 _DEV = flags.DEFINE_integer("dev", 500, "Dev texts.")
 _ONLY = flags.DEFINE_list("only", [], "Groups to run, of bilstm, teacher, keras, transformer, tfidf, static; "
                           "empty: all. bilstm makes the teacher and the transfer store that the others use.")
-_FLAGFILE = flags.DEFINE_string("student_flags", "flags/rivals_classification.cfg", "Of the students.")
+_FLAGFILE = flags.DEFINE_string("student_flags", "benchmarks/settings/rivals_classification.cfg", "Of the students.")
 _KERAS_EPOCHS = flags.DEFINE_integer("keras_epochs", 10, "Most epochs of each of the Distiller's trainings.")
 
 _SIZES = {"embedding_size": 50, "lstm_units": 200}
@@ -86,7 +84,7 @@ def main(argv):
         wanted = Wanted(data / name, "classification", LABELLED.value, _TRANSFER.value, _DEV.value, TEST.value)
         benches.append((name, "accuracy", compare(wanted, GROUPS, _ONLY.value, _PYTHON.value)))
     write_results(pathlib.Path(_OUT.value), "Distilled classifiers and their rivals", benches, TEXTS.value,
-                  " ".join(sys.argv), DISCUSSION.value)
+                  " ".join(sys.argv))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import sys
 from absl import app, flags
 
 import runs
-from discussion import DISCUSSION
 from rivals import comparing
 from rivals.bench import Bench
 from rivals.comparing import FORMS, LABELLED, ONNX, TEACHER, TEST, TEXTS, compare, teacher, transformer
@@ -25,7 +24,6 @@ from rivals.preparing import Wanted
 from rivals.results import write_results
 
 flags.adopt_module_key_flags(comparing)
-flags.declare_key_flag("discussion")
 _OUT = flags.DEFINE_string("out", "benchmarks/results/rivals_tagging.md", "The page to write.")
 _PYTHON = flags.DEFINE_string("python", sys.executable, "Python that has spaCy.")
 _DATA = flags.DEFINE_string("data", "ner-wikiann/en", "Task folder below XTREMEDISTIL_DATA.")
@@ -34,7 +32,7 @@ _TRANSFER = flags.DEFINE_integer("transfer", 40_000, "Sentences for distillation
 _DEV = flags.DEFINE_integer("dev", 1000, "Dev sentences.")
 _ONLY = flags.DEFINE_list("only", [], "Groups to run, of bilstm, teacher, spacy, transformer and shapes; "
                           "empty: all. bilstm makes the teacher and the transfer store that the others use.")
-_FLAGFILE = flags.DEFINE_string("student_flags", "flags/rivals_tagging.cfg", "Of the students.")
+_FLAGFILE = flags.DEFINE_string("student_flags", "benchmarks/settings/rivals_tagging.cfg", "Of the students.")
 _LAYERS = flags.DEFINE_multi_integer("layers", [3, 6], "Layers of a transformer student; one flag for each.")
 _SPACY_STEPS = flags.DEFINE_integer("spacy_steps", 0, "Most training steps of spaCy; 0: its default.")
 
@@ -75,7 +73,7 @@ def main(argv):
                     tuple(data / file for file in _MORE.value))
     bench = compare(wanted, GROUPS, _ONLY.value, _PYTHON.value)
     write_results(pathlib.Path(_OUT.value), "A distilled tagger and its rivals",
-                  [(_DATA.value, "entity F1", bench)], TEXTS.value, " ".join(sys.argv), DISCUSSION.value)
+                  [(_DATA.value, "entity F1", bench)], TEXTS.value, " ".join(sys.argv))
 
 
 if __name__ == "__main__":

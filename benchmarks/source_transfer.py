@@ -3,8 +3,9 @@
   XTREMEDISTIL_DATA=... python benchmarks/source_transfer.py --teacher=all-MiniLM-L6-v2 --work=DIR \\
     --teachers=<--work of english_tasks.py> --out=benchmarks/results/source_transfer.md
 
-The source is SNLI, with pairs of SNLI, XNLI and QQP as transfer text (flags/source_transfer.cfg). On each target
-the student is trained on labels alone, once from that encoder and once from random weights, with the same settings.
+The source is SNLI, with pairs of SNLI, XNLI and QQP as transfer text (benchmarks/settings/source_transfer.cfg). On each
+target the student is trained on labels alone, once from that encoder and once from random weights, with the same
+settings.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import pathlib
 from absl import app, flags
 
 import runs
-from discussion import DISCUSSION, discussion
 from pages import commands, environment, percent, picture, table, write_page
 from plots import bars, require_matplotlib
 
@@ -25,8 +25,6 @@ _TEACHERS = flags.DEFINE_string("teachers", None, "Finished runs of english_task
                                 "give the targets' upper bound.", required=True)
 _WORK = flags.DEFINE_string("work", None, "Folder of the runs.", required=True)
 _OUT = flags.DEFINE_string("out", "benchmarks/results/source_transfer.md", "The Markdown file to write.")
-
-flags.declare_key_flag("discussion")
 
 _PAIRS = {"do_pairwise": "true"}
 #: Target -> (folder, flags).
@@ -44,7 +42,8 @@ def main(argv):
     data, work = runs.data_folder(), pathlib.Path(_WORK.value).resolve()
     text = ",".join(str(data / file) for file in ("snli/train.tsv.xz", "xnli/en/unlabeled.tsv.xz", "qqp/train.tsv.xz"))
     source = runs.distil(work / "source", {"task": data / "snli", "transfer_file": text,
-                                           "pt_teacher_checkpoint": _TEACHER.value}, ["flags/source_transfer.cfg"])
+                                           "pt_teacher_checkpoint": _TEACHER.value},
+                         ["benchmarks/settings/source_transfer.cfg"])
     teachers = pathlib.Path(_TEACHERS.value).resolve()
     scores: dict[str, list[float]] = {"teacher": [], "from scratch": [], "from the distilled encoder": []}
     rows, figures, called = [], {"source": _kept(source)}, [source["command"]]
@@ -69,7 +68,6 @@ def main(argv):
     out = pathlib.Path(_OUT.value)
     bars(out.with_suffix(".svg"), list(TARGETS), scores, "score")
     parts = ["# Distilled on one task, fine-tuned on others", environment(source["versions"]),
-             discussion(out, DISCUSSION.value),
              f"Source task SNLI ({source['sentences']} test examples): teacher {percent(source['teacher'][score])}, "
              f"student {percent(source['student'][score])} {score}; "
              f"{source['student']['parameters'] / 1e6:.1f} M parameters ({shape['num_hidden_layers']} x "

@@ -3,7 +3,7 @@
   XTREMEDISTIL_DATA=... python benchmarks/sweep_news.py --teacher=FOLDER --work=DIR
 
 --teacher is a local folder of all-MiniLM-L6-v2 or another English BERT. One run of run_xtreme_distil_sweep.py with
-flags/sweep_ner.cfg, which goes on where an interrupted one stopped.
+benchmarks/settings/sweep_news.cfg, which goes on where an interrupted one stopped.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from typing import Any
 
 from absl import app, flags
 
-import discussion
 import runs
 from pages import commands, environment, picture, public_command, write_page
 from xtremedistil_tf.atomic import read_json
 from xtremedistil_tf.sweep.table import early_rounds, markdown_table, measured_on
 
-flags.adopt_module_key_flags(discussion)
 _TEACHER = flags.DEFINE_string("teacher", None, "Checkpoint of the teacher.", required=True)
 _WORK = flags.DEFINE_string("work", None, "Folder of the teacher that is fine-tuned, and of the sweep.", required=True)
 _OUT = flags.DEFINE_string("out", "benchmarks/results/sweep_news.md", "The Markdown file to write.")
@@ -33,7 +31,7 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     data, work, out = runs.data_folder(), pathlib.Path(_WORK.value).resolve(), pathlib.Path(_OUT.value).resolve()
     sweep = work / "sweep"
-    command = [sys.executable, "run_xtreme_distil_sweep.py", "--flagfile=flags/sweep_ner.cfg",
+    command = [sys.executable, "run_xtreme_distil_sweep.py", "--flagfile=benchmarks/settings/sweep_news.cfg",
                f"--task={data / 'peer-ner'}", f"--transfer_file={data / 'peer-ner' / 'unlabeled.txt.xz'}",
                f"--pt_teacher_checkpoint={_TEACHER.value}", f"--teacher_model_dir={work / 'teacher'}",
                f"--sweep_dir={sweep}"]
@@ -45,7 +43,7 @@ def main(argv: list[str]) -> None:
 def page(out: pathlib.Path, report: Mapping[str, Any], command: str) -> None:
     """Writes the page of a finished sweep; its picture lies there already."""
     write_page(out, ["# A sweep on English news", environment(report["versions"]), " ".join(measured_on(report)),
-                     discussion.discussion(out, discussion.DISCUSSION.value), "\n".join(markdown_table(report)),
+                     "\n".join(markdown_table(report)),
                      "Numbered: on the front, that is, no other is as good in score and cost and better in one.",
                      picture(out, "dev F1 against milliseconds and against megabytes"), _rounds(report),
                      commands([command])],

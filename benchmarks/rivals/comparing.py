@@ -17,7 +17,7 @@ LABELLED = flags.DEFINE_integer("labelled", 2000, "Labelled examples.")
 TEST = flags.DEFINE_integer("test", 5000, "Test examples.")
 SECONDS = flags.DEFINE_float("seconds", 3.0, "Seconds for each figure of speed.")
 TEXTS = flags.DEFINE_integer("texts", 1000, "Test examples that words a second are measured on.")
-TRANSFORMER_FLAGFILE = flags.DEFINE_string("transformer_flags", "flags/rivals_transformer.cfg",
+TRANSFORMER_FLAGFILE = flags.DEFINE_string("transformer_flags", "benchmarks/settings/rivals_transformer.cfg",
                                            "Of the transformer students, after --student_flags.")
 
 ONNX = ("onnx none", "onnx int8")

@@ -6,7 +6,6 @@ import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
 
-from discussion import discussion
 from pages import commands, environment, percent, public_command, table, write_page
 from plots import trade_off
 from rivals.bench import Bench, Row
@@ -38,7 +37,7 @@ def row_of(row: Row, score: str) -> list[str]:
 
 
 def write_results(out: pathlib.Path, title: str, benches: Sequence[tuple[str, str, Bench]], texts: int,
-                  command: str, said: str = "") -> None:
+                  command: str) -> None:
     """Writes the page and, beside it, its figures.
 
     Args:
@@ -47,9 +46,8 @@ def write_results(out: pathlib.Path, title: str, benches: Sequence[tuple[str, st
         benches: for each data set a heading, the name of the score, and its rivals.
         texts: that words a second were measured on.
         command: that made all of it.
-        said: what the figures show; empty: as the page has it already.
     """
-    parts = [f"# {title}", discussion(out, said), environment({k: v for _, _, bench in benches for k, v in bench.versions.items()}),
+    parts = [f"# {title}", environment({k: v for _, _, bench in benches for k, v in bench.versions.items()}),
              f"```sh\npython {public_command(command)}\n```"]
     for heading, score, bench in benches:
         counts = {split: len(bench.task.read(split)[0]) for split in ("train", "dev", "test")}

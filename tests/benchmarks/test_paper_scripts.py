@@ -12,6 +12,7 @@ import pytest
 
 import paper_figures
 import paper_setup
+from discussion import discussion_file
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.errors import ConfigError
@@ -61,7 +62,8 @@ def test_every_run_is_a_valid_configuration_of_its_own(script, bench, name):
 def test_the_command_line_says_what_was_checked(script, bench, name):
     b = bench(name)
     values = list(script(name).settings(b).values())[-1]
-    words = [f"--flagfile=flags/{b.name}.cfg", *(f"--{key}={value}" for key, value in values.items()), "--model_dir=."]
+    words = [f"--flagfile=benchmarks/settings/{b.name}.cfg",
+             *(f"--{key}={value}" for key, value in values.items()), "--model_dir=."]
     assert parse_flags(DistillationConfig, [b.name, *words], "") == b.config(values)
 
 
@@ -148,7 +150,9 @@ def metrics(config, score):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_pages_hold_our_figures_beside_the_papers(script, bench, monkeypatch, name):
-    module, b = script(name), bench(name, discussion="the order is the same.")
+    module, b = script(name), bench(name)
+    discussion_file(b.out).parent.mkdir()
+    discussion_file(b.out).write_text("The order is the same.", encoding="utf-8")
     if name == "40_languages":
         languages = sorted(set(paper_figures.LANGUAGES) - {"ca"})
         monkeypatch.setattr(module, "sources", lambda data: {language: ["ner-gold/x"] for language in languages})
@@ -166,7 +170,7 @@ def test_pages_hold_our_figures_beside_the_papers(script, bench, monkeypatch, na
     module.main(b)
     page = b.out.read_text(encoding="utf-8")
     assert page.startswith("# ")
-    assert "Discussion: the order is the same." in page.splitlines()
+    assert "The order is the same." in page.splitlines()
     assert paper_figures.SOURCE in page
     assert "](page.svg)" in page
     assert b.drawing.read_bytes().startswith(b"<?xml")

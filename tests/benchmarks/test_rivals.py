@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import pathlib
-import sys
 import types
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import runs
 from rivals import bench, pieces, preparing, results, spacy_ner, static_embeddings, stored_answers, timing

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from absl import flags
 
 import sweep_news
 
@@ -23,7 +22,6 @@ def report():
 
 
 def test_page_and_figures(report, tmp_path):
-    flags.FLAGS.mark_as_parsed()
     sweep_news.page(tmp_path / "page.md", report, report["command"])
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert "| 1 | E=50 H=100 | onnx int8 | 81.25 | 79.75 | 0.5 | 1.25 | 123,456 |" in page
