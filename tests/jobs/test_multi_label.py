@@ -11,12 +11,12 @@ import pytest
 from xtremedistil_tf.cli import export as export_command
 from xtremedistil_tf.cli import predict as predict_command
 from xtremedistil_tf.config import DistillationConfig, StudentFineTuningConfig
+from xtremedistil_tf.config.serve import ServeConfig
 from xtremedistil_tf.inference.keras import StudentPredictor
 from xtremedistil_tf.jobs import fine_tune_student
 from xtremedistil_tf.jobs.distil import distil
 from xtremedistil_tf.server.api import Api
-from xtremedistil_tf.server.config import ServeConfig
-from xtremedistil_tf.server.loading import load_model
+from xtremedistil_tf.server.model import load_model
 from xtremedistil_tf.students.model_directory import load_student
 from xtremedistil_tf.tasks.reading import load_task
 
@@ -106,7 +106,7 @@ def test_the_server_answers_as_the_student(distilled):
     model = load_model(out)
     assert (model.kind, model.source) == ("multi_label", str(out / "export" / "saved_model"))
     request = json.dumps({"instances": texts}).encode()
-    found = Api(model, ServeConfig(model_dir="x", serving_name="m")).answer("POST", "/v1/models/m:predict", request)
+    found = Api(model, ServeConfig(model_dir="x", serving_name="m")).predict(request)
     wanted = StudentPredictor(saved.student, saved.tokenizer, saved.task).predict(
         [saved.task.lines.parse(text, 1, "") for text in texts])
     for row, answer in zip(found["predictions"], wanted, strict=True):

@@ -9,9 +9,9 @@ import json
 import numpy as np
 import pytest
 
+from xtremedistil_tf.config.serve import ServeConfig
 from xtremedistil_tf.server.api import Api
-from xtremedistil_tf.server.config import ServeConfig
-from xtremedistil_tf.server.http_server import LocalServer
+from xtremedistil_tf.server.local_server import LocalServer
 from xtremedistil_tf.server.model import ServedModel, Signature, Spec
 
 _TEXT, _INT, _FLOAT = Spec("string", (None,)), Spec("int32", (None, None)), Spec("float32", (None,))
@@ -68,7 +68,7 @@ def serve():
             server = LocalServer(config)
             stack.callback(server.stop)
             server.start(Api(model or text_model(), config))
-            client = Client(server.server_port)
+            client = Client(server.port)
             stack.callback(client.connection.close)
             return server, client
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtremedistil_tf.server.batches import plan, run_batches
+from xtremedistil_tf.server.api import plan, run_batches
 
 
 @given(st.lists(st.integers(1, 40), max_size=30), st.integers(40, 100))

@@ -12,29 +12,32 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from xtremedistil_tf.config.serve import ServeConfig
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.server.config import ServeConfig
-from xtremedistil_tf.server.errors import RequestError
-from xtremedistil_tf.server.http_server import LocalServer
+from xtremedistil_tf.server.local_server import Connection, LocalServer
+from xtremedistil_tf.server.model import RequestError
 
 POST = "/v1/models/m:predict"
 
 
-def raw(server, data: bytes) -> bytes:
-    """All that the server sends in return before it closes the connection."""
-    with socket.create_connection(("127.0.0.1", server.server_port), 30) as connection:
+@contextlib.contextmanager
+def connected(server, data: bytes = b""):
+    """What arrives on a connection on which something has been sent."""
+    with socket.create_connection(("127.0.0.1", server.port), 30) as connection, connection.makefile("rwb", 0) as file:
         connection.sendall(data)
-        with contextlib.suppress(OSError):  # the server may have closed the connection already
-            connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while part := connection.recv(65536):
-            received += part
-        return received
+        yield file
 
 
-def one(response: bytes) -> tuple[int, dict]:
-    head, _, body = response.partition(b"\r\n\r\n")
-    return int(head.split()[1]), json.loads(body)
+def one(file):
+    """Status, JSON and headers of the next response."""
+    status = int(file.readline().split()[1])
+    headers = http.client.parse_headers(file)
+    return status, json.loads(file.read(int(headers["Content-Length"]))), headers
+
+
+def head(method: str = "POST", path: str = POST, **headers) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: test", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*(line.replace("_", "-") for line in lines), "", ""]).encode()
 
 
 def test_both_formats_and_signatures(serve):
@@ -59,6 +62,14 @@ def test_one_connection_serves_many_requests(serve):
                 client.ask("PUT", "/healthz", b"body")[0], client.predict({"instances": ["a"]})[0]]
     assert statuses == [200, 400, 404, 405, 200]
     assert client.connection.sock.getsockname() == before
+
+
+def test_head_and_body_do_not_wait_for_each_other(serve, monkeypatch):
+    accepted = []
+    monkeypatch.setattr(Connection, "at_work", property(lambda self: accepted.append(self.transport) or False))
+    serve()[1].ask("GET", "/healthz")
+    socket_ = accepted[0].get_extra_info("socket")
+    assert socket_.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_status_and_metadata_are_those_of_tensorflow_serving(serve):
@@ -94,7 +105,7 @@ def test_status_and_metadata_are_those_of_tensorflow_serving(serve):
     ("POST", POST, b'{"signature_name": "\\ud800\\u001b[31m", "inputs": []}', 400, "serving_default"),
     ("POST", POST, b'{"inputs": {"text": ["a"]}}', 400, "`texts` is missing"),
     ("POST", "/v1/models/other:predict", b'{"inputs": []}', 404, "other"),
-    ("POST", "/v1/models/m/versions/2:predict", b'{"inputs": []}', 404, "version 2"),
+    ("POST", "/v1/models/m/versions/2:predict", b'{"inputs": []}', 404, "versions/2"),
     ("POST", "/v1/models/m:classify", b"{}", 404, "no such path"),
     ("GET", "/v1/models/%3Cb%3E", None, 404, "<b>"),
     ("GET", "/v1/models/m/labels/stable", None, 404, "no such path"),
@@ -130,26 +141,55 @@ def test_head_has_the_headers_of_get_alone(serve):
     assert client.ask("GET", "/healthz")[0] == 200
 
 
+CHUNK = b"2\r\n{}\r\n0\r\n\r\n"
+
+
 @pytest.mark.parametrize("data, status", [
-    (b"POST %s HTTP/1.1\r\n\r\n", 411),
-    (b"POST %s HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411),
-    (b"POST %s HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-    (b"POST %s HTTP/1.1\r\nContent-Length: 2x\r\n\r\n{}", 400),
-    (b"POST %s HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
-    (b"POST %s HTTP/1.1\r\nContent-Length: 2\r\nContent-Encoding: gzip\r\n\r\n{}", 415),
-    (b"POST %s HTTP/1.1\r\nContent-Length: 999999999999\r\n\r\n{}", 413),
-    (b"POST %s HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 999999999999\r\n\r\n", 413),
-    (b"BREW %s HTTP/1.1\r\n\r\n", 501),
-    (b"nonsense %s\r\n\r\n", 400),
-    (b"GET %s HTTP/7.1\r\n\r\n", 505),
-    (b"GET %s/" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
-    (b"GET %s HTTP/1.1\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431),
-    (b"GET %s HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", 431),
+    (head(), 411),
+    (head(Transfer_Encoding="chunked") + CHUNK, 411),
+    (head(Content_Length=2, Content_Encoding="gzip") + b"{}", 415),
+    (head("BREW"), 405),
+    (head("PUT", Transfer_Encoding="chunked") + CHUNK, 405),
+    (head("GET", "/healthz", Content_Length=2) + b"{}", 200),
 ])
-def test_what_http_itself_forbids(serve, data, status):
+def test_what_is_not_read_is_thrown_away(serve, data, status):
+    server, _ = serve()
+    with connected(server, data + head("GET", "/healthz")) as connection:
+        found, answer, headers = one(connection)
+        assert found == status and ("error" in answer) == (status != 200) and headers["Connection"] is None
+        assert one(connection)[:2] == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("data, status", [
+    (head(Content_Length=-1), 400),
+    (head(Content_Length="2x") + b"{}", 400),
+    (head(Content_Length=2)[:-2] + b"Content-Length: 3\r\n\r\n{}", 400),
+    (head(Content_Length=2, Transfer_Encoding="chunked, gzip") + b"{}", 400),
+    (head(Expect="100-continue", Content_Length=999999999999), 413),
+    (head(Expect="100-continue"), 411),
+    (b"nonsense\r\n\r\n", 400),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), 400),  # TLS
+    (b"POST %s HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}" % POST.encode(), 400),
+    (head("GET", "/" + "x" * 70_000)[:-2], 400),
+    (head("GET", X="x" * 70_000)[:-2], 400),
+])
+def test_what_cannot_be_read_ends_the_connection(serve, data, status):
     server, client = serve()
-    found, answer = one(raw(server, data.replace(b"%s", POST.encode())))
-    assert found == status and answer.keys() == {"error"}
+    with connected(server, data) as connection:
+        found, answer, headers = one(connection)
+        assert found == status and answer.keys() == {"error"} and headers["Connection"].lower() == "close"
+        with contextlib.suppress(OSError):
+            assert connection.read(1) == b""
+    assert client.predict({"instances": ["a"]})[0] == 200
+
+
+def test_chunks_that_are_none_end_the_connection(serve):
+    server, client = serve()
+    with connected(server, head(Transfer_Encoding="chunked") + b"zz\r\n") as connection:
+        assert one(connection)[0] in (400, 411)
+        with contextlib.suppress(OSError):
+            while connection.read(4096):
+                pass
     assert client.predict({"instances": ["a"]})[0] == 200
 
 
@@ -157,19 +197,18 @@ def test_a_body_larger_than_allowed_is_refused_in_words(serve):
     _, client = serve(max_request_bytes=100)
     status, answer = client.predict({"instances": ["a" * 5_000_000]})
     assert status == 413 and "larger than 100 bytes" in answer["error"]
-    assert client.response.getheader("Connection") == "close"
+    before = client.connection.sock.getsockname()
     assert client.predict({"instances": ["a" * 60]})[0] == 200
+    assert client.connection.sock.getsockname() == before
 
 
 def test_a_client_that_waits_for_permission_gets_it(serve):
     server, _ = serve()
     body = b'{"instances": ["abcde"]}'
-    head = b"POST %s HTTP/1.1\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.server_port), 30) as connection:
-        connection.sendall(head % (POST.encode(), len(body)))
-        assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
-        connection.sendall(body)
-        assert one(connection.makefile("rb").read()) == (200, {"predictions": [0.5]})
+    with connected(server, head(Expect="100-continue", Content_Length=len(body))) as connection:
+        assert connection.read(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.write(body)
+        assert one(connection)[:2] == (200, {"predictions": [0.5]})
 
 
 def test_too_many_and_too_long_texts(serve):
@@ -219,7 +258,7 @@ def test_many_at_once_are_all_answered_rightly(serve):
     server, _ = serve(max_queue=8)
 
     def ask(number):
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         for again in range(5):
             connection.request("POST", POST, json.dumps({"instances": ["x" * number, "y" * again]}))
             response = connection.getresponse()
@@ -265,50 +304,52 @@ def test_a_full_queue_is_503_and_empties_again(serve, model_of, gate):
 
 def one_shot(server):
     body = b'{"instances": ["a"]}'
-    return one(raw(server, b"POST %s HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
-                   % (POST.encode(), len(body), body)))
+    with connected(server, head(Connection="close", Content_Length=len(body)) + body) as connection:
+        return one(connection)
 
 
 def test_connections_are_bounded(serve):
     server, client = serve(max_connections=1)
     assert client.ask("GET", "/healthz")[0] == 200
-    assert one(raw(server, b""))[0] == 503
+    with connected(server) as connection:
+        status, answer, headers = one(connection)
+        assert (status, answer, headers["Retry-After"]) == (503, {"error": "too many connections"}, "1")
+    assert client.ask("GET", "/healthz")[0] == 200
     client.connection.close()
-    # The server notices the end of a connection at its own time, and refuses without reading.
+    # The server notices the end of a connection at its own time.
     for _ in range(1000):
-        with contextlib.suppress(ConnectionError):
-            if one_shot(server)[0] == 200:
-                return
+        if one_shot(server)[0] == 200:
+            return
     pytest.fail("the place was not given back")
 
 
 def test_a_connection_on_which_nothing_arrives_is_closed(serve):
     server, _ = serve(timeout_seconds=0.2)
-    with socket.create_connection(("127.0.0.1", server.server_port), 30) as connection:
-        assert connection.recv(100) == b""
-    with socket.create_connection(("127.0.0.1", server.server_port), 30) as connection:
-        connection.sendall(b"POST %s HTTP/1.1\r\nContent-Length: 10\r\n\r\n{" % POST.encode())
-        assert one(connection.makefile("rb").read())[0] == 408
+    for nothing_more in (b"", b"GET /hea", head("GET", "/healthz")[:-2]):
+        with connected(server, nothing_more) as connection:
+            assert connection.read(100) == b""
+    with connected(server, head("GET", "/healthz")) as connection:
+        assert one(connection)[0] == 200 and connection.read(100) == b""
+    with connected(server, head(Content_Length=10) + b"{") as connection:
+        assert one(connection)[0] == 408 and connection.read(100) == b""
 
 
 def test_the_end_answers_what_is_in_work_and_frees_the_port(serve, model_of, gate):
     server, client = serve(model_of(gate))
-    idle = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    idle = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     idle.request("GET", "/healthz")
     idle.getresponse().read()
     with ThreadPoolExecutor(2) as pool:
         asked = pool.submit(client.predict, {"instances": ["a"]})
         assert gate.entered.acquire(timeout=30)
         ended = pool.submit(server.stop)
-        while not server.connections.ending:
-            assert not ended.done()
+        assert idle.sock.recv(1) == b"" and not ended.done()
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", server.server_port), 30)
-        assert idle.sock.recv(1) == b""
+            socket.create_connection(("127.0.0.1", server.port), 30)
         gate.open.set()
         assert asked.result(30)[0] == 200 and ended.result(30) == 0
     assert client.response.getheader("Connection") == "close"
-    LocalServer(ServeConfig(model_dir="x", port=server.server_port)).stop()
+    LocalServer(ServeConfig(model_dir="x", port=server.port)).stop()
 
 
 def test_the_wait_at_the_end_is_bounded(serve, model_of, gate):
@@ -321,13 +362,10 @@ def test_the_wait_at_the_end_is_bounded(serve, model_of, gate):
 
 
 def test_a_taken_port_and_addresses_that_cannot_be():
-    taken = LocalServer(ServeConfig(model_dir="x", port=0))
-    taken.server_activate()
-    try:
-        with pytest.raises(ConfigError, match=f"--port={taken.server_port}: another program listens there"):
-            LocalServer(ServeConfig(model_dir="x", port=taken.server_port))
-    finally:
-        taken.stop()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"--port={port}: another program listens there"):
+            LocalServer(ServeConfig(model_dir="x", port=port))
     for host in ("no.such.host.invalid", "203.0.113.1", "a" * 70):
         with pytest.raises(ConfigError, match="no address of this machine"):
             LocalServer(ServeConfig(model_dir="x", host=host, port=0))

@@ -12,12 +12,11 @@ import tf_keras
 from google.protobuf import json_format
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from xtremedistil_tf.config.serve import ServeConfig
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.server.api import Api
-from xtremedistil_tf.server.config import ServeConfig
-from xtremedistil_tf.server.errors import RequestError
-from xtremedistil_tf.server.loading import load_model
+from xtremedistil_tf.server.model import RequestError, load_model
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.model_directory import save_student
 from xtremedistil_tf.students.registry import new_student
@@ -69,7 +68,7 @@ def without_export(model_dir, tmp_path):
 
 def ask(model, request, **flags):
     config = ServeConfig(model_dir="x", serving_name="m", **flags)
-    return Api(model, config).answer("POST", "/v1/models/m:predict", json.dumps(request).encode())
+    return Api(model, config).predict(json.dumps(request).encode())
 
 
 def assert_alike(found, wanted):
@@ -126,7 +125,7 @@ def test_the_keras_student_takes_pairs_or_not(without_export):
 def test_metadata_is_what_the_saved_model_says_of_itself(model_dir):
     path = model_dir("question_answering")
     api = Api(load_model(path), ServeConfig(model_dir="x", serving_name="m"))
-    found = api.answer("GET", "/v1/models/m/metadata", b"")["metadata"]["signature_def"]["signature_def"]
+    found = api.metadata()["metadata"]["signature_def"]["signature_def"]
     file = saved_model_pb2.SavedModel.FromString((path / "export/saved_model/saved_model.pb").read_bytes())
     own = file.meta_graphs[0].signature_def
     assert set(found) == set(own) - {"__saved_model_init_op"}

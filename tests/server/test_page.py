@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.server.model import ServedModel, Signature, Spec
-from xtremedistil_tf.server.page.script import script_for
+from xtremedistil_tf.server.page import script_for
 from xtremedistil_tf.tasks.registry import KINDS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

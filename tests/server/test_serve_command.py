@@ -14,8 +14,9 @@ import subprocess
 
 import pytest
 
-from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.server.config import ServeConfig
+from xtremedistil_tf.config.serve import ServeConfig
+from xtremedistil_tf.errors import ConfigError, MissingExtraError
+from xtremedistil_tf.server.run import run
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.model_directory import save_student
 from xtremedistil_tf.students.registry import new_student
@@ -53,7 +54,7 @@ def serving(python, model_dir, *flags):
 
 
 def head(length):
-    return b"POST /v1/models/xtremedistil:predict HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % length
+    return b"POST /v1/models/xtremedistil:predict HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % length
 
 
 def test_it_serves_until_sigterm_and_then_answers_what_it_has_begun(model_dir, python):
@@ -74,7 +75,7 @@ def test_it_serves_until_sigterm_and_then_answers_what_it_has_begun(model_dir, p
         errors = process.stderr.read()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), 5)
-    assert b" 200 OK\r\n" in response and b"\r\nConnection: close\r\n" in response
+    assert b" 200 OK\r\n" in response and b"\r\nconnection: close\r\n" in response.lower()
     answers = json.loads(response.partition(b"\r\n\r\n")[2])["predictions"]
     assert [answer["words"][:answer["word_counts"]] for answer in answers] == [["anna", "met", "москва"], []]
     assert "Traceback" not in errors and "POST /v1/models/xtremedistil:predict HTTP/1.1: 200" in errors
@@ -110,6 +111,13 @@ def test_a_port_in_use_is_one_message(model_dir, python):
 def test_no_model_is_one_message(tmp_path, python):
     message = failing(python, f"--model_dir={tmp_path}", "--port=0")
     assert message.startswith("error: ") and "xtremedistil-config.json: not found" in message
+
+
+@pytest.mark.parametrize("package", ["starlette", "uvicorn"])
+def test_a_missing_extra_is_told_before_anything_is_loaded(package, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda wanted: None if wanted == package else object())
+    with pytest.raises(MissingExtraError, match=rf"`{package}`.*pip install 'xtremedistil-tf\[server\]'"):
+        run(ServeConfig(model_dir="x"), lambda path: pytest.fail("loaded"))
 
 
 @pytest.mark.parametrize("flags, part", [

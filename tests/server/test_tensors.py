@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtremedistil_tf.server.errors import RequestError
-from xtremedistil_tf.server.model import Signature, Spec
+from xtremedistil_tf.server.model import RequestError, Signature, Spec
 from xtremedistil_tf.server.tensors import read_inputs, tensor, write_outputs
 
 TEXT, IDS = Spec("string", (None,)), Spec("int32", (None, None))

@@ -12,9 +12,9 @@ from xtremedistil_tf.config import (
     PredictionConfig,
     StudentFineTuningConfig,
 )
+from xtremedistil_tf.config.serve import ServeConfig
 from xtremedistil_tf.config.store import StoreConfig
 from xtremedistil_tf.config.sweep import SweepConfig
-from xtremedistil_tf.server.config import ServeConfig
 
 
 @dataclasses.dataclass(frozen=True)

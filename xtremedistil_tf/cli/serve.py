@@ -1,6 +1,6 @@
 """Serve a distilled student on this machine: TensorFlow Serving's REST API and a page to try it.
 
-Needs only --model_dir. Stops on Ctrl-C or SIGTERM after it has answered the pending requests.
+Needs --model_dir and the extra `server`. Stops on Ctrl-C or SIGTERM after it has answered the pending requests.
 
   python run_xtreme_distil_serve.py --model_dir=out
   curl -d '{"instances": ["Ada Lovelace was born in London ."]}' \\
@@ -15,8 +15,8 @@ import sys
 
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
-from xtremedistil_tf.server.config import ServeConfig
-from xtremedistil_tf.server.model import ServedModel
+from xtremedistil_tf.config.serve import ServeConfig
+from xtremedistil_tf.server.model import ServedModel, load_model
 from xtremedistil_tf.server.run import run
 
 
@@ -29,8 +29,6 @@ def job(argv: list[str]) -> None:
 
 def _load(model_dir: pathlib.Path) -> ServedModel:
     prepare_tensorflow(ServeConfig, deterministic=False)
-    from xtremedistil_tf.server.loading import load_model
-
     return load_model(model_dir)
 
 

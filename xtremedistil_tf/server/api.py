@@ -1,31 +1,24 @@
-"""TensorFlow Serving's REST API for one model: its status, its metadata and `predict`."""
+"""TensorFlow Serving's REST API for one model: its status, its metadata and `predict`, in bounded batches."""
 
 from __future__ import annotations
 
 import json
 import math
-import re
 import threading
-import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.server.batches import plan, run_batches
-from xtremedistil_tf.server.config import ServeConfig
-from xtremedistil_tf.server.errors import RequestError
-from xtremedistil_tf.server.model import DEFAULT_SIGNATURE, ServedModel, Signature, Tensors
+from xtremedistil_tf.config.serve import ServeConfig
+from xtremedistil_tf.server.model import DEFAULT_SIGNATURE, RequestError, ServedModel, Signature, Tensors
 from xtremedistil_tf.server.tensors import padded_size, read_inputs, specs_as_json, write_outputs
 
 PREFIX = "/v1/models/"
-_PATH = re.compile(PREFIX + r"(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]{1,18}))?"
-                   r"(?P<what>:predict|/metadata|)")
-_RETRY_AFTER = {"Retry-After": "1"}
 
 
 class Api:
-    """Answers requests, one batch of one request at a time.
+    """Answers requests with JSON values, one batch of one request at a time.
 
     Args:
         model: what is served.
@@ -34,50 +27,16 @@ class Api:
 
     def __init__(self, model: ServedModel, config: ServeConfig):
         self.model, self._config = model, config
-        self._places = threading.BoundedSemaphore(config.max_queue)
         # One batch at a time: TensorFlow's own threads keep all cores busy with it, and memory stays bounded.
         self._turn = threading.Lock()
 
-    def answer(self, method: str, path: str, body: bytes) -> dict[str, Any]:
-        """The response to a request as a JSON value.
-
-        Args:
-            method: of HTTP; HEAD counts as GET.
-            path: without the query.
-            body: of the request.
-
-        Raises:
-            RequestError: what is answered instead: 400 a malformed request, 404 no such model, version or
-                path, 405 the wrong method, 413 too many or too long texts, 503 too many requests.
-        """
-        what = self._find(path)
-        allowed = ("POST",) if what == ":predict" else ("GET", "HEAD")
-        if method not in allowed:
-            raise RequestError(405, f"{path} takes {allowed[0]}, not {method}", {"Allow": ", ".join(allowed)})
-        if what == ":predict":
-            return self._predict(body)
-        return self._metadata() if what else self._status()
-
-    def _find(self, path: str) -> str:
-        config = self._config
-        match = _PATH.fullmatch(path)
-        own = f"{PREFIX}{config.serving_name}"
-        if not match:
-            raise RequestError(404, f"no such path; {own} and {own}/metadata take GET, {own}:predict takes "
-                                    "POST")
-        name, version = urllib.parse.unquote(match["name"]), match["version"]
-        if name != config.serving_name:
-            raise RequestError(404, f"no model {name!r} is served here, but {config.serving_name!r}")
-        if version is not None and int(version) != config.serving_version:
-            raise RequestError(404, f"no version {version} of {name!r} is served here, but "
-                                    f"{config.serving_version}")
-        return match["what"]
-
-    def _status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
+        """Whether the model is available."""
         return {"model_version_status": [{"version": str(self._config.serving_version), "state": "AVAILABLE",
                                           "status": {"error_code": "OK", "error_message": ""}}]}
 
-    def _metadata(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
+        """The signatures with their inputs and outputs."""
         found = {name: {"inputs": specs_as_json(signature.inputs),
                         "outputs": specs_as_json(signature.outputs),
                         "method_name": "tensorflow/serving/predict"}
@@ -86,16 +45,16 @@ class Api:
                                "version": str(self._config.serving_version)},
                 "metadata": {"signature_def": {"signature_def": found}}}
 
-    def _predict(self, body: bytes) -> dict[str, Any]:
-        if not self._places.acquire(blocking=False):
-            raise RequestError(503, "too many requests are waiting; try again later", _RETRY_AFTER)
-        try:
-            request = _parsed(body)
-            signature = self._signature(request.get("signature_name", ""))
-            outputs = self._run(signature, read_inputs(request, signature))
-            return write_outputs(outputs, by_row="instances" in request)
-        finally:
-            self._places.release()
+    def predict(self, body: bytes) -> dict[str, Any]:
+        """The predictions that a request's body asks for. Blocks, and may be called from many threads.
+
+        Raises:
+            RequestError: what is answered instead: 400 a malformed request, 413 too many or too long texts.
+        """
+        request = _parsed(body)
+        signature = self._signature(request.get("signature_name", ""))
+        outputs = self._run(signature, read_inputs(request, signature))
+        return write_outputs(outputs, by_row="instances" in request)
 
     def _signature(self, name: Any) -> Signature:
         if not isinstance(name, str):
@@ -146,3 +105,43 @@ def _check_size(size: int, most: int, what: str) -> None:
     if size > most:
         raise RequestError(413, f"{what.format(size)}, at most {most} are taken; the server's --batch_bytes "
                                 "raises this limit")
+
+
+def plan(sizes: Sequence[int], most: int) -> list[list[int]]:
+    """Rows of each batch, longest rows first, so that rows times the longest of them is at most `most`.
+
+    Args:
+        sizes: of each row, at least 1 and at most `most`.
+        most: size of a batch, padding included.
+    """
+    batches: list[list[int]] = []
+    for row in sorted(range(len(sizes)), key=lambda row: -sizes[row]):
+        if not batches or (len(batches[-1]) + 1) * sizes[batches[-1][0]] > most:
+            batches.append([])
+        batches[-1].append(row)
+    return batches
+
+
+def run_batches(call: Callable[[Tensors], Tensors], inputs: Tensors,
+                batches: Sequence[Sequence[int]]) -> Tensors:
+    """The outputs that `call` gives for all rows, as if called once.
+
+    Outputs of batches may differ in width; they are padded as the signatures pad them, with "" and -1.
+
+    Args:
+        call: inputs by name, [rows, ...] -> outputs by name, [rows, ...].
+        inputs: [rows, ...] each.
+        batches: every row once.
+    """
+    if len(batches) < 2:
+        return call(inputs)
+    parts = [call({name: values[rows] for name, values in inputs.items()}) for rows in batches]
+    order = np.argsort([row for rows in batches for row in rows])
+    return {name: _joined([part[name] for part in parts])[order] for name in parts[0]}
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    shape = np.max([part.shape[1:] for part in parts], 0) if parts[0].ndim > 1 else ()
+    fill = b"" if parts[0].dtype == object else -1
+    missing = [[(0, 0), *((0, wide - own) for wide, own in zip(shape, part.shape[1:]))] for part in parts]
+    return np.concatenate([np.pad(part, pads, constant_values=fill) for part, pads in zip(parts, missing)])

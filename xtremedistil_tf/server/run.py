@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import pathlib
@@ -12,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from xtremedistil_tf.config.serve import ServeConfig
+from xtremedistil_tf.errors import MissingExtraError
 from xtremedistil_tf.server.api import PREFIX, Api
-from xtremedistil_tf.server.config import ServeConfig
-from xtremedistil_tf.server.http_server import LocalServer
 from xtremedistil_tf.server.model import ServedModel
 
 log = logging.getLogger(__name__)
@@ -33,9 +34,15 @@ def run(config: ServeConfig, load: Callable[[pathlib.Path], ServedModel]) -> boo
         Whether every request in work was answered.
 
     Raises:
+        MissingExtraError: starlette or uvicorn is not installed.
         ConfigError: the address cannot be listened at.
         XtremeDistilError: whatever `load` raises.
     """
+    for package in ("starlette", "uvicorn"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "server", "the local server")
+    from xtremedistil_tf.server.local_server import LocalServer
+
     stopped = _stop_signal()
     # Before the model, which takes seconds to load: a port in use is told at once.
     server = LocalServer(config)

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.server.errors import RequestError
-from xtremedistil_tf.server.model import Signature, Spec, Tensors
+from xtremedistil_tf.server.model import RequestError, Signature, Spec, Tensors
 
 _NAMES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE"}
 

@@ -1,17 +1,5 @@
-"""The script of the page: asks the server and shows the answer, always as text, never as HTML."""
-
-from __future__ import annotations
-
-from xtremedistil_tf.tasks.registry import KINDS
-
-
-def script_for(kind: str) -> str:
-    """The script for a kind of task, whose `show` makes the nodes that show an answer."""
-    return _SCRIPT.replace("SHOW_OF_THE_KIND", KINDS[kind].module("page").SHOW.strip() + "\n")
-
-
-_SCRIPT = r"""
 "use strict";
+// Asks the server and shows the answer, always as text, never as HTML.
 const byId = id => document.getElementById(id);
 const model = JSON.parse(byId("model").textContent);
 const PARAMETERS = {texts: "text", questions: "text", pairs: "pair", contexts: "context"};
@@ -113,4 +101,3 @@ const given = new URLSearchParams(location.search);
 const wanted = model.inputs.filter(input => given.has(PARAMETERS[input]));
 for (const input of wanted) boxes[input].value = given.get(PARAMETERS[input]);
 if (wanted.length) ask(); else boxes[model.inputs[0]].focus();
-"""
