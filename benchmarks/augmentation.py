@@ -76,7 +76,7 @@ def main(argv):
 
 def _texts(task: pathlib.Path, folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """Text files: few sentences, these and as many more as augmenters make, the rest, and few ones shuffled."""
-    from xtremedistil_tf.tasks.reading import load_task
+    from xtremedistil_tf.tasks.opening import load_task
 
     folder.mkdir(parents=True, exist_ok=True)
     corpus = load_task(task, _LANGUAGES.value)
@@ -98,7 +98,7 @@ def _texts(task: pathlib.Path, folder: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def _examples(model_dir: pathlib.Path) -> str:
-    from xtremedistil_tf.transfer.layout import Manifest
+    from xtremedistil_tf.transfer.format import Manifest
 
     stores = [path.parent for path in model_dir.glob("transfer/*/manifest.json")]
     return f"{Manifest.load(stores[0]).sentences:,}" if stores else "-"

@@ -131,15 +131,15 @@ def _write(folder: pathlib.Path, name: str) -> int:
 def _write_forms(name: str) -> None:
     import tf_keras
 
-    from xtremedistil_tf.batching.ragged import pad_batch
     from xtremedistil_tf.corpus.example import Example
-    from xtremedistil_tf.evaluation.latency import count_parameters
-    from xtremedistil_tf.export.layout import exported_path
+    from xtremedistil_tf.evaluation.footprint import count_parameters
     from xtremedistil_tf.export.onnx import export_onnx
     from xtremedistil_tf.export.saved_model import export_saved_model
     from xtremedistil_tf.export.tflite import export_tflite
+    from xtremedistil_tf.students.metadata import exported_path
     from xtremedistil_tf.students.model_directory import save_student
     from xtremedistil_tf.tasks.tagging import TaggingTask
+    from xtremedistil_tf.training.batches import pad_batch
 
     work, task = pathlib.Path(_WORK.value), TaggingTask(LABELS)
     folder, tokenizer = work / name.replace(" ", "_").replace("=", ""), _tokenizer(work, name)
@@ -169,7 +169,7 @@ def _write_forms(name: str) -> None:
 def _figures(folder, form, quantization, tokenizer, texts, parameters) -> dict:
     from xtremedistil_tf.corpus.example import Example
     from xtremedistil_tf.evaluation.footprint import measure_footprint
-    from xtremedistil_tf.export.layout import exported_path, size_of
+    from xtremedistil_tf.students.metadata import exported_path, size_of
     from xtremedistil_tf.tasks.tagging import TaggingTask
 
     examples = [Example(tuple(text.split()), None, None, "", 0) for text in texts]

@@ -10,7 +10,7 @@ from xtremedistil_tf.atomic import atomic_directory, read_json
 from xtremedistil_tf.corpus import Example, TextExample, read_text
 from xtremedistil_tf.corpus.folder import TaskCorpus
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.reading import load_task
+from xtremedistil_tf.tasks.opening import load_task
 
 #: Where a language's labels are taken from: the first of these that has it.
 _LABELLED = ("ner-wikiann", "ner-wikiann-mini", "ner-gold")

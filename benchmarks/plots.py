@@ -9,7 +9,7 @@ from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.errors import MissingExtraError
-from xtremedistil_tf.sweep.front import on_front
+from xtremedistil_tf.runs.sweep.candidates import on_front
 
 #: Of Okabe and Ito: told apart also by those who do not see all colours.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -22,7 +22,7 @@ _BATCH = flags.DEFINE_integer("batch_size", 256, "Sentences in a batch.")
 
 class _RandomTeacher:
     def predict(self, source):
-        from xtremedistil_tf.teachers.prediction import TeacherOutputs
+        from xtremedistil_tf.teachers.protocol import TeacherOutputs
 
         rng = np.random.default_rng(0)
         states = rng.normal(size=(64, _WIDTH.value)).astype(np.float32)
@@ -50,11 +50,11 @@ def _resident_mb() -> float:
 
 
 def main(_):
-    from xtremedistil_tf.batching.pipeline import ShuffledBatches
-    from xtremedistil_tf.batching.plan import BatchPlan
     from xtremedistil_tf.corpus import Example
     from xtremedistil_tf.tasks.tagging import TaggingTask
     from xtremedistil_tf.teachers.protocol import TeacherSignals
+    from xtremedistil_tf.training.batches import BatchPlan
+    from xtremedistil_tf.training.pipeline import ShuffledBatches
     from xtremedistil_tf.transfer.reader import TransferStore
     from xtremedistil_tf.transfer.writer import StoreSpec, signal_columns, write_store
 

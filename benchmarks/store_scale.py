@@ -109,7 +109,7 @@ def write_job(count: int, form: str) -> dict:
 
 
 def verify_job(store: str) -> dict:
-    from xtremedistil_tf.transfer.verify import verify_store
+    from xtremedistil_tf.transfer.shards import verify_store
 
     began = time.perf_counter()
     found = verify_store(pathlib.Path(store))
@@ -118,8 +118,8 @@ def verify_job(store: str) -> dict:
 
 
 def read_job(store: str) -> dict:
-    from xtremedistil_tf.batching.pipeline import ShuffledBatches
-    from xtremedistil_tf.batching.plan import BatchPlan
+    from xtremedistil_tf.training.batches import BatchPlan
+    from xtremedistil_tf.training.pipeline import ShuffledBatches
     from xtremedistil_tf.transfer.reader import TransferStore
 
     began = time.perf_counter()

@@ -59,8 +59,7 @@ def _forms(student: Any, folder: pathlib.Path) -> dict[str, tuple[pathlib.Path, 
     """Form -> its file and what runs it."""
     from xtremedistil_tf.export.onnx import export_onnx
     from xtremedistil_tf.export.tflite import export_tflite
-    from xtremedistil_tf.runtimes.onnx import OnnxRuntime
-    from xtremedistil_tf.runtimes.tflite import TFLiteRuntime
+    from xtremedistil_tf.inference.runtimes import OnnxRuntime, TFLiteRuntime
     from xtremedistil_tf.tasks.tagging import TaggingTask
 
     task, tokenizer, found = TaggingTask(_LABELS), _tokenizer(), {}
@@ -80,7 +79,7 @@ def _training_step(shape: Any, policy: str) -> Callable[[], Any]:
     from xtremedistil_tf.students.registry import new_student
     from xtremedistil_tf.tasks.tagging import TaggingTask
     from xtremedistil_tf.training.optimizers import RowAdam
-    from xtremedistil_tf.training.precision import precision
+    from xtremedistil_tf.training.stage import precision
 
     with precision(policy):
         student = new_student(shape)

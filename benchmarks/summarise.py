@@ -14,7 +14,7 @@ import pathlib
 from absl import app, flags
 
 from pages import environment, percent, public_command, table, write_page
-from xtremedistil_tf.tasks.score_names import score_name
+from xtremedistil_tf.tasks.registry import score_name
 
 _TITLE = flags.DEFINE_string("title", None, "Title of the page.", required=True)
 _OUT = flags.DEFINE_string("out", None, "The Markdown file to write.", required=True)

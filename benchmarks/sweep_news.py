@@ -19,7 +19,7 @@ from absl import app, flags
 import runs
 from pages import commands, environment, picture, public_command, write_page
 from xtremedistil_tf.atomic import read_json
-from xtremedistil_tf.sweep.table import early_rounds, markdown_table, measured_on
+from xtremedistil_tf.runs.sweep.results import early_rounds, markdown_table, measured_on
 
 _TEACHER = flags.DEFINE_string("teacher", None, "Checkpoint of the teacher.", required=True)
 _WORK = flags.DEFINE_string("work", None, "Folder of the teacher that is fine-tuned, and of the sweep.", required=True)

@@ -27,16 +27,15 @@ _PATHS = flags.DEFINE_list("paths", ["bfloat16", "openvino", "onnx_int8"], "Acce
 
 
 def main(_):
-    from xtremedistil_tf.batching.ragged import pad_batch
+    from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
+    from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
     from xtremedistil_tf.corpus import read_text
     from xtremedistil_tf.tasks.tagging import TaggingTask
-    from xtremedistil_tf.teachers.accelerated.paths import SAMPLE, accelerated
-    from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
+    from xtremedistil_tf.teachers.acceleration import SAMPLE, accelerated
     from xtremedistil_tf.teachers.loading import load_classifier
     from xtremedistil_tf.teachers.model import Teacher
-    from xtremedistil_tf.teachers.prediction import TeacherPredictor
-    from xtremedistil_tf.teachers.protocol import TeacherSignals
-    from xtremedistil_tf.teachers.tokenizers import load_tokenizer
+    from xtremedistil_tf.teachers.protocol import TeacherPredictor, TeacherSignals
+    from xtremedistil_tf.training.batches import pad_batch
     from xtremedistil_tf.transfer.text import TransferText, evenly
 
     absl_logging.set_verbosity(absl_logging.ERROR)  # what TensorFlow says of SavedModels

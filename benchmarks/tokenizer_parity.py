@@ -124,8 +124,8 @@ class Both:
     def __init__(self, folder: str):
         import tensorflow as tf
 
-        from xtremedistil_tf.teachers.tokenizers import load_tokenizer
-        from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer
+        from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
+        from xtremedistil_tf.tokenization.graph.inputs import graph_tokenizer
 
         self._constant = lambda texts: tf.constant([text.encode() for text in texts], tf.string)
         self.tokenizer = load_tokenizer(folder)

@@ -60,7 +60,7 @@ def _student(kind: str):
 
 
 def _source(examples: int, vocabulary: int = _VOCABULARY):
-    from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
+    from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
     rng = np.random.default_rng(0)
     lengths = rng.integers(17, 32, examples)
@@ -73,12 +73,12 @@ def _source(examples: int, vocabulary: int = _VOCABULARY):
 
 
 def _measure_case(kind: str, batch_size: int, steps: int, options: dict) -> dict[str, float]:
-    from xtremedistil_tf.batching.pipeline import ShuffledBatches
-    from xtremedistil_tf.batching.plan import BatchPlan
     from xtremedistil_tf.distillation.stages import LogitStage
     from xtremedistil_tf.tasks.tagging import TaggingTask
+    from xtremedistil_tf.training.batches import BatchPlan
     from xtremedistil_tf.training.loop import LoopSettings, train_phase
     from xtremedistil_tf.training.optimizers import RowAdam, cosine_schedule
+    from xtremedistil_tf.training.pipeline import ShuffledBatches
 
     source = _source(batch_size * steps)
     data = ShuffledBatches(source, BatchPlan(source.lengths, np.arange(len(source)), batch_size), 0)
@@ -131,9 +131,8 @@ def _stage_turn(student, data):
     from xtremedistil_tf.distillation.stages import LogitStage
     from xtremedistil_tf.tasks.tagging import TaggingTask
     from xtremedistil_tf.training.distribution import Workers
-    from xtremedistil_tf.training.dropout import seed_dropout_by_step
     from xtremedistil_tf.training.optimizers import RowAdam
-    from xtremedistil_tf.training.steps import TrainingSteps
+    from xtremedistil_tf.training.stage import TrainingSteps, seed_dropout_by_step
 
     stage = LogitStage(student, TaggingTask(list("ABCDEFG")))
     stage.compile(optimizer=RowAdam(1e-3))
@@ -154,12 +153,11 @@ def _with_keras_layers(student, h: int):
 def _contenders(e: int, h: int, width: int):
     import tf_keras
 
-    from xtremedistil_tf.batching.pipeline import ShuffledBatches
-    from xtremedistil_tf.batching.plan import BatchPlan
-    from xtremedistil_tf.batching.ragged import pad_batch
     from xtremedistil_tf.students.bilstm import BiLSTMShape, BiLSTMStudent
     from xtremedistil_tf.students.registry import new_student
+    from xtremedistil_tf.training.batches import BatchPlan, pad_batch
     from xtremedistil_tf.training.optimizers import RowAdam
+    from xtremedistil_tf.training.pipeline import ShuffledBatches
 
     source = _source(_BATCH * _STEPS.value, _LARGE_VOCABULARY)
     plan = BatchPlan(source.lengths, np.arange(len(source)), _BATCH)

@@ -30,8 +30,8 @@ _E = 50
 
 
 def main(_) -> None:
-    from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
-    from xtremedistil_tf.teachers.tokenizers import load_tokenizer
+    from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
+    from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
     from xtremedistil_tf.tokenization.trimming import trim_tokenizer
 
     rows = []
@@ -53,9 +53,9 @@ def main(_) -> None:
 
 def _row(tokenizer, always: np.ndarray, folder: str, languages: list[str] | None, kind: str, count: int) -> list[str]:
     from xtremedistil_tf.corpus.example import texts_of
-    from xtremedistil_tf.tasks.reading import load_task
-    from xtremedistil_tf.tokenization.kept_pieces import kept_pieces, piece_counts
-    from xtremedistil_tf.tokenization.spec import tokenizer_spec
+    from xtremedistil_tf.tasks.opening import load_task
+    from xtremedistil_tf.tokenization.texts import tokenizer_spec
+    from xtremedistil_tf.tokenization.trimming import kept_pieces, piece_counts
 
     corpus = load_task(pathlib.Path(os.environ["XTREMEDISTIL_DATA"]) / folder, languages, kind=kind,
                        decontaminate=True)

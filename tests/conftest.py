@@ -18,7 +18,7 @@ import filelock
 import hypothesis
 import pytest
 
-from xtremedistil_tf.evaluation import latency
+from xtremedistil_tf.evaluation import footprint as latency
 from xtremedistil_tf.process import hide_triton
 
 hide_triton()
@@ -133,12 +133,12 @@ def tiny_teacher_dir(made_once, tiny_tokenizer) -> pathlib.Path:
 def tiny_tagger_dir(made_once, tiny_task, tiny_teacher_dir) -> pathlib.Path:
     """The random BERT after an epoch on the tiny task, as `--teacher_model_dir`."""
     def fill(folder: pathlib.Path) -> None:
+        from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
         from xtremedistil_tf.fingerprint import examples_fingerprint
-        from xtremedistil_tf.tasks.reading import load_task
+        from xtremedistil_tf.tasks.opening import load_task
         from xtremedistil_tf.tasks.tagging import TaggingTask
+        from xtremedistil_tf.teachers.fine_tuned import make_teacher
         from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
-        from xtremedistil_tf.teachers.tokenizers import load_tokenizer
-        from xtremedistil_tf.teachers.workshop import make_teacher
 
         corpus, checkpoint = load_task(tiny_task), str(tiny_teacher_dir)
         make_teacher(checkpoint, folder, load_tokenizer(checkpoint), TaggingTask(corpus.labels), corpus.train,

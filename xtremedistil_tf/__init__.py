@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from xtremedistil_tf.export.onnx import export_onnx as export_onnx
     from xtremedistil_tf.export.saved_model import export_saved_model as export_saved_model
     from xtremedistil_tf.export.tflite import export_tflite as export_tflite
-    from xtremedistil_tf.inference.keras import StudentPredictor as StudentPredictor
-    from xtremedistil_tf.inference.student import Scores as Scores
-    from xtremedistil_tf.inference.student import Student as Student
+    from xtremedistil_tf.inference.predictor import StudentPredictor as StudentPredictor
+    from xtremedistil_tf.student import Scores as Scores
+    from xtremedistil_tf.student import Student as Student
     from xtremedistil_tf.students.bilstm import BiLSTMShape as BiLSTMShape
     from xtremedistil_tf.students.bilstm import BiLSTMStudent as BiLSTMStudent
     from xtremedistil_tf.students.cnn import CNNShape as CNNShape
@@ -44,18 +44,18 @@ if TYPE_CHECKING:
     from xtremedistil_tf.students.registry import new_student as new_student
     from xtremedistil_tf.students.transformer import TransformerShape as TransformerShape
     from xtremedistil_tf.students.transformer import TransformerStudent as TransformerStudent
-    from xtremedistil_tf.tasks.classification.raw_text import Label as Label
-    from xtremedistil_tf.tasks.multi_label.raw_text import Labels as Labels
-    from xtremedistil_tf.tasks.question_answering.raw_text import AnswerSpan as AnswerSpan
-    from xtremedistil_tf.tasks.reading import load_task as load_task
+    from xtremedistil_tf.tasks.classification.formats import Label as Label
+    from xtremedistil_tf.tasks.multi_label.formats import Labels as Labels
+    from xtremedistil_tf.tasks.opening import load_task as load_task
+    from xtremedistil_tf.tasks.question_answering.formats import AnswerSpan as AnswerSpan
     from xtremedistil_tf.tasks.registry import make_task as make_task
-    from xtremedistil_tf.tasks.regression.raw_text import Number as Number
-    from xtremedistil_tf.tasks.tagging.raw_text import Entity as Entity
-    from xtremedistil_tf.tasks.tagging.raw_text import TaggedWord as TaggedWord
-    from xtremedistil_tf.tasks.tagging.raw_text import Tagging as Tagging
-    from xtremedistil_tf.tasks.tagging.scores import entity_scores as entity_scores
-    from xtremedistil_tf.transfer.dataset import transfer_dataset as transfer_dataset
+    from xtremedistil_tf.tasks.regression.formats import Number as Number
+    from xtremedistil_tf.tasks.tagging.formats import Entity as Entity
+    from xtremedistil_tf.tasks.tagging.formats import TaggedWord as TaggedWord
+    from xtremedistil_tf.tasks.tagging.formats import Tagging as Tagging
+    from xtremedistil_tf.tasks.tagging.task import entity_scores as entity_scores
     from xtremedistil_tf.transfer.reader import TransferStore as TransferStore
+    from xtremedistil_tf.transfer.reader import transfer_dataset as transfer_dataset
     from xtremedistil_tf.transfer.writer import StoreSpec as StoreSpec
     from xtremedistil_tf.transfer.writer import write_store as write_store
 
@@ -72,23 +72,22 @@ _NAMES = {
     "export.onnx": ("export_onnx",),
     "export.saved_model": ("export_saved_model",),
     "export.tflite": ("export_tflite",),
-    "inference.student": ("Scores", "Student"),
+    "inference.predictor": ("StudentPredictor",),
+    "student": ("Scores", "Student"),
     "students.bilstm": ("BiLSTMShape", "BiLSTMStudent"),
     "students.cnn": ("CNNShape", "CNNStudent"),
     "students.model_directory": ("load_student", "save_student"),
-    "inference.keras": ("StudentPredictor",),
     "students.registry": ("new_student",),
     "students.transformer": ("TransformerShape", "TransformerStudent"),
-    "tasks.tagging.scores": ("entity_scores",),
-    "tasks.classification.raw_text": ("Label",),
-    "tasks.multi_label.raw_text": ("Labels",),
-    "tasks.question_answering.raw_text": ("AnswerSpan",),
-    "tasks.reading": ("load_task",),
+    "tasks.classification.formats": ("Label",),
+    "tasks.multi_label.formats": ("Labels",),
+    "tasks.opening": ("load_task",),
+    "tasks.question_answering.formats": ("AnswerSpan",),
     "tasks.registry": ("make_task",),
-    "tasks.regression.raw_text": ("Number",),
-    "tasks.tagging.raw_text": ("Entity", "TaggedWord", "Tagging"),
-    "transfer.dataset": ("transfer_dataset",),
-    "transfer.reader": ("TransferStore",),
+    "tasks.regression.formats": ("Number",),
+    "tasks.tagging.formats": ("Entity", "TaggedWord", "Tagging"),
+    "tasks.tagging.task": ("entity_scores",),
+    "transfer.reader": ("TransferStore", "transfer_dataset"),
     "transfer.writer": ("StoreSpec", "write_store"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}

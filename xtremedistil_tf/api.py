@@ -14,10 +14,10 @@ from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import config_from, named_as_given
 from xtremedistil_tf.corpus.objects import is_path, kind_of_objects, write_task, write_text
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.inference.student import Student
+from xtremedistil_tf.student import Student
 
 if TYPE_CHECKING:
-    from xtremedistil_tf.jobs.dry_run import Step
+    from xtremedistil_tf.runs.planning import Step
 
 #: Field of the configuration -> the short name that it has here.
 _ALIASES = {"task_kind": "kind", "transfer_file": "transfer", "pt_teacher_checkpoint": "teacher", "model_dir": "out"}
@@ -57,8 +57,8 @@ def distil(task: Any, transfer: Any = None, teacher: str | os.PathLike[str] | Se
     if settings.get("dry_run"):
         raise ConfigError("`dry_run=True`: call plan(...) with the same arguments; it returns the steps.")
     with _Call(task, transfer, teacher, out, kind, labels, settings) as config:
-        from xtremedistil_tf.jobs.budget import within_budget
-        from xtremedistil_tf.jobs.distil import distil as run
+        from xtremedistil_tf.runs.distil import distil as run
+        from xtremedistil_tf.runs.planning import within_budget
 
         if config.budget_minutes:
             config = within_budget(config)
@@ -79,8 +79,7 @@ def plan(task: Any, transfer: Any = None, teacher: str | os.PathLike[str] | Sequ
         The steps with their examples, epochs, batches and seconds.
     """
     with _Call(task, transfer, teacher, out, kind, labels, settings | {"dry_run": True}) as config:
-        from xtremedistil_tf.jobs.budget import within_budget
-        from xtremedistil_tf.jobs.dry_run import dry_run
+        from xtremedistil_tf.runs.planning import dry_run, within_budget
 
         return dry_run(within_budget(config) if config.budget_minutes else config)
 
@@ -176,8 +175,7 @@ class _Call:
 
     def _with_files(self, config: DistillationConfig) -> DistillationConfig:
         """Keeps what was given as objects in files."""
-        from xtremedistil_tf.tasks.opening import kind_of
-        from xtremedistil_tf.tasks.reading import kind_named
+        from xtremedistil_tf.tasks.opening import kind_named, kind_of
 
         folder, kind = pathlib.Path(config.model_dir) / "data", kind_named(kind_of(config), config.do_pairwise)
         if not is_path(self._task):

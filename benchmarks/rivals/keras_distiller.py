@@ -30,7 +30,7 @@ from rivals.pieces import TOKENIZER_FILE, copy_tokenizer, opened, padding_id
 from rivals.stored_answers import rows
 from rivals.task_folder import TaskFolder
 from rivals.timing import Opened
-from xtremedistil_tf.export.layout import size_of
+from xtremedistil_tf.students.metadata import size_of
 
 _MODEL = "student.keras"
 

@@ -12,7 +12,7 @@ from rivals.task_folder import LABELS, TRANSFER, write_answered
 from xtremedistil_tf.atomic import atomic_directory, write_json
 from xtremedistil_tf.corpus import AnyExample, TaskCorpus
 from xtremedistil_tf.fingerprint import fingerprint
-from xtremedistil_tf.tasks.reading import load_task, read_unlabeled
+from xtremedistil_tf.tasks.opening import load_task, read_unlabeled
 
 _SEED = 0
 

@@ -14,7 +14,7 @@ from typing import Any
 from rivals.command import Flags, run
 from rivals.task_folder import TaskFolder, read_answered
 from rivals.timing import Opened
-from xtremedistil_tf.export.layout import size_of
+from xtremedistil_tf.students.metadata import size_of
 
 # What nlp.pipe is good at, and does by default in still larger batches.
 _BULK = 256

@@ -16,7 +16,7 @@ from rivals.command import Flags, run
 from rivals.pieces import opened
 from rivals.task_folder import TaskFolder
 from rivals.timing import Opened
-from xtremedistil_tf.export.layout import size_of
+from xtremedistil_tf.students.metadata import size_of
 
 #: Form and quantization, as they are compared.
 FORMS = ("saved_model none", "tflite dynamic", "onnx none", "onnx int8")
@@ -24,7 +24,7 @@ _LONGEST_TRANSFORMER = 512
 
 
 def train(task: TaskFolder, flags: Flags) -> dict[str, Any]:
-    from xtremedistil_tf.evaluation.latency import count_parameters
+    from xtremedistil_tf.evaluation.footprint import count_parameters
     from xtremedistil_tf.students.model_directory import load_student
 
     if not flags.model_dir:
@@ -36,8 +36,8 @@ def train(task: TaskFolder, flags: Flags) -> dict[str, Any]:
 
 
 def open_model(task: TaskFolder, flags: Flags) -> Opened:
-    from xtremedistil_tf.export.layout import exported_path
-    from xtremedistil_tf.runtimes.opening import open_runtime
+    from xtremedistil_tf.inference.predictor import open_runtime
+    from xtremedistil_tf.students.metadata import exported_path
 
     folder = _model_dir(flags)
     form, quantization = flags.form.split()
@@ -70,7 +70,7 @@ def _raw_strings(path: pathlib.Path, tagging: bool) -> Opened:
 
 
 def _export(saved, folder: pathlib.Path, form: str, quantization: str) -> pathlib.Path:
-    from xtremedistil_tf.export.layout import exported_path
+    from xtremedistil_tf.students.metadata import exported_path
 
     path = exported_path(folder, form, quantization)
     if path.exists() and form == "saved_model":  # the run itself wrote it
@@ -91,12 +91,12 @@ def _export(saved, folder: pathlib.Path, form: str, quantization: str) -> pathli
 def _save_random(task: TaskFolder, flags: Flags) -> None:
     import tf_keras
 
+    from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
     from xtremedistil_tf.students.encoders import new_encoder
     from xtremedistil_tf.students.model_directory import save_student
     from xtremedistil_tf.students.registry import new_student
     from xtremedistil_tf.students.transformer import TransformerShape
     from xtremedistil_tf.tasks.registry import make_task
-    from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 
     tokenizer = load_tokenizer(flags.tokenizer)
     encoder = new_encoder(len(tokenizer), flags.hidden_size, flags.layers, 12,

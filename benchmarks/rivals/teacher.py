@@ -10,7 +10,7 @@ from rivals.command import Flags, run
 from rivals.pieces import Forward, opened
 from rivals.task_folder import TaskFolder
 from rivals.timing import Opened
-from xtremedistil_tf.export.layout import size_of
+from xtremedistil_tf.students.metadata import size_of
 
 FORMS = ("tensorflow", "onnx none", "onnx int8")
 _WEIGHTS = "model.safetensors"
@@ -20,9 +20,8 @@ _LONGEST = 512
 def train(task: TaskFolder, flags: Flags) -> dict[str, Any]:
     """The teacher is trained already: only its ONNX files are written."""
     from xtremedistil_tf.atomic import atomic_file
-    from xtremedistil_tf.export.onnx.conversion import function_model
-    from xtremedistil_tf.export.onnx.quantized import quantized_model
-    from xtremedistil_tf.teachers.accelerated.graph import teacher_graph
+    from xtremedistil_tf.onnx_graphs import function_model, quantized_model
+    from xtremedistil_tf.teachers.accelerated_paths import teacher_graph
     from xtremedistil_tf.teachers.protocol import TeacherSignals
 
     teacher = _load(task, flags.checkpoint)
@@ -65,7 +64,7 @@ def _session(path: pathlib.Path) -> Forward:
 
 def _load(task: TaskFolder, checkpoint: pathlib.Path):
     from xtremedistil_tf.tasks.registry import make_task
-    from xtremedistil_tf.teachers.backends import backend_named
+    from xtremedistil_tf.teachers.protocol import backend_named
 
     kind = "tagging" if task.tagging else "classification"
     return backend_named("tf").load(str(checkpoint), make_task(kind, task.labels))

@@ -3,9 +3,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremedistil_tf.augmentation.duplicates import DigestSet, similarity
-from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
-from xtremedistil_tf.corpus.normalised import digest, normalised, parts_of
+from xtremedistil_tf.augmentation.stream import DigestSet, similarity
+from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample, digest, normalised, parts_of
 
 
 @settings(max_examples=30)

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
-from xtremedistil_tf.augmentation.entities import ExchangedEntities
-from xtremedistil_tf.augmentation.gazetteer import Gazetteer
-from xtremedistil_tf.augmentation.plan import VariantPlan, plans_of
+from xtremedistil_tf.augmentation.augmenter import VariantPlan, plans_of
+from xtremedistil_tf.augmentation.entities import ExchangedEntities, Gazetteer
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.errors import DataError
 

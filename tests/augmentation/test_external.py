@@ -5,8 +5,8 @@ import types
 
 import pytest
 
+from xtremedistil_tf.augmentation.augmenter import plans_of
 from xtremedistil_tf.augmentation.external import ExternalFile, ExternalFunction
-from xtremedistil_tf.augmentation.plan import plans_of
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError, DataError
 

@@ -1,8 +1,6 @@
-from xtremedistil_tf.augmentation.augmenter import Augmented
-from xtremedistil_tf.augmentation.honest import without_measured
-from xtremedistil_tf.augmentation.provenance import ORIGINAL, Tally
-from xtremedistil_tf.corpus.decontamination import MeasuredTexts
-from xtremedistil_tf.corpus.example import TextExample
+from xtremedistil_tf.augmentation.augmenter import ORIGINAL, Augmented, Tally
+from xtremedistil_tf.augmentation.stream import without_measured
+from xtremedistil_tf.corpus.example import MeasuredTexts, TextExample
 
 
 def test_measured_variants_are_dropped_and_counted_and_originals_are_not():

@@ -2,11 +2,9 @@ import random
 
 import pytest
 
-from xtremedistil_tf.augmentation.augmenter import Augmenter
-from xtremedistil_tf.augmentation.kept import AugmentedText
+from xtremedistil_tf.augmentation.augmenter import Augmenter, Tally
 from xtremedistil_tf.augmentation.mixing import MixedPairs, MixedSpans
-from xtremedistil_tf.augmentation.provenance import Tally
-from xtremedistil_tf.augmentation.stream import augmented
+from xtremedistil_tf.augmentation.stream import AugmentedText, augmented
 from xtremedistil_tf.corpus.example import Answer, Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.transfer.text import TransferText

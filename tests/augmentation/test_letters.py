@@ -1,6 +1,6 @@
 import pytest
 
-from xtremedistil_tf.augmentation.letters import is_word, kind_of, recased
+from xtremedistil_tf.augmentation.editing import is_word, kind_of, recased
 
 
 @pytest.mark.parametrize(("text", "yes"), [

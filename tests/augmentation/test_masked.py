@@ -3,8 +3,8 @@ import random
 import numpy as np
 import pytest
 
-from xtremedistil_tf.augmentation.masked import MaskedWords
-from xtremedistil_tf.augmentation.plan import VariantPlan, plans_of
+from xtremedistil_tf.augmentation.augmenter import VariantPlan, plans_of
+from xtremedistil_tf.augmentation.word_exchange import MaskedWords
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ModelLoadError
 

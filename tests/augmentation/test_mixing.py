@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
+from xtremedistil_tf.augmentation.augmenter import plans_of
 from xtremedistil_tf.augmentation.mixing import BLOCK, MixedPairs, MixedSpans
-from xtremedistil_tf.augmentation.plan import plans_of
 from xtremedistil_tf.corpus.example import Example, TextExample
-from xtremedistil_tf.tasks.tagging.entities import Entity
+from xtremedistil_tf.tasks.tagging.decoding import Entity
 
 PLAN = plans_of(["mixing"], 2, 1)["mixing"]
 

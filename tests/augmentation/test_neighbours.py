@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from xtremedistil_tf.augmentation.letters import kind_of
-from xtremedistil_tf.augmentation.neighbours import NeighbouringWords, NeighbourTable
-from xtremedistil_tf.augmentation.plan import VariantPlan, plans_of
-from xtremedistil_tf.augmentation.whole_words import WholeWords
+from xtremedistil_tf.augmentation.augmenter import VariantPlan, plans_of
+from xtremedistil_tf.augmentation.editing import WholeWords, kind_of
+from xtremedistil_tf.augmentation.word_exchange import NeighbouringWords, NeighbourTable
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 
 PLAN = plans_of(["neighbours"], 2, 5)["neighbours"]
@@ -25,7 +24,7 @@ def brute_force(words, table, word, count):
 @pytest.mark.parametrize("chunk", [4096, 3])
 @pytest.mark.parametrize("count", [1, 4])
 def test_neighbours_by_brute_force(word_tokenizer, table, monkeypatch, chunk, count):
-    monkeypatch.setattr("xtremedistil_tf.augmentation.neighbours._CHUNK", chunk)
+    monkeypatch.setattr("xtremedistil_tf.augmentation.word_exchange._CHUNK", chunk)
     words = WholeWords.of(word_tokenizer)
     found = NeighbourTable(table, words, count)
     for rows in (np.array([5, 5, 0]), np.arange(len(words.words))):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtremedistil_tf.augmentation.plan import VariantPlan, plans_of
+from xtremedistil_tf.augmentation.augmenter import VariantPlan, plans_of
 from xtremedistil_tf.errors import ConfigError
 
 NAMES = ["masked", "entities", "mixing", "external"]

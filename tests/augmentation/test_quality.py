@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from xtremedistil_tf.augmentation.augmenter import Augmented
-from xtremedistil_tf.augmentation.provenance import Tally
+from xtremedistil_tf.augmentation.augmenter import Augmented, Tally
 from xtremedistil_tf.augmentation.quality import Quality, confident
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.errors import ConfigError

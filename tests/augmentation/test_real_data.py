@@ -8,7 +8,7 @@ from seqeval.scheme import IOB2, Entities
 
 from xtremedistil_tf.augmentation.registry import make_augmenter
 from xtremedistil_tf.augmentation.stream import augmented
-from xtremedistil_tf.tasks.reading import load_task
+from xtremedistil_tf.tasks.opening import load_task
 
 pytestmark = pytest.mark.skipif("XTREMEDISTIL_DATA" not in os.environ, reason="needs real text: set XTREMEDISTIL_DATA")
 

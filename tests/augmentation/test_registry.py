@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xtremedistil_tf.augmentation.provenance import CODES
+from xtremedistil_tf.augmentation.augmenter import CODES
 from xtremedistil_tf.augmentation.registry import augmenter_names, make_augmenter
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.errors import ConfigError, MissingExtraError

@@ -4,11 +4,10 @@ import random
 import numpy as np
 import pytest
 
-from xtremedistil_tf.augmentation import retrieval_index
-from xtremedistil_tf.augmentation.plan import plans_of
-from xtremedistil_tf.augmentation.retrieval import RetrievedSentences
-from xtremedistil_tf.augmentation.retrieval_index import open_or_build
-from xtremedistil_tf.augmentation.sentence_encoder import SentenceEncoder
+from xtremedistil_tf.augmentation import retrieval as retrieval_index
+from xtremedistil_tf.augmentation.augmenter import plans_of
+from xtremedistil_tf.augmentation.pretrained import SentenceEncoder
+from xtremedistil_tf.augmentation.retrieval import RetrievedSentences, open_or_build
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.errors import DataError, MissingExtraError, ModelLoadError
 

@@ -4,13 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremedistil_tf.augmentation.augmenter import Augmented, Augmenter, blocks
-from xtremedistil_tf.augmentation.duplicates import similarity
-from xtremedistil_tf.augmentation.plan import plans_of
-from xtremedistil_tf.augmentation.provenance import Tally, code_column, provenance
-from xtremedistil_tf.augmentation.stream import augmented
-from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
-from xtremedistil_tf.corpus.normalised import digest, parts_of
+from xtremedistil_tf.augmentation.augmenter import (
+    Augmented,
+    Augmenter,
+    Tally,
+    blocks,
+    code_column,
+    plans_of,
+    provenance,
+)
+from xtremedistil_tf.augmentation.stream import augmented, similarity
+from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample, digest, parts_of
 
 
 class Drawn(Augmenter):

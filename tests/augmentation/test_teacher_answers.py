@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xtremedistil_tf.augmentation.teacher_answers import TeacherAnswers
+from xtremedistil_tf.augmentation.quality import TeacherAnswers
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.tasks.registry import make_task
 

@@ -1,4 +1,4 @@
-from xtremedistil_tf.augmentation.whole_words import WholeWords
+from xtremedistil_tf.augmentation.editing import WholeWords
 
 
 def test_words_of_a_word_piece_vocabulary(word_tokenizer, words):

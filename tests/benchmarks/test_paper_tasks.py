@@ -9,7 +9,7 @@ import pytest
 import paper_tasks
 from xtremedistil_tf.corpus import read_text
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.reading import load_task
+from xtremedistil_tf.tasks.opening import load_task
 
 
 def write(file, lines):

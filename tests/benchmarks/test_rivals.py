@@ -14,7 +14,7 @@ from rivals import bench, pieces, preparing, results, spacy_ner, static_embeddin
 from rivals.regression import best_regression
 from rivals.task_folder import TaskFolder, read_answered, write_answered
 from xtremedistil_tf.corpus import Example, TaskCorpus, TextExample
-from xtremedistil_tf.tasks.reading import load_task
+from xtremedistil_tf.tasks.opening import load_task
 from xtremedistil_tf.tasks.tagging.decoding import transitions
 
 LABELS = ["O", "B-LOC", "I-LOC"]
@@ -160,8 +160,8 @@ def test_padding_and_its_mask():
 
 @pytest.mark.parametrize("tagging", [True, False])
 def test_raw_text_is_answered_as_by_the_package(tiny_tokenizer, tmp_path, tagging):
-    from xtremedistil_tf.batching.ragged import pad_batch
     from xtremedistil_tf.tasks.registry import make_task
+    from xtremedistil_tf.training.batches import pad_batch
 
     tiny_tokenizer.save_pretrained(tmp_path)
     outputs = np.random.default_rng(0).normal(size=(len(tiny_tokenizer), 3)).astype(np.float32)

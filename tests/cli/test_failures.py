@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from xtremedistil_tf.cli.failures import explained
+from xtremedistil_tf.cli.main import explained
 
 RUN = """
 import sys

@@ -13,7 +13,7 @@ import pytest
 from xtremedistil_tf.cli.flags import as_flags, help_text, parse_flags
 from xtremedistil_tf.cli.main import command_handler
 from xtremedistil_tf.config import DistillationConfig, PredictionConfig
-from xtremedistil_tf.config.recipes import with_recipe
+from xtremedistil_tf.config.arguments import with_recipe
 from xtremedistil_tf.errors import ConfigError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -116,7 +116,7 @@ def test_published_sizes(size, millions, monkeypatch, tiny_tokenizer):
     """Embeddings and layers as BERT counts them: V, positions and segments, and 12 d^2 + 13 d a layer."""
     from types import SimpleNamespace
 
-    from xtremedistil_tf.jobs.choice import student_shape
+    from xtremedistil_tf.runs.student_shape import student_shape
     from xtremedistil_tf.tasks.registry import make_task
 
     config = parse_flags(DistillationConfig, ["x", "--task=t", "--model_dir=m", "--transfer_file=u",

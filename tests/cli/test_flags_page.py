@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from xtremedistil_tf.cli.commands import COMMANDS
 from xtremedistil_tf.cli.flags_page import flags_page
+from xtremedistil_tf.cli.verbs import COMMANDS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "flags.md"

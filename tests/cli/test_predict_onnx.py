@@ -12,7 +12,7 @@ import tf_keras
 from xtremedistil_tf.cli.predict_onnx import job
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.inference.keras import StudentPredictor
+from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.model_directory import save_student
 from xtremedistil_tf.students.registry import new_student

@@ -8,9 +8,8 @@ import sys
 
 import pytest
 
-from xtremedistil_tf.cli.commands import COMMANDS
 from xtremedistil_tf.cli.flags import parse_flags
-from xtremedistil_tf.cli.verbs import main, matching_flags
+from xtremedistil_tf.cli.verbs import COMMANDS, main, matching_flags
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.tasks.registry import KINDS
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.config.recipes import NEVER, with_epochs, with_recipe
+from xtremedistil_tf.config.arguments import NEVER, with_epochs, with_recipe
 from xtremedistil_tf.errors import ConfigError
 
 
@@ -54,5 +54,5 @@ def test_epochs_follow_from_the_size_of_the_transfer_set(sentences, epochs):
 
 @pytest.mark.parametrize("name", ["warmup_ratio", "clip_norm", "embedding_rate"])
 def test_a_value_between_minus_1_and_0_means_nothing(name):
-    with pytest.raises(ConfigError, match=f"--{name}=-0.5: expected 0 or more, or -1"):
+    with pytest.raises(ConfigError, match=f"`{name}=-0.5`: expected 0 or more, or -1"):
         DistillationConfig(task="t", model_dir="m", transfer_file="f", **{name: -0.5}).validate()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from xtremedistil_tf.corpus import TextExample, read_classified
 from xtremedistil_tf.corpus.classified import read_texts
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.reading import load_task, read_unlabeled
+from xtremedistil_tf.tasks.opening import load_task, read_unlabeled
 
 # Whatever a line of text can hold; "\x1c" and the like do not end lines here.
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\t\n\r")).filter(

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus.conll import read_conll
-from xtremedistil_tf.corpus.faults import Faults
+from xtremedistil_tf.corpus.files import Faults
 from xtremedistil_tf.errors import DataError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from xtremedistil_tf.corpus import Example, QuestionExample, TextExample
-from xtremedistil_tf.corpus.decontamination import Decontaminated, MeasuredTexts
+from xtremedistil_tf.corpus.example import Decontaminated, MeasuredTexts
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.reading import load_task
+from xtremedistil_tf.tasks.opening import load_task
 
 
 @pytest.mark.parametrize("measured, other, same", [

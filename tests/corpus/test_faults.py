@@ -1,6 +1,6 @@
 import pytest
 
-from xtremedistil_tf.corpus.faults import Faults, counts_problem, quoted, words_problem
+from xtremedistil_tf.corpus.files import Faults, counts_problem, quoted, words_problem
 from xtremedistil_tf.errors import DataError
 
 

@@ -3,7 +3,7 @@ import pathlib
 import pytest
 
 from xtremedistil_tf.errors import ConfigError, DataError
-from xtremedistil_tf.tasks.reading import load_task
+from xtremedistil_tf.tasks.opening import load_task
 
 
 def put(folder, **texts):

@@ -6,7 +6,7 @@ import pytest
 
 from xtremedistil_tf.corpus import Answer
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.reading import load_hub
+from xtremedistil_tf.tasks.opening import load_hub
 
 datasets = pytest.importorskip("datasets", reason="needs the extra datasets")
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from xtremedistil_tf.corpus.faults import Faults
-from xtremedistil_tf.corpus.jsonl import read_jsonl
+from xtremedistil_tf.corpus.files import Faults
+from xtremedistil_tf.corpus.tagged import read_jsonl
 from xtremedistil_tf.errors import DataError
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from xtremedistil_tf.corpus.languages import is_language, split_language
+from xtremedistil_tf.corpus.files import is_language, split_language
 
 
 @pytest.mark.parametrize("name", ["de", "ceb", "zh-Hant", "pt-BR", "be-x-old"])

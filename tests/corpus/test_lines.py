@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremedistil_tf.corpus.lines import MAX_LINE_CHARS, open_lines
+from xtremedistil_tf.corpus.files import MAX_LINE_CHARS, open_lines
 from xtremedistil_tf.errors import DataError
 
 PACKERS = {"": lambda data: data, ".gz": gzip.compress, ".xz": lzma.compress}

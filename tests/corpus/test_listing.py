@@ -1,6 +1,6 @@
 import pytest
 
-from xtremedistil_tf.corpus.listing import entries, listing
+from xtremedistil_tf.corpus.files import entries, listing
 from xtremedistil_tf.errors import DataError
 
 

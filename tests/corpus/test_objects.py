@@ -8,7 +8,7 @@ import pytest
 from xtremedistil_tf.corpus import Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.objects import examples_of, kind_of_objects, write_task, write_text
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.reading import kind_named, load_task, read_unlabeled
+from xtremedistil_tf.tasks.opening import kind_named, load_task, read_unlabeled
 
 SENTENCES = [(["Ada", "lives", "in", "Oslo"], ["B-PER", "O", "O", "B-LOC"]), (["It", "rains"], ["O", "O"])]
 TEXTS = [("good\nfilm", "yes"), ("bad film", "no")]

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from xtremedistil_tf.corpus import read_squad, read_text
-from xtremedistil_tf.tasks.reading import load_task
+from xtremedistil_tf.tasks.opening import load_task
 
 pytestmark = pytest.mark.skipif("XTREMEDISTIL_DATA" not in os.environ, reason="needs real text: set XTREMEDISTIL_DATA")
 

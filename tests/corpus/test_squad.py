@@ -9,7 +9,7 @@ import pytest
 
 from xtremedistil_tf.corpus import Answer, read_squad
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.reading import load_task, read_unlabeled
+from xtremedistil_tf.tasks.opening import load_task, read_unlabeled
 
 CONTEXT = "Ada lived in London. London is big."
 

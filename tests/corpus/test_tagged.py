@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtremedistil_tf.corpus.names import stem_and_suffix
+from xtremedistil_tf.corpus.files import stem_and_suffix
 from xtremedistil_tf.corpus.tagged import read_tagged
 from xtremedistil_tf.errors import DataError
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtremedistil_tf.corpus.tags import TagRules, is_iob2, strip_language
+from xtremedistil_tf.corpus.conll import TagRules, is_iob2, strip_language
 
 
 @pytest.mark.parametrize("tag", ["O", "B-LOC", "I-geo-loc", "B-x:y"])

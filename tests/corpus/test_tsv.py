@@ -1,7 +1,7 @@
 import pytest
 
-from xtremedistil_tf.corpus.faults import Faults
-from xtremedistil_tf.corpus.tsv import read_tsv
+from xtremedistil_tf.corpus.files import Faults
+from xtremedistil_tf.corpus.tagged import read_tsv
 from xtremedistil_tf.errors import DataError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
-from xtremedistil_tf.distillation.data import hold_out
+from xtremedistil_tf.distillation.stages import hold_out
+from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
 
 def source(examples):

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from xtremedistil_tf.distillation.layer_map import layer_map, top_pair
+from xtremedistil_tf.distillation.signals import layer_map, top_pair
 from xtremedistil_tf.errors import ConfigError
 
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import tf_keras
 
-from xtremedistil_tf.batching.ragged import RaggedFeatures
-from xtremedistil_tf.distillation.data import Split
 from xtremedistil_tf.distillation.runner import DistillationData, PhaseSettings, Runner
 from xtremedistil_tf.distillation.schedule import phases_of
 from xtremedistil_tf.distillation.signals import RepresentationSignal
-from xtremedistil_tf.inference.keras import StudentPredictor
+from xtremedistil_tf.distillation.stages import Split
+from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.registry import new_student
-from xtremedistil_tf.tasks.reading import load_task
+from xtremedistil_tf.tasks.opening import load_task
 from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.training.batches import RaggedFeatures
 
 LABELS = ["O", "B-LOC", "B-PER", "I-PER"]
 

@@ -140,7 +140,7 @@ def test_a_tagger_projects_only_first_pieces_of_words(student, batch):
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_keeps_losses_and_weights_in_float32(batch, policy):
-    from xtremedistil_tf.training.precision import precision
+    from xtremedistil_tf.training.stage import precision
 
     with precision(policy):
         student = new_student(BiLSTMShape(30, 4, 5, 6, 3))

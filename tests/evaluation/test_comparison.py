@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xtremedistil_tf.evaluation.comparison import compare
-from xtremedistil_tf.evaluation.latency import count_parameters, latency, model_size
+from xtremedistil_tf.evaluation.footprint import count_parameters, latency, model_size
+from xtremedistil_tf.evaluation.measuring import compare
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.registry import new_student
 

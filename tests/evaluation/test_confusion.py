@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
 from xtremedistil_tf.corpus.example import Example, TextExample
-from xtremedistil_tf.evaluation.confusion import confusion
+from xtremedistil_tf.evaluation.measuring import confusion
 from xtremedistil_tf.tasks.registry import make_task
 
 LABELS = ["O", "B-X", "I-X", "B-A"]

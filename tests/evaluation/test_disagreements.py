@@ -8,7 +8,7 @@ import types
 import pytest
 
 from xtremedistil_tf.corpus.example import Answer, Example, QuestionExample, TextExample
-from xtremedistil_tf.evaluation.disagreements import SHOWN, disagreements
+from xtremedistil_tf.evaluation.measuring import SHOWN, disagreements
 from xtremedistil_tf.tasks.registry import make_task
 
 

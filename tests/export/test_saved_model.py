@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.export.saved_model import export_saved_model
-from xtremedistil_tf.inference.keras import StudentPredictor
+from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.students.encoders import new_encoder

@@ -45,11 +45,11 @@ def _fill(root: pathlib.Path, tokenizer: Any) -> None:
     import tf_keras
 
     from xtremedistil_tf.config import DistillationConfig
-    from xtremedistil_tf.export.layout import exported_path
     from xtremedistil_tf.export.onnx import export_onnx
     from xtremedistil_tf.export.tflite import export_tflite
-    from xtremedistil_tf.inference.keras import StudentPredictor
+    from xtremedistil_tf.inference.predictor import StudentPredictor
     from xtremedistil_tf.students.bilstm import BiLSTMShape
+    from xtremedistil_tf.students.metadata import exported_path
     from xtremedistil_tf.students.model_directory import save_student
     from xtremedistil_tf.students.registry import new_student
     from xtremedistil_tf.tasks.registry import make_task

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEAVY = {"tensorflow", "keras", "tf_keras", "transformers", "torch", "tensorflow_text", "tensorflow_serving"}
 ANSWER = """
 import pathlib, pickle, sys
-from xtremedistil_tf.inference.opening import open_predictor
+from xtremedistil_tf.inference.predictor import open_predictor
 
 root, form = pathlib.Path(sys.argv[1]), sys.argv[2]
 examples = pickle.loads((root / "examples.pickle").read_bytes())

@@ -12,7 +12,7 @@ from transformers import BertTokenizerFast
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
-from xtremedistil_tf.inference.opening import needs_tensorflow, open_predictor
+from xtremedistil_tf.inference.predictor import needs_tensorflow, open_predictor
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.metadata import CONFIG_FILE, is_complete, longest_input, read_metadata
 from xtremedistil_tf.students.model_directory import load_student, save_student
@@ -140,7 +140,7 @@ def test_an_old_directory_of_another_transformer_is_built_to_know(tmp_path, tiny
             longest.append(batch["input_ids"].shape[1])
             return {"logits": student(batch)["logits"]}
 
-    monkeypatch.setattr("xtremedistil_tf.inference.opening.open_runtime", lambda *arguments: Runtime())
+    monkeypatch.setattr("xtremedistil_tf.inference.predictor.open_runtime", lambda *arguments: Runtime())
     found = open_predictor(tmp_path, "onnx").predictor.predict([Example(("anna", "met") * 40)])
     assert len(found[0]) == 80 and max(longest) == student.max_length == 24
 

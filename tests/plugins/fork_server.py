@@ -22,9 +22,9 @@ import shared_conversions
 import short_stacks
 
 _IMPORTED = ("tensorflow", "tf_keras", "tensorflow_text", "transformers.models.bert.modeling_tf_bert", "h5py",
-             "xtremedistil_tf.jobs.distil", "xtremedistil_tf.jobs.predict", "xtremedistil_tf.jobs.export",
-             "xtremedistil_tf.jobs.fine_tune_model", "xtremedistil_tf.jobs.fine_tune_student",
-             "xtremedistil_tf.jobs.dry_run")
+             "xtremedistil_tf.runs.distil", "xtremedistil_tf.runs.predict", "xtremedistil_tf.runs.export",
+             "xtremedistil_tf.runs.fine_tuning", "xtremedistil_tf.runs.fine_tuning",
+             "xtremedistil_tf.runs.planning")
 
 
 def serve(path: str) -> Callable[[], None]:
@@ -65,7 +65,7 @@ def _import(folder: pathlib.Path) -> None:
         __import__(name)
     from tensorflow.python.eager import context
 
-    from xtremedistil_tf.evaluation import latency
+    from xtremedistil_tf.evaluation import footprint as latency
 
     latency.SECONDS = 0.05  # as in conftest.py
     short_stacks.shorten()
@@ -88,7 +88,7 @@ def _warm_up() -> None:
     from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
     from transformers import BertConfig, TFBertForTokenClassification
 
-    from xtremedistil_tf.tokenization.character_rules import character_rules
+    from xtremedistil_tf.tokenization.graph.character_rules import character_rules
 
     character_rules(clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=False)
     with tf.Graph().as_default():

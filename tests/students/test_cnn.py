@@ -14,7 +14,7 @@ from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.students.model_directory import load_student, save_student
 from xtremedistil_tf.students.registry import deployed, new_student
 from xtremedistil_tf.tasks.tagging import TaggingTask
-from xtremedistil_tf.training.precision import precision
+from xtremedistil_tf.training.stage import precision
 
 LABELS = ["O", "B-A", "I-A"]
 SHAPE = CNNShape(vocab_size=50, embedding_size=6, channels=5, num_blocks=5, teacher_width=8, num_outputs=3,

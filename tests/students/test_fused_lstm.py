@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.students.fused_lstm import FusedBidirectional, bidirectional_lstm
-from xtremedistil_tf.students.lstm import LSTM
+from xtremedistil_tf.students.bilstm import LSTM, FusedBidirectional, bidirectional_lstm
 
 WIDTH, UNITS, STEPS = 5, 7, 6
 LENGTHS = [STEPS, 1, 4, 0]

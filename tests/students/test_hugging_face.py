@@ -9,12 +9,11 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.students.encoders import new_encoder
-from xtremedistil_tf.students.hugging_face import save_encoder
-from xtremedistil_tf.students.pretrained import checkpoint_encoder, load_encoder
+from xtremedistil_tf.checkpoints.reading import iterable_safetensors
+from xtremedistil_tf.students.encoders import checkpoint_encoder, load_encoder, new_encoder
+from xtremedistil_tf.students.model_directory import save_encoder
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.students.transformer import TransformerShape
-from xtremedistil_tf.teachers.safetensors_archive import iterable_safetensors
 
 SIZES = dict(hidden_size=12, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16,
              max_position_embeddings=40, pad_token_id=0)

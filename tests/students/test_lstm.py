@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.students.lstm import LSTM
+from xtremedistil_tf.students.bilstm import LSTM
 
 WIDTH, UNITS, STEPS = 5, 7, 6
 LENGTHS = [STEPS, 1, 4]

@@ -18,10 +18,9 @@ from transformers import AutoTokenizer, BertConfig, RobertaTokenizerFast, TFBert
 
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.export.layout import exported_path
 from xtremedistil_tf.export.onnx import export_onnx
-from xtremedistil_tf.inference.keras import StudentPredictor
-from xtremedistil_tf.inference.opening import needs_tensorflow, open_predictor
+from xtremedistil_tf.inference.predictor import StudentPredictor, needs_tensorflow, open_predictor
+from xtremedistil_tf.students.metadata import exported_path
 from xtremedistil_tf.students.model_directory import load_student
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

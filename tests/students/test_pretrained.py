@@ -11,14 +11,10 @@ import tensorflow as tf
 import tf_keras
 
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
-from xtremedistil_tf.students.pretrained import (
-    checkpoint_encoder,
-    kept_layers,
-    load_encoder,
-)
+from xtremedistil_tf.runs.starting_weights import checkpoint_word_embeddings
+from xtremedistil_tf.students.encoders import checkpoint_encoder, kept_layers, load_encoder
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.students.transformer import TransformerShape
-from xtremedistil_tf.teachers.word_embeddings import checkpoint_word_embeddings
 
 SIZES = dict(hidden_size=12, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16,
              max_position_embeddings=40)

@@ -21,7 +21,7 @@ from xtremedistil_tf.students.transformer import TransformerShape
 from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.training.loop import LoopSettings, train_phase
 from xtremedistil_tf.training.optimizers import RowAdam
-from xtremedistil_tf.training.precision import precision
+from xtremedistil_tf.training.stage import precision
 
 LABELS = ["O", "B-A", "I-A"]
 ENCODER = new_encoder(30, 8, 3, 2, max_position_embeddings=16)
@@ -267,7 +267,7 @@ def test_training_repeats_bit_for_bit_and_resumes_exactly(policy, batch, tmp_pat
 
 
 def test_dropout_differs_from_step_to_step(batch):
-    from xtremedistil_tf.training.dropout import seed_dropout_by_step
+    from xtremedistil_tf.training.stage import seed_dropout_by_step
 
     student, step = student_of(SHAPE), tf.Variable(0, dtype=tf.int64)
     seed_dropout_by_step(student, step, seed=1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtremedistil_tf.tasks.question_answering.scores import answer_scores, normalized
+from xtremedistil_tf.tasks.question_answering.answers import answer_scores, normalized
 
 
 @pytest.mark.parametrize("answer, expected", [

@@ -6,7 +6,7 @@ import pytest
 
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.checks import check_examples
+from xtremedistil_tf.tasks.task import check_examples
 
 
 def test_faults_are_listed_by_file():

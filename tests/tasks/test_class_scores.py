@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from xtremedistil_tf.tasks.classification.scores import MAIN_SCORES, class_scores
+from xtremedistil_tf.tasks.classification.task import MAIN_SCORES, class_scores
 
 # yes: 3 right, 1 missed, 2 false alarms; no: 4 right
 GOLD = ["yes"] * 4 + ["no"] * 6

@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 from scipy.special import log_softmax, softmax
 
-from xtremedistil_tf.batching.ragged import pad_batch
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.classification.task import ClassificationTask, ClassPrediction
+from xtremedistil_tf.training.batches import pad_batch
 
 TASK = ClassificationTask(["bad", "good", "odd"])
 EXAMPLES = [TextExample("anna met", "chen in paris", "good"), TextExample("the old house", None, "odd")]

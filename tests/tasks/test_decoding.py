@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.scheme import IOB2, Entities
 
-from xtremedistil_tf.tasks.tagging.decoding import best_sequences, transitions
-from xtremedistil_tf.tasks.tagging.entities import entities
+from xtremedistil_tf.tasks.tagging.decoding import best_sequences, entities, transitions
 
 PARTS_OF_SPEECH = ["NOUN", "VERB", "B-LOC", "I-LOC"]
 LABELS = st.lists(st.sampled_from(["O", "B-A", "I-A", "B-B", "I-B", "I-C", "B-I-A", "I-I-A", "I-A-"]),

@@ -16,9 +16,8 @@ from sklearn import metrics
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.multi_label import MultiLabelTask
-from xtremedistil_tf.tasks.multi_label.scores import indicators, multi_label_scores
-from xtremedistil_tf.tasks.multi_label.thresholds import best_thresholds, cutoffs
-from xtremedistil_tf.tasks.reading import load_task, read_unlabeled
+from xtremedistil_tf.tasks.multi_label.task import best_thresholds, cutoffs, indicators, multi_label_scores
+from xtremedistil_tf.tasks.opening import load_task, read_unlabeled
 
 LABELS = ["art", "law", "war"]
 rows = st.lists(st.tuples(*[st.lists(st.sampled_from(LABELS), unique=True)] * 2), min_size=1, max_size=12)
@@ -171,7 +170,7 @@ def test_refusals():
 
 def test_data_sets_of_the_hub(tmp_path):
     datasets = pytest.importorskip("datasets")
-    from xtremedistil_tf.tasks.reading import load_hub
+    from xtremedistil_tf.tasks.opening import load_hub
 
     features = datasets.Features({"text": datasets.Value("string"), "labels": datasets.Sequence(
         datasets.ClassLabel(names=LABELS))})
@@ -194,7 +193,7 @@ def test_features_hold_a_row_of_labels(tiny_tokenizer):
 def test_a_checkpoint_answers_only_if_it_is_multi_label(tmp_path, own, taken):
     from transformers import BertConfig
 
-    from xtremedistil_tf.teachers.task_config import task_config, why_not_fine_tuned
+    from xtremedistil_tf.teachers.protocol import task_config, why_not_fine_tuned
 
     config = BertConfig(id2label=dict(enumerate(reversed(LABELS))), problem_type=own,
                         architectures=["BertForSequenceClassification"])

@@ -8,11 +8,11 @@ import tensorflow as tf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from xtremedistil_tf.batching.ragged import pad_batch
 from xtremedistil_tf.corpus.example import Answer, QuestionExample
 from xtremedistil_tf.errors import ConfigError, DataError
-from xtremedistil_tf.tasks.question_answering.raw_text import AnswerSpan
+from xtremedistil_tf.tasks.question_answering.formats import AnswerSpan
 from xtremedistil_tf.tasks.question_answering.task import QuestionAnsweringTask
+from xtremedistil_tf.training.batches import pad_batch
 
 TASK = QuestionAnsweringTask()
 FILLER = "met in saw the old house near yesterday"

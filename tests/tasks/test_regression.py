@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xtremedistil_tf.batching.ragged import pad_batch
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.regression import RegressionTask
+from xtremedistil_tf.training.batches import pad_batch
 
 EXAMPLES = [TextExample("anna met", "boris met", 4.25, "de"), TextExample("paris", "the house", 0.5, "de"),
             TextExample("oslo", "wien", 3, "de")]

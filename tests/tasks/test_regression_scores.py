@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from xtremedistil_tf.tasks.regression.scores import regression_scores
+from xtremedistil_tf.tasks.regression.task import regression_scores
 
 
 def test_against_the_formulas():

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from seqeval.scheme import IOB2, Tokens
 
 from xtremedistil_tf.corpus.example import Answer
-from xtremedistil_tf.tasks.question_answering.spans import NOWHERE, best_span, pieces_of_answer
-from xtremedistil_tf.tasks.tagging.entities import entities
+from xtremedistil_tf.tasks.question_answering.answers import NOWHERE, best_span, pieces_of_answer
+from xtremedistil_tf.tasks.tagging.decoding import entities
 
 SCORES = st.lists(st.tuples(*[st.one_of(st.integers(-5, 5), st.just(-np.inf))] * 2), max_size=12)
 

@@ -8,8 +8,7 @@ import transformers
 
 from xtremedistil_tf.errors import ConfigError, MissingExtraError, ModelLoadError
 from xtremedistil_tf.tasks.registry import make_task
-from xtremedistil_tf.teachers.averaged import AveragedTeacher
-from xtremedistil_tf.teachers.backends import backend_named
+from xtremedistil_tf.teachers.protocol import AveragedTeacher, backend_named
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from xtremedistil_tf.checkpoints import finding as checkpoints
+from xtremedistil_tf.checkpoints.finding import checkpoint_fingerprint, resolve_checkpoint
 from xtremedistil_tf.errors import MissingExtraError, ModelLoadError
-from xtremedistil_tf.teachers import checkpoints
-from xtremedistil_tf.teachers.checkpoints import checkpoint_fingerprint, resolve_checkpoint
 
 
 def make_model(folder, weights="model.safetensors", content=b"weights"):

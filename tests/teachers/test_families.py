@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 import transformers
 
+from xtremedistil_tf.checkpoints.reading import find_word_embeddings
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.tasks.registry import make_task
-from xtremedistil_tf.teachers.headed import HeadedEncoder
-from xtremedistil_tf.teachers.loading import find_word_embeddings, load_classifier
+from xtremedistil_tf.teachers.loading import HeadedEncoder, load_classifier
 from xtremedistil_tf.teachers.model import Teacher
 
 BERT = dict(vocab_size=37, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,

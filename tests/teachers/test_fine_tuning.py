@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from transformers import AutoConfig
 
-from xtremedistil_tf.batching.ragged import pad_batch
+from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.fingerprint import examples_fingerprint
-from xtremedistil_tf.tasks.reading import load_task
+from xtremedistil_tf.tasks.opening import load_task
 from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.teachers.fine_tuned import FineTunedTeachers, make_teacher, make_teachers
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe, dev_score
-from xtremedistil_tf.teachers.prediction import TeacherPredictor
-from xtremedistil_tf.teachers.tokenizers import load_tokenizer
-from xtremedistil_tf.teachers.workshop import FineTunedTeachers, make_teacher, make_teachers
+from xtremedistil_tf.teachers.protocol import TeacherPredictor
+from xtremedistil_tf.training.batches import pad_batch
 
 RECIPE = TeacherRecipe(epochs=12, learning_rate=3e-3, batch_size=16, patience=12, seq_len=48, seed=1)
 

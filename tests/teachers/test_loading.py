@@ -17,9 +17,10 @@ import transformers
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from xtremedistil_tf.checkpoints.reading import find_word_embeddings
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.tasks.tagging import TaggingTask
-from xtremedistil_tf.teachers.loading import find_word_embeddings, load_classifier
+from xtremedistil_tf.teachers.loading import load_classifier
 
 SIZES = dict(vocab_size=37, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
              max_position_embeddings=20, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+from xtremedistil_tf.checkpoints.tokenizers import common_tokenizer, load_tokenizer
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
-from xtremedistil_tf.teachers.tokenizers import common_tokenizer, load_tokenizer
 
 WORDS = ["new", "york", "yorks", "naïve", "日本", "x-y", "🙂", "e\u0301t"]
 

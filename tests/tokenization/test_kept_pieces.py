@@ -7,8 +7,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from xtremedistil_tf.tokenization.kept_pieces import LACKING, kept_pieces, piece_counts
-from xtremedistil_tf.tokenization.trimming import trim_tokenizer
+from xtremedistil_tf.tokenization.trimming import LACKING, kept_pieces, piece_counts, trim_tokenizer
 
 SEEN = ["haus", "maus", "##ung"]
 DEV = ["laus", "##ungs", "haus"]

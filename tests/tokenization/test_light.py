@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.tasks.registry import make_task
-from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 from xtremedistil_tf.tokenization import light
 from xtremedistil_tf.tokenization.light import light_tokenizer
-from xtremedistil_tf.tokenization.training import train_tokenizer
+from xtremedistil_tf.tokenization.own_vocabulary import train_tokenizer
 
 LETTERS = "abcdehinorstuvwyzßé日本,.-"
 CHARACTERS = st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(LETTERS + " \u200d\u0301\t\n🙂"))

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tokenization.question_windows import encode_questions
+from xtremedistil_tf.tokenization.texts import encode_questions
 
 QUESTIONS = st.lists(st.sampled_from(["anna", "met", "北京", "?"]), max_size=3).map(" ".join)
 CONTEXTS = st.lists(st.one_of(st.sampled_from(["anna", "paris", "the"]), st.text(max_size=6)),

@@ -8,10 +8,10 @@ import pickle
 import numpy as np
 import pytest
 
+from xtremedistil_tf.checkpoints.tokenizers import SlowTokenizer
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.tasks.registry import make_task
-from xtremedistil_tf.tokenization.slow import SlowTokenizer
 from xtremedistil_tf.tokenization.texts import encode_texts
 from xtremedistil_tf.tokenization.words import SpecialTokens, encode_words
 
@@ -105,7 +105,7 @@ def test_all_else_is_the_tokenizers_own(slow, tmp_path):
     assert (len(tokenizer), tokenizer.pad_token_id) == (len(slow), slow.pad_token_id)
     assert not tokenizer.is_fast
     tokenizer.save_pretrained(tmp_path)
-    from xtremedistil_tf.teachers.tokenizers import load_tokenizer
+    from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 
     again = load_tokenizer(str(tmp_path))
     assert isinstance(again, SlowTokenizer) and again.get_vocab() == slow.get_vocab()

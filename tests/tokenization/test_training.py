@@ -8,8 +8,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from xtremedistil_tf.errors import ConfigError, DataError
-from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece
-from xtremedistil_tf.tokenization.training import KINDS, train_tokenizer
+from xtremedistil_tf.tokenization.graph.wordpiece import InGraphWordPiece
+from xtremedistil_tf.tokenization.own_vocabulary import KINDS, train_tokenizer
 
 
 def corpus(lines: int = 300) -> list[str]:

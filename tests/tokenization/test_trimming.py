@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.tokenization.in_graph import InGraphWordPiece
+from xtremedistil_tf.tokenization.graph.wordpiece import InGraphWordPiece
 from xtremedistil_tf.tokenization.trimming import trim_tokenizer
 
 TEXT = ["the quick brown foxes jumped over the lazy dogs while walking and talking unaffably",

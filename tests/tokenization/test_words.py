@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremedistil_tf.tokenization.windows import cut_windows
-from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, encode_words
+from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, cut_windows, encode_words
 
 WORDS = st.lists(st.text(min_size=1, max_size=12).filter(lambda w: w.split() == [w]), max_size=20)
 

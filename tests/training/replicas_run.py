@@ -16,17 +16,17 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
-from xtremedistil_tf.distillation.data import Split
 from xtremedistil_tf.distillation.runner import DistillationData, PhaseSettings, Runner
 from xtremedistil_tf.distillation.schedule import Phase
 from xtremedistil_tf.distillation.signals import RepresentationSignal
+from xtremedistil_tf.distillation.stages import Split
 from xtremedistil_tf.errors import XtremeDistilError
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.training.batches import Column, RaggedFeatures
 from xtremedistil_tf.training.distribution import Workers, strategy_for
-from xtremedistil_tf.training.dropout import seed_dropout_by_step
+from xtremedistil_tf.training.stage import seed_dropout_by_step
 
 # The last batch of 37 by 12 has one row, fewer than there are replicas.
 TRANSFER, LABELLED = 37, 20

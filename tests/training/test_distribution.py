@@ -13,7 +13,7 @@ import pytest
 
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.training.distribution import Workers, strategy_for
-from xtremedistil_tf.training.state import load_state
+from xtremedistil_tf.training.loop import load_state
 
 _RUN = pathlib.Path(__file__).with_name("replicas_run.py")
 _ROOT = _RUN.parents[2]

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.training.dropout import seed_dropout_by_step, stateless_dropout
+from xtremedistil_tf.training.stage import seed_dropout_by_step, stateless_dropout
 
 
 def model(seed: int, step: tf.Variable):

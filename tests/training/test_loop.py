@@ -8,10 +8,9 @@ import tensorflow as tf
 import tf_keras
 
 from xtremedistil_tf.errors import NonFiniteLossError
-from xtremedistil_tf.training.loop import LoopSettings, train_phase
+from xtremedistil_tf.training.loop import LoopSettings, load_state, save_state, train_phase
 from xtremedistil_tf.training.optimizers import RowAdam
 from xtremedistil_tf.training.stage import Stage
-from xtremedistil_tf.training.state import load_state, save_state
 
 
 class Regression(Stage):

@@ -9,7 +9,7 @@ import tf_keras
 from scipy.special import softmax
 
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.training.relations import encoder_layers, query_key_value, relations
+from xtremedistil_tf.training.losses import encoder_layers, query_key_value, relations
 
 SMALL = dict(vocab_size=30, hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=16,
              max_position_embeddings=20)

@@ -12,10 +12,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.training.batches import Column, RaggedFeatures
 from xtremedistil_tf.transfer import writer
-from xtremedistil_tf.transfer.layout import ATTENTION, HIDDEN
+from xtremedistil_tf.transfer.format import ATTENTION, HIDDEN
 
 SEQ_LEN, LAYERS, HEADS, WIDTH = 16, 2, 3, 24
 SHARD = 50

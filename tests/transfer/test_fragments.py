@@ -7,7 +7,7 @@ import random
 import pytest
 
 from xtremedistil_tf.corpus import Example
-from xtremedistil_tf.transfer.fragments import EntityWords, fragments
+from xtremedistil_tf.transfer.sampling import EntityWords, fragments
 
 
 def tagged(*rows):

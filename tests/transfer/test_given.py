@@ -9,9 +9,9 @@ import re
 import numpy as np
 import pytest
 
-from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.given import check_given_store
+from xtremedistil_tf.training.batches import Column
+from xtremedistil_tf.transfer.merge import check_given_store
 from xtremedistil_tf.transfer.reader import TransferStore
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "transfer_store.md"

@@ -9,8 +9,8 @@ import pytest
 from sklearn.decomposition import PCA
 
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer import hidden_pca
-from xtremedistil_tf.transfer.hidden_pca import FILE, HiddenPca, PcaFit
+from xtremedistil_tf.transfer import hidden_states as hidden_pca
+from xtremedistil_tf.transfer.hidden_states import FILE, HiddenPca, PcaFit
 
 
 def states_of(seed=0, count=700, layers=2, width=12):

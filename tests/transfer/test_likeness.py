@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.corpus import Example, QuestionExample, TextExample
-from xtremedistil_tf.transfer.likeness import LEAST, RARE, Comparison, TextProfile, text_profile, words_of
+from xtremedistil_tf.transfer.text import LEAST, RARE, Comparison, TextProfile, text_profile, words_of
 
 LIKE = TextProfile(100, 10.0, (2.0, 10.0, 18.0), 0.4, 0.0, 0.05)
 

@@ -16,10 +16,10 @@ import time
 import pytest
 
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer import lock
-from xtremedistil_tf.transfer.lock import LOCK, OWNER, writer_lock
+from xtremedistil_tf.transfer import shards as lock
+from xtremedistil_tf.transfer.shards import LOCK, OWNER, writer_lock
 
-HOLD = ("import pathlib, sys, time; from xtremedistil_tf.transfer.lock import writer_lock\n"
+HOLD = ("import pathlib, sys, time; from xtremedistil_tf.transfer.shards import writer_lock\n"
         "with writer_lock(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(float(sys.argv[2]))")
 
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer import merge, writer
-from xtremedistil_tf.transfer.hidden_pca import FILE as PCA_FILE
-from xtremedistil_tf.transfer.layout import HIDDEN, Manifest
+from xtremedistil_tf.transfer.format import HIDDEN, Manifest
+from xtremedistil_tf.transfer.hidden_states import FILE as PCA_FILE
 from xtremedistil_tf.transfer.merge import merge_stores
 from xtremedistil_tf.transfer.reader import TransferStore
-from xtremedistil_tf.transfer.verify import verify_store
+from xtremedistil_tf.transfer.shards import verify_store
 
 
 def stores(tmp_path, fake, counts, **form):

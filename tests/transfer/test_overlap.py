@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from xtremedistil_tf.transfer.overlap import InBackground, made_ahead
+from xtremedistil_tf.transfer.making import InBackground, made_ahead
 
 
 def test_items_come_in_order_and_exactly_one_is_made_ahead():

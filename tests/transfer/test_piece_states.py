@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.layout import HIDDEN
+from xtremedistil_tf.transfer.format import HIDDEN
 from xtremedistil_tf.transfer.merge import merge_stores
 from xtremedistil_tf.transfer.piece_states import FILE, PieceStates, means, piece_states, summed
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.provenance import has_provenance, load_provenance, merge_provenance, save_provenance
+from xtremedistil_tf.transfer.format import has_provenance, load_provenance, merge_provenance, save_provenance
 
 
 def test_what_is_saved_is_loaded(tmp_path):

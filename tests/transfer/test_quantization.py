@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer import quantization
-from xtremedistil_tf.transfer.quantization import dequantize, quantize
+from xtremedistil_tf.transfer import hidden_states as quantization
+from xtremedistil_tf.transfer.hidden_states import dequantize, quantize
 
 STATES = hnp.arrays(np.float16, st.tuples(st.integers(0, 40), st.integers(1, 3), st.integers(1, 5)),
                     elements=st.floats(-60000, 60000, width=16))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xtremedistil_tf.batching.ragged import pad_batch
 from xtremedistil_tf.errors import TransferStoreError
+from xtremedistil_tf.training.batches import pad_batch
 from xtremedistil_tf.transfer.reader import TransferStore
 
 SENTENCES, SHARD = 120, 50

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.transfer.layout import ATTENTION, Manifest
+from xtremedistil_tf.transfer.format import ATTENTION, Manifest
+from xtremedistil_tf.transfer.hidden_states import restored, sampled, sampled_rows
 from xtremedistil_tf.transfer.merge import merge_stores
 from xtremedistil_tf.transfer.reader import TransferStore
-from xtremedistil_tf.transfer.sampled_attention import restored, sampled, sampled_rows
-from xtremedistil_tf.transfer.verify import verify_store
+from xtremedistil_tf.transfer.shards import verify_store
 
 
 @given(st.lists(st.integers(0, 250_000), min_size=1, max_size=40), st.integers(1, 12))

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus import Example, TextExample
-from xtremedistil_tf.corpus.decontamination import MeasuredTexts
-from xtremedistil_tf.transfer.fragments import EntityWords
-from xtremedistil_tf.transfer.sampling import SampledText, TaskText, alike, quotas, sort_of
+from xtremedistil_tf.corpus.example import MeasuredTexts
+from xtremedistil_tf.transfer.sampling import EntityWords, SampledText, TaskText, alike, quotas, sort_of
 
 NOTHING = MeasuredTexts(())
 

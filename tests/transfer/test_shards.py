@@ -11,10 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.layout import Manifest
+from xtremedistil_tf.transfer.format import Manifest
 from xtremedistil_tf.transfer.reader import TransferStore
-from xtremedistil_tf.transfer.shards import SHARD_FACTS, Shards
-from xtremedistil_tf.transfer.verify import verify_store
+from xtremedistil_tf.transfer.shards import SHARD_FACTS, Shards, verify_store
 
 
 @pytest.fixture

@@ -8,16 +8,16 @@ import json
 import numpy as np
 import pytest
 
-from xtremedistil_tf.batching.ragged import Column, pad_batch
 from xtremedistil_tf.corpus import Example, read_text
 from xtremedistil_tf.errors import DataError, TransferStoreError
 from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.teachers.loading import load_classifier
 from xtremedistil_tf.teachers.model import Teacher
-from xtremedistil_tf.teachers.prediction import TeacherPredictor
+from xtremedistil_tf.teachers.protocol import TeacherPredictor
+from xtremedistil_tf.training.batches import Column, pad_batch
 from xtremedistil_tf.transfer import writer
-from xtremedistil_tf.transfer.layout import HIDDEN, Manifest
-from xtremedistil_tf.transfer.maker import ShardMaker
+from xtremedistil_tf.transfer.format import HIDDEN, Manifest
+from xtremedistil_tf.transfer.making import ShardMaker
 from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.text import TransferText
 from xtremedistil_tf.transfer.writer import StoreSpec, write_store

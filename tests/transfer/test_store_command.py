@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.cli.store import job
-from xtremedistil_tf.config.store import StoreConfig
+from xtremedistil_tf.config.commands import StoreConfig
 from xtremedistil_tf.errors import ConfigError, TransferStoreError
 from xtremedistil_tf.transfer.reader import TransferStore
-from xtremedistil_tf.transfer.shards import SHARD_FACTS
-from xtremedistil_tf.transfer.verify import verify_store
+from xtremedistil_tf.transfer.shards import SHARD_FACTS, verify_store
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "run_xtreme_distil_store.py"
 
@@ -131,8 +130,8 @@ def test_the_exit_status_is_2_and_the_message_one_line(tmp_path, fake):
 
 
 def test_the_command_does_not_load_tensorflow():
-    code = ("import sys, xtremedistil_tf.cli.store, xtremedistil_tf.transfer.merge, xtremedistil_tf.transfer.verify, "
-            "xtremedistil_tf.transfer.info; sys.exit('tensorflow' in sys.modules)")
+    code = ("import sys, xtremedistil_tf.cli.store, xtremedistil_tf.transfer.merge, xtremedistil_tf.transfer.shards, "
+            "xtremedistil_tf.transfer.size; sys.exit('tensorflow' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xtremedistil_tf.corpus import Example
-from xtremedistil_tf.corpus.decontamination import MeasuredTexts
+from xtremedistil_tf.corpus.example import MeasuredTexts
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.transfer.text import TransferText
 

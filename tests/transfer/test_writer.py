@@ -16,15 +16,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from xtremedistil_tf.batching.ragged import Column, pad_batch
 from xtremedistil_tf.errors import ConfigError, TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.training.batches import Column, pad_batch
 from xtremedistil_tf.transfer import size, writer
-from xtremedistil_tf.transfer.hidden_pca import FILE as PCA_FILE
-from xtremedistil_tf.transfer.layout import HIDDEN, Manifest
+from xtremedistil_tf.transfer.format import HIDDEN, Manifest
+from xtremedistil_tf.transfer.hidden_states import FILE as PCA_FILE
 from xtremedistil_tf.transfer.reader import TransferStore
+from xtremedistil_tf.transfer.shards import verify_store
 from xtremedistil_tf.transfer.size import estimate_bytes
-from xtremedistil_tf.transfer.verify import verify_store
 from xtremedistil_tf.transfer.writer import StoreSpec
 
 FORMS = [{}, {"hidden_dtype": "int8"}, {"hidden_components": 6}, {"hidden_components": 6, "hidden_dtype": "int8"}]

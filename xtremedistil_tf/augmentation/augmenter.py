@@ -1,15 +1,76 @@
-"""What an augmenter is: a stream of examples in, variants of each out."""
+"""What an augmenter is, how many variants it makes of an example, and where each variant came from."""
 
 from __future__ import annotations
 
 import abc
 import dataclasses
+import fractions
+import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import math
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from xtremedistil_tf.augmentation.plan import VariantPlan
+import numpy as np
+
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class VariantPlan:
+    """The share of one augmenter.
+
+    Of the examples 0 to i together it makes floor(((i + 1) * step + offset) / unit).
+
+    Attributes:
+        name: of the augmenter.
+        seed: of the run.
+        step, offset, unit: whole numbers, offset below unit.
+    """
+
+    name: str
+    seed: int = 0
+    step: int = 1
+    offset: int = 0
+    unit: int = 1
+
+    def wanted(self, index: int) -> int:
+        """Variants to make of the example with this index, counted from 0."""
+        before = index * self.step + self.offset
+        return (before + self.step) // self.unit - before // self.unit
+
+    def random(self, index: int) -> random.Random:
+        """The generator for this example, whatever other examples and augmenters draw."""
+        name = f"{self.seed}/{self.name}/{index}".encode()
+        return random.Random(int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little"))
+
+
+def plans_of(names: Sequence[str], factor: float, seed: int) -> dict[str, VariantPlan]:
+    """Shares a budget evenly among augmenters, whatever their order.
+
+    Together they make floor((i + 1) * factor) variants of the examples 0 to i (by Hermite's identity, for
+    the offsets are multiples of 1 / len(names)).
+
+    Args:
+        names: of the augmenters, each once.
+        factor: new examples for each original, perhaps a fraction.
+        seed: of the run.
+
+    Raises:
+        ConfigError: the factor is not a positive number, or an augmenter is named twice.
+    """
+    if not (math.isfinite(factor) and factor > 0):
+        raise ConfigError(f"`augment_factor={factor}`: expected a positive number of new examples for each "
+                          "original, such as 2 or 0.5.")
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"`augment={','.join(names)}`: {repeated} is listed twice. List it once.")
+    exact = fractions.Fraction(repr(factor))
+    unit = exact.denominator * len(names)
+    return {name: VariantPlan(name, seed, exact.numerator, number * exact.denominator, unit)
+            for number, name in enumerate(sorted(names))}
+
 
 E = TypeVar("E")
 
@@ -64,3 +125,76 @@ def blocks(examples: Iterable[E], size: int) -> Iterator[tuple[int, list[E]]]:
     while block := list(itertools.islice(stream, size)):
         yield first, block
         first += len(block)
+
+
+ORIGINAL = "original"
+#: What stands for each augmenter in a column; never renumbered, since stores on disk hold them.
+CODES = {ORIGINAL: 0, "masked": 1, "neighbours": 2, "entities": 3, "retrieval": 4, "mixing": 5, "external": 6}
+
+
+def code_column(stream: Iterable[Augmented]) -> np.ndarray:
+    """int8 [examples], the code of each; 0 for originals."""
+    return np.fromiter((CODES[item.augmenter] for item in stream), np.int8)
+
+
+@dataclasses.dataclass
+class Counts:
+    """What became of the candidates of one augmenter.
+
+    Attributes:
+        wanted: the budget.
+        unchanged: candidates that were their original.
+        repeated: that were there before, in the originals so far or as a variant.
+        near: that were nearly their original or another variant of it.
+        refused: that the teacher was unsure of, or answered otherwise than their original.
+        measured: that stand in the dev or test examples that are measured.
+        kept: the others.
+    """
+
+    wanted: int = 0
+    unchanged: int = 0
+    repeated: int = 0
+    near: int = 0
+    refused: int = 0
+    kept: int = 0
+    measured: int = 0
+
+
+class Tally:
+    """Counts by augmenter, filled while an augmented stream is read."""
+
+    def __init__(self) -> None:
+        self.originals = 0
+        self.counts: dict[str, Counts] = {}
+
+    def of(self, name: str) -> Counts:
+        """The counts of an augmenter."""
+        return self.counts.setdefault(name, Counts())
+
+    def to_json(self) -> dict[str, Any]:
+        """{"originals": n, "counts": {augmenter: {count: number}}}."""
+        return {"originals": self.originals,
+                "counts": {name: dataclasses.asdict(counts) for name, counts in self.counts.items()}}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Tally:
+        """What `to_json` gave."""
+        tally = cls()
+        tally.originals = value["originals"]
+        tally.counts = {name: Counts(**counts) for name, counts in value["counts"].items()}
+        return tally
+
+    def lines(self) -> list[str]:
+        """A line for the log for each augmenter."""
+        return [f"augmentation by {name}: {c.kept:,} new examples of {c.wanted:,} wanted, for "
+                f"{self.originals:,} originals; dropped: {c.unchanged:,} unchanged, {c.repeated:,} repeated, "
+                f"{c.near:,} near-duplicates, {c.refused:,} refused by the teacher, {c.measured:,} that are measured"
+                for name, c in self.counts.items()]
+
+
+def provenance(augmenters: Sequence[Augmenter], factor: float, seed: int, tally: Tally) -> dict[str, Any]:
+    """What a manifest says of the augmentation, JSON-able: factor, seed, number of originals, and for each
+    augmenter its code in the column, its settings and its counts."""
+    return {"factor": factor, "seed": seed, "originals": tally.originals,
+            "augmenters": {a.name: {"code": CODES[a.name], "settings": a.settings,
+                                    "counts": dataclasses.asdict(tally.of(a.name))} for a in augmenters}}

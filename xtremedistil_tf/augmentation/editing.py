@@ -1,4 +1,4 @@
-"""One view of all kinds of examples: a text of which words can be exchanged."""
+"""One view of all kinds of examples: a text of which words can be exchanged, and which words those are."""
 
 from __future__ import annotations
 
@@ -7,11 +7,86 @@ import functools
 import random
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from xtremedistil_tf.augmentation.letters import is_word
+import numpy as np
+
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
+from xtremedistil_tf.tokenization.words import encode_words
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def is_word(text: str) -> bool:
+    """Whether a text is letters and their marks only, and no single letter of an alphabet."""
+    if not text or any(unicodedata.category(character)[0] not in "LM" for character in text):
+        return False
+    # Ideographs and syllables without case have no alphabet to be a letter of.
+    return len(text) > 1 or (unicodedata.category(text) == "Lo" and text > "\u2e7f")
+
+
+def kind_of(word: str) -> tuple[str, str]:
+    """(script, case) of a word, such as ("LATIN", "title"); case is empty where the script has none."""
+    script = next((unicodedata.name(c, "").split(" ")[0].split("-")[0] for c in word if c.isalpha()), "")
+    for case in ("lower", "upper", "title"):
+        if getattr(word, f"is{case}")():
+            return script, case
+    return script, "mixed" if word.lower() != word.upper() else ""
+
+
+def recased(word: str, like: str) -> str:
+    """A lower-case word in the case of another."""
+    case = kind_of(like)[1]
+    return {"upper": word.upper(), "title": word[:1].upper() + word[1:]}.get(case, word)
+
+
+@dataclasses.dataclass(frozen=True)
+class WholeWords:
+    """Attributes:
+        ids: int32 [words], their pieces.
+        words: each as it stands in a text.
+    """
+
+    ids: np.ndarray
+    words: list[str]
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> WholeWords:
+        """All words of letters that the tokenizer encodes as one piece, special tokens aside.
+
+        Args:
+            tokenizer: as `load_tokenizer` gives it.
+        """
+        special, decode = set(tokenizer.all_special_ids), _decoder(tokenizer)
+        texts = {i: text for i in range(len(tokenizer))
+                 if i not in special and is_word(text := decode(i).strip())}
+        encoded = encode_words(tokenizer, ([text] for text in texts.values()))
+        # A piece that continues words is decoded to a text that is encoded otherwise.
+        whole = [i for i, word in zip(texts, encoded) if list(word.ids) == [i]]
+        return cls(np.array(whole, np.int32), [texts[i] for i in whole])
+
+    @functools.cached_property
+    def row_of(self) -> dict[str, int]:
+        """Row in `ids` of each word."""
+        return {word: row for row, word in enumerate(self.words)}
+
+    @functools.cached_property
+    def cased(self) -> bool:
+        """Whether any word has a capital letter."""
+        return any(word != word.lower() for word in self.words)
+
+    def find(self, word: str) -> int:
+        """Row of a word, of its lower case where the vocabulary has no other; -1 if it is not one piece."""
+        return self.row_of.get(word if self.cased else word.lower(), -1)
+
+
+def _decoder(tokenizer: Any) -> Callable[[int], str]:
+    if tokenizer.is_fast:
+        decode = tokenizer.backend_tokenizer.decode
+        return lambda i: decode([i], skip_special_tokens=False)
+    tokens: Sequence[str] = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    return lambda i: tokenizer.convert_tokens_to_string([tokens[i]])
+
 
 _RUN = re.compile(r"\S+")
 # Chinese characters are words by themselves, as in BERT's vocabularies.

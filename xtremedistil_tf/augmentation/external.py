@@ -11,13 +11,10 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from xtremedistil_tf.augmentation.augmenter import Augmenter, blocks
+from xtremedistil_tf.augmentation.augmenter import Augmenter, VariantPlan, blocks
 from xtremedistil_tf.augmentation.editing import first_side, side_of, text_of, with_text
-from xtremedistil_tf.augmentation.plan import VariantPlan
 from xtremedistil_tf.corpus.example import AnyExample, Example
-from xtremedistil_tf.corpus.faults import Faults, encoding_problem, quoted, words_problem
-from xtremedistil_tf.corpus.lines import open_lines
-from xtremedistil_tf.corpus.names import stem_and_suffix
+from xtremedistil_tf.corpus.files import Faults, encoding_problem, open_lines, quoted, stem_and_suffix, words_problem
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.fingerprint import file_fingerprint
 

@@ -9,11 +9,9 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from xtremedistil_tf.augmentation.augmenter import Augmenter, blocks
-from xtremedistil_tf.augmentation.plan import VariantPlan
-from xtremedistil_tf.corpus.example import AnyExample, Example, TextExample
-from xtremedistil_tf.corpus.normalised import normalised
-from xtremedistil_tf.tasks.tagging.entities import Entity
+from xtremedistil_tf.augmentation.augmenter import Augmenter, VariantPlan, blocks
+from xtremedistil_tf.corpus.example import AnyExample, Example, TextExample, normalised
+from xtremedistil_tf.tasks.tagging.decoding import Entity
 
 #: Examples among which partners are sought; part of what is made, not of how fast.
 BLOCK = 1024

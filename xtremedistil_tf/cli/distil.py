@@ -20,10 +20,9 @@ from xtremedistil_tf.config import DistillationConfig
 def job(argv: list[str]) -> None:
     config = parse_flags(DistillationConfig, argv, __doc__)
     prepare_tensorflow(DistillationConfig, trains=True)
-    from xtremedistil_tf.jobs.budget import within_budget
-    from xtremedistil_tf.jobs.distil import distil
-    from xtremedistil_tf.jobs.dry_run import dry_run
-    from xtremedistil_tf.report.table import results_table
+    from xtremedistil_tf.evaluation.report.table import results_table
+    from xtremedistil_tf.runs.distil import distil
+    from xtremedistil_tf.runs.planning import dry_run, within_budget
 
     if config.budget_minutes:
         config = within_budget(config)

@@ -18,7 +18,7 @@ from xtremedistil_tf.config import ExportConfig
 def job(argv: list[str]) -> None:
     config = parse_flags(ExportConfig, argv, __doc__)
     prepare_tensorflow(ExportConfig, deterministic=False)
-    from xtremedistil_tf.jobs.export import run
+    from xtremedistil_tf.runs.export import run
 
     run(config)
 

@@ -15,7 +15,7 @@ from xtremedistil_tf.config import ModelFineTuningConfig
 def job(argv: list[str]) -> None:
     config = parse_flags(ModelFineTuningConfig, argv, __doc__)
     prepare_tensorflow(ModelFineTuningConfig)
-    from xtremedistil_tf.jobs.fine_tune_model import run
+    from xtremedistil_tf.runs.fine_tuning import fine_tune_model as run
 
     run(config)
 

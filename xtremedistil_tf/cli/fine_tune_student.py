@@ -17,7 +17,7 @@ from xtremedistil_tf.config import StudentFineTuningConfig
 def job(argv: list[str]) -> None:
     config = parse_flags(StudentFineTuningConfig, argv, __doc__)
     prepare_tensorflow(StudentFineTuningConfig)
-    from xtremedistil_tf.jobs.fine_tune_student import run
+    from xtremedistil_tf.runs.fine_tuning import fine_tune_student as run
 
     run(config)
 

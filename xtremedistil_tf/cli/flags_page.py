@@ -12,8 +12,8 @@ import textwrap
 from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
-from xtremedistil_tf.cli.commands import COMMANDS, Command
 from xtremedistil_tf.cli.flags import as_flags
+from xtremedistil_tf.cli.verbs import COMMANDS, Command
 from xtremedistil_tf.config import field_type
 
 _WIDTH = 120

@@ -22,8 +22,8 @@ def job(argv: list[str]) -> None:
 
 def answer(config: PredictionConfig) -> None:
     """Predicts or evaluates; loads TensorFlow only if the form of the student needs it."""
-    from xtremedistil_tf.inference.opening import needs_tensorflow
-    from xtremedistil_tf.jobs.predict import run
+    from xtremedistil_tf.inference.predictor import needs_tensorflow
+    from xtremedistil_tf.runs.predict import run
 
     if needs_tensorflow(config.model_dir, config.format):
         prepare_tensorflow(PredictionConfig, deterministic=False)

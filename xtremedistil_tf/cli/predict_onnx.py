@@ -16,7 +16,7 @@ from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
 from xtremedistil_tf.cli.predict import answer
 from xtremedistil_tf.config import PredictionConfig
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.export.layout import exported_path
+from xtremedistil_tf.students.metadata import exported_path
 
 FORM = "onnx"
 

@@ -15,9 +15,9 @@ import sys
 
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.cli.main import prepare_tensorflow, run_command
-from xtremedistil_tf.config.serve import ServeConfig
-from xtremedistil_tf.server.model import ServedModel, load_model
-from xtremedistil_tf.server.run import run
+from xtremedistil_tf.config.commands import ServeConfig
+from xtremedistil_tf.inference.server.model import ServedModel, load_model
+from xtremedistil_tf.inference.server.run import run
 
 
 def job(argv: list[str]) -> None:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.cli.main import command_handler, run_command
-from xtremedistil_tf.config.store import StoreConfig
+from xtremedistil_tf.config.commands import StoreConfig
 from xtremedistil_tf.errors import TransferStoreError
 
 if TYPE_CHECKING:
-    from xtremedistil_tf.transfer.verify import Verification
+    from xtremedistil_tf.transfer.shards import Verification
 
 _SHOWN = 10
 
@@ -40,13 +40,13 @@ def _with_command(argv: list[str]) -> list[str]:
 
 
 def _info(config: StoreConfig) -> None:
-    from xtremedistil_tf.transfer.info import store_info
+    from xtremedistil_tf.transfer.size import store_info
 
     print(store_info(pathlib.Path(config.store)))
 
 
 def _verify(config: StoreConfig) -> None:
-    from xtremedistil_tf.transfer.verify import remove_damaged, verify_store
+    from xtremedistil_tf.transfer.shards import remove_damaged, verify_store
 
     store = pathlib.Path(config.store)
     found = (remove_damaged if config.repair else verify_store)(store)

@@ -29,7 +29,7 @@ def job(argv: list[str]) -> None:
     config = parse_flags(SweepConfig, argv, __doc__)
     logging.basicConfig(handlers=[command_handler(SweepConfig)], level=logging.INFO)
     signal.signal(signal.SIGTERM, _terminated)
-    from xtremedistil_tf.sweep.run import Sweep
+    from xtremedistil_tf.runs.sweep.run import Sweep
 
     Sweep(config, shlex.join(argv)).run()
 

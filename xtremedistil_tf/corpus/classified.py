@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.corpus.example import TextExample
-from xtremedistil_tf.corpus.faults import Faults, encoding_problem, quoted
-from xtremedistil_tf.corpus.lines import COMPRESSED, open_lines
-from xtremedistil_tf.corpus.names import stem_and_suffix
+from xtremedistil_tf.corpus.files import COMPRESSED, Faults, encoding_problem, open_lines, quoted, stem_and_suffix
 from xtremedistil_tf.errors import DataError
 
 FORMATS = (".tsv", ".jsonl")

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from xtremedistil_tf.corpus.example import Answer, QuestionExample
-from xtremedistil_tf.corpus.faults import Faults, encoding_problem, quoted
-from xtremedistil_tf.corpus.lines import read_whole
+from xtremedistil_tf.corpus.files import Faults, encoding_problem, quoted, read_whole
 from xtremedistil_tf.errors import DataError
 
 log = logging.getLogger(__name__)

@@ -7,14 +7,10 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from xtremedistil_tf.corpus.conll import strip_language
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.corpus.faults import Faults
-from xtremedistil_tf.corpus.languages import file_language
-from xtremedistil_tf.corpus.lines import open_lines
-from xtremedistil_tf.corpus.listing import entries, listing
-from xtremedistil_tf.corpus.names import stem_and_suffix
+from xtremedistil_tf.corpus.files import Faults, entries, file_language, listing, open_lines, stem_and_suffix
 from xtremedistil_tf.corpus.tagged import FORMATS
-from xtremedistil_tf.corpus.tags import strip_language
 from xtremedistil_tf.errors import DataError
 
 

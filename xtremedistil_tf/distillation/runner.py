@@ -13,19 +13,27 @@ import numpy as np
 import tensorflow as tf
 
 from xtremedistil_tf.atomic import remove_leftovers
-from xtremedistil_tf.batching.pipeline import ShuffledBatches
-from xtremedistil_tf.batching.plan import BatchPlan
 from xtremedistil_tf.distillation import schedule
-from xtremedistil_tf.distillation.data import JointBatches, Split, joint_validation_batches, validation_batches
 from xtremedistil_tf.distillation.signals import RepresentationSignal
-from xtremedistil_tf.distillation.stages import JointStage, JointWeights, LabelStage, LogitStage, RepresentationStage
+from xtremedistil_tf.distillation.stages import (
+    JointBatches,
+    JointStage,
+    JointWeights,
+    LabelStage,
+    LogitStage,
+    RepresentationStage,
+    Split,
+    joint_validation_batches,
+    validation_batches,
+)
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.training.batches import BatchPlan
 from xtremedistil_tf.training.distribution import Workers
-from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, TrainingData, train_phase
+from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, TrainingData, load_state, save_state, train_phase
 from xtremedistil_tf.training.optimizers import RowAdam, cosine_schedule
+from xtremedistil_tf.training.pipeline import ShuffledBatches
 from xtremedistil_tf.training.stage import Stage
-from xtremedistil_tf.training.state import load_state, save_state
 
 log = logging.getLogger(__name__)
 

@@ -1,1 +1,5 @@
-"""Exports of a student for production."""
+"""Writing a student as files that other programs run; begin with `saved_model`, or with the file of the form.
+
+`onnx` (its graph in `onnx_graph`), `tflite` (token ids) and `tflite_raw_strings`, `serving` (the folder that
+TensorFlow Serving reads, `serving_configs` what it is started with). Nothing here answers text: that is `inference`.
+"""

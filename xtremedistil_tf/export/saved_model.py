@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from xtremedistil_tf.atomic import atomic_directory, write_json
 from xtremedistil_tf.errors import NoGraphFormError
-from xtremedistil_tf.export.layout import DECODING
+from xtremedistil_tf.students.metadata import DECODING
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tokenization.graph_tokenizer import graph_tokenizer
+from xtremedistil_tf.tokenization.graph.inputs import graph_tokenizer
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,5 @@
-"""Answering examples with a distilled student; begin with `opening.open_predictor`.
+"""Answering with a distilled student; begin with `predictor.open_predictor`.
 
-`predictor` is the same for every form of the student and imports no framework; `keras` answers with the student itself.
+`runtimes` has the forms that run on this machine,
+`serving` clients of TensorFlow Serving, `server` the local server.
 """

@@ -1,17 +1,37 @@
-"""Answering examples with a student, in whatever form it runs."""
+"""Opening a model directory in the form that a user names, and answering examples with it.
+
+What ONNX Runtime or LiteRT answers needs neither TensorFlow nor transformers in the process.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import importlib.util
+import os
+import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.batching.inference import in_order, run_over
-from xtremedistil_tf.batching.ragged import FeatureSource
+from xtremedistil_tf.config.commands import LOCAL_FORMS, QUANTIZATIONS_OF
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.errors import ConfigError, ModelLoadError
+from xtremedistil_tf.inference.runtimes import KerasRuntime, Runtime
+from xtremedistil_tf.students.metadata import (
+    exported_forms,
+    exported_path,
+    is_complete,
+    longest_input,
+    read_metadata,
+    saved_task,
+    with_decoding,
+)
 from xtremedistil_tf.tasks.raw_text import Asked
 from xtremedistil_tf.tasks.task import PredictionFeatures, Task
+from xtremedistil_tf.tokenization.light import light_tokenizer
+from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
 
 
 class Predictor:
@@ -62,3 +82,169 @@ class Predictor:
         answers = run_over(self._forward, source, batch_size or self._batch_size, self._tokenizer.pad_token_id,
                            {"logits": self._task.per_piece})
         return in_order(answers, "logits", len(source.lengths))
+
+
+def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",
+                 threads: int | None = None) -> Runtime:
+    """Opens one form of the student of a model directory, importing only what that form needs.
+
+    Args:
+        form: keras, saved_model, tflite, onnx, `serving://host:port[/name]` or
+            `serving+http://host:port[/name]`.
+        model_dir: folder that a distillation run wrote.
+        quantization: which of the form's files.
+        threads: most threads; None: as many as the runtime likes.
+
+    Raises:
+        ModelLoadError: the form was not exported, or cannot be read.
+        ConfigError: the form has no such quantization.
+        MissingExtraError: a package that it needs is not installed.
+    """
+    if form not in LOCAL_FORMS:
+        from xtremedistil_tf.inference.serving.answering import ServingRuntime
+        return ServingRuntime(form)
+    if form in ("keras", "saved_model") and threads:
+        limit_tensorflow(threads)
+    if form == "keras":
+        from xtremedistil_tf.inference.runtimes import KerasRuntime
+        from xtremedistil_tf.students.model_directory import load_student
+        return KerasRuntime(load_student(model_dir).student)
+    check_exported(form, model_dir, quantization)
+    path = exported_path(model_dir, form, quantization)
+    if form == "saved_model":
+        from xtremedistil_tf.inference.runtimes import SavedModelRuntime
+        return SavedModelRuntime(path)
+    if form == "tflite":
+        from xtremedistil_tf.inference.runtimes import TFLiteRuntime
+        return TFLiteRuntime(path, threads=threads)
+    from xtremedistil_tf.inference.runtimes import OnnxRuntime
+    return OnnxRuntime(path, threads=threads)
+
+
+def check_exported(form: str, model_dir: pathlib.Path, quantization: str) -> None:
+    """Raises ModelLoadError where a model directory does not have a form, with the forms that it has and the command
+    that writes this one; ConfigError where there is no such quantization of it. Servers are not asked."""
+    if form not in LOCAL_FORMS or form == "keras":
+        return
+    if quantization not in QUANTIZATIONS_OF[form]:
+        raise ConfigError(f"`quantize={quantization}`: {form} is available as {', '.join(QUANTIZATIONS_OF[form])}.")
+    path = exported_path(model_dir, form, quantization)
+    if not path.exists():
+        there = ", ".join(form if name == "none" else f"{form} ({name})" for form, name in exported_forms(model_dir))
+        raise ModelLoadError(f"{path}: not found. This directory has {there or 'no exported form'}. Export it with: "
+                             f"xtreme-distil export --model_dir={model_dir} --formats={form} --quantize={quantization}")
+
+
+def limit_tensorflow(threads: int) -> None:
+    """Raises ModelLoadError where TensorFlow is running already."""
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError as error:
+        raise ModelLoadError(f"TensorFlow is already running and cannot be limited to {threads} threads; open the "
+                             "model in a process of its own.") from error
+
+
+class StudentPredictor(Predictor):
+    """Answers with the Keras student itself.
+
+    Args:
+        student: student model.
+        tokenizer, task, batch_size: see `Predictor`.
+    """
+
+    def __init__(self, student: Any, tokenizer: Any, task: Task, batch_size: int = 256):
+        super().__init__(KerasRuntime(student).forward, tokenizer, task, student.max_length, batch_size)
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenedStudent:
+    """A student in one of its forms, ready to answer.
+
+    Attributes:
+        predictor: answers examples.
+        task: what it answers, with its labels.
+        tokenizer: a `LightTokenizer`, or a tokenizer of transformers where that is needed.
+        config: the run's whole configuration as a dict.
+        student: the Keras student, where that is what answers.
+    """
+
+    predictor: Predictor
+    task: Task
+    tokenizer: Any
+    config: Mapping[str, Any]
+    student: Any = None
+
+
+def open_predictor(model_dir: str | os.PathLike[str], form: str = "keras", quantize: str = "none",
+                   batch_size: int = 256, threads: int | None = None, decoding: str = "") -> OpenedStudent:
+    """Reads what a model directory says of its student. The file of a form is opened at the first answer.
+
+    The Keras student is built at once for `keras`. For other forms it is built only where the directory does not say
+    all that is needed: one that XtremeDistilTransformers wrote, or an old one of a transformer that is no BERT or
+    ELECTRA.
+
+    Args:
+        model_dir: folder that a distillation run wrote.
+        form: keras, saved_model, tflite, onnx, `serving://host:port[/name]` or
+            `serving+http://host:port[/name]`.
+        quantize: which of the form's files: none, float16, dynamic or int8.
+        batch_size: most inputs in a batch.
+        threads: most threads; None: as many as the runtime likes.
+        decoding: `legal` or `argmax`, how a tagger's tags are chosen; empty: as the directory says.
+
+    Raises:
+        ModelLoadError: not a model directory, or the form was not exported; at the first answer: its file cannot be
+            read.
+        ConfigError: the form has no such quantization, or the student no such decoding.
+        MissingExtraError: at the first answer: a package that the form needs is not installed.
+    """
+    model_dir = pathlib.Path(model_dir)
+    facts = read_metadata(model_dir)
+    if form == "keras":
+        return _keras(model_dir, batch_size, threads, decoding)
+    check_exported(form, model_dir, quantize)
+    if is_complete(facts):
+        task, config = with_decoding(saved_task(facts), facts["config"], decoding)
+        tokenizer, max_length = _tokenizer(model_dir), longest_input(facts)
+    else:
+        from xtremedistil_tf.students.model_directory import load_student
+
+        saved = load_student(model_dir, decoding)
+        task, config, tokenizer, max_length = saved.task, saved.config, saved.tokenizer, saved.student.max_length
+    runtime = functools.cache(lambda: open_runtime(form, model_dir, quantize, threads))
+    predictor = Predictor(lambda batch: runtime().forward(batch), tokenizer, task, max_length, batch_size)
+    return OpenedStudent(predictor, task, tokenizer, config)
+
+
+def needs_tensorflow(model_dir: str | os.PathLike[str], form: str) -> bool:
+    """Whether TensorFlow answers in a form, or the directory needs it to be read.
+
+    Raises:
+        ModelLoadError: not a model directory.
+    """
+    if form in ("keras", "saved_model") or form.startswith("serving://"):  # gRPC's messages are TensorFlow's
+        return True
+    without_litert = form == "tflite" and importlib.util.find_spec("ai_edge_litert") is None
+    return without_litert or not is_complete(read_metadata(pathlib.Path(model_dir)))
+
+
+def _keras(model_dir: pathlib.Path, batch_size: int, threads: int | None, decoding: str) -> OpenedStudent:
+    from xtremedistil_tf.students.model_directory import load_student
+
+    if threads:
+        limit_tensorflow(threads)
+    saved = load_student(model_dir, decoding)
+    predictor = StudentPredictor(saved.student, saved.tokenizer, saved.task, batch_size)
+    return OpenedStudent(predictor, saved.task, saved.tokenizer, saved.config, saved.student)
+
+
+def _tokenizer(model_dir: pathlib.Path) -> Any:
+    light = light_tokenizer(model_dir)
+    if light is not None:
+        return light
+    from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
+
+    return load_tokenizer(str(model_dir))

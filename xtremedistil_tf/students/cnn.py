@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from xtremedistil_tf.students.projected import EMBEDDING, HEAD, PROJECTION, ProjectedShape, ProjectedStudent
-from xtremedistil_tf.training.answered import ANSWERED
+from xtremedistil_tf.training.losses import ANSWERED
 
 #: Distances between the three pieces that a block reads, block by block, again and again.
 DILATIONS = (1, 2, 4, 8)

@@ -12,6 +12,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from xtremedistil_tf.checkpoints.reading import explained, quiet_transformers
+from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.config import DistillationConfig, field_type
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.students.encoders import new_encoder
@@ -19,8 +21,6 @@ from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.students.transformer import TransformerShape, TransformerStudent
 from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.teachers.messages import explained, quiet_transformers
-from xtremedistil_tf.teachers.tokenizers import load_tokenizer
 
 log = logging.getLogger(__name__)
 

@@ -1,17 +1,46 @@
-"""What students made of an embedding table, a body, a GELU projection and a head have in common."""
+"""What students made of an embedding table, a body, a projection and a head have in common."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.students.shaped import ShapedStudent
-from xtremedistil_tf.training.answered import answers_where
+from xtremedistil_tf.training.losses import answers_where
+
+
+class ShapedStudent(tf_keras.Model):
+    """Base of all students.
+
+    Attributes:
+        shape: what it was made from, a `Shape`.
+    """
+
+    Shape: ClassVar[type]
+
+    def __init__(self, shape: Any, name: str):
+        super().__init__(name=name)
+        self.shape = shape
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the same student of, with fresh weights; JSON-able."""
+        return {"shape": dataclasses.asdict(self.shape)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """A built student of this shape, with fresh weights."""
+        student = cls(cls.Shape(**config["shape"]))
+        student.build_variables()
+        return student
+
+    def build_variables(self) -> None:
+        """Makes the variables by one call on a small batch."""
+        raise NotImplementedError
+
 
 HEAD, PROJECTION, EMBEDDING = "head", "projection", "embedding"
 #: `projection_size` where none is asked for. The layer matters to the score, its width hardly does.

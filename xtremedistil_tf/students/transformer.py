@@ -11,12 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.batching.ragged import PADDED_TO
+from xtremedistil_tf.checkpoints.reading import find_word_embeddings
 from xtremedistil_tf.students.encoders import config_of, is_pooler, make_encoder
-from xtremedistil_tf.students.projected import EMBEDDING, HEAD, PROJECTION
-from xtremedistil_tf.students.shaped import ShapedStudent
-from xtremedistil_tf.teachers.loading import find_word_embeddings
-from xtremedistil_tf.training.relations import attention_dropout_holder, encoder_layers, query_key_value, relations
+from xtremedistil_tf.students.projected import EMBEDDING, HEAD, PROJECTION, ShapedStudent
+from xtremedistil_tf.training.batches import PADDED_TO
+from xtremedistil_tf.training.losses import attention_dropout_holder, encoder_layers, query_key_value, relations
 
 
 @dataclasses.dataclass(frozen=True)

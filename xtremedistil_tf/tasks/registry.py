@@ -1,4 +1,4 @@
-"""The kinds of tasks by name."""
+"""The kinds of tasks by name, and what their scores are called."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.tasks.scores import SCORES, KindWords
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tasks.words import KindWords
 
 # One line a kind; `TASK_KINDS` of the configuration names the same ones.
 _CLASSES = {
@@ -78,3 +78,22 @@ def kind_of_outputs(names: Iterable[str]) -> str | None:
     shared = {kind: len(given.intersection(task.raw_text.outputs)) for kind, task in KINDS.items()
               if task.raw_text.telling <= given}
     return max(shared, key=lambda kind: shared[kind], default=None)
+
+
+def score_name(key: str, kind: str = "") -> str:
+    """The name of a score for people; F1 of taggers is that of entities."""
+    words = words_of(kind)
+    return {**SCORES, **words.other_scores, **words.scores}.get(key, key.replace("_", " "))
+
+
+def scores_text(scores: Mapping[str, Any], task: Task) -> str:
+    """Scores of a task as lines for a person."""
+    main, named = task.main_score, {**task.words.scores, **task.words.other_scores}
+    shown = [main, *(key for key in scores if key in named and key != main)]
+    lines = ["  ".join(f"{score_name(key, task.kind)} {100 * scores[key]:.2f}" for key in shown)
+             + f"  of {scores['support']}"]
+    if "per_language" in scores:
+        lines.append(f"mean over languages {100 * scores[f'mean_{main}']:.2f} ±{100 * scores[f'std_{main}']:.2f}")
+    lines += [f"  {name:<12} {100 * row['f1']:.2f}" for name, row in scores.get("per_type", {}).items()]
+    lines += [f"  {name:<12} {100 * row[main]:.2f}" for name, row in scores.get("per_language", {}).items()]
+    return "\n".join(lines)

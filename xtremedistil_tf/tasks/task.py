@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.tasks.lines import LineFormat
-from xtremedistil_tf.tasks.raw_text import RawText
-from xtremedistil_tf.tasks.words import KindWords
+from xtremedistil_tf.corpus.files import Faults
+from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.tasks.raw_text import LineFormat, RawText
+from xtremedistil_tf.tasks.scores import KindWords
+from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -24,12 +25,31 @@ if TYPE_CHECKING:
 
     from xtremedistil_tf.config import DistillationConfig
     from xtremedistil_tf.corpus.folder import TaskCorpus
-    from xtremedistil_tf.corpus.hub import HubRows
     from xtremedistil_tf.corpus.kinds import Kind
+    from xtremedistil_tf.corpus.published import HubRows
     from xtremedistil_tf.tokenization.alignment import PieceSpans
 
-if TYPE_CHECKING:
-    import tensorflow as tf
+
+def check_examples(examples: Iterable[Any], problem: Callable[[Any], str | None]) -> None:
+    """Raises a DataError that names the places of faulty examples.
+
+    Args:
+        examples: with `source` and `line`.
+        problem: what was found and what was expected, None where nothing is wrong.
+    """
+    faults: dict[str, Faults] = {}
+    for example in examples:
+        if found := problem(example):
+            faults.setdefault(example.source, Faults(example.source)).add(example.line, found)
+    for of_source in faults.values():
+        of_source.raise_if_any()
+
+
+def check_main_score(name: str, possible: Sequence[str]) -> str:
+    """The name of a score, if it is a possible main score; else raises ConfigError."""
+    if name not in possible:
+        raise ConfigError(f"`metric={name}`: expected one of {', '.join(possible)} for this task.")
+    return name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,7 +291,7 @@ class Task(abc.ABC):
     @classmethod
     def files(cls, pairs: bool) -> Kind:
         """How examples are kept in files."""
-        found: Kind = cls.module("files").files(pairs)
+        found: Kind = cls.module("formats").files(pairs)
         return found
 
     @classmethod
@@ -283,7 +303,7 @@ class Task(abc.ABC):
             pairs: whether examples are pairs of texts.
             name: of the data set, for messages.
         """
-        found: HubRows = cls.module("files").hub_rows(data, pairs, name)
+        found: HubRows = cls.module("formats").hub_rows(data, pairs, name)
         return found
 
     @classmethod
@@ -298,6 +318,6 @@ class Task(abc.ABC):
 
     @classmethod
     def module(cls, name: str) -> Any:
-        """A module of the kind's folder that is imported only where it is used: `files` (their readers), `signatures`
-        (TensorFlow graphs) or `page` (the local page's script)."""
+        """A module of the kind's folder that is imported only where it is used: `formats` (files
+        and raw text) or `signatures` (TensorFlow graphs)."""
         return importlib.import_module(f"xtremedistil_tf.tasks.{cls.kind}.{name}")

@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.batching.pipeline import ShuffledBatches
-from xtremedistil_tf.batching.plan import BatchPlan
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.loading import load_classifier
 from xtremedistil_tf.teachers.model import Teacher, TeacherStage
-from xtremedistil_tf.teachers.prediction import TeacherPredictor
-from xtremedistil_tf.teachers.protocol import LoadedTeacher
+from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
+from xtremedistil_tf.training.batches import BatchPlan
 from xtremedistil_tf.training.distribution import strategy_for
 from xtremedistil_tf.training.loop import LoopSettings, PhaseResult, train_phase
 from xtremedistil_tf.training.optimizers import RowAdam, WarmupLinearDecay
-from xtremedistil_tf.training.precision import precision
+from xtremedistil_tf.training.pipeline import ShuffledBatches
+from xtremedistil_tf.training.stage import precision
 
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 1.0

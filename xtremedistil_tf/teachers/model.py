@@ -9,14 +9,12 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.batching.tracing import traced_once
+from xtremedistil_tf.checkpoints.reading import Family, check_layers, find_word_embeddings, num_layers
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.teachers.families import Family, check_layers, num_layers
-from xtremedistil_tf.teachers.loading import find_word_embeddings
-from xtremedistil_tf.teachers.protocol import Forward, Relations
-from xtremedistil_tf.teachers.task_config import output_order
-from xtremedistil_tf.training.relations import encoder_layers, query_key_value
-from xtremedistil_tf.training.relations import relations as make_relations
+from xtremedistil_tf.teachers.protocol import Forward, Relations, output_order
+from xtremedistil_tf.training.losses import encoder_layers, query_key_value
+from xtremedistil_tf.training.losses import relations as make_relations
+from xtremedistil_tf.training.pipeline import traced_once
 from xtremedistil_tf.training.stage import Stage
 
 

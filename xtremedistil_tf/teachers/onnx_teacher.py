@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from xtremedistil_tf.checkpoints.reading import Family, check_layers, explained, num_layers, quiet_transformers
 from xtremedistil_tf.errors import ConfigError, MissingExtraError, ModelLoadError
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.teachers.families import Family, check_layers, num_layers
-from xtremedistil_tf.teachers.messages import explained, quiet_transformers
-from xtremedistil_tf.teachers.protocol import Forward, Relations, refuse_relations
-from xtremedistil_tf.teachers.task_config import output_order, task_config
+from xtremedistil_tf.teachers.protocol import Forward, Relations, output_order, refuse_relations, task_config
 
 ONNX_FILE = "model.onnx"
 

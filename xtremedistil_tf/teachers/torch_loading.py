@@ -7,12 +7,11 @@ import pathlib
 import re
 from typing import Any
 
+from xtremedistil_tf.checkpoints.reading import Family, explained, quiet_transformers
+from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.errors import MissingExtraError, ModelLoadError
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.teachers.families import Family
-from xtremedistil_tf.teachers.messages import explained, quiet_transformers
-from xtremedistil_tf.teachers.task_config import task_config
-from xtremedistil_tf.teachers.tokenizers import load_tokenizer
+from xtremedistil_tf.teachers.protocol import task_config
 
 
 def require_torch() -> None:
@@ -84,8 +83,7 @@ def _from_tensorflow(auto, config, checkpoint: str, task: Task, seed: int, needs
     """Copies the weights out of a TensorFlow model: transformers 4.57 itself leaves them on no device."""
     from transformers.modeling_tf_pytorch_utils import load_tf2_model_in_pytorch_model
 
-    from xtremedistil_tf.teachers.headed import HeadedEncoder
-    from xtremedistil_tf.teachers.loading import load_classifier
+    from xtremedistil_tf.teachers.loading import HeadedEncoder, load_classifier
 
     source = load_classifier(checkpoint, task, seed, needs_head)
     if isinstance(source, HeadedEncoder):

@@ -1,1 +1,5 @@
-"""Encoding and word alignment for training, and the same tokenizer inside a TensorFlow graph for serving."""
+"""Encoding text, and aligning words with subwords; begin with `words` (pre-split) and `texts`.
+
+`trimming` and `own_vocabulary` make a student's own tokenizer, `alignment` maps its subwords to the teacher's,
+`light` reads tokenizers without transformers. `graph` has the same tokenizers inside a TensorFlow graph.
+"""

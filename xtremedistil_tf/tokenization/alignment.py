@@ -21,12 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.batching.ragged import RaggedFeatures
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.tokenization.frame import Frame
-from xtremedistil_tf.tokenization.texts import batches, longest_first, plain_encodings
+from xtremedistil_tf.tokenization.texts import Frame, batches, longest_first, plain_encodings
 from xtremedistil_tf.tokenization.words import SpecialTokens
+from xtremedistil_tf.training.batches import RaggedFeatures
 
 # The marks of a space in SentencePiece's and byte-level vocabularies. A piece of these alone covers no
 # character, although offsets say that it covers the first of the word.

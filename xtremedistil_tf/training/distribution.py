@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.batching.plan import Shares
 from xtremedistil_tf.errors import ConfigError, XtremeDistilError, reason_of
+from xtremedistil_tf.training.batches import Shares
 
 _EXAMPLE = ('{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
             '"task": {"type": "worker", "index": 0}}')

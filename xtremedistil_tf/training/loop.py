@@ -8,23 +8,51 @@ several workers train, all do the same with the chief's measurements, and the ch
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import math
+import os
 import pathlib
 import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.batching.plan import Shares
+from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.errors import NonFiniteLossError
 from xtremedistil_tf.progress import progress_bar
+from xtremedistil_tf.training.batches import Shares
 from xtremedistil_tf.training.distribution import Workers
-from xtremedistil_tf.training.dropout import seed_dropout_by_step
-from xtremedistil_tf.training.state import load_state, save_state
-from xtremedistil_tf.training.steps import TrainingSteps
+from xtremedistil_tf.training.stage import TrainingSteps, seed_dropout_by_step
+
+_FACTS = "facts.json"
+
+
+def save_state(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+    """Writes named arrays and JSON facts as an uncompressed .npz."""
+    encoded = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    everything: dict[str, Any] = {_FACTS: encoded, **arrays}
+    with atomic_file(path) as part, open(part, "wb") as handle:
+        np.savez(handle, **everything)
+
+
+def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Reads what `save_state` wrote.
+
+    Raises:
+        OSError, ValueError: the file is missing or damaged.
+    """
+    try:
+        with np.load(pathlib.Path(path), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files if name != _FACTS}
+            facts = json.loads(archive[_FACTS].tobytes())
+    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        raise ValueError(f"{path}: not a complete training state ({error})") from error
+    return arrays, facts
+
 
 log = logging.getLogger(__name__)
 

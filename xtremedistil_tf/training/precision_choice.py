@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from xtremedistil_tf.atomic import read_json, write_json
-from xtremedistil_tf.training.precision import precision
+from xtremedistil_tf.training.stage import precision
 
 log = logging.getLogger(__name__)
 

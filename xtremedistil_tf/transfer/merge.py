@@ -1,4 +1,4 @@
-"""Several stores as one: the same teacher's answers about several texts."""
+"""Stores from elsewhere: several stores as one, and one that another program wrote."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import pathlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,21 @@ from xtremedistil_tf.atomic import remove_leftovers
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
-from xtremedistil_tf.transfer.hidden_pca import HiddenPca, load_pca
-from xtremedistil_tf.transfer.layout import INT8_OFFSET, INT8_SCALE, MANIFEST, OFFSETS, Manifest
-from xtremedistil_tf.transfer.lock import LOCK, OWNER, writer_lock
-from xtremedistil_tf.transfer.maker import encoded
+from xtremedistil_tf.training.batches import Column
+from xtremedistil_tf.transfer.format import (
+    INT8_OFFSET,
+    INT8_SCALE,
+    MANIFEST,
+    OFFSETS,
+    Manifest,
+    merge_provenance,
+    shard_path,
+)
+from xtremedistil_tf.transfer.hidden_states import HiddenPca, dequantize, load_pca
+from xtremedistil_tf.transfer.making import encoded
 from xtremedistil_tf.transfer.piece_states import merge_piece_states
-from xtremedistil_tf.transfer.provenance import merge_provenance
-from xtremedistil_tf.transfer.quantization import dequantize
-from xtremedistil_tf.transfer.shards import Shards
+from xtremedistil_tf.transfer.reader import TransferStore
+from xtremedistil_tf.transfer.shards import LOCK, OWNER, Shards, writer_lock
 from xtremedistil_tf.transfer.size import MARGIN_BYTES, shown_bytes
 
 log = logging.getLogger(__name__)
@@ -187,3 +194,49 @@ def _values(part: dict[str, np.ndarray], name: str, manifest: Manifest) -> np.nd
     if not manifest.is_int8(name):
         return part[name]
     return dequantize(part[name], part[name + INT8_SCALE], part[name + INT8_OFFSET])
+
+
+_FORMAT = "docs/transfer_store.md describes the format."
+
+
+def check_given_store(path: pathlib.Path, expected: Mapping[str, Column], pieces: int) -> None:
+    """Refuses a store that does not fit the run.
+
+    Args:
+        path: folder of the store.
+        expected: the columns that the run reads.
+        pieces: of the student's tokenizer; all ids must be below.
+
+    Raises:
+        TransferStoreError: unfinished or damaged, a column is missing or of another type or shape, ids out of
+            range, or numbers that are not finite.
+    """
+    manifest = Manifest.load(path)
+    for name, column in expected.items():
+        found = manifest.column(name) if name in manifest.columns else None
+        if found is None:
+            raise TransferStoreError(f"{path}: no column {name}; it holds {', '.join(manifest.columns)}. {_FORMAT}")
+        if (found.shape, found.per_piece) != (column.shape, column.per_piece) or found.dtype.kind != column.dtype.kind:
+            raise TransferStoreError(f"{path}: column {name} is {_shown(found)}, this run reads {_shown(column)}. "
+                                     f"{_FORMAT}")
+    TransferStore(path, list(expected))
+    floats = [name for name, column in expected.items() if column.dtype.kind == "f"]
+    floats += [name + part for name in floats if manifest.is_int8(name) for part in (INT8_SCALE, INT8_OFFSET)]
+    for shard in range(manifest.num_shards):
+        _check_shard(shard_path(path, shard), floats, pieces)
+
+
+def _check_shard(folder: pathlib.Path, floats: Sequence[str], pieces: int) -> None:
+    ids = np.load(folder / "input_ids.npy", mmap_mode="r")
+    if len(ids) and not 0 <= ids.min() <= ids.max() < pieces:
+        raise TransferStoreError(f"{folder / 'input_ids.npy'}: ids from {ids.min()} to {ids.max()}, expected 0 to "
+                                 f"{pieces - 1}. Encode the text with the tokenizer of `pt_teacher_checkpoint`.")
+    for name in floats:
+        file = folder / f"{name}.npy"
+        if not np.isfinite(np.load(file, mmap_mode="r")).all():
+            raise TransferStoreError(f"{file}: contains numbers that are not finite. Write it again, with float32 for "
+                                     "hidden states that overflow float16.")
+
+
+def _shown(column: Column) -> str:
+    return f"{column.dtype.name} {list(column.shape)} {'a piece' if column.per_piece else 'an example'}"

@@ -20,7 +20,7 @@ import numpy as np
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.layout import ALIGNED, HIDDEN, Manifest, shard_path
+from xtremedistil_tf.transfer.format import ALIGNED, HIDDEN, Manifest, shard_path
 from xtremedistil_tf.transfer.reader import TransferStore
 
 FILE = "piece_states.npz"

@@ -1,4 +1,9 @@
-"""`transfer_like=task`: a sample of the transfer text that looks like the task's own text.
+"""A sample of the transfer text that looks like the task's own text, long sentences cut into fragments.
+
+What the teacher will find in a sentence is guessed from the labelled words, for running the teacher twice would double
+the longest step of a run: a word is taken for part of an entity where it mostly was in training; one that training does
+not have where words like it (capitals, digits, first of its sentence) mostly were that training has once. The teacher
+answers the fragments themselves, so a wrong guess costs a worse fragment, never a wrong answer.
 
 The task's training and dev text gives the shares of its sentences by number of words and share of capitals, in each
 language; the sample takes as many of each sort as that asks for (importance resampling, without replacement and without
@@ -15,10 +20,80 @@ import random
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from xtremedistil_tf.corpus.decontamination import Decontaminated, MeasuredTexts
-from xtremedistil_tf.corpus.example import AnyExample, Example
-from xtremedistil_tf.transfer.fragments import EntityWords, fragments
-from xtremedistil_tf.transfer.likeness import capitalised_share, words_of
+from xtremedistil_tf.corpus.example import AnyExample, Decontaminated, Example, MeasuredTexts
+from xtremedistil_tf.transfer.text import capitalised_share, words_of
+
+_OUTSIDE = "O"
+
+
+class EntityWords:
+    """Guesses which words are part of an entity.
+
+    Args:
+        examples: labelled sentences.
+
+    Attributes:
+        without: share of the sentences that have no entity.
+    """
+
+    def __init__(self, examples: Iterable[Example]):
+        counts, places = collections.Counter[str](), collections.defaultdict[str, list[tuple[str, bool]]](list)
+        entities, sentences, without = collections.Counter[str](), 0, 0
+        for example in examples:
+            inside = [tag != _OUTSIDE for tag in example.tags or ()]
+            sentences, without = sentences + 1, without + (not any(inside))
+            for place, (word, is_entity) in enumerate(zip(example.words, inside)):
+                counts[word] += 1
+                entities[word] += is_entity
+                places[word] = [(_shape(word, place), is_entity)]
+        self.without = without / max(1, sentences)
+        shapes = collections.defaultdict[str, list[bool]](list)
+        for word, ((shape, is_entity),) in places.items():
+            if counts[word] == 1:
+                shapes[shape].append(is_entity)
+        self._known = {word: 2 * entities[word] > count for word, count in counts.items() if count > 1}
+        self._shapes = {shape: 2 * sum(found) > len(found) for shape, found in shapes.items()}
+
+    def guess(self, words: Sequence[str]) -> list[bool]:
+        """For each word of a sentence, whether it is taken for part of an entity."""
+        return [self._known[word] if word in self._known else self._shapes.get(_shape(word, place), False)
+                for place, word in enumerate(words)]
+
+
+def fragments(example: Example, entities: EntityWords, lengths: Sequence[int],
+              generator: random.Random) -> Iterator[Example]:
+    """Cuts a sentence one fragment after the other, each as long as a sentence that is drawn from the task.
+
+    A fragment grows by the words of an entity that its end would cut. One without an entity is dropped, but for as many
+    as the task has such sentences. A sentence is whole where the first length that is drawn is not below its own.
+
+    Args:
+        example: a sentence.
+        entities: guesses where entities are.
+        lengths: numbers of words of the task's sentences, the least first.
+        generator: draws the lengths.
+    """
+    words, begin = example.words, 0
+    inside = entities.guess(words) if len(words) > lengths[0] else []
+    while begin < len(words):
+        end = min(len(words), begin + max(1, generator.choice(lengths)))
+        if end - begin == len(words):
+            yield example
+            return
+        while end < len(words) and inside[end - 1] and inside[end]:
+            end += 1
+        if any(inside[begin:end]) or generator.random() < entities.without:
+            yield Example(words[begin:end], None, example.language, example.source, example.line)
+        begin = end
+
+
+def _shape(word: str, place: int) -> str:
+    """What a word looks like: its kind of letters, and whether it is the first of its sentence."""
+    kind = ("digits" if any(map(str.isdigit, word)) else "capitals" if len(word) > 1 and word.isupper() else
+            "capital" if word[0].isupper() else "small" if word[0].islower() else
+            "letters" if word[0].isalpha() else "others")
+    return f"{kind}/{min(place, 1)}"
+
 
 # Sentences of up to 1, 2, 3, ... words are of one sort.
 _WORDS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 50)

@@ -1,4 +1,4 @@
-"""The shards of a store: written whole, counted and checked.
+"""The shards of a store: one writer at a time, written whole, counted and checked, the damaged ones taken away.
 
 `shard.json`, beside a shard's arrays, has the keys of `ShardFacts`:
 
@@ -11,17 +11,73 @@ file, and any key in it, may be left out; what it says is checked.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import logging
+import os
 import pathlib
-from collections.abc import Callable, Mapping
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
 
+import filelock
 import numpy as np
 
 from xtremedistil_tf.atomic import atomic_directory, read_json, write_json
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.checksums import checksum
-from xtremedistil_tf.transfer.hidden_pca import HiddenPca
-from xtremedistil_tf.transfer.layout import HIDDEN, OFFSETS, Manifest, shard_path
+from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.progress import progress_bar
+from xtremedistil_tf.transfer.format import HIDDEN, OFFSETS, Manifest, checksum, shard_path
+from xtremedistil_tf.transfer.hidden_states import FILE as PCA_FILE
+from xtremedistil_tf.transfer.hidden_states import HiddenPca, load_pca
+
+log = logging.getLogger(__name__)
+
+LOCK = "writer.lock"
+#: Who holds the lock, for those who wait: the lock itself may not be written to.
+OWNER = "writer.json"
+_POLL_SECONDS = 0.5
+
+
+@contextlib.contextmanager
+def writer_lock(store: pathlib.Path) -> Iterator[None]:
+    """Holds a store for writing; waits, with a message, while another process does.
+
+    Several machines exclude one another where their shared file system supports flock(2), as NFS does.
+
+    Args:
+        store: folder of the store, which must exist.
+
+    Raises:
+        TransferStoreError: the folder cannot be written.
+    """
+    lock = filelock.FileLock(store / LOCK)
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            log.info("transfer store %s: %s is writing it; waiting for it to finish", store, _owner(store))
+            lock.acquire(poll_interval=_POLL_SECONDS)
+    except OSError as error:
+        raise TransferStoreError(f"{store / LOCK}: cannot be written ({error.strerror}). Give a folder for the store "
+                                 "that is writable.") from error
+    try:
+        write_json(store / OWNER, {"process": os.getpid(), "machine": socket.gethostname(),
+                                   "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+        yield
+    finally:
+        (store / OWNER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _owner(store: pathlib.Path) -> str:
+    try:
+        owner = read_json(store / OWNER)
+        return f"process {owner['process']} on {owner['machine']} (since {owner['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
 
 SHARD_FACTS = "shard.json"
 
@@ -154,3 +210,75 @@ class Shards:
                 write(part / name)
             known = {key: value for key, value in dataclasses.asdict(facts).items() if value not in (None, "")}
             write_json(part / SHARD_FACTS, known)
+
+
+@dataclasses.dataclass(frozen=True)
+class Verification:
+    """What reading a store found.
+
+    Attributes:
+        manifest: of the store.
+        damaged: shard -> what is wrong with it; missing ones included.
+        unchecked: shards without checksums, of which shapes alone are known to be right.
+        pca_fault: what is wrong with the principal components, "" for nothing.
+    """
+
+    manifest: Manifest
+    damaged: dict[int, str]
+    unchecked: list[int]
+    pca_fault: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the store is finished and nothing is damaged."""
+        return self.manifest.complete and not self.damaged and not self.pca_fault
+
+
+def verify_store(store: pathlib.Path) -> Verification:
+    """Reads every array of a store, finished or not, and compares checksums.
+
+    Raises:
+        TransferStoreError: there is no readable manifest.
+    """
+    manifest = Manifest.load(store)
+    pca, pca_fault = _pca(store, manifest)
+    shards = Shards(store, manifest, pca)
+    damaged, unchecked = {}, []
+    with progress_bar(manifest.num_shards, "verifying", "shard") as bar:
+        for shard in range(manifest.num_shards):
+            if fault := shards.fault(shard) or shards.wrong_values(shard):
+                damaged[shard] = fault
+            elif not shards.facts(shard).checksums:
+                unchecked.append(shard)
+            bar.update(1)
+    return Verification(manifest, damaged, unchecked, pca_fault)
+
+
+def _pca(store: pathlib.Path, manifest: Manifest) -> tuple[HiddenPca | None, str]:
+    try:
+        return load_pca(store, manifest), ""
+    except TransferStoreError as error:
+        return None, str(error)
+
+
+def remove_damaged(store: pathlib.Path) -> Verification:
+    """Verifies a store, removes what is damaged and marks the store as unfinished, so that the command that
+    writes it writes just that again. Returns what was found.
+
+    Raises:
+        TransferStoreError: another program wrote the store, which nothing here can write again.
+    """
+    with writer_lock(store):
+        found = verify_store(store)
+        if not found.damaged and not found.pca_fault:
+            return found
+        if found.manifest.fingerprint != fingerprint(found.manifest.identity):
+            raise TransferStoreError(f"{store}: {len(found.damaged)} of {found.manifest.num_shards} shards are "
+                                     "damaged. Another program wrote the store: write it again with that.")
+        dataclasses.replace(found.manifest, complete=False).save(store)
+        for shard in found.damaged:
+            if shard_path(store, shard).exists():
+                shutil.rmtree(shard_path(store, shard))
+        if found.pca_fault:
+            (store / PCA_FILE).unlink(missing_ok=True)
+        return found

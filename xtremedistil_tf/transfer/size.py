@@ -1,8 +1,9 @@
-"""How large a store will be, and whether there is room for it: asked before the teacher runs for hours."""
+"""How large a store is or will be, whether there is room for it, and what it holds, as text."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 import shutil
 from collections.abc import Iterable
@@ -12,11 +13,14 @@ import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer.layout import ATTENTION, HIDDEN, OFFSETS, Manifest
+from xtremedistil_tf.transfer.format import ATTENTION, HIDDEN, OFFSETS, Manifest
+from xtremedistil_tf.transfer.hidden_states import load_pca
+from xtremedistil_tf.transfer.shards import Shards
 from xtremedistil_tf.transfer.text import evenly
 
 if TYPE_CHECKING:
     from xtremedistil_tf.transfer.writer import StoreSpec
+
 
 _SAMPLE = 400
 _MARGIN = 0.05
@@ -103,3 +107,50 @@ def _smaller(spec: StoreSpec, mean_pieces: float, sentences: int) -> list[str]:
 
 def shown_bytes(size: float) -> str:
     return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
+
+
+def store_info(store: pathlib.Path) -> str:
+    """A page about a store, finished or not.
+
+    Raises:
+        TransferStoreError: there is no readable manifest.
+    """
+    manifest = Manifest.load(store)
+    shards = Shards(store, manifest)
+    whole = [shard for shard in range(manifest.num_shards) if shards.is_whole(shard)]
+    examples = sum(map(manifest.sentences_of, whole))
+    pieces = sum(int(shards.offsets(shard)[-1]) for shard in whole)
+    checked = sum(bool(shards.facts(shard).checksums) for shard in whole)
+    size = sum(file.stat().st_size for file in pathlib.Path(store).rglob("*") if file.is_file())
+    state = "complete" if manifest.complete else "unfinished"
+    lines = [f"{store}: {state}, fingerprint {manifest.fingerprint}",
+             f"examples     {examples:,} of {manifest.sentences:,}, {manifest.truncated:,} cut",
+             f"shards       {len(whole):,} of {manifest.num_shards:,}, "
+             f"{manifest.shard_sentences:,} examples each, {checked:,} with checksums",
+             f"pieces       {pieces:,}, {pieces / max(examples, 1):.1f} an example",
+             f"on disk      {shown_bytes(size)}, {size / max(examples, 1):,.0f} bytes an example", ""]
+    return "\n".join(lines + _columns(manifest, pieces / max(examples, 1)) + _pca(store, manifest) +
+                     ["", "identity     " + json.dumps(manifest.identity, ensure_ascii=False)])
+
+
+def _columns(manifest: Manifest, mean_pieces: float) -> list[str]:
+    sizes = bytes_per_example(manifest, mean_pieces)
+    lines = [f"{'column':<20} {'read as':<26} {'kept as':<26} {'bytes an example':>16}"]
+    for name in manifest.columns:
+        read, kept = manifest.column(name), manifest.stored(name)
+        shown = [f"{column.dtype} {list(column.shape)} a{' piece' if column.per_piece else 'n example'}"
+                 for column in (read, kept)]
+        form = shown[1] if kept != read else "the same"
+        lines.append(f"{name:<20} {shown[0]:<26} {form:<26} {sizes[name]:>16,.0f}")
+    return lines
+
+
+def _pca(store: pathlib.Path, manifest: Manifest) -> list[str]:
+    if not manifest.num_components:
+        return []
+    try:
+        shares = ", ".join(f"{share:.2%}" for share in load_pca(store, manifest).energy)
+    except TransferStoreError as error:
+        return ["", str(error)]
+    return ["", f"{HIDDEN}: {manifest.num_components} principal components keep {shares} of the variance, by "
+                "layer"]

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from xtremedistil_tf.atomic import is_disk_full, remove_leftovers
-from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.config.distillation import HIDDEN_DTYPES
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ConfigError, TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
-from xtremedistil_tf.transfer.hidden_pca import HiddenPca, PcaFit, load_pca
-from xtremedistil_tf.transfer.layout import (
+from xtremedistil_tf.training.batches import Column
+from xtremedistil_tf.transfer.format import (
     ALIGNED,
     ATTENTION,
     HIDDEN,
@@ -36,12 +35,11 @@ from xtremedistil_tf.transfer.layout import (
     Manifest,
     column_facts,
 )
-from xtremedistil_tf.transfer.lock import writer_lock
-from xtremedistil_tf.transfer.maker import Rows, ShardMaker
-from xtremedistil_tf.transfer.overlap import InBackground, made_ahead
+from xtremedistil_tf.transfer.hidden_states import HiddenPca, PcaFit, load_pca
+from xtremedistil_tf.transfer.making import InBackground, Rows, ShardMaker, made_ahead
 from xtremedistil_tf.transfer.piece_states import FILE as PIECE_STATES_FILE
 from xtremedistil_tf.transfer.piece_states import gather, has_sums
-from xtremedistil_tf.transfer.shards import Shards
+from xtremedistil_tf.transfer.shards import Shards, writer_lock
 from xtremedistil_tf.transfer.size import check_room, sampled_mean_pieces
 from xtremedistil_tf.transfer.text import evenly
 
@@ -49,8 +47,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from xtremedistil_tf.tasks.task import Task
-    from xtremedistil_tf.teachers.prediction import TeacherPredictor
-    from xtremedistil_tf.teachers.protocol import TeacherSignals
+    from xtremedistil_tf.teachers.protocol import TeacherPredictor, TeacherSignals
 
 log = logging.getLogger(__name__)
 

@@ -79,7 +79,7 @@ def export(tmp_path_factory, tiny_tokenizer):
 @pytest.fixture(scope="session")
 def checkpoint_student(tiny_tokenizer, tiny_teacher_dir):
     """A tagging student from one of the two layers of a Hugging Face checkpoint."""
-    from xtremedistil_tf.students.pretrained import checkpoint_encoder, load_encoder
+    from xtremedistil_tf.students.encoders import checkpoint_encoder, load_encoder
     from xtremedistil_tf.students.transformer import TransformerShape
 
     encoder = checkpoint_encoder(str(tiny_teacher_dir), tiny_tokenizer, num_hidden_layers=1)

@@ -6,7 +6,8 @@ import onnx
 import pytest
 
 from xtremedistil_tf.errors import ConfigError, ExportCheckError
-from xtremedistil_tf.export.onnx import bilstm, export_onnx
+from xtremedistil_tf.export import onnx_graph as bilstm
+from xtremedistil_tf.export.onnx import export_onnx
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.transformer import TransformerShape
 
@@ -58,7 +59,7 @@ def test_graphs_that_cannot_run(broken):
 
 
 def test_what_the_converter_complained_of_is_told(export, tiny_tokenizer, tmp_path, monkeypatch, caplog):
-    from xtremedistil_tf.export.onnx import rewriting
+    from xtremedistil_tf import onnx_rewriting as rewriting
 
     # Without them there is an Erfc, which tf2onnx does not know.
     monkeypatch.setattr(rewriting, "REWRITERS", ())
@@ -68,7 +69,7 @@ def test_what_the_converter_complained_of_is_told(export, tiny_tokenizer, tmp_pa
 
 
 def test_students_too_large_for_one_file(export, tiny_tokenizer, tmp_path, monkeypatch):
-    from xtremedistil_tf.export.onnx import export as module
+    from xtremedistil_tf.export import onnx as module
 
     made = export("tagging")
     monkeypatch.setattr(module, "_MOST_BYTES", 1000)

@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from xtremedistil_tf.export.onnx.interface import new_model
-from xtremedistil_tf.export.onnx.quantized import quantized_model
+from xtremedistil_tf.export.onnx_graph import new_model
+from xtremedistil_tf.onnx_graphs import quantized_model
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.students.encoders import new_encoder

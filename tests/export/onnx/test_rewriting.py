@@ -12,8 +12,8 @@ import tensorflow as tf
 import tf2onnx
 import tf_keras
 
-from xtremedistil_tf.export.onnx.interface import OPSET
-from xtremedistil_tf.export.onnx.rewriting import REWRITERS
+from xtremedistil_tf.onnx_graphs import OPSET
+from xtremedistil_tf.onnx_rewriting import REWRITERS
 
 WIDTH = 6
 VALUES = np.random.default_rng(1).normal(0, 2, (2, 3, WIDTH)).astype(np.float32)

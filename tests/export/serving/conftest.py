@@ -45,7 +45,7 @@ def table_student(vocab_size: int, task):
 def exported(made_once, tiny_tokenizer):
     """kind -> a random student of that kind, its SavedModel, and its own answers."""
     from xtremedistil_tf.export.saved_model import export_saved_model
-    from xtremedistil_tf.inference.keras import StudentPredictor
+    from xtremedistil_tf.inference.predictor import StudentPredictor
     from xtremedistil_tf.tasks.registry import make_task
 
     labels = {"tagging": ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], "classification": ["bad", "fair", "good"],
@@ -84,7 +84,8 @@ def server(model_server_module, monkeypatch):
 @pytest.fixture(params=["rest", "grpc"])
 def connect(request, server):
     """Makes a client of either protocol, patient with a busy machine."""
-    from xtremedistil_tf.export.serving import GrpcClient, RestClient
+    from xtremedistil_tf.inference.serving.grpc_client import GrpcClient
+    from xtremedistil_tf.inference.serving.rest_client import RestClient
 
     opened = []
 

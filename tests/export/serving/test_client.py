@@ -17,8 +17,9 @@ from seqeval.scheme import IOB2, Entities
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError, DataError, MissingExtraError, ModelLoadError
-from xtremedistil_tf.export.serving import GrpcClient, RestClient
-from xtremedistil_tf.export.serving.requests import MAX_BATCH
+from xtremedistil_tf.inference.serving.client import MAX_BATCH
+from xtremedistil_tf.inference.serving.grpc_client import GrpcClient
+from xtremedistil_tf.inference.serving.rest_client import RestClient
 
 TEXTS = ["anna met boris in paris .", "", "москва , 北京 and göran", "a\u200db \u200d \U0001F469 \"quoted\" \\ \t x",
          "the old house " * 40]
@@ -294,7 +295,7 @@ def test_grpc_needs_its_extra(monkeypatch):
 
 def test_rest_needs_neither_tensorflow_nor_grpc(exported, server):
     server.served.add("m", 1, exported("tagging").path)
-    script = ("import sys\nfrom xtremedistil_tf.export.serving import RestClient\n"
+    script = ("import sys\nfrom xtremedistil_tf.inference.serving import RestClient\n"
               "print(RestClient(sys.argv[1], 'm').predict.__self__.tag(['anna met boris'])[0].words[2].text)\n"
               "assert not {'tensorflow', 'grpc', 'transformers'} & set(sys.modules)")
     run = subprocess.run([sys.executable, "-c", script, f"http://127.0.0.1:{server.rest_port}"], capture_output=True,

@@ -11,8 +11,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, te
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.export.serving.configs import fixed_files, models_config
-from xtremedistil_tf.export.serving.requests import MAX_BATCH
+from xtremedistil_tf.export.serving_configs import fixed_files, models_config
+from xtremedistil_tf.inference.serving.client import MAX_BATCH
 
 FIELD = descriptor_pb2.FieldDescriptorProto
 

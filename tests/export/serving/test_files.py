@@ -11,9 +11,9 @@ import pytest
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
-from xtremedistil_tf.export.serving import files, predict_file
-from xtremedistil_tf.export.serving.client import ServingClient
-from xtremedistil_tf.export.serving.files import _map_in_order
+from xtremedistil_tf.inference.serving import answering as files
+from xtremedistil_tf.inference.serving.answering import _map_in_order, predict_file
+from xtremedistil_tf.inference.serving.client import ServingClient
 from xtremedistil_tf.tasks.registry import KINDS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
-from xtremedistil_tf.export.serving.requests import text_inputs
+from xtremedistil_tf.inference.serving.client import text_inputs
 
 
 @pytest.mark.parametrize(["examples", "names", "wanted"], [

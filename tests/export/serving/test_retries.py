@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from xtremedistil_tf.errors import DataError, ModelLoadError
-from xtremedistil_tf.export.serving import retries
-from xtremedistil_tf.export.serving.retries import Transient, call_with_retries
+from xtremedistil_tf.inference.serving import client as retries
+from xtremedistil_tf.inference.serving.client import Transient, call_with_retries
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.export.serving.versions import check_name, new_version, versions_in
+from xtremedistil_tf.export.serving import check_name, new_version, versions_in
 
 
 @pytest.fixture

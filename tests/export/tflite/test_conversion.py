@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.export.tflite.conversion import QUANTIZATIONS, check_quantization, write_tflite
+from xtremedistil_tf.export.tflite import QUANTIZATIONS, check_quantization, write_tflite
 
 
 def concrete(function, dtype=tf.float32):

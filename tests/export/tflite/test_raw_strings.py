@@ -18,8 +18,8 @@ from transformers import BertTokenizerFast, XLMRobertaTokenizerFast
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.export.tflite import export_raw_string_tflite
-from xtremedistil_tf.inference.keras import StudentPredictor
+from xtremedistil_tf.export.tflite_raw_strings import export_raw_string_tflite
+from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.encoders import new_encoder
 from xtremedistil_tf.students.registry import new_student

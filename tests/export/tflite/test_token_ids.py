@@ -12,8 +12,7 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.export.tflite import export_tflite
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.cnn import CNNShape
-from xtremedistil_tf.students.encoders import new_encoder
-from xtremedistil_tf.students.pretrained import checkpoint_encoder, load_encoder
+from xtremedistil_tf.students.encoders import checkpoint_encoder, load_encoder, new_encoder
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.students.transformer import TransformerShape
 from xtremedistil_tf.tasks.classification import ClassificationTask

@@ -7,8 +7,8 @@ import pytest
 
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import make_task
-from xtremedistil_tf.teachers.accelerated.guard import Deviation, compare
-from xtremedistil_tf.teachers.prediction import TeacherOutputs
+from xtremedistil_tf.teachers.acceleration import Deviation, compare
+from xtremedistil_tf.teachers.protocol import TeacherOutputs
 
 TAGGING = make_task("tagging", ["O", "B-X"])
 

@@ -13,14 +13,12 @@ import tensorflow as tf
 import tf_keras
 import transformers
 
-from xtremedistil_tf.batching.ragged import RaggedFeatures
 from xtremedistil_tf.errors import ConfigError, MissingExtraError
 from xtremedistil_tf.tasks.registry import make_task
-from xtremedistil_tf.teachers.accelerated import paths
-from xtremedistil_tf.teachers.averaged import AveragedTeacher
+from xtremedistil_tf.teachers import acceleration as paths
 from xtremedistil_tf.teachers.model import Teacher
-from xtremedistil_tf.teachers.prediction import TeacherPredictor
-from xtremedistil_tf.teachers.protocol import Relations, TeacherSignals
+from xtremedistil_tf.teachers.protocol import AveragedTeacher, Relations, TeacherPredictor, TeacherSignals
+from xtremedistil_tf.training.batches import RaggedFeatures
 
 SIZES = dict(vocab_size=37, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
              max_position_embeddings=40)
@@ -109,9 +107,8 @@ def test_a_path_answers_as_the_exact_teacher_does(path, family):
 
 def test_all_matrices_of_an_int8_teacher_are_integers():
     pytest.importorskip("tf2onnx", reason="needs the extra onnx")
-    from xtremedistil_tf.export.onnx.conversion import function_model
-    from xtremedistil_tf.export.onnx.quantized import quantized_model
-    from xtremedistil_tf.teachers.accelerated.graph import teacher_graph
+    from xtremedistil_tf.onnx_graphs import function_model, quantized_model
+    from xtremedistil_tf.teachers.accelerated_paths import teacher_graph
 
     graph = quantized_model(function_model(teacher_graph(make_teacher(), TeacherSignals()))[0]).graph
     kinds = [node.op_type for node in graph.node]

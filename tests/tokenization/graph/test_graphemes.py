@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import normalizers
 
-from xtremedistil_tf.tokenization.graph.graphemes import Graphemes, every_cluster_a_letter
-from xtremedistil_tf.tokenization.graph.text import Text
+from xtremedistil_tf.tokenization.graph.text import Graphemes, Text, every_cluster_a_letter
 
 GRAPHEMES = Graphemes()
 # Some of every kind, in Unicode for long. No regional indicators, which are not joined.

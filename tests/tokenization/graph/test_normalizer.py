@@ -11,8 +11,7 @@ from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, normalizers
 from tokenizers.models import WordLevel
 
-from xtremedistil_tf.tokenization.graph.charsmap import read_charsmap
-from xtremedistil_tf.tokenization.graph.normalizer import steps_of, unsupported_step
+from xtremedistil_tf.tokenization.graph.normalizer import read_charsmap, steps_of, unsupported_step
 
 
 def charsmap(rule: str) -> bytes:

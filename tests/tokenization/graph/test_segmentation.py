@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import Unigram
 
-from xtremedistil_tf.tokenization.graph.segmentation import UnigramSegmentation, byte_pieces
 from xtremedistil_tf.tokenization.graph.text import FIRST_ADDED
+from xtremedistil_tf.tokenization.graph.unigram import UnigramSegmentation, byte_pieces
 
 # Scores whose sums are equal on paper, equal in double precision, or equal only in single precision.
 SCORES = [-0.1, -0.2, -0.3, -0.30000000000000004, -1.0, -1.0000000001, -1.1, -2.0, -3.0]

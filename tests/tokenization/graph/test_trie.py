@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremedistil_tf.tokenization.graph.trie import Trie, on_paths
+from xtremedistil_tf.tokenization.graph.added_tokens import Trie, on_paths
 
 STRINGS = ["a", "ab", "abcab", "b", "bca", "日本", "日", "😀x", "\x00", "x" * 40]
 TRIE = Trie(STRINGS)

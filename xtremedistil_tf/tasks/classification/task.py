@@ -1,29 +1,58 @@
-"""Classification of single texts and of pairs of texts."""
+"""Classification of single texts and of pairs of texts: task and scores."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import TextExample
-from xtremedistil_tf.corpus.faults import quoted
-from xtremedistil_tf.tasks.checks import check_main_score
-from xtremedistil_tf.tasks.classification.raw_text import RAW_TEXT
-from xtremedistil_tf.tasks.classification.scores import MAIN_SCORES, class_scores
-from xtremedistil_tf.tasks.confidence import softmax, top_probabilities
-from xtremedistil_tf.tasks.languages import with_languages
-from xtremedistil_tf.tasks.lines import TEXTS, LineFormat, text_of_line
-from xtremedistil_tf.tasks.task import TaskFeatures
+from xtremedistil_tf.corpus.files import quoted
+from xtremedistil_tf.tasks.classification.formats import RAW_TEXT
+from xtremedistil_tf.tasks.raw_text import TEXTS, LineFormat, text_of_line
+from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, top_probabilities, with_languages
+from xtremedistil_tf.tasks.task import TaskFeatures, check_main_score
 from xtremedistil_tf.tasks.text_task import TextTask, ones
-from xtremedistil_tf.tasks.words import KindWords, scores_named
+from xtremedistil_tf.training.batches import Column
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+
+MAIN_SCORES = ("accuracy", "macro_f1", "matthews", "f1")
+
+
+def class_scores(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
+    """Scores by scikit-learn.
+
+    Args:
+        gold, predicted: the class of each example.
+        labels: all classes.
+
+    Returns:
+        `accuracy`; `macro_f1` (over the classes that occur in either); `matthews` (correlation
+        coefficient, in [-1, 1], 0 where either is constant); `support` (number of examples); `per_type`
+        {class: {f1, precision, recall, support}}; with two classes also `f1`, that of the second. All
+        others in [0, 1], 0 where the formula divides by 0.
+    """
+    from sklearn import metrics
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about classes that do not occur, which score 0 or are left out
+        columns = metrics.precision_recall_fscore_support(gold, predicted, labels=list(labels),
+                                                          zero_division=0)
+        overall = {"accuracy": float(metrics.accuracy_score(gold, predicted)),
+                   "macro_f1": float(metrics.f1_score(gold, predicted, average="macro", zero_division=0)),
+                   "matthews": float(metrics.matthews_corrcoef(gold, predicted))}
+    per_type = {label: {"f1": float(f1), "precision": float(precision), "recall": float(recall),
+                        "support": int(support)}
+                for label, precision, recall, f1, support in zip(labels, *columns)}
+    positive = {"f1": per_type[labels[1]]["f1"]} if len(labels) == 2 else {}
+    return overall | positive | {"support": len(gold), "per_type": per_type}
 
 
 WORDS = KindWords(name="text classification", does="Chooses a label for a text.",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from xtremedistil_tf.export.signatures.lite import LiteAnswers, LitePieces
-from xtremedistil_tf.export.signatures.texts import TextSignatures
+from xtremedistil_tf.tasks.signatures import LiteAnswers, LitePieces, TextSignatures
 
 
 class MultiLabelSignatures(TextSignatures):

@@ -1,4 +1,4 @@
-"""Multi-label classification of single texts and of pairs of texts."""
+"""Multi-label classification of single texts and of pairs of texts: task, thresholds and scores."""
 
 from __future__ import annotations
 
@@ -8,23 +8,111 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import TextExample
-from xtremedistil_tf.corpus.faults import quoted
+from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.checks import check_main_score
-from xtremedistil_tf.tasks.languages import with_languages
-from xtremedistil_tf.tasks.lines import TEXTS, LineFormat, text_of_line
-from xtremedistil_tf.tasks.multi_label.files import COMMA
-from xtremedistil_tf.tasks.multi_label.raw_text import RAW_TEXT, Labels
-from xtremedistil_tf.tasks.multi_label.scores import MAIN_SCORES, indicators, multi_label_scores
-from xtremedistil_tf.tasks.multi_label.thresholds import DEFAULT, best_thresholds, cutoffs
-from xtremedistil_tf.tasks.task import TaskFeatures
+from xtremedistil_tf.tasks.multi_label.formats import COMMA, RAW_TEXT, Labels
+from xtremedistil_tf.tasks.raw_text import TEXTS, LineFormat, text_of_line
+from xtremedistil_tf.tasks.scores import KindWords, scores_named, with_languages
+from xtremedistil_tf.tasks.task import TaskFeatures, check_main_score
 from xtremedistil_tf.tasks.text_task import TextTask, ones
-from xtremedistil_tf.tasks.words import KindWords, scores_named
+from xtremedistil_tf.training.batches import Column
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+
+MAIN_SCORES = ("micro_f1", "macro_f1", "subset_accuracy")
+
+
+def multi_label_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]],
+                       labels: Sequence[str]) -> dict[str, Any]:
+    """Scores by scikit-learn.
+
+    Args:
+        gold, predicted: the labels of each example, in any order.
+        labels: all labels, at least two.
+
+    Returns:
+        `micro_f1`, `precision`, `recall` (over all labels of all examples; 1 where there is neither a gold nor a
+        predicted one); `macro_f1` (mean over the labels that occur in either; 1 where none does); `subset_accuracy`
+        (share of the examples whose labels are all right and complete); `support` (number of examples); `per_type`
+        {label: {f1, precision, recall, support}}. All in [0, 1], 0 where the formula divides by 0.
+    """
+    from sklearn import metrics
+
+    right, found = indicators(gold, labels), indicators(predicted, labels)
+    columns = metrics.precision_recall_fscore_support(right, found, average=None, zero_division=0)
+    occurs = [number for number in range(len(labels)) if right[:, number].any() or found[:, number].any()]
+    precision, recall, micro, _ = metrics.precision_recall_fscore_support(
+        right, found, average="micro", zero_division=0 if occurs else 1)
+    macro = float(columns[2][occurs].mean()) if occurs else 1.0
+    per_type = {label: {"f1": float(f1), "precision": float(precise), "recall": float(recalled),
+                        "support": int(support)}
+                for label, precise, recalled, f1, support in zip(labels, *columns)}
+    return {"micro_f1": float(micro), "macro_f1": macro,
+            "subset_accuracy": float(metrics.accuracy_score(right, found)), "precision": float(precision),
+            "recall": float(recall), "support": len(gold), "per_type": per_type}
+
+
+def indicators(rows: Sequence[Sequence[str]], labels: Sequence[str]) -> Any:
+    """int64 [examples, labels], 1 for the labels of each example; those that are not among `labels` are left out."""
+    import numpy as np
+
+    table, number_of = np.zeros((len(rows), len(labels)), np.int64), {label: i for i, label in enumerate(labels)}
+    for number, row in enumerate(rows):
+        table[number, [number_of[label] for label in row if label in number_of]] = 1
+    return table
+
+
+DEFAULT = 0.5
+#: Dev examples with a label below which its threshold stays at 0.5: fewer would be learned by heart.
+LEAST_POSITIVES = 5
+# Logits beyond which probabilities say nothing more; also how far a cut is from the lowest logit.
+_MOST, _BELOW = 15.0, 1.0
+
+
+def cutoffs(thresholds: Sequence[float], count: int) -> np.ndarray:
+    """float32 [labels], the logits of thresholds: with these the comparison is the same in every runtime, whatever its
+    sigmoid rounds to.
+
+    Args:
+        thresholds: a probability for each label, or none: 0.5 for all.
+        count: number of labels.
+    """
+    shares = np.asarray(thresholds if len(thresholds) else [DEFAULT] * count, np.float64)
+    return np.log(shares / (1 - shares)).astype(np.float32)
+
+
+def best_thresholds(gold: np.ndarray, logits: np.ndarray) -> tuple[float, ...]:
+    """For each label the probability with the best F1 on these examples; of equal ones the closest to 0.5.
+
+    Cuts lie in the middle between two neighbouring logits. A label with fewer than `LEAST_POSITIVES` examples keeps
+    0.5.
+
+    Args:
+        gold: int [examples, labels], 1 where an example has the label.
+        logits: float32 [examples, labels].
+    """
+    found = []
+    for right, values in zip(gold.T, np.asarray(logits, np.float64).T):
+        cut = _best_cut(right, values) if right.sum() >= LEAST_POSITIVES else 0.0
+        found.append(float(1 / (1 + np.exp(-np.clip(cut, -_MOST, _MOST)))))
+    return tuple(found)
+
+
+def _best_cut(right: np.ndarray, values: np.ndarray) -> float:
+    order = np.argsort(-values, kind="stable")
+    right, values = right[order], values[order]
+    hits = np.cumsum(right)
+    # F1 if the first k values are above the cut. There is no cut between equal values.
+    f1 = 2 * hits / (np.arange(1, len(values) + 1) + hits[-1])
+    following = np.append(values[1:], values[-1] - _BELOW)
+    f1[values == following] = -1
+    # 0, the cut of 0.5, where it parts the values in the same way as the middle would.
+    cuts = np.where((values >= 0) & (following < 0), 0.0, (values + following) / 2)
+    best = np.flatnonzero(f1 == f1.max())
+    return float(cuts[best[np.argmin(np.abs(cuts[best]))]])
 
 
 WORDS = KindWords(

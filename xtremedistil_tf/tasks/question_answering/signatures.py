@@ -6,10 +6,8 @@ import math
 
 import tensorflow as tf
 
-from xtremedistil_tf.export.signatures.frame import GraphFrame, parts_of, shifted
-from xtremedistil_tf.export.signatures.lite import LiteAnswers, LitePieces
-from xtremedistil_tf.export.signatures.student import Signatures, check_same_size
-from xtremedistil_tf.export.signatures.windows import Windows, even_windows
+from xtremedistil_tf.tasks.signatures import LiteAnswers, LitePieces, Signatures, check_same_size
+from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, Windows, even_windows, parts_of, shifted
 from xtremedistil_tf.tokenization.graph.text import white_space
 
 

@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.corpus.example import QuestionExample
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.checks import check_examples, check_main_score
-from xtremedistil_tf.tasks.confidence import softmax, stacked, top_probabilities
-from xtremedistil_tf.tasks.excerpts import excerpt
-from xtremedistil_tf.tasks.languages import with_languages
-from xtremedistil_tf.tasks.lines import LineFormat
-from xtremedistil_tf.tasks.question_answering.raw_text import RAW_TEXT, AnswerSpan
-from xtremedistil_tf.tasks.question_answering.scores import answer_scores
-from xtremedistil_tf.tasks.question_answering.spans import best_span, pieces_of_answer
-from xtremedistil_tf.tasks.task import Task, TaskFeatures
-from xtremedistil_tf.tasks.words import KindWords, scores_named
+from xtremedistil_tf.tasks.question_answering.answers import answer_scores, best_span, pieces_of_answer
+from xtremedistil_tf.tasks.question_answering.formats import RAW_TEXT, AnswerSpan
+from xtremedistil_tf.tasks.raw_text import LineFormat
+from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, stacked, top_probabilities, with_languages
+from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_examples, check_main_score
+from xtremedistil_tf.tasks.text_task import excerpt
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_ends
-from xtremedistil_tf.tokenization.question_windows import EncodedQuestion, QuestionWindow, encode_questions
+from xtremedistil_tf.tokenization.texts import EncodedQuestion, QuestionWindow, encode_questions
+from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -1,29 +1,51 @@
-"""A number for a text or a pair of texts, such as the similarity of two sentences."""
+"""A number for a text or a pair of texts, such as the similarity of two sentences: task and scores."""
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.batching.ragged import Column
 from xtremedistil_tf.corpus.example import TextExample
-from xtremedistil_tf.corpus.faults import quoted
+from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.checks import check_main_score
-from xtremedistil_tf.tasks.languages import with_languages
-from xtremedistil_tf.tasks.lines import TEXTS, LineFormat, text_of_line
-from xtremedistil_tf.tasks.regression.raw_text import RAW_TEXT
-from xtremedistil_tf.tasks.regression.scores import regression_scores
-from xtremedistil_tf.tasks.task import TaskFeatures
+from xtremedistil_tf.tasks.raw_text import TEXTS, LineFormat, text_of_line
+from xtremedistil_tf.tasks.regression.formats import RAW_TEXT
+from xtremedistil_tf.tasks.scores import KindWords, scores_named, with_languages
+from xtremedistil_tf.tasks.task import TaskFeatures, check_main_score
 from xtremedistil_tf.tasks.text_task import TextTask, ones
-from xtremedistil_tf.tasks.words import KindWords, scores_named
+from xtremedistil_tf.training.batches import Column
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+
+def regression_scores(gold: Sequence[float], predicted: Sequence[float]) -> dict[str, Any]:
+    """Scores of predicted numbers.
+
+    Args:
+        gold, predicted: one number per example.
+
+    Returns:
+        `pearson` and `spearman` (by SciPy, in [-1, 1]; 0.0 where either side is constant or has one
+        example only, as no correlation is defined there), `mse` (mean squared error), `support`
+        (number of examples).
+    """
+    from scipy import stats
+
+    right, found = np.asarray(gold, np.float64), np.asarray(predicted, np.float64)
+    return {"pearson": _correlation(stats.pearsonr, right, found),
+            "spearman": _correlation(stats.spearmanr, right, found),
+            "mse": float(np.mean(np.square(right - found))), "support": len(right)}
+
+
+def _correlation(function: Callable[..., Any], gold: np.ndarray, predicted: np.ndarray) -> float:
+    if np.ptp(gold) == 0 or np.ptp(predicted) == 0:
+        return 0.0
+    return float(function(gold, predicted).statistic)
 
 
 #: Numbers that are no further apart count as the same answer.

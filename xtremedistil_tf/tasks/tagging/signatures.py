@@ -1,17 +1,165 @@
-"""Signatures for tagging."""
+"""Signatures for tagging: the best sequence of tags, and its entities, in a TensorFlow graph."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.export.signatures.frame import GraphFrame, parts_of
-from xtremedistil_tf.export.signatures.lite import LiteAnswers, LitePieces
-from xtremedistil_tf.export.signatures.student import Signatures
-from xtremedistil_tf.export.signatures.windows import word_windows
-from xtremedistil_tf.tasks.tagging.graph_decoding import GraphDecoding
-from xtremedistil_tf.tasks.tagging.graph_entities import GraphEntities
+from xtremedistil_tf.tasks.signatures import LiteAnswers, LitePieces, Signatures
+from xtremedistil_tf.tasks.tagging.decoding import Transitions, entity_rules
+from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, parts_of, word_windows
+
+
+class GraphDecoding(tf.Module):
+    """Finds the sequences that `tasks.tagging.decoding.best_sequences` finds outside a graph.
+
+    Only ops that TensorFlow Lite has built in, and only integer tables: it may quantize tables of floats.
+
+    Args:
+        rules: which label may follow which.
+    """
+
+    def __init__(self, rules: Transitions):
+        super().__init__()
+        self._rules = rules
+        self._anywhere = np.flatnonzero(rules.needs == -1).astype(np.int32)
+
+    def of_sentences(self, logits: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """int32 [batch, words]: the labels of sentences.
+
+        Args:
+            logits: float32 [batch, words, labels], anything beyond a sentence's words.
+            lengths: int32 [batch], words of each; may be 0.
+        """
+        best = tf.argmax(logits, -1, output_type=tf.int32)
+        if not self._rules.restricted:
+            return best
+        counts = tf.sequence_mask(lengths, tf.shape(logits)[1])
+        # A batch in which nothing is forbidden as it is, and there are many, needs no loop over its words.
+        rows = tf.cast(tf.where(tf.reduce_any(self._is_forbidden(best) & counts, 1))[:, 0], tf.int32)
+
+        def decoded() -> tf.Tensor:
+            return tf.tensor_scatter_nd_update(
+                best, rows[:, None], self.of_pieces(tf.gather(logits, rows), tf.gather(counts, rows)))
+
+        return tf.cond(tf.size(rows) > 0, decoded, lambda: best)
+
+    def of_pieces(self, logits: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+        """int32 [batch, time]: the labels of words where only some places answer for one.
+
+        Args:
+            logits: float32 [batch, time, labels]; time is at least 1.
+            counts: bool [batch, time], whether a place answers for a word. The others repeat the label of the place
+                before them, at the beginning `O`.
+        """
+        if not self._rules.restricted:
+            return tf.argmax(logits, -1, output_type=tf.int32)
+        logits, counts = tf.transpose(logits, [1, 0, 2]), tf.transpose(counts)
+        logits -= tf.reduce_max(logits, -1, keepdims=True)
+        labels = self._forward(self._backward(logits, counts), counts)
+        return tf.transpose(tf.where(labels == len(self._rules.needs), self._rules.outside, labels))
+
+    def _is_forbidden(self, labels: tf.Tensor) -> tf.Tensor:
+        """bool [batch, words]: whether each label must not follow the one before it."""
+        before = tf.pad(labels[:, :-1], [[0, 0], [1, 0]], constant_values=len(self._rules.needs))
+        needs = tf.gather(self._rules.needs, labels)
+        return (needs != -1) & (needs != tf.gather(self._rules.gives, before))
+
+    def _backward(self, logits: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+        """float32 [time, batch, labels]: of the best sequences that begin at a place with each label, the sum."""
+        time, shape = tf.shape(logits)[0], logits.shape[1:]
+
+        def step(number, ahead, sums):
+            place = time - 1 - number
+            here = logits[place] + ahead
+            anywhere = tf.reduce_max(tf.gather(here, self._anywhere, axis=1), -1, keepdims=True)
+            best = tf.gather(tf.concat([here, anywhere], 1), self._rules.successors, axis=1)
+            ahead = tf.where(counts[place][:, None], tf.reduce_max(best, -1), ahead)
+            return number + 1, ahead, sums.write(place, here)
+
+        start = 0, tf.zeros_like(logits[0]), tf.TensorArray(tf.float32, time, element_shape=shape)
+        return tf.while_loop(lambda number, *_: number < time, step, start)[2].stack()
+
+    def _forward(self, sums: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+        """int32 [time, batch]: at each place the label with the best sum of those that may follow."""
+        time, shape = tf.shape(sums)[0], sums.shape[1:2]
+        needs = tf.constant(self._rules.needs)
+
+        def step(place, previous, labels):
+            allowed = (needs == -1) | (needs == tf.gather(self._rules.gives, previous)[:, None])
+            found = tf.argmax(tf.where(allowed, sums[place], -np.inf), -1, output_type=tf.int32)
+            previous = tf.where(counts[place], found, previous)
+            return place + 1, previous, labels.write(place, previous)
+
+        start = (0, tf.fill(tf.shape(sums)[1:2], len(self._rules.needs)),
+                 tf.TensorArray(tf.int32, time, element_shape=shape))
+        return tf.while_loop(lambda place, *_: place < time, step, start)[2].stack()
+
+
+class GraphEntities(tf.Module):
+    """Finds the entities that `tasks.tagging.entities.entities` finds outside a graph.
+
+    Args:
+        labels: all labels of the task.
+    """
+
+    def __init__(self, labels: Sequence[str]):
+        super().__init__()
+        rules = entity_rules(tuple(labels))
+        self._types, self._begins = tf.constant(rules.types), tf.constant(rules.begins)
+        self._joins = tf.constant(rules.joins)
+
+    def find(self, texts: tf.Tensor, label_ids: tf.RaggedTensor, scores: tf.Tensor, starts: tf.Tensor,
+             ends: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The entities of each text.
+
+        Args:
+            texts: string [batch], UTF-8; malformed bytes count as U+FFFD.
+            label_ids: ragged int32 [batch, words].
+            scores: float32 [all words], of each word's label.
+            starts, ends: int32 [all words], characters of the text where each word starts and ends.
+
+        Returns:
+            `entities`, `entity_types`, `entity_scores`, `entity_starts`, `entity_ends`, padded to
+            [batch, entities], and `entity_counts`; see `export_saved_model`.
+        """
+        run, firsts, lasts = self._runs(label_ids.values, label_ids.value_rowids())
+        first_labels = tf.gather(label_ids.values, firsts)
+        is_entity = tf.gather(self._begins, first_labels)
+        firsts, lasts = tf.boolean_mask(firsts, is_entity), tf.boolean_mask(lasts, is_entity)
+        rows = tf.gather(label_ids.value_rowids(), firsts)
+        starts, ends = tf.gather(starts, firsts), tf.gather(ends, lasts)
+        types = tf.gather(self._types, tf.boolean_mask(first_labels, is_entity))
+        scores = tf.boolean_mask(tf.math.segment_mean(scores, run), is_entity)
+        by_text = tf.RaggedTensor.from_value_rowids(starts, rows, nrows=label_ids.nrows(), validate=False)
+
+        def padded(values, padding):
+            return by_text.with_values(values).to_tensor(padding)
+
+        return {"entities": padded(_substrings(texts, rows, starts, ends), ""),
+                "entity_types": padded(types, ""), "entity_scores": padded(scores, -1.0),
+                "entity_starts": padded(starts, -1), "entity_ends": padded(ends, -1),
+                "entity_counts": tf.cast(by_text.row_lengths(), tf.int32)}
+
+    def _runs(self, label_ids: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """int32 [words], the run of each word, and int32 [runs], the first and the last word of each."""
+        before, count = tf.roll(label_ids, 1, 0), tf.size(label_ids)
+        joins = tf.gather_nd(self._joins, tf.stack([before, label_ids], -1))
+        joins &= (rows == tf.roll(rows, 1, 0)) & (tf.range(count) > 0)
+        firsts = tf.cast(tf.where(~joins)[:, 0], tf.int32)
+        stops = tf.concat([firsts, [count]], 0)[1:]
+        return tf.cumsum(tf.cast(~joins, tf.int32)) - 1, firsts, stops - 1
+
+
+def _substrings(texts: tf.Tensor, rows: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor) -> tf.Tensor:
+    """string [parts]: characters [start, end) of the text that each part is of."""
+    # tf.strings.substr would need a copy of the whole text for every part.
+    characters = tf.strings.unicode_decode(texts, "UTF-8")
+    return tf.strings.unicode_encode(parts_of(characters, rows, starts, ends), "UTF-8")
+
 
 WORDS = "words"
 

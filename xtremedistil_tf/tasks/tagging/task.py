@@ -1,36 +1,67 @@
-"""Token tagging: from words and tags to features, and from logits back to one tag a word."""
+"""Token tagging: from words and tags to features, from logits back to one tag a word, and entity-level scores."""
 
 from __future__ import annotations
 
 import dataclasses
 import types
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.batching.ragged import Column, RaggedFeatures
 from xtremedistil_tf.config.fields import DECODINGS
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.checks import check_main_score
-from xtremedistil_tf.tasks.confidence import softmax, sums, top_probabilities
-from xtremedistil_tf.tasks.languages import with_languages
-from xtremedistil_tf.tasks.lines import LineFormat
+from xtremedistil_tf.tasks.raw_text import LineFormat
+from xtremedistil_tf.tasks.scores import KindWords, softmax, sums, top_probabilities, with_languages
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
-from xtremedistil_tf.tasks.tagging.raw_text import RAW_TEXT
-from xtremedistil_tf.tasks.tagging.scores import entity_scores
-from xtremedistil_tf.tasks.task import Task, TaskFeatures
-from xtremedistil_tf.tasks.words import KindWords
+from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT
+from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
-from xtremedistil_tf.tokenization.windows import Window, cut_windows
-from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, encode_words
+from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, Window, cut_windows, encode_words
+from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from xtremedistil_tf.config import DistillationConfig
     from xtremedistil_tf.corpus.folder import TaskCorpus
+
+
+Tags = Sequence[Sequence[str]]
+
+
+def entity_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
+    """Entity precision, recall and F1 by seqeval (strict IOB2: an `I-` without its `B-` is no entity).
+
+    Args:
+        gold, predicted: one tag per word and sentence.
+
+    Returns:
+        `f1`, `precision`, `recall` (micro-averaged over all sentences), `support` (gold entities) and
+        `per_type` {type: {f1, precision, recall, support}}. All in [0, 1].
+    """
+    from seqeval.metrics import classification_report
+    from seqeval.scheme import IOB2
+
+    if not any(tag != "O" for tags in gold for tag in tags):
+        spurious = any(tag.startswith("B-") for tags in predicted for tag in tags)
+        value = 0.0 if spurious else 1.0
+        return {"f1": value, "precision": value, "recall": value, "support": 0, "per_type": {}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # types without predictions score 0, which the table shows
+        report = classification_report([list(t) for t in gold], [list(t) for t in predicted],
+                                       mode="strict", scheme=IOB2, output_dict=True, zero_division=0)
+    total = _row(report.pop("micro avg"))
+    averages = ("macro avg", "weighted avg")
+    return total | {"per_type": {name: _row(row) for name, row in report.items() if name not in averages}}
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    return {"f1": float(row["f1-score"]), "precision": float(row["precision"]),
+            "recall": float(row["recall"]), "support": int(row["support"])}
+
 
 _OUTSIDE = "O"
 #: Words of a sentence that are shown where two models disagree on it.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.tokenization.character_rules import ITSELF, ask, assignable, combining_ranks, non_starters
+from xtremedistil_tf.tokenization.graph.character_rules import ITSELF, ask, assignable, combining_ranks, non_starters
 from xtremedistil_tf.tokenization.graph.text import (
     CharacterTable,
     Outputs,

@@ -1,8 +1,15 @@
-"""Text as flat tensors of characters, and tables of what each character is or becomes."""
+"""Text as flat tensors of characters, tables of what each becomes, and where text may be parted.
+
+The rules are those of extended grapheme clusters (Unicode Standard Annex 29). What each character is to them
+is asked of Hugging Face's tokenizers, with a character map under which every cluster of less than six bytes
+becomes one letter, and every character of a longer one a letter of its own.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
+import struct
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.tokenization.character_rules import ITSELF, PAGE
+from xtremedistil_tf.tokenization.graph.character_rules import ITSELF, PAGE, assignable
 
 # Numbers from here on stand for the added tokens (special ones and others) that were found in the text.
 FIRST_ADDED = sys.maxunicode + 1
@@ -179,3 +186,136 @@ def encode(characters: tf.Tensor, string: tf.Tensor, count: tf.Tensor) -> tf.Ten
     """int32 [n] characters, int64 [n] numbers of their strings -> string [count]."""
     ragged = tf.RaggedTensor.from_value_rowids(characters, string, nrows=count, validate=False)
     return tf.strings.unicode_encode(ragged, "UTF-8")
+
+
+# What a character is, as bits.
+(_CONTROL, _EXTENDS, _PREPENDS, _JOINER, _PICTURE, _MARK, _CONSONANT, _LINKER, _CONJUNCT,
+ _LEADING, _VOWEL, _TRAILING, _OPEN_SYLLABLE, _CLOSED_SYLLABLE) = (1 << number for number in range(14))
+_ACCENT, _ZWJ, _COPYRIGHT, _KA, _VIRAMA = "\u0301", "\u200d", "\u00a9", "\u0915", "\u094d"
+
+
+class Graphemes:
+    """Finds grapheme clusters in a TensorFlow graph.
+
+    Pairs of regional indicators (flags) are not joined: nobody who asks about clusters of less than six bytes
+    sees the difference.
+    """
+
+    def __init__(self):
+        self._properties = CharacterTable(_properties())
+
+    def begins(self, characters: tf.Tensor, segment: tf.Tensor) -> tf.Tensor:
+        """int32 [n], int64 [n] -> bool [n]: where a cluster begins."""
+        properties = self._properties(characters)
+
+        def has(bits, values=properties):
+            return tf.not_equal(tf.bitwise.bitwise_and(values, bits), 0)
+
+        previous = tf.concat([[0], properties[:-1]], 0)[:tf.size(properties)]
+        old_characters = tf.concat([[0], characters[:-1]], 0)[:tf.size(properties)]
+        extends = has(_EXTENDS)
+        joined = extends | has(_PREPENDS, previous) | self._syllable(has, previous)
+        first = begins_group(segment)
+        joined |= self._after_base(has, previous, tf.logical_not(extends) | first)
+        joined &= tf.logical_not(has(_CONTROL) | has(_CONTROL, previous))
+        joined |= tf.equal(characters, ord("\n")) & tf.equal(old_characters, ord("\r"))
+        return tf.logical_not(joined) | first
+
+    def _syllable(self, has, previous):
+        leading, vowel = has(_LEADING, previous), has(_VOWEL | _OPEN_SYLLABLE, previous)
+        return ((leading & has(_LEADING | _VOWEL | _OPEN_SYLLABLE | _CLOSED_SYLLABLE))
+                | (vowel & has(_VOWEL | _TRAILING))
+                | (has(_TRAILING | _CLOSED_SYLLABLE, previous) & has(_TRAILING)))
+
+    def _after_base(self, has, previous, is_base):
+        """A picture after a joiner, or a consonant after a linker, belongs to the one before."""
+        base = tf.maximum(tf.cumsum(tf.cast(is_base, tf.int32), exclusive=True) - 1, 0)
+        bases = tf.concat([tf.where(is_base)[:, 0], [0]], 0)
+        before = tf.gather(bases, base)
+
+        def between(flags):
+            """How many characters after the base and before this one have the flag."""
+            total = tf.cumsum(tf.cast(flags, tf.int32), exclusive=True)
+            return total - tf.gather(tf.concat([total, [0]], 0), before + 1)
+
+        base_has = [tf.gather(tf.concat([has(bit), [False]], 0), before) for bit in (_PICTURE, _CONSONANT)]
+        picture = has(_PICTURE) & has(_JOINER, previous) & base_has[0]
+        picture &= tf.equal(between(tf.logical_not(has(_MARK | _JOINER))), 0)
+        consonant = has(_CONSONANT) & base_has[1] & (between(has(_LINKER)) > 0)
+        consonant &= tf.equal(between(tf.logical_not(has(_CONJUNCT))), 0)
+        return picture | consonant
+
+
+@functools.lru_cache(maxsize=1)
+def _properties() -> np.ndarray:
+    """int32 [characters of Unicode], asked of Hugging Face's tokenizers (a few seconds, cached)."""
+    characters = [c for c in assignable() if c not in "\r\n"]
+    extends = _letters("a", characters, "") == 1
+    found = {
+        _EXTENDS: extends,
+        _PREPENDS: _letters("", characters, "a") == 1,
+        # An accent after a control character is by itself, hence two of them are one short cluster.
+        _CONTROL: _letters("", characters, _ACCENT * 2) == 2,
+        _PICTURE: (_letters(_COPYRIGHT + _ZWJ, characters, "") == 3) & ~extends,
+        # Something of each kind is followed by an accent: only in a long cluster is that a letter of its own.
+        _MARK: _all_single(_COPYRIGHT, characters, _ZWJ + _COPYRIGHT + _ACCENT) & extends,
+        _CONSONANT: _all_single(_KA + _VIRAMA, characters, _ACCENT) & (_lengths(characters) == 3) & ~extends,
+        _LINKER: _all_single(_KA, characters, _KA + _ACCENT) & extends,
+        _CONJUNCT: _all_single(_KA + _VIRAMA, characters, _KA + _ACCENT) & extends,
+    }
+    table = np.zeros(sys.maxunicode + 1, np.int32)
+    numbers = [ord(character) for character in characters]
+    for bit, flags in found.items():
+        table[numbers] |= np.where(flags, np.int32(bit), np.int32(0))
+    table[[ord("\r"), ord("\n")]] = _CONTROL
+    table[ord(_ZWJ)] |= _JOINER
+    for bit, ranges in ((_LEADING, [(0x1100, 0x1160), (0xA960, 0xA97D)]),
+                        (_VOWEL, [(0x1160, 0x11A8), (0xD7B0, 0xD7C7)]),
+                        (_TRAILING, [(0x11A8, 0x1200), (0xD7CB, 0xD7FC)]),
+                        (_CLOSED_SYLLABLE, [(0xAC00, 0xD7A4)])):
+        for begin, end in ranges:
+            table[begin:end] |= bit
+    table[0xAC00:0xD7A4:28] = _OPEN_SYLLABLE
+    return table
+
+
+def _all_single(before: str, characters: list[str], after: str) -> np.ndarray:
+    """bool [characters]: whether each character of the string became a letter of its own."""
+    return _letters(before, characters, after) == len(before) + 1 + len(after)
+
+
+def _letters(before: str, characters: list[str], after: str) -> np.ndarray:
+    """int [characters]: how many letters each one becomes with what is put around it."""
+    from tokenizers.normalizers import Precompiled
+
+    normalizer = Precompiled(every_cluster_a_letter(b"\n"))
+    answer = normalizer.normalize_str("".join(f"{before}{character}{after}\n" for character in characters))
+    return np.array([len(line) for line in answer.split("\n")[:-1]])
+
+
+def _lengths(characters: list[str]) -> np.ndarray:
+    return np.array([len(character.encode()) for character in characters])
+
+
+def every_cluster_a_letter(without: bytes) -> bytes:
+    """A character map whose keys are all characters but some of ASCII, and whose only value is "P".
+
+    Its trie is a double array as in `charsmap`, made of blocks of 256 units: the first bytes, one to three
+    bytes to come, and the end of a character.
+    """
+    first, end, one, two, three = (256 * number for number in range(1, 6))
+    units = np.zeros(256 * 6, np.uint32)
+    units[0] = first << 10
+    units[end] = 1 << 31
+
+    def link(block, labels, target):
+        for label in labels:
+            leaf = 1 << 8 if target == end else 0
+            units[block + label] = ((block + label) ^ target) << 10 | leaf | label
+
+    link(first, (label for label in range(1, 128) if label not in without), end)
+    for block, labels, target in ((first, range(0xC0, 0xE0), one), (first, range(0xE0, 0xF0), two),
+                                  (first, range(0xF0, 0xF8), three), (one, range(0x80, 0xC0), end),
+                                  (two, range(0x80, 0xC0), one), (three, range(0x80, 0xC0), two)):
+        link(block, labels, target)
+    return struct.pack("<I", units.nbytes) + units.tobytes() + b"P\0"

@@ -1,0 +1,116 @@
+"""JSON to tensors and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xtremedistil_tf.inference.server.model import RequestError, Signature, Spec
+from xtremedistil_tf.inference.server.tensors import read_inputs, tensor, write_outputs
+
+TEXT, IDS = Spec("string", (None,)), Spec("int32", (None, None))
+ONE = Signature({"texts": TEXT}, {}, None)
+TWO = Signature({"texts": TEXT, "pairs": TEXT}, {}, None)
+MAYBE = Signature({"texts": TEXT, "pairs": TEXT}, {}, None, frozenset(["pairs"]))
+ANY_TEXTS = st.lists(st.text(max_size=20), min_size=1, max_size=5)
+
+
+def lists(inputs):
+    return {name: values.tolist() for name, values in inputs.items()}
+
+
+@given(ANY_TEXTS)
+def test_one_input_as_rows_columns_and_base64(texts):
+    wanted = {"texts": [text.encode() for text in texts]}
+    coded = [{"b64": base64.b64encode(text.encode()).decode()} for text in texts]
+    for request in ({"instances": texts}, {"instances": [{"texts": text} for text in texts]},
+                    {"inputs": texts}, {"inputs": {"texts": texts}},
+                    {"instances": coded}, {"inputs": {"texts": coded}},
+                    {"instances": [{"texts": code} for code in coded]}):
+        assert lists(read_inputs(json.loads(json.dumps(request)), ONE)) == wanted
+
+
+def test_bytes_that_are_no_text():
+    assert read_inputs({"instances": [{"b64": "/w=="}]}, ONE)["texts"].tolist() == [b"\xff"]
+
+
+def test_two_inputs():
+    wanted = {"texts": [b"a", b"b"], "pairs": [b"c", b"d"]}
+    rows = [{"texts": "a", "pairs": "c"}, {"pairs": "d", "texts": "b"}]
+    assert lists(read_inputs({"instances": rows}, TWO)) == wanted
+    assert lists(read_inputs({"inputs": {"texts": ["a", "b"], "pairs": ["c", "d"]}}, TWO)) == wanted
+
+
+def test_an_optional_input():
+    assert lists(read_inputs({"instances": ["a"]}, MAYBE)) == {"texts": [b"a"]}
+    assert lists(read_inputs({"inputs": {"texts": ["a"], "pairs": ["b"]}}, MAYBE)) == {"texts": [b"a"],
+                                                                                   "pairs": [b"b"]}
+
+
+@pytest.mark.parametrize("signature, request_, message", [
+    (ONE, {}, '"instances"'),
+    (ONE, {"instances": ["a"], "inputs": ["a"]}, '"instances"'),
+    (ONE, {"instances": []}, "an empty list"),
+    (ONE, {"instances": "a"}, "found 'a'"),
+    (ONE, {"instances": [["a"]]}, "expected a list of strings; found a list"),
+    (ONE, {"instances": ["a", {"texts": "b"}]}, "found both"),
+    (ONE, {"instances": [{"texts": "b"}, "a"]}, "found both"),
+    (ONE, {"instances": [{"text": "b"}]}, "instance 0: `texts` is missing"),
+    (ONE, {"instances": [{"texts": "b", "more": "c"}]}, "there is no input 'more'"),
+    (ONE, {"instances": [None]}, "found null"),
+    (ONE, {"instances": [1.5]}, "found 1.5"),
+    (ONE, {"instances": [True]}, "found true"),
+    (ONE, {"instances": [{"b64": "?"}]}, "not valid base64"),
+    (ONE, {"instances": [{"b64": "\u00e4"}]}, "not valid base64"),
+    (ONE, {"instances": ["\ud800"]}, "surrogate"),
+    (ONE, {"inputs": "a"}, "found 'a' in place of a list"),
+    (ONE, {"inputs": None}, "found null in place of a list"),
+    (ONE, {"inputs": {"texts": ["a"], "other": []}}, "there is no input 'other'"),
+    (TWO, {"instances": ["a"]}, "`texts`, `pairs`"),
+    (TWO, {"inputs": ["a"]}, "`texts`, `pairs`"),
+    (TWO, {"inputs": {"texts": ["a"]}}, "`pairs` is missing"),
+    (TWO, {"inputs": {"texts": ["a"], "pairs": []}}, "found 1 `texts`, 0 `pairs`"),
+    (MAYBE, {"instances": [{"texts": "a"}, {"texts": "a", "pairs": "b"}]}, "instance 1"),
+])
+def test_what_is_wrong_is_said(signature, request_, message):
+    with pytest.raises(RequestError) as caught:
+        read_inputs(request_, signature)
+    assert caught.value.status == 400 and message in caught.value.message
+
+
+def test_whole_numbers():
+    assert tensor([[1, -2], [3, 2 ** 31 - 1]], IDS, "ids").tolist() == [[1, -2], [3, 2 ** 31 - 1]]
+    assert tensor([], IDS, "ids").shape == (0, 0) and tensor([[]], IDS, "ids").shape == (1, 0)
+
+
+@pytest.mark.parametrize("value", [[[1, 2], [3]], [[1], 2], [1], [[2 ** 31]], [[1.0]], [["1"]], [[True]],
+                                   [[[1]]], [[], [1]]])
+def test_other_than_rows_of_whole_numbers(value):
+    with pytest.raises(RequestError, match="list of list of whole numbers"):
+        tensor(value, IDS, "ids")
+
+
+def test_outputs_by_row_and_by_column():
+    words = np.array([[b"a", b"\xc3\xa4"], [b"", b"b"]], object)
+    scores = np.array([0.1, 1 / 3], np.float32)
+    rows = write_outputs({"words": words, "scores": scores}, by_row=True)["predictions"]
+    assert rows == [{"words": ["a", "ä"], "scores": 0.1}, {"words": ["", "b"], "scores": 0.33333334}]
+    assert write_outputs({"words": words, "scores": scores}, by_row=False) == {
+        "outputs": {"words": [["a", "ä"], ["", "b"]], "scores": [0.1, 0.33333334]}}
+
+
+def test_a_single_output_stands_without_its_name():
+    assert write_outputs({"scores": np.array([0.5], np.float32)}, by_row=True) == {"predictions": [0.5]}
+    assert write_outputs({"scores": np.array([0.5], np.float32)}, by_row=False) == {"outputs": [0.5]}
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False), max_size=20))
+def test_written_numbers_are_the_same_float32(numbers):
+    array = np.array(numbers, np.float32)
+    written = json.loads(json.dumps(write_outputs({"x": array}, by_row=False)))["outputs"]
+    np.testing.assert_array_equal(np.array(written, np.float32), array)

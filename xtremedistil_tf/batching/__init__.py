@@ -1,1 +1,0 @@
-"""Unpadded features, length-bucketed batch plans and the tf.data pipelines over them."""

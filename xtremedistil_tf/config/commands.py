@@ -1,0 +1,265 @@
+"""The configurations of the smaller commands: export, predict, serve, store and fine-tuning."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from xtremedistil_tf.config.distillation import DistillationConfig
+from xtremedistil_tf.config.fields import (
+    POLICIES,
+    TASK_KINDS,
+    decoding_choice,
+    other_decoding,
+    selector,
+    setting,
+    validate_fields,
+)
+from xtremedistil_tf.errors import ConfigError
+
+#: Form -> the quantizations that it is written in.
+QUANTIZATIONS_OF = {"saved_model": ("none",), "tflite": ("none", "float16", "dynamic", "int8"),
+                    "onnx": ("none", "int8"), "serving": ("none",)}
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """Everything that decides what an export writes and how it is checked."""
+
+    model_dir: str = setting("Data", "",
+        "Folder of a finished distillation run. The files are written to its export/ folder.")
+    task: str = setting("Data", "",
+        "Task whose dev set is used to check the files. Default: the task that the student was distilled on.")
+    formats: str = setting("What to write", "saved_model,tflite,onnx,serving",
+        "Formats to write, separated by commas: saved_model, tflite, onnx, serving.")
+    quantize: str = setting("What to write", "none,dynamic,int8",
+        "Quantizations, separated by commas: none, float16, dynamic, int8. Each format is written in those it "
+        "supports (saved_model and serving: none; onnx: none and int8; tflite: all).")
+    decoding: str = other_decoding("What to write", "the exported files' tags are")
+    serving_name: str = setting("What to write", "xtremedistil", "Model name in TensorFlow Serving.")
+    serving_version: int = setting("What to write", 0,
+        "Model version in TensorFlow Serving. 0: the next one.", minimum=0)
+    calibration_examples: int = setting("What to write", 300,
+        "Transfer sentences for calibrating full int8. Recommended: 100 to 500.", minimum=1)
+    max_f1_drop: float = setting("Checks", 0.01,
+        "Maximum loss of the student's main score on the dev set (0.01: one point of F1). If a file loses more, the "
+        "command fails with a non-zero exit status. Recommended: 0.005 to 0.02.", minimum=0.0)
+    max_examples: int = setting("Checks", 2000, "Maximum dev examples for the check. 0: all.", minimum=0)
+    threads: int = setting("Checks", 1, "Threads for the latency measurement.", minimum=1)
+    seconds: float = setting("Checks", 2.0, "Seconds per latency measurement. Recommended: 1 to 10.", minimum=0.0)
+    measure: bool = setting("Checks", True,
+        "Measure cold start, latency, throughput and memory of each file in a separate process.")
+    license: str = setting("Model card", "", "License of the student, for its model card. Default: not stated.")
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self, "model_dir", "formats", "quantize")
+        for name, known in (("formats", QUANTIZATIONS_OF), ("quantize", QUANTIZATIONS)):
+            for word in listed(getattr(self, name)):
+                if word not in known:
+                    raise ConfigError(f"`{name}={getattr(self, name)}`: unknown {word!r}. "
+                                      f"Expected some of {', '.join(known)}.")
+        for form in listed(self.formats):
+            if not set(QUANTIZATIONS_OF[form]) & set(listed(self.quantize)):
+                raise ConfigError(f"`formats={form}` is available as {', '.join(QUANTIZATIONS_OF[form])}, but "
+                                  f"`quantize={self.quantize}` names none of these.")
+
+    def wanted(self) -> list[tuple[str, str]]:
+        """(form, quantization) of every file to write."""
+        asked = listed(self.quantize)
+        return [(form, quantization) for form in dict.fromkeys(listed(self.formats))
+                for quantization in QUANTIZATIONS_OF[form] if quantization in asked]
+
+
+def listed(words: str) -> list[str]:
+    """The words of a comma-separated flag."""
+    return [word.strip() for word in words.split(",") if word.strip()]
+
+
+LOCAL_FORMS = ("keras", "saved_model", "tflite", "onnx")
+SERVING_PREFIXES = ("serving://", "serving+http://", "serving+https://")
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictionConfig:
+    """What `run_xtreme_distil_predict.py` does."""
+
+    model_dir: str = setting("Data", "", "Folder of a finished distillation run.")
+    pred_file: str = setting("Data", "-",
+        "Input text, one example per line (or a labelled file for --do_eval). -: standard input.")
+    output_file: str = setting("Data", "",
+        "Output file. Default: <model_dir>/predictions.txt for an input file, standard output for standard input. -: "
+        "standard output.")
+    do_predict: bool = setting("What to do", False,
+        "Predict --pred_file: one output line per input line, in input order.")
+    do_eval: bool = setting("What to do", False,
+        "Compute the task's scores on --pred_file if it is labelled, else on the task's test set.")
+    task: str = setting("Data", "", "Task folder for --do_eval. Default: the task that the model was trained on.")
+    format: str = setting("Model", "keras",
+        "Form of the student: keras; saved_model, tflite or onnx (from --model_dir/export, see "
+        "run_xtreme_distil_export.py); serving://host:port[/name] (TensorFlow Serving, gRPC) or "
+        "serving+http://host:port[/name] (REST).")
+    quantize: str = setting("Model", "none", "Quantization of the file.", QUANTIZATIONS)
+    decoding: str = other_decoding("Model", "the tags are")
+    batch_size: int = setting("Run", 256, "Batch size. Recommended: 32 to 512.", minimum=1)
+    opt_policy: str = setting("Run", "float32",
+        "Accepted for command lines of the original program; prediction always uses float32.", POLICIES)
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self, "model_dir")
+        if self.format not in LOCAL_FORMS and not self.format.startswith(SERVING_PREFIXES):
+            raise ConfigError(f"`format={self.format}`: expected one of {', '.join(LOCAL_FORMS)}, "
+                              "serving://host:port or serving+http://host:port.")
+        if not (self.do_predict or self.do_eval):
+            raise ConfigError("nothing to do. Give `do_predict`, `do_eval` or both.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ServeConfig:
+    """Where the server listens, what it serves and how much it takes."""
+
+    model_dir: str = setting("Model", "", "Folder that a distillation run wrote.")
+    serving_name: str = setting("Model", "xtremedistil", "Name of the model in addresses.")
+    serving_version: int = setting("Model", 1, "Version of the model in addresses.", minimum=1)
+    host: str = setting("Address", "127.0.0.1",
+        "Address to listen at. The default answers this machine alone; 0.0.0.0 answers any, without a "
+        "password.")
+    port: int = setting("Address", 8501, "Port to listen at; 0: any free one.", minimum=0, maximum=65535)
+    max_request_bytes: int = setting("Limits", 1 << 20, "Most bytes of a request's body.", minimum=1)
+    max_texts: int = setting("Limits", 1024, "Most texts in a request.", minimum=1)
+    batch_bytes: int = setting("Limits", 1 << 16,
+        "Most bytes of text, padding included, that the model is given at once; this bounds its memory. "
+        "Larger requests are cut into batches; a single longer text is refused.", minimum=1)
+    max_queue: int = setting("Limits", 32,
+        "Most requests in work or waiting for the model; further ones are answered 503.", minimum=1)
+    max_connections: int = setting("Limits", 128, "Most open connections.", minimum=1)
+    timeout_seconds: float = setting("Limits", 30.0,
+        "Time after which a connection on which nothing arrives is closed.", minimum=0.1)
+    shutdown_seconds: float = setting("Limits", 10.0,
+        "Longest wait for requests in work when the server is stopped.", minimum=0.0)
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self, "model_dir", "host")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", self.serving_name):
+            raise ConfigError(f"`serving_name={self.serving_name}`: expected letters, digits and _ . - only, "
+                              "as it is part of addresses.")
+
+
+#: Command -> the flags that it needs.
+COMMANDS = {"info": ("store",), "verify": ("store",), "merge": ("stores", "out")}
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreConfig:
+    """What `run_xtreme_distil_store.py` does."""
+
+    command: str = setting("What to do", "",
+        "info: print contents and size of a store; verify: read the whole store and compare checksums; merge: write "
+        "one store with the examples of several. Given as the first word, without --command=.", ("", *COMMANDS))
+    store: str = setting("info, verify", "",
+        "Folder of a transfer store: the one with manifest.json, below <model_dir>/transfer.")
+    repair: bool = setting("info, verify", False,
+        "Delete damaged shards. The command that wrote the store then writes only these again.")
+    stores: str = setting("merge", "",
+        "Folders of finished stores with the same teacher, tokenizer, seq_len and layers, separated by commas.")
+    out: str = setting("merge", "", "Folder of the new store.")
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self)
+        if not self.command:
+            raise ConfigError(f"nothing to do: `command` is not given. Expected one of {', '.join(COMMANDS)}, "
+                              "on the command line as the first word.")
+        needed = COMMANDS[self.command]
+        validate_fields(self, *needed)
+        for name in ("store", "stores", "out"):
+            if getattr(self, name) and name not in needed:
+                raise ConfigError(f"`{name}` is not for `command={self.command}`, which takes "
+                                  f"{', '.join(f'`{flag}`' for flag in needed)}.")
+        if self.repair and self.command != "verify":
+            raise ConfigError(f"`repair` is for `command=verify` only, not for {self.command}.")
+        if self.command == "merge" and len(self.merged) < 2:
+            raise ConfigError(f"`stores={self.stores}`: expected two folders or more, separated by commas.")
+
+    @property
+    def merged(self) -> list[str]:
+        """The folders of `stores`."""
+        return [folder.strip() for folder in self.stores.split(",") if folder.strip()]
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentFineTuningConfig:
+    """What `run_xtreme_distil_ft.py` does."""
+
+    model_dir: str = setting("Data", "", "Folder of a finished distillation run.")
+    output_dir: str = setting("Data", "", "Output folder for the fine-tuned student. Default: <model_dir>/fine-tuned.")
+    task: str = setting("Data", "",
+        "Task folder with labelled data. Default: the task that the student was distilled on.")
+    decoding: str = other_decoding("Data", "the student's tags are")
+    batch_size: int = setting("Training", 128, "Batch size. Recommended: 16 to 128.", minimum=1)
+    ft_epochs: int = setting("Training", 100, "Maximum epochs. Recommended: 10 to 100.", minimum=1)
+    patience: int = setting("Training", 5,
+        "Early stopping: epochs without improvement before training ends. Recommended: 3 to 10.", minimum=1)
+    select_by: str = selector("Training")
+    learning_rate: float = setting("Training", 1e-4,
+        "Initial learning rate (cosine schedule). Recommended: 1e-4 to 1e-3.", minimum=0.0)
+    final_learning_rate: float = setting("Training", 1e-8, "Final learning rate (cosine schedule).", minimum=0.0)
+    seed: int = setting("Run", 42, "Random seed.", minimum=0)
+    opt_policy: str = setting("Run", "float32", "Training precision.", POLICIES)
+    checkpoint_minutes: float = setting("Run", 5.0, "Minutes between checkpoints. Recommended: 1 to 30.", minimum=0.0)
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self, "model_dir")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFineTuningConfig:
+    """What `run_model_ft.py` does."""
+
+    task: str = setting("Data", "", "Task folder, as for run_xtreme_distil.py.")
+    model_dir: str = setting("Data", "",
+        "Output folder for the scores and, in a subfolder, the fine-tuned model as a Hugging Face folder.")
+    seq_len: int = setting("Data", 128,
+        "Maximum subwords of a training example, with special tokens. Recommended: 32 to 64 for sentences, 128 to 384 "
+        "for longer texts.", minimum=4)
+    languages: str = setting("Data", "", "Language folders of the task to use, separated by commas. Empty: all.")
+    task_kind: str = setting("Data", "auto", "Kind of task, as for run_xtreme_distil.py.", TASK_KINDS)
+    do_NER: bool = setting("Data", False, "The task is token tagging.")
+    do_pairwise: bool = setting("Data", False, "Each example is a pair of texts.")
+    task_name: str = setting("Data", "", "GLUE task whose official files are in --task.")
+    metric: str = setting("Data", "", "Metric that selects the best weights.")
+    decoding: str = decoding_choice("Data")
+    multilingual: bool = setting("Model", False,
+        "Accepted for command lines of the original program; the checkpoint's own tokenizer is used.")
+    pt_model: str = setting("Model", "TFAutoModel", "Class of the pre-trained model, as in the original program.")
+    pt_model_checkpoint: str = setting("Model", "bert-base-multilingual-cased",
+        "Pre-trained model: a hub name, a local Hugging Face folder, or package:<module>.")
+    batch_size: int = setting("Training", 128, "Batch size. Recommended: 16 to 128.", minimum=1)
+    ft_epochs: int = setting("Training", 100, "Maximum epochs. Recommended: 3 to 100, with early stopping.", minimum=1)
+    patience: int = setting("Training", 5,
+        "Early stopping: epochs without improvement before training ends. Recommended: 3 to 10.", minimum=1)
+    learning_rate: float = setting("Training", 3e-5,
+        "Peak learning rate (AdamW, linear warm-up over 10 % of the steps, linear decay). Recommended: 1e-4 for "
+        "widths up to 512, 5e-5 up to 768 (base), 2e-5 above (large).", minimum=0.0)
+    seed: int = setting("Run", 42, "Random seed.", minimum=0)
+    opt_policy: str = setting("Run", "float32", "Training precision.", POLICIES)
+    checkpoint_minutes: float = setting("Run", 5.0, "Minutes between checkpoints. Recommended: 1 to 30.", minimum=0.0)
+
+    def validate(self) -> None:
+        """Raises ConfigError on the first value that cannot be meant."""
+        validate_fields(self, "task", "model_dir")
+
+    def as_distillation(self) -> DistillationConfig:
+        """The part of a distillation run that fine-tunes its teacher."""
+        own, other = ({f.name for f in dataclasses.fields(c)} for c in (self, DistillationConfig))
+        shared = own & other
+        values = {name: getattr(self, name) for name in shared}
+        del values["learning_rate"], values["ft_epochs"]
+        return DistillationConfig(
+            **values, pt_teacher=self.pt_model, pt_teacher_checkpoint=self.pt_model_checkpoint,
+            teacher_epochs=self.ft_epochs, teacher_learning_rate=self.learning_rate,
+            teacher_ft_batch_size=self.batch_size, teacher_model_dir=self.model_dir)

@@ -1,0 +1,247 @@
+"""Files: their names, the languages and splits that names tell, their lines, and faults collected for one message."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gzip
+import io
+import lzma
+import os
+import pathlib
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from xtremedistil_tf.errors import DataError
+
+_MAX_NAMES = 12
+
+
+def entries(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Files and folders in `folder`, sorted by name, hidden ones left out; DataError if unreadable."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: the folder cannot be listed ({error.strerror}). Make it readable, or "
+                        "move it away if it does not belong there.") from error
+
+
+def listing(folder: pathlib.Path) -> str:
+    """A half sentence on the contents of `folder`, such as "/data/ner holds: dev.tsv, labels.tsv"."""
+    if not folder.is_dir():
+        return f"there is no folder {folder} either"
+    try:
+        names = [path.name + "/" * path.is_dir() for path in entries(folder)]
+    except DataError:
+        return f"the folder {folder} cannot be listed"
+    if not names:
+        return f"the folder {folder} is empty"
+    more = len(names) - _MAX_NAMES
+    shown = ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return f"{folder} holds: {shown}"
+
+
+_CODE = r"[a-z]{2,3}(?:-[A-Za-z0-9]{1,8})*"
+_NAME = re.compile(_CODE)
+_PREFIX = re.compile(rf"({_CODE}):(?=.)")
+# File names of everyday life that happen to have the shape of a code.
+_NOT_LANGUAGES = frozenset({"all", "dev", "raw"})
+
+
+def is_language(name: str) -> bool:
+    """Whether `name` has the shape of a language code, such as `de`, `ceb` or `zh-Hant`."""
+    return _NAME.fullmatch(name) is not None and name not in _NOT_LANGUAGES
+
+
+@functools.lru_cache(maxsize=4096)
+def split_language(text: str) -> tuple[str | None, str]:
+    """("de", "B-LOC") of "de:B-LOC"; (None, text) where there is no language prefix."""
+    match = _PREFIX.match(text)
+    return (match[1], text[match.end():]) if match else (None, text)
+
+
+def file_language(file: pathlib.Path) -> str | None:
+    """The language that a file's name says, such as `de` of "de.txt.xz"; None if it says none."""
+    name = file.name.split(".")[0]
+    return name if is_language(name) else None
+
+
+MAX_LINE_CHARS = 100_000
+COMPRESSED = (".gz", ".xz")
+
+# A character takes at most 4 bytes; 3 more for a byte order mark and 2 for the line end.
+_MAX_LINE_BYTES = 4 * MAX_LINE_CHARS + 5
+_NEWLINE, _NUL = b"\n", b"\0"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_TO_UTF8 = "convert it with: iconv -f UTF-16 -t UTF-8"
+
+
+def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+    """Yields (line number from 1, text without its line end) of a UTF-8 file.
+
+    `.gz` and `.xz` are decompressed on the way. Only `\\n` and `\\r\\n` end a line: U+2028, form feeds
+    and the like stay in the text. A byte order mark at the start is dropped. Memory does not depend
+    on the length of the file, nor of a line.
+
+    Raises (at the first `next`, or where the fault is):
+        DataError: the file is missing or unreadable, its compression is damaged, or a line is not
+            UTF-8, holds a NUL byte or is longer than MAX_LINE_CHARS.
+    """
+    path = pathlib.Path(path)
+    number = 0
+    with _explained(path, lambda: f" after line {number}"), _open(path) as handle:
+        while raw := handle.readline(_MAX_LINE_BYTES):
+            number += 1
+            yield number, _decode(raw, path, number)
+
+
+@contextlib.contextmanager
+def _explained(path: pathlib.Path, place: Callable[[], str] = str) -> Iterator[None]:
+    """Turns what reading raises into DataErrors."""
+    try:
+        yield
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: damaged or truncated {path.suffix} file{place()} ({error}). "
+                        "Copy or download it again.") from error
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; {listing(path.parent)}.") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path}: is a folder, expected a file; {listing(path)}.") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+
+
+def read_whole(path: str | os.PathLike[str]) -> str:
+    """All of a UTF-8 file as one text, whatever the length of its lines; otherwise as `open_lines`."""
+    path = pathlib.Path(path)
+    with _explained(path), _open(path) as handle:
+        raw = handle.read()
+
+    def place(offset: int) -> str:
+        return f"{path}:{raw.count(_NEWLINE, 0, offset) + 1}"
+
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{place(error.start)}: byte 0x{raw[error.start]:02x} is not valid UTF-8 ({error.reason}). "
+                        "Save the file as UTF-8.") from error
+    if "\0" in text:
+        raise DataError(f"{place(raw.find(_NUL))}: NUL byte, expected UTF-8 text. If the file is UTF-16, {_TO_UTF8}.")
+    return text
+
+
+def _open(path: pathlib.Path) -> io.BufferedIOBase:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rb")
+    if path.suffix == ".xz":
+        return lzma.open(path, "rb")
+    return open(path, "rb")
+
+
+def _decode(raw: bytes, path: pathlib.Path, number: int) -> str:
+    place = f"{path}:{number}"
+    if len(raw) == _MAX_LINE_BYTES and not raw.endswith(b"\n"):
+        raise _too_long(place)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        utf16 = number == 1 and raw.startswith(_UTF16_MARKS)
+        remedy = f"The file looks like UTF-16; {_TO_UTF8}." if utf16 else "Save the file as UTF-8."
+        raise DataError(f"{place}: byte 0x{raw[error.start]:02x} at offset {error.start} of the line is "
+                        f"not valid UTF-8 ({error.reason}). {remedy}") from error
+    if (offset := raw.find(b"\0")) >= 0:
+        raise DataError(f"{place}: NUL byte at offset {offset} of the line, expected UTF-8 text. "
+                        f"If the file is UTF-16, {_TO_UTF8}.")
+    text = text[:-1] if text.endswith("\n") else text
+    text = text[:-1] if text.endswith("\r") else text
+    text = text[1:] if number == 1 and text.startswith("\ufeff") else text
+    if len(text) > MAX_LINE_CHARS:
+        raise _too_long(place)
+    return text
+
+
+def _too_long(place: str) -> DataError:
+    return DataError(f"{place}: line longer than {MAX_LINE_CHARS:,} characters, expected one sentence a "
+                     "line. Split the text into sentences.")
+
+
+def stem_and_suffix(path: str | os.PathLike[str]) -> tuple[str, str]:
+    """("train", ".tsv") of "folder/train.tsv.xz": the suffix of a compression does not count."""
+    path = pathlib.Path(path)
+    inner = pathlib.PurePath(path.stem) if path.suffix in COMPRESSED else path
+    return inner.stem, inner.suffix
+
+
+MAX_SHOWN = 10
+_MAX_QUOTED = 60
+
+
+class Faults:
+    """Counts the faults of one file and keeps the first ten."""
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self._path = os.fspath(path)
+        self._first: list[str] = []
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._count
+
+    def add(self, line: int, problem: str) -> None:
+        """Notes a fault; `problem` says what was found and what was expected."""
+        self._count += 1
+        if len(self._first) < MAX_SHOWN:
+            self._first.append(f"{self._path}:{line}: {problem}")
+
+    def raise_if_any(self) -> None:
+        """Raises one DataError that names the first ten faults and how many there are."""
+        if not self._count:
+            return
+        if self._count == 1:
+            raise DataError(f"{self._first[0]}. Correct or delete that line.")
+        shown = f"the first {MAX_SHOWN} of them" if self._count > MAX_SHOWN else "all of them"
+        listed = "\n".join(f"  {place}" for place in self._first)
+        raise DataError(f"{self._path}: {self._count} faults, {shown}:\n{listed}\n"
+                        "Correct or delete those lines.")
+
+
+def quoted(value: Any) -> str:
+    """`value` as it would be written in Python, cut to a length fit for a message."""
+    text = repr(value[:_MAX_QUOTED] if isinstance(value, str) else value)
+    cut = len(text) > _MAX_QUOTED + 2 or (isinstance(value, str) and len(value) > _MAX_QUOTED)
+    return f"{text[:_MAX_QUOTED]}..." if cut else text
+
+
+def encoding_problem(text: str) -> str | None:
+    """What a text holds that UTF-8 files cannot, or None."""
+    # JSON can spell with \u escapes what tokenizers fail on much later.
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return f"lone surrogate {text[error.start]!r}, expected Unicode text"
+    return "NUL character, expected text" if "\0" in text else None
+
+
+def counts_problem(words: Sequence[str], tags: Sequence[str]) -> str | None:
+    """What is wrong when tokens and tags do not pair up, or None."""
+    if len(words) == len(tags):
+        return None
+    return f"{_count(words, 'token')} but {_count(tags, 'tag')}, expected one tag for each token"
+
+
+def words_problem(words: Sequence[str]) -> str | None:
+    """What is wrong with a token that is empty or holds white space, or None."""
+    # One split of the whole sentence costs much less than a look at every token.
+    if " ".join(words).split() == list(words):
+        return None
+    number, word = next((i, w) for i, w in enumerate(words, 1) if w.split() != [w])
+    what = "is empty" if not word else "holds white space"
+    return f"token {number}, {quoted(word)}, {what}, expected a token without white space"
+
+
+def _count(items: Sequence[str], name: str) -> str:
+    return f"{len(items)} {name}" + ("" if len(items) == 1 else "s")

@@ -1,0 +1,225 @@
+"""A student as an ONNX graph, node by node or converted, and whether ONNX Runtime answers with it as the student does.
+
+Converters leave operations out and write graphs that no runtime loads without more than a line in their log,
+so nothing is believed that was not run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+
+import numpy as np
+import onnx
+import tensorflow as tf
+from onnx import TensorProto, helper, numpy_helper
+
+from xtremedistil_tf import __version__
+from xtremedistil_tf.errors import ExportCheckError, ModelLoadError, reason_of
+from xtremedistil_tf.inference.runtimes import OnnxRuntime
+from xtremedistil_tf.onnx_graphs import OPSET, function_model
+from xtremedistil_tf.students.bilstm import BiLSTMStudent
+from xtremedistil_tf.students.metadata import DECODING
+from xtremedistil_tf.tasks.task import Task
+
+#: The newest operator set that both ways to a graph write; ONNX Runtime has had it since 1.13.
+LOGITS = "logits"
+# What goes with the operator set, so that runtimes as old as that read the file.
+_IR_VERSION = 8
+
+
+def input_names(task: Task) -> tuple[str, ...]:
+    """Names of the inputs: two for tagging, for other tasks also `token_type_ids`."""
+    types = ["token_type_ids"] if "token_type_ids" in task.text_columns else []
+    return ("input_ids", "attention_mask", *types)
+
+
+def new_model(task: Task, nodes: list[onnx.NodeProto], tensors: list[onnx.TensorProto]) -> onnx.ModelProto:
+    """A model of nodes that compute `logits` from the inputs of `input_names`.
+
+    Inputs are int64 [batch, time]; the output is float32 [batch, time, outputs], or [batch, outputs] where
+    the task answers whole inputs. An input that no node reads, such as a BiLSTM's `token_type_ids`, is
+    there all the same: callers need not know the student.
+
+    Args:
+        task: what the student answers.
+        nodes: in the order in which they can be computed.
+        tensors: the constants that they read.
+    """
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "time"])
+              for name in input_names(task)]
+    axes = ["batch", "time", task.num_outputs] if task.per_piece else ["batch", task.num_outputs]
+    output = helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, axes)
+    graph = helper.make_graph(nodes, "student", inputs, [output], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION)
+
+
+def described(model: onnx.ModelProto, student, tokenizer, task: Task, quantization: str) -> onnx.ModelProto:
+    """Puts into a model what a program needs beside the tokenizer to ask it and read its answers.
+
+    Keys of its metadata, all values being strings: `task` (kind of the task), `labels` (JSON list, one for
+    each output), `options` (JSON, the task's), `special_token_ids` (JSON, such as {"pad": 0, "cls": 2}),
+    `max_length` (most pieces of an input; empty: no limit), `quantization`; and where answers have to be chosen from
+    logits `decoding` (JSON, see `Task.decoding_facts`).
+    """
+    facts = task.decoding_facts()
+    special = {name.removesuffix("_token"): tokenizer.convert_tokens_to_ids(token)
+               for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
+    # Tools leave notes of their own in these.
+    model.producer_name, model.producer_version = "xtremedistil-tf", __version__
+    del model.metadata_props[:]
+    helper.set_model_props(model, {
+        "task": task.kind, "labels": json.dumps(task.labels, ensure_ascii=False),
+        "options": json.dumps(task.options), "special_token_ids": json.dumps(special),
+        "max_length": str(student.max_length or ""), "quantization": quantization,
+        **({DECODING: json.dumps(facts)} if facts else {})})
+    return model
+
+
+# Keras stacks the gates as input, forget, cell, output; ONNX as input, output, forget, cell.
+_GATES = [0, 3, 1, 2]
+
+
+def bilstm_model(student: BiLSTMStudent, task: Task) -> onnx.ModelProto:
+    """The student's graph, with the inputs and the output of `interface.new_model`.
+
+    Converters turn a masked Keras LSTM into slow loops, or lose the mask. The LSTM operator of ONNX takes
+    the length of each row instead and is exact for rows padded on the right; logits of padding differ.
+    """
+    graph = _Graph()
+    states = graph.bilstm(graph.constant("embedding", student.embedding.embeddings.numpy()),
+                          student.bilstm.get_weights(), student.shape.per_piece)
+    representation = graph.gelu(graph.dense(states, "projection", *student.projection.get_weights()))
+    kernel, bias = student.head.get_weights()
+    graph.dense(representation, "head", kernel, bias, output=LOGITS)
+    return new_model(task, graph.nodes, graph.tensors)
+
+
+class _Graph:
+    """Nodes and constants; methods that add nodes return the name of their last one's output."""
+
+    def __init__(self):
+        self.nodes: list[onnx.NodeProto] = []
+        self.tensors: list[onnx.TensorProto] = []
+
+    def constant(self, name: str, value: np.ndarray) -> str:
+        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(self, op: str, inputs: list[str], output: str, **attributes) -> str:
+        self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
+        return output
+
+    def bilstm(self, table: str, weights: list[np.ndarray], per_piece: bool) -> str:
+        """States [batch, time, 2 H]; or, not `per_piece`, the last ones of both directions, [batch, 2 H]."""
+        units = weights[1].shape[0]
+        self.add("ReduceSum", ["attention_mask", self.constant("time_axis", np.array([1]))], "mask_sum",
+                 keepdims=0)
+        self.add("Cast", ["mask_sum"], "lengths", to=TensorProto.INT32)
+        self.add("Gather", [table, "input_ids"], "embedded")
+        self.add("Transpose", ["embedded"], "embedded_by_time", perm=[1, 0, 2])
+        parameters = [self.constant(f"lstm_{name}", value) for name, value in zip("WRB", _onnx_lstm(weights))]
+        self.nodes.append(helper.make_node("LSTM", ["embedded_by_time", *parameters, "lengths"],
+                                           ["all_states", "last_states"], name="lstm", hidden_size=units,
+                                           direction="bidirectional"))
+        if per_piece:  # [time, direction, batch, H]
+            self.add("Transpose", ["all_states"], "states_by_row", perm=[2, 0, 1, 3])
+        else:  # [direction, batch, H]
+            self.add("Transpose", ["last_states"], "states_by_row", perm=[1, 0, 2])
+        shape = [0, 0, 2 * units] if per_piece else [0, 2 * units]  # 0: as it is
+        wanted = self.constant("states_shape", np.array(shape))
+        return self.add("Reshape", ["states_by_row", wanted], "states")
+
+    def dense(self, inputs: str, name: str, kernel: np.ndarray, bias: np.ndarray, output: str = "") -> str:
+        product = self.add("MatMul", [inputs, self.constant(f"{name}_kernel", kernel)], f"{name}_product")
+        return self.add("Add", [product, self.constant(f"{name}_bias", bias)], output or f"{name}_output")
+
+    def gelu(self, inputs: str) -> str:
+        """Exact GELU in the five nodes that ONNX Runtime fuses into one."""
+        for name, value in (("sqrt_2", math.sqrt(2)), ("one", 1.0), ("half", 0.5)):
+            self.constant(name, np.array(value, np.float32))
+        self.add("Div", [inputs, "sqrt_2"], "gelu_scaled")
+        self.add("Erf", ["gelu_scaled"], "gelu_erf")
+        self.add("Add", ["gelu_erf", "one"], "gelu_sum")
+        self.add("Mul", [inputs, "gelu_sum"], "gelu_double")
+        return self.add("Mul", ["gelu_double", "half"], "representation")
+
+
+def _onnx_lstm(weights: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kernel [E, 4 H], recurrent kernel [H, 4 H] and bias [4 H] of each direction -> W [2, 4 H, E],
+    R [2, 4 H, H] and B [2, 8 H], whose second half is an additional bias that Keras does not have."""
+    kernels, recurrent, biases = ([_reordered(weight) for weight in weights[part::3]] for part in range(3))
+    return (np.stack([kernel.T for kernel in kernels]), np.stack([kernel.T for kernel in recurrent]),
+            np.stack([np.concatenate([bias, np.zeros_like(bias)]) for bias in biases]))
+
+
+def _reordered(weight: np.ndarray) -> np.ndarray:
+    gates = np.split(weight, 4, -1)
+    return np.concatenate([gates[gate] for gate in _GATES], -1)
+
+
+def converted_model(student, task: Task) -> tuple[onnx.ModelProto, list[str]]:
+    """The student's graph, with the inputs and the output of `interface.new_model`.
+
+    Args:
+        student: float32 student.
+        task: what it answers.
+
+    Returns:
+        The model, and what tf2onnx complained of; it writes a model in any case, a valid one or not.
+    """
+    names = input_names(task)
+
+    def logits(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = {name: tf.cast(value, tf.int32) for name, value in zip(names, values)}
+        return {LOGITS: student(inputs, training=False)["logits"]}
+
+    signature = [tf.TensorSpec([None, None], tf.int64, name) for name in names]
+    model, complaints = function_model(tf.function(logits, input_signature=signature))
+    return new_model(task, list(model.graph.node), list(model.graph.initializer)), complaints
+
+
+_TIME = 12
+# Of the largest logit; float32 sums in another order differ by less than 1e-5.
+_TOLERANCE = 1e-3
+
+
+def check_against(file: pathlib.Path, student, task: Task, pad_id: int, exact: bool) -> None:
+    """Compares the logits of a batch of random pieces with rows of different lengths.
+
+    Args:
+        file: the ONNX file.
+        student: what it was made from.
+        task: what that answers.
+        pad_id: id of the padding piece.
+        exact: whether the logits must be equal; else they need only be finite.
+
+    Raises:
+        ExportCheckError: the file is invalid, cannot be run, or answers otherwise.
+    """
+    batch = _batch(student, task, pad_id)
+    try:
+        onnx.checker.check_model(str(file))
+        found = OnnxRuntime(file, threads=1).forward(batch)["logits"]
+    except (onnx.checker.ValidationError, ModelLoadError) as error:
+        raise ExportCheckError(f"the ONNX graph of this student is not valid ({reason_of(error)}).") from error
+    inputs = {name: tf.constant(values, tf.int32) for name, values in batch.items()}
+    wanted = student(inputs, training=False)["logits"].numpy()
+    if found.shape != wanted.shape:
+        raise ExportCheckError(f"its logits have the shape {found.shape}, the student's {wanted.shape}.")
+    if task.per_piece:
+        found, wanted = (values[batch["attention_mask"] > 0] for values in (found, wanted))
+    difference = np.abs(found - wanted).max()
+    if not np.isfinite(difference) or (exact and difference > _TOLERANCE * max(1.0, np.abs(wanted).max())):
+        raise ExportCheckError(f"its logits differ from the student's by {difference:.3g}.")
+
+
+def _batch(student, task: Task, pad_id: int) -> dict[str, np.ndarray]:
+    random, time = np.random.default_rng(0), min(_TIME, student.max_length or _TIME)
+    mask = (np.arange(time) < np.array([[time], [time // 2], [1]])).astype(np.int32)
+    ids = random.integers(0, student.shape.vocab_size, mask.shape, np.int32)
+    second = (mask > 0) & (np.arange(time) >= time // 3)
+    batch = {"input_ids": np.where(mask, ids, pad_id).astype(np.int32), "attention_mask": mask,
+             "token_type_ids": second.astype(np.int32)}
+    return {name: batch[name] for name in input_names(task)}

@@ -1,1 +1,0 @@
-"""What each kind of task offers to callers of its SavedModel."""

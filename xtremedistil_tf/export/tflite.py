@@ -1,0 +1,236 @@
+"""A TensorFlow Lite (LiteRT) file that takes token ids, and what a program needs beside it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pathlib
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from xtremedistil_tf.atomic import atomic_file, write_json
+from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.students.bilstm import BiLSTMStudent
+from xtremedistil_tf.students.metadata import DECODING
+from xtremedistil_tf.students.model_directory import versions
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
+
+#: What becomes of the weights: kept; stored as float16; int8 with activations quantised at run time, by their
+#: own range; int8 with activations quantised to ranges that were seen in calibration.
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+
+
+def check_quantization(quantization: str) -> None:
+    """Raises ConfigError unless it is one of `QUANTIZATIONS`."""
+    if quantization not in QUANTIZATIONS:
+        raise ConfigError(f"`quantize={quantization}`: expected one of {', '.join(QUANTIZATIONS)} for "
+                          "TensorFlow Lite.")
+
+
+def write_tflite(path: str | os.PathLike[str], module: tf.Module, name: str, function, quantization: str,
+                 rows: Sequence[Mapping[str, np.ndarray]] = (), custom_ops: bool = False) -> pathlib.Path:
+    """Converts a function and writes it.
+
+    Args:
+        path: file to write.
+        module: holds the variables that the function uses.
+        name: of the signature.
+        function: concrete function with named inputs and a dict of outputs.
+        quantization: one of `QUANTIZATIONS`.
+        rows: inputs of the function, to calibrate int8 on.
+        custom_ops: whether ops that are not built into TensorFlow Lite are let through.
+
+    Raises:
+        ConfigError: the function uses an op that TensorFlow Lite lacks.
+    """
+    path = pathlib.Path(path)
+    # Through a SavedModel, as signatures of the converter's other inputs cannot be named.
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures={name: function})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[name])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        converter.allow_custom_ops = custom_ops
+        if quantization != "none":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantization == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if rows:
+            converter.representative_dataset = lambda: iter([dict(row) for row in rows])
+        content = _converted(converter, path)
+    with atomic_file(path) as part:
+        part.write_bytes(content)
+    return path
+
+
+def _converted(converter: tf.lite.TFLiteConverter, path: pathlib.Path) -> bytes:
+    from tensorflow.lite.python.convert_phase import ConverterError
+
+    with warnings.catch_warnings():
+        # The calibrator itself uses the interpreter whose deprecation it announces.
+        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
+        try:
+            return converter.convert()
+        except ConverterError as error:
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            missing = [line for line in lines if line.startswith("TF Select ops:")]
+            reason = missing[0].replace("TF Select ops:", "it lacks") if missing else lines[0]
+            raise ConfigError(f"{path}: this student cannot be converted to TensorFlow Lite: {reason}. Use "
+                              "another form, such as onnx or saved_model, or another kind of student."
+                              ) from error
+
+
+log = logging.getLogger(__name__)
+
+TOKEN_IDS = "token_ids"
+Calibration = Callable[[], Iterable[dict[str, np.ndarray]]]
+
+
+def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task, quantization: str,
+                  calibration: Calibration | None = None) -> pathlib.Path:
+    """Writes `<folder>/token_ids_<quantization>.tflite`.
+
+    Signature `token_ids`. Inputs: `input_ids`, `attention_mask` and, but for tagging, `token_type_ids`; int32
+    [1, time], time being free, special tokens included, padded on the right if at all. Output: `logits`
+    float32 [1, time, outputs], zeros at padding, or [1, outputs] where the task answers whole inputs. The
+    answer does not depend on padding.
+
+    A BiLSTM is not calibrated: with `int8` its weights are int8 and its activations are quantised at run
+    time, as with `dynamic`. The converter's calibration cannot run loops (it crashes), and the LSTM op
+    without a loop carries its state from one call into the next.
+
+    Args:
+        folder: where the file goes.
+        student: float32 student.
+        tokenizer: its fast tokenizer.
+        task: what the student answers.
+        quantization: `none`, `float16`, `dynamic` (int8 weights), or `int8` (activations as well).
+        calibration: for `int8`: gives padded batches of real inputs, int32 [batch, time] by name.
+
+    Raises:
+        ConfigError: no such quantization, nothing to calibrate on, or the student cannot be converted.
+    """
+    check_quantization(quantization)
+    graph = TrimmedStudent(student, task)
+    rows: list[dict[str, np.ndarray]] = []
+    if quantization == "int8" and isinstance(student, BiLSTMStudent):
+        log.info("TensorFlow Lite: int8 weights, but dynamic-range activations: the loop of an LSTM cannot be "
+                 "calibrated")
+    elif quantization == "int8":
+        rows = list(_rows(calibration() if calibration else (), graph.names))
+        if not rows:
+            raise ConfigError("`quantize=int8`: full int8 for TensorFlow Lite is calibrated on real inputs, "
+                              "but none are given. Give `transfer_file` or labelled data, or use "
+                              "`quantize=dynamic`.")
+    path = pathlib.Path(folder) / f"{TOKEN_IDS}_{quantization}.tflite"
+    return write_tflite(path, graph, TOKEN_IDS, graph.concrete(), quantization, rows)
+
+
+class TrimmedStudent(tf.Module):
+    """A student that answers one input, of which it sees no padding.
+
+    With one input in a batch the padding can be cut off instead of masked. That costs nothing (measured) and
+    holds in full int8 too, where the large negative number by which attention masks would, if it is seen in
+    calibration, take the whole range from the real values, and if not, be cut to nothing.
+    """
+
+    def __init__(self, student: Any, task: Task):
+        super().__init__()
+        self.names = input_names(task)
+        self.student_variables = student.variables
+        self._per_piece = task.per_piece
+        # The masked call: without a mask an LSTM would be converted to the op that keeps its state.
+        self._call = lambda inputs: student(inputs, training=False)["logits"]
+
+    def concrete(self) -> Any:
+        """The traced function: int32 [1, time] by name -> `logits`."""
+        specs = {name: tf.TensorSpec([1, None], tf.int32, name) for name in self.names}
+        return tf.function(self._logits).get_concrete_function(**specs)
+
+    def _logits(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        length = tf.maximum(tf.reduce_sum(inputs["attention_mask"]), 1)
+        logits = self._call({name: values[:, :length] for name, values in inputs.items()})
+        if self._per_piece:
+            time = tf.shape(inputs["input_ids"])[1]
+            logits = tf.pad(logits, [[0, 0], [0, time - length], [0, 0]])
+        return {"logits": logits}
+
+
+def input_names(task: Task) -> tuple[str, ...]:
+    """The inputs of a task's students."""
+    types = ("token_type_ids",) if "token_type_ids" in task.text_columns else ()
+    return ("input_ids", "attention_mask", *types)
+
+
+def _rows(batches: Iterable[dict[str, np.ndarray]], names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+    """Single inputs int32 [1, pieces] without padding."""
+    for batch in batches:
+        columns = {name: np.asarray(batch[name], np.int32) for name in names}
+        for row, length in enumerate(columns["attention_mask"].sum(1)):
+            yield {name: values[row:row + 1, :max(length, 1)] for name, values in columns.items()}
+
+
+LABELS, VOCABULARY, TOKENIZER, MODEL = "labels.txt", "vocab.txt", "tokenizer.json", "model.json"
+_SPECIAL = ("pad", "unk", "cls", "sep", "mask")
+
+
+def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
+                     max_length: int | None = None) -> None:
+    """Writes `labels.txt`, `model.json`, and `vocab.txt` for WordPiece or else `tokenizer.json`.
+
+    Args:
+        folder: where the models are.
+        tokenizer: the student's fast tokenizer.
+        task: what the student answers.
+        max_length: most pieces that the student takes, special tokens included; None: any number.
+    """
+    folder = pathlib.Path(folder)
+    spec = tokenizer_spec(tokenizer)
+    _write_lines(folder / LABELS, task.labels)
+    wordpiece = spec["model"]["type"] == "WordPiece"
+    if wordpiece:
+        vocabulary = tokenizer.get_vocab()
+        pieces = {number: piece for piece, number in vocabulary.items()}
+        _write_lines(folder / VOCABULARY, [pieces.get(number, "") for number in range(1 + max(pieces))])
+    else:
+        with atomic_file(folder / TOKENIZER) as part:
+            part.write_text(tokenizer.backend_tokenizer.to_str(), encoding="utf-8")
+    facts = {"type": spec["model"]["type"], "file": VOCABULARY if wordpiece else TOKENIZER,
+             "normalizer": _without_tables(spec["normalizer"]),
+             "max_characters_per_word": spec["model"].get("max_input_chars_per_word")}
+    special = {name: getattr(tokenizer, f"{name}_token_id") for name in _SPECIAL}
+    write_json(folder / MODEL, {
+        "format": 1, "task": {"kind": task.kind, "labels": task.labels, "options": task.options},
+        DECODING: task.decoding_facts(),
+        "signature": {"name": TOKEN_IDS, "inputs": list(input_names(task)), "outputs": ["logits"]},
+        "max_length": max_length, "tokenizer": facts, "special_token_ids": special,
+        "input_of_text": _frame(tokenizer, False), "input_of_pair": _frame(tokenizer, True),
+        "versions": versions()})
+
+
+def _write_lines(path: pathlib.Path, lines: list[str]) -> None:
+    with atomic_file(path) as part:
+        part.write_text("".join(line + "\n" for line in lines), encoding="utf-8", newline="\n")
+
+
+def _frame(tokenizer: Any, pair: bool) -> dict[str, Any]:
+    """Special tokens before, between and after the texts, and token types of all."""
+    frame = Frame.of(tokenizer, pair)
+    return {"special_ids": [ids.tolist() for ids in frame.special],
+            "special_types": [types.tolist() for types in frame.special_types],
+            "text_types": list(frame.text_types)}
+
+
+def _without_tables(normalizer: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A normalizer's settings; SentencePiece's table of characters is in tokenizer.json."""
+    if normalizer is None:
+        return None
+    kept = {name: value for name, value in normalizer.items() if name != "precompiled_charsmap"}
+    if "normalizers" in kept:
+        kept["normalizers"] = [_without_tables(step) for step in kept["normalizers"]]
+    return kept

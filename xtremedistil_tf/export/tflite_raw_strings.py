@@ -1,0 +1,260 @@
+"""A TensorFlow Lite file that takes raw strings, by those of tensorflow-text's ops that it can run.
+
+They are not exact, as the graphs of SavedModels are: the ops by which those clean a text cannot run in
+TensorFlow Lite. docs/mobile.md tells what a program must do to the text before, and what differs still.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+from xtremedistil_tf.export.tflite import check_quantization, input_names, write_tflite
+from xtremedistil_tf.tasks.signatures import LitePieces
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.tokenization.graph.wordpiece import unsupported
+from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
+
+_SPACE = "\u2581"
+# Steps before SentencePiece that its own model takes, and those that are left to the program.
+_IN_MODEL, _IN_PROGRAM = ("Precompiled", "Strip", "Replace"), ("Nmt", "NFKC", "Lowercase")
+
+
+class Pieces(NamedTuple):
+    """A text in pieces, without special tokens.
+
+    Attributes, each [pieces]:
+        ids: int32.
+        word_starts: bool, true at the first piece of each white-space word.
+        starts, ends: int32, where pieces begin and end in the text, in bytes of its UTF-8; None where the
+            tokenizer cannot tell.
+    """
+
+    ids: tf.Tensor
+    word_starts: tf.Tensor
+    starts: tf.Tensor | None
+    ends: tf.Tensor | None
+
+    def cut(self, count) -> Pieces:
+        """The first pieces."""
+        return Pieces(*(None if values is None else values[:count] for values in self))
+
+
+def tokenizer_graph(tokenizer) -> tuple[WordPieceGraph | SentencePieceGraph | None, str]:
+    """The graph form of a fast tokenizer of transformers; or None and what the tokenizer is instead."""
+    spec = tokenizer_spec(tokenizer)
+    unigram = spec.get("model", {}).get("type") == "Unigram"
+    reason = _not_sentencepiece(spec) if unigram else unsupported(tokenizer, spec) or _not_fast_bert(spec)
+    if reason:
+        return None, reason
+    return (SentencePieceGraph if unigram else WordPieceGraph)(spec), ""
+
+
+class WordPieceGraph(tf.Module):
+    """BERT's tokenizer. Literal special tokens such as `[SEP]` in a text are text."""
+
+    def __init__(self, spec: dict[str, Any]):
+        super().__init__()
+        model = spec["model"]
+        self._normalizer = tf_text.FastBertNormalizer(
+            lower_case_nfd_strip_accents=spec["normalizer"]["lowercase"])
+        self._wordpiece = tf_text.FastWordpieceTokenizer(
+            vocab=_listed(model["vocab"]), suffix_indicator=model["continuing_subword_prefix"],
+            unknown_token=model["unk_token"], token_out_type=tf.int32,
+            # The tokenizer counts characters, this op bytes.
+            max_bytes_per_word=4 * model["max_input_chars_per_word"])
+        self._words = tf_text.WhitespaceTokenizer()
+
+    has_offsets = True
+
+    def pieces(self, texts: tf.Tensor) -> Pieces:
+        """string [1] -> its pieces."""
+        # There is one text, so the flat values do: TensorFlow Lite lacks most ops on ragged tensors.
+        normalized, offsets = self._normalizer.normalize_with_offsets(texts)
+        ids, starts, ends = self._wordpiece.tokenize_with_offsets(normalized)
+        offsets = tf.cast(offsets.values, tf.int32)
+        starts, ends = tf.gather(offsets, starts.values), tf.gather(offsets, ends.values)
+        word_begins = tf.cast(self._words.tokenize_with_offsets(texts)[1].values, tf.int32)
+        word = tf.reduce_sum(tf.cast(word_begins[None] <= starts[:, None], tf.int32), 1)
+        before = tf.concat([[0], word], 0)[:-1]
+        return Pieces(ids.values, word > before, starts, ends)
+
+
+class SentencePieceGraph(tf.Module):
+    """SentencePiece's unigram tokenizer, as of XLM-R. Literal special tokens in a text are text."""
+
+    def __init__(self, spec: dict[str, Any]):
+        super().__init__()
+        self._tokenizer = tf_text.FastSentencepieceTokenizer(_sentencepiece_model(spec))
+        starts = [piece.startswith(_SPACE) for piece, _ in spec["model"]["vocab"]]
+        self._is_start = tf.constant(np.array(starts))
+
+    has_offsets = False
+
+    def pieces(self, texts: tf.Tensor) -> Pieces:
+        """string [1] -> its pieces."""
+        ids = self._tokenizer.tokenize(texts).values
+        return Pieces(ids, tf.gather(self._is_start, ids), None, None)
+
+
+def _listed(vocabulary: dict[str, int]) -> list[str]:
+    """The pieces in the order of their ids; where an id is free, or its piece in no text, one that is in none
+    either, as brackets are split off."""
+    pieces = [f"[no piece {number}]" for number in range(1 + max(vocabulary.values()))]
+    for piece, number in vocabulary.items():
+        if piece and "\x00" not in piece:
+            pieces[number] = piece
+    return pieces
+
+
+def _not_fast_bert(spec: dict[str, Any]) -> str | None:
+    normalizer = spec["normalizer"]
+    strips = normalizer["strip_accents"]
+    if strips is not None and strips != normalizer["lowercase"]:
+        return "one that lower-cases without stripping accents, or the other way about"
+    if not normalizer["handle_chinese_chars"]:
+        return "one that does not split Chinese characters"
+    return None
+
+
+def _not_sentencepiece(spec: dict[str, Any]) -> str | None:
+    model, steps = spec["model"], _steps(spec["normalizer"], "normalizers")
+    for step in steps:
+        if step["type"] not in _IN_MODEL + _IN_PROGRAM:
+            return f"one whose normalizer has a step {step['type']}"
+    pre_tokenizers = _steps(spec["pre_tokenizer"], "pretokenizers")
+    if [step["type"] for step in pre_tokenizers] not in (["Metaspace"], ["WhitespaceSplit", "Metaspace"]):
+        return "one whose pre-tokenizer is not SentencePiece's"
+    if pre_tokenizers[-1]["replacement"] != _SPACE or pre_tokenizers[-1]["prepend_scheme"] != "always":
+        return "one that does not put a space before each text"
+    if model["byte_fallback"]:
+        return "one that falls back to bytes"
+    return None
+
+
+def _steps(part: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
+    if part is None:
+        return []
+    return part[name] if part["type"] == "Sequence" else [part]
+
+
+def _sentencepiece_model(spec: dict[str, Any]) -> bytes:
+    """A SentencePiece model with the ids of a tokenizer of transformers, also of a trimmed vocabulary."""
+    from transformers.convert_slow_tokenizer import import_protobuf
+
+    model, special = spec["model"], {token["id"] for token in spec["added_tokens"]}
+    proto = import_protobuf().ModelProto()
+    kinds = proto.SentencePiece.Type
+    for number, (piece, score) in enumerate(model["vocab"]):
+        kind = kinds.CONTROL if number in special else kinds.NORMAL
+        proto.pieces.add(piece=piece, score=score, type=kinds.UNKNOWN if number == model["unk_id"] else kind)
+    proto.trainer_spec.unk_id = model["unk_id"]
+    proto.trainer_spec.unk_piece = model["vocab"][model["unk_id"]][0]
+    for step in _steps(spec["normalizer"], "normalizers"):
+        if step["type"] == "Precompiled":
+            proto.normalizer_spec.precompiled_charsmap = base64.b64decode(step["precompiled_charsmap"])
+    return proto.SerializeToString()
+
+
+log = logging.getLogger(__name__)
+
+RAW_STRINGS = "raw_strings"
+
+
+def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task,
+                             quantization: str, pairs: bool = False) -> pathlib.Path | None:
+    """Writes `<folder>/raw_strings_<quantization>.tflite`, where the tokenizer can be in it.
+
+    Signature `raw_strings`, for one text at a time. Inputs, string [1], UTF-8, cleaned as docs/mobile.md
+    says: `texts`; of pairs also `pairs`; of question answering `questions` and `contexts`. Outputs:
+
+    - tagging: for each piece, special tokens left out, `label_ids` int32, `scores` float32 (the label's
+      probability by the softmax of the piece), `word_starts` int32 (1 at the first piece of each white-space word,
+      which answers for it), and, but for SentencePiece, `starts` and `ends` int32. The words' labels are decoded,
+      see `best_sequences`; their other pieces repeat them (decoded by argmax: have one of their own);
+    - classification: `probabilities` float32 [1, classes];
+    - regression: `scores` float32 [1];
+    - question answering: for each piece of the context `start_logits` and `end_logits` float32, `starts` and
+      `ends` int32; and `no_answer_scores` float32 [1].
+
+    `starts` and `ends` count bytes of the text's UTF-8. What does not fit into the student is cut off: there
+    are no windows. The program must link tensorflow-text's kernels for TensorFlow Lite.
+
+    Args:
+        folder, student, tokenizer, task: see `export_tflite`.
+        quantization: `none`, `float16` or `dynamic`.
+        pairs: whether a classification or regression takes pairs of texts.
+
+    Returns:
+        The file; None, with the reason logged, where there cannot be one.
+
+    Raises:
+        ConfigError: no such quantization, or the student cannot be converted or is too short.
+    """
+    check_quantization(quantization)
+    graph, reason = tokenizer_graph(tokenizer)
+    if graph is None:
+        reason = f"the tokenizer is {reason}"
+    elif quantization == "int8":
+        reason = "strings are not calibrated; dynamic has int8 weights too"
+    elif task.module("signatures").LITE.needs_offsets and not graph.has_offsets:
+        reason = "SentencePiece does not tell where in the context an answer stands"
+    if reason:
+        log.info("TensorFlow Lite: no file for raw strings with `quantize=%s`: %s", quantization, reason)
+        return None
+    module = RawStrings(student, tokenizer, task, graph, pairs)
+    path = pathlib.Path(folder) / f"{RAW_STRINGS}_{quantization}.tflite"
+    return write_tflite(path, module, RAW_STRINGS, module.concrete(), quantization, custom_ops=True)
+
+
+class RawStrings(tf.Module):
+    """Tokenizer and student in one graph; see `export_raw_string_tflite`."""
+
+    def __init__(self, student: Any, tokenizer: Any, task: Task, graph: Any, pairs: bool):
+        super().__init__()
+        self._answers = task.module("signatures").LITE(task)
+        self._texts = self._answers.inputs(pairs)
+        self._names, self._graph = input_names(task), graph
+        self.student_variables = student.variables
+        self._call = lambda inputs: student(inputs, training=False)["logits"][0]
+        self._frame = Frame.of(tokenizer, pair=len(self._texts) > 1)
+        self._no_answer_at = self._frame.position(tokenizer.cls_token_id, 0, 0)
+        self._room = None if student.max_length is None else self._frame.room(student.max_length)
+
+    def concrete(self) -> Any:
+        """The traced function: string [1] by name -> the outputs of the task."""
+        specs = {name: tf.TensorSpec([1], tf.string, name) for name in self._texts}
+        return tf.function(self._answer).get_concrete_function(**specs)
+
+    def _answer(self, **texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        pieces = [self._graph.pieces(texts[name]) for name in self._texts]
+        if self._room is not None:
+            pieces = [part.cut(count) for part, count in zip(pieces, self._kept(pieces))]
+        logits = self._logits(*(part.ids for part in pieces))
+        return self._answers.answers(
+            logits, LitePieces(pieces, self._frame, self._no_answer_at, self._graph.has_offsets))
+
+    def _kept(self, pieces: Any) -> list[tf.Tensor]:
+        """How many pieces of each text are kept."""
+        if len(pieces) == 1:
+            return [self._room]
+        return self._answers.kept(*(tf.size(part.ids) for part in pieces), self._room)
+
+    def _logits(self, *texts: tf.Tensor) -> tf.Tensor:
+        """int32 [pieces] of each text -> float32 [time, outputs] or [outputs]."""
+        ids, types = [self._frame.special[0]], [self._frame.special_types[0]]
+        for number, text in enumerate(texts):
+            ids += [text, self._frame.special[number + 1]]
+            types += [tf.fill(tf.shape(text), self._frame.text_types[number]),
+                      self._frame.special_types[number + 1]]
+        ids = tf.concat(ids, 0)[None]
+        inputs = {"input_ids": ids, "attention_mask": tf.ones_like(ids),
+                  "token_type_ids": tf.concat(types, 0)[None]}
+        return self._call({name: inputs[name] for name in self._names})

@@ -1,0 +1,118 @@
+"""Fine-tuning a distilled student without its teacher, or a pre-trained model alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import pathlib
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from xtremedistil_tf.atomic import write_json
+from xtremedistil_tf.config import DistillationConfig, ModelFineTuningConfig, StudentFineTuningConfig
+from xtremedistil_tf.corpus.folder import TaskCorpus
+from xtremedistil_tf.distillation.runner import DistillationData, PhaseSettings, Runner
+from xtremedistil_tf.distillation.schedule import Phase, phases_of
+from xtremedistil_tf.distillation.signals import RepresentationSignal
+from xtremedistil_tf.distillation.stages import Split
+from xtremedistil_tf.evaluation.measuring import measure_teacher
+from xtremedistil_tf.export.saved_model import export_saved_model
+from xtremedistil_tf.fingerprint import examples_fingerprint, file_fingerprint, fingerprint
+from xtremedistil_tf.inference.predictor import StudentPredictor
+from xtremedistil_tf.runs.labelled import open_labelled
+from xtremedistil_tf.runs.teachers import fine_tuned_teachers
+from xtremedistil_tf.students.metadata import exported_path
+from xtremedistil_tf.students.model_directory import SavedStudent, load_student, save_student, versions
+from xtremedistil_tf.students.registry import new_student
+from xtremedistil_tf.tasks.opening import open_task
+from xtremedistil_tf.tasks.registry import scores_text
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.training.batches import RaggedFeatures
+from xtremedistil_tf.training.stage import precision
+
+log = logging.getLogger(__name__)
+
+
+def fine_tune_model(config: ModelFineTuningConfig) -> dict[str, Any]:
+    """Fine-tunes the model (or finds it fine-tuned), measures it, and writes `scores.json`."""
+    settings = config.as_distillation()
+    folder = pathlib.Path(config.model_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    labelled = open_labelled(settings)
+    fine_tuned = fine_tuned_teachers(settings, labelled, folder)
+    split, examples = labelled.measured
+    scores = measure_teacher(fine_tuned.load(labelled.task), labelled.tokenizer, examples, config.seq_len,
+                             len(labelled.tokenizer), labelled.corpus.dev)
+    write_json(folder / "scores.json", {"split": split, "scores": scores, "model": str(fine_tuned.path),
+                                        "history": fine_tuned.history, "versions": versions()})
+    print(f"{fine_tuned.path}: {split} set\n{scores_text(scores, labelled.task)}")
+    return scores
+
+
+def fine_tune_student(config: StudentFineTuningConfig) -> dict[str, Any]:
+    """Trains all of the student on the labels, measures it before and after, and writes a model directory."""
+    source = pathlib.Path(config.model_dir)
+    saved = load_student(source, config.decoding)
+    out = pathlib.Path(config.output_dir or source / "fine-tuned")
+    out.mkdir(parents=True, exist_ok=True)
+    settings = dataclasses.replace(DistillationConfig.from_json(saved.config), task_kind=saved.task.kind,
+                                   model_dir=str(out))
+    settings = dataclasses.replace(settings, task=config.task or settings.task)
+    corpus, task = open_task(settings)
+    _check_labels(config, saved, task)
+    student = _train(config, saved, corpus, settings.seq_len, out, file_fingerprint(saved.weights_file))
+    split, examples = ("test", corpus.test) if corpus.test else ("dev", corpus.dev)
+    tuned = StudentPredictor(student, saved.tokenizer, saved.task).calibrated(corpus.dev)
+    scores = {name: own.scores(examples, StudentPredictor(model, saved.tokenizer, own).predict(examples))
+              for name, model, own in (("before", saved.student, saved.task), ("after", student, tuned))}
+    save_student(out, student, saved.tokenizer, tuned, settings.to_json())
+    export_saved_model(exported_path(out, "saved_model"), student, saved.tokenizer, tuned, pairs=corpus.has_pairs)
+    write_json(out / "scores.json", {"split": split, **scores, "config": dataclasses.asdict(config),
+                                     "versions": versions()})
+    for name in scores:
+        print(f"{name} fine-tuning, {split} set\n{scores_text(scores[name], saved.task)}")
+    return scores
+
+
+def _check_labels(config: StudentFineTuningConfig, saved: SavedStudent, task: Task) -> None:
+    from xtremedistil_tf.errors import ConfigError
+
+    if unknown := [label for label in task.labels if label not in saved.task.labels]:
+        raise ConfigError(f"`task={config.task}`: the student does not know the labels {', '.join(unknown)}; it was "
+                          f"distilled for {', '.join(saved.task.labels)}. Give a task with these labels, or distil "
+                          "a student for the new ones.")
+
+
+def _train(config: StudentFineTuningConfig, saved: SavedStudent, corpus: TaskCorpus, seq_len: int,
+           out: pathlib.Path, weights: str) -> Any:
+    task, tokenizer = saved.task, saved.tokenizer
+    train, dev = (task.training_features(tokenizer, examples, seq_len).features
+                  for examples in (corpus.train, corpus.dev))
+    both = RaggedFeatures.concatenate(train, dev)
+    labelled = Split(both, np.arange(len(train)), np.arange(len(train), len(both)))
+    start = fingerprint([weights, examples_fingerprint([*corpus.train, *corpus.dev]), seq_len])
+    with precision(config.opt_policy):
+        tf_keras.utils.set_random_seed(config.seed)
+        student = new_student(saved.student.shape)
+        student.set_weights(saved.student.get_weights())
+        predictor = StudentPredictor(student, tokenizer, task)
+
+        def dev_score() -> dict[str, float]:
+            return {task.main_score: predictor.dev_scores(corpus.dev)[task.main_score]}
+
+        runner = Runner(student, task, DistillationData(labelled, None, None, tokenizer.pad_token_id),
+                        lambda phase: _settings(config, phase), out / "checkpoints", start,
+                        config.checkpoint_minutes, score=dev_score)
+        runner.run(phases_of("D0S", student.shape.groups))
+    exact = new_student(saved.student.shape)
+    exact.set_weights(student.get_weights())
+    return exact
+
+
+def _settings(config: StudentFineTuningConfig, phase: Phase) -> PhaseSettings:
+    return PhaseSettings(phase.name, phase.stage, phase.unfrozen, config.ft_epochs, config.batch_size,
+                         config.batch_size, config.patience, config.learning_rate, config.final_learning_rate,
+                         RepresentationSignal(), (1.0, 0.0, 0.0), config.opt_policy, config.seed,
+                         config.select_by)

@@ -1,0 +1,330 @@
+"""What a run would do, take and cost, and how much fits into a given time, from the same steps over a sample."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import pathlib
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from xtremedistil_tf.atomic import read_json, write_json
+from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.arguments import MAX_EPOCHS, MIN_EPOCHS, NEVER, with_epochs, with_recipe
+from xtremedistil_tf.corpus import TaskCorpus
+from xtremedistil_tf.distillation.schedule import LABELS
+from xtremedistil_tf.distillation.stages import held_out_count
+from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.progress import in_minutes
+from xtremedistil_tf.runs.distil import Trained, prepare, train
+from xtremedistil_tf.runs.labelled import Labelled, open_labelled
+from xtremedistil_tf.runs.phase_settings import phase_settings, strategy_phases
+from xtremedistil_tf.runs.student_shape import BASELINE, student_kind
+from xtremedistil_tf.runs.teachers import teacher_recipe
+from xtremedistil_tf.runs.transfer_text import compare_texts, transfer_text
+from xtremedistil_tf.transfer.size import estimate_bytes, sampled_mean_pieces, shown_bytes
+from xtremedistil_tf.transfer.text import Comparison, TransferText, evenly
+
+log = logging.getLogger(__name__)
+
+_BATCHES = 4
+#: Epochs of a measurement: the first one traces, the second one is what an epoch costs.
+_EPOCHS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One line of the plan.
+
+    Attributes:
+        name: of the step.
+        examples: that it reads in an epoch.
+        epochs: most passes over them.
+        steps: most batches in all.
+        start: seconds before the first batch.
+        each: seconds of a batch.
+        stage: representation, logits, labels or joint; else empty.
+    """
+
+    name: str
+    examples: int
+    epochs: int
+    steps: int
+    start: float
+    each: float
+    stage: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Most wall time, early stopping aside."""
+        return self.start + self.steps * self.each
+
+
+def dry_run(config: DistillationConfig, show: Callable[[str], None] = print) -> list[Step]:
+    """Measures every step on a sample, shows the plan, and leaves nothing behind.
+
+    Args:
+        config: validated configuration of the run.
+        show: gets the plan's lines.
+    """
+    config = with_recipe(config, student_kind(config))
+    measured = measure_steps(config)
+    for line in _plan(config, measured.steps, measured.disk, measured.folder):
+        show(line)
+    for line in _comparison(measured.comparison) if measured.comparison else ():
+        show(line)
+    return measured.steps
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """What a sample says of a run.
+
+    Attributes:
+        steps: of the whole run.
+        disk: bytes on disk by what takes them.
+        folder: an existing folder on that disk.
+        comparison: of transfer text and dev text, where there are both.
+    """
+
+    steps: list[Step]
+    disk: dict[str, float]
+    folder: pathlib.Path
+    comparison: Comparison | None = None
+
+
+def measure_steps(config: DistillationConfig) -> Measurement:
+    """Measures every step of a run on a sample, and leaves nothing behind.
+
+    Args:
+        config: with its recipe's values.
+    """
+    model_dir = pathlib.Path(config.model_dir)
+    is_new = not model_dir.exists()
+    model_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=model_dir) as folder:
+            labelled = open_labelled(config)
+            sample = train(prepare(_sampled(config, labelled.corpus, pathlib.Path(folder))))
+            text = transfer_text(config, labelled)
+            steps, disk = _measured(config, labelled, text, sample)
+            comparison = compare_texts(config, labelled, text)
+    finally:
+        if is_new:
+            model_dir.rmdir()
+    return Measurement(steps, disk, model_dir.resolve().parent if is_new else model_dir, comparison)
+
+
+def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Path) -> DistillationConfig:
+    """The configuration of the measurement: few examples, few epochs, as much to validate on for each of them."""
+    languages = max(1, len(corpus.languages))
+    train = _BATCHES * max(config.teacher_ft_batch_size, config.student_ft_batch_size)
+    share = min(1.0, train / len(corpus.train))
+    per_language: dict[str, Any] = {
+        f"max_{split}_per_language": math.ceil(share * len(getattr(corpus, split)) / languages)
+        for split in ("train", "dev")}
+    given = config.teacher_model_dir and all((pathlib.Path(name.strip()) / "config.json").exists()
+                                             for name in config.teacher_model_dir.split(","))
+    transfer = math.ceil(_BATCHES * config.student_distil_batch_size / (1 - config.holdout_fraction))
+    return dataclasses.replace(
+        config, **per_language, max_test_per_language=1, max_transfer=transfer,
+        model_dir=str(folder), ray_address="", teacher_model_dir=config.teacher_model_dir if given else "",
+        transfer_store_dir="", augment="", teacher_epochs=_EPOCHS, distil_epochs=_EPOCHS, ft_epochs=_EPOCHS,
+        frozen_epochs=0, patience=_EPOCHS, direct_baseline=False, checkpoint_minutes=1e6)
+
+
+def _measured(config: DistillationConfig, whole: Labelled, text: TransferText | None,
+              sample: Trained) -> tuple[list[Step], dict[str, float]]:
+    """The steps with their times, and bytes on disk by what takes them."""
+    student, data, plan, teachers = sample.student, sample.data.data, sample.plan, sample.prepared.teachers
+    labelled, transfer = len(whole.corpus.train), text.sentences if text else 0
+    config = with_epochs(config, transfer)
+    steps, disk = [], {}
+    teacher = teachers.fine_tuned
+    if teacher and sample.prepared.run.folder in teacher.path.parents:  # else it is there already
+        steps.append(_extrapolated("teacher", teacher.history, len(sample.prepared.labelled.corpus.train),
+                                   labelled, config.teacher_ft_batch_size, teacher_recipe(config, whole).epochs))
+        disk["teacher"] = 4.0 * teachers.loaded.parameters
+    if plan.needs_store and text:
+        spec = dataclasses.replace(sample.store_step.spec(), sentences=transfer)
+        pieces = sampled_mean_pieces(spec, text, sample.prepared.vocabulary.tokenizer)
+        disk["transfer store"] = float(estimate_bytes(spec, pieces))
+        batches = -(-transfer // config.teacher_batch_size)
+        steps.append(Step("teacher over transfer set", transfer, 1, batches, 0.0,
+                          transfer * _seconds_per_sentence(config, sample) / batches))
+    with_baseline = config.direct_baseline and config.strategy != BASELINE
+    baseline = strategy_phases(config, BASELINE, sample.data.shape) if with_baseline else []
+    sizes = {True: (len(data.labelled.train), labelled)}
+    if data.transfer is not None:
+        held = held_out_count(transfer, config.holdout_fraction, config.max_holdout)
+        sizes[False] = len(data.transfer.train), transfer - held
+    records = {record.name: record for record in student.records}
+    like = next((r for r in student.records if r.stage == "labels"), student.records[-1])
+    for name, phase in [*((p.name, p) for p in plan.phases), *((f"labels alone: {p.name}", p) for p in baseline)]:
+        settings = phase_settings(config, phase)
+        is_labelled = phase.data == "labelled"
+        batch = settings.labelled_batch_size if is_labelled else settings.batch_size
+        history = records.get(name, like).history
+        steps.append(_extrapolated(name, history, *sizes[is_labelled], batch, settings.epochs, phase.stage))
+    weights = 4.0 * sum(int(variable.shape.num_elements()) for variable in student.student.variables)
+    disk["phases of the student"] = weights * (len(plan.phases) + len(baseline) + 3)
+    return steps, disk
+
+
+def _extrapolated(name: str, history: Sequence[dict[str, Any]], sampled: int, examples: int, batch: int,
+                  epochs: int, stage: str = "") -> Step:
+    """A step of the run from two epochs over a sample; what the first one took longer is taken once."""
+    first, second = (record["seconds"] for record in history[:2])
+    epoch = second - first
+    a_step = epoch / -(-sampled // batch)
+    steps = epochs * -(-examples // batch)
+    return Step(name, examples, epochs, steps, max(0.0, first - epoch), a_step, stage)
+
+
+def _seconds_per_sentence(config: DistillationConfig, sample: Trained) -> float:
+    """Of the teacher, once its graph is traced."""
+    labelled, text = sample.prepared.labelled, sample.prepared.text.used
+    features = labelled.task.text_features(labelled.tokenizer, list(evenly(text, text.sentences, 256)),
+                                           config.seq_len).features
+    predictor = sample.store_step.predictor_recipe().predictor(sample.store_step.fast_teacher())
+    for _ in range(2):
+        began = time.monotonic()
+        for _ in predictor.predict(features):
+            pass
+    return (time.monotonic() - began) / len(features)
+
+
+def _plan(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, float],
+          folder: pathlib.Path) -> Iterator[str]:
+    width = max(len(step.name) for step in steps)
+    yield f"{'step':<{width}} {'examples':>10} {'epochs':>7} {'batches':>10} {'time':>10}"
+    for step in steps:
+        yield (f"{step.name:<{width}} {step.examples:>10,} {step.epochs:>7,} {step.steps:>10,} "
+               f"{shown_seconds(step.seconds):>10}")
+    yield f"{'at most':<{width}} {shown_seconds(sum(step.seconds for step in steps)):>40}"
+    sooner = f"Early stopping (`patience={config.patience}`) ends phases sooner. " if config.patience < NEVER else ""
+    yield f"\n{sooner}Evaluation and export are not included."
+    if config.augment:
+        yield (f"`augment={config.augment}` is not included: up to {config.augment_factor:g} new examples for each "
+               "transfer example, and the time to generate them.")
+    yield (f"\non disk    {shown_bytes(sum(disk.values()))}, {shown_bytes(shutil.disk_usage(folder).free)} free: "
+           + ", ".join(f"{name} {shown_bytes(size)}" for name, size in disk.items()))
+    unit = 1 if sys.platform == "darwin" else 1024
+    yield (f"memory     {shown_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)} on the sample; it "
+           "hardly grows with the transfer set")
+
+
+def _comparison(comparison: Comparison) -> Iterator[str]:
+    rows = [("", "transfer text", "dev text"), *comparison.rows()]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    yield ""
+    for name, transfer, dev in rows:
+        yield f"{name:<{widths[0]}} {transfer:>{widths[1]}} {dev:>{widths[2]}}"
+    for line in comparison.warnings():
+        yield f"{line[0].upper()}{line[1:]}."
+
+
+def shown_seconds(seconds: float) -> str:
+    """A duration such as 45 s, 12 min or 3 h 05 min."""
+    return f"{seconds:.0f} s" if seconds < 90 else in_minutes(round(seconds / 60))
+
+
+BUDGET_FILE = "budget.json"
+#: Share of the time that is planned; the rest is for evaluation and export, and for a machine that is slower at times.
+PLANNED = 0.85
+#: Largest shares for fine-tuning the teacher and for phases on labels.
+TEACHER_SHARE, LABELS_SHARE = 0.35, 0.15
+_PLANNED_NAMES = ("teacher_epochs", "max_transfer", "distil_epochs", "ft_epochs")
+
+
+def within_budget(config: DistillationConfig) -> DistillationConfig:
+    """The configuration with numbers of epochs and of transfer sentences that fit into `budget_minutes`.
+
+    They are measured once and kept in the model directory: the same command takes the same numbers again, so that an
+    interrupted run goes on and a repeated one gives the same student. A dry run keeps nothing.
+
+    Args:
+        config: validated, with `budget_minutes`.
+
+    Raises:
+        ConfigError: the time does not even suffice for the least that can be done.
+    """
+    config = with_recipe(config, student_kind(config))
+    file, identity = pathlib.Path(config.model_dir) / BUDGET_FILE, fingerprint(config.to_json() | {"dry_run": False})
+    known = read_json(file) if file.exists() else {}
+    if known.get("identity") != identity:
+        known = {"identity": identity, **plan(config, measure_steps(config).steps)}
+        if not config.dry_run:
+            write_json(file, known)
+    numbers = {name: known[name] for name in _PLANNED_NAMES}
+    log.info("`budget_minutes=%g`: %s", config.budget_minutes, ", ".join(f"{k} {v}" for k, v in numbers.items()))
+    return dataclasses.replace(config, **numbers)
+
+
+def plan(config: DistillationConfig, steps: Sequence[Step]) -> dict[str, int]:
+    """Numbers of epochs and of transfer sentences, 0 where they do not matter.
+
+    The teacher gets what it needs, up to a share; a phase on labels likewise. What is left goes to the transfer set:
+    as much text as can be seen in `MIN_EPOCHS` epochs, the teacher's pass over it included, and as many epochs as then
+    fit. Distinct text is worth more than repetition.
+
+    Args:
+        config: with its recipe's values.
+        steps: of the whole run, measured.
+
+    Raises:
+        ConfigError: the time is too short.
+    """
+    seconds = PLANNED * 60 * config.budget_minutes
+    teacher = [step for step in steps if step.name == "teacher"]
+    store = [step for step in steps if step.name == "teacher over transfer set"]
+    labels = [step for step in steps if step.stage == LABELS]
+    phases = [step for step in steps if step.stage not in ("", LABELS)]
+    left = seconds - sum(step.start for step in steps)
+    teacher_epochs = _fitting(teacher, TEACHER_SHARE * seconds)
+    left -= sum(teacher_epochs * _epoch(step) for step in teacher)
+    ft_epochs = _fitting(labels, LABELS_SHARE * seconds)
+    left -= sum(ft_epochs * _epoch(step) for step in labels)
+    if not phases:
+        least = sum(step.start + _epoch(step) for step in steps)
+        return _checked(config, left, least, dict.fromkeys(_PLANNED_NAMES, 0) | {
+            "teacher_epochs": teacher_epochs, "ft_epochs": ft_epochs, "distil_epochs": config.distil_epochs,
+            "max_transfer": config.max_transfer})
+    sentences = store[0].examples if store else phases[0].examples
+    once = sum(step.seconds / step.examples for step in store)
+    epoch = sum(_epoch(step) / step.examples for step in phases)
+    kept = min(sentences, math.floor(left / (once + MIN_EPOCHS * epoch))) if store else sentences
+    batch = config.student_distil_batch_size
+    least = sum(step.start for step in steps) + batch * (once + epoch) + sum(map(_epoch, [*teacher, *labels]))
+    epochs = math.floor((left - kept * once) / (max(1, kept) * epoch))
+    limit = min(MAX_EPOCHS, config.distil_epochs or MAX_EPOCHS)
+    return _checked(config, min(left, kept - batch if store else left, epochs - 1), least, {
+        "teacher_epochs": teacher_epochs, "ft_epochs": ft_epochs, "distil_epochs": max(1, min(limit, epochs)),
+        "max_transfer": kept if kept < sentences else config.max_transfer})
+
+
+def _epoch(step: Step) -> float:
+    """Seconds of one epoch."""
+    return step.each * step.steps / max(1, step.epochs)
+
+
+def _fitting(steps: Sequence[Step], seconds: float) -> int:
+    """Epochs of steps that fit, at least one; 0 where there is no step."""
+    if not steps:
+        return 0
+    return max(1, min(steps[0].epochs, math.floor(seconds / max(1e-9, sum(map(_epoch, steps))))))
+
+
+def _checked(config: DistillationConfig, room: float, least: float, numbers: dict[str, Any]) -> dict[str, Any]:
+    if room < 0:
+        raise ConfigError(f"`budget_minutes={config.budget_minutes:g}`: expected at least "
+                          f"{in_minutes(math.ceil(least / PLANNED / 60) + 1)} for one epoch of every phase on this "
+                          "machine. Give more time, a smaller student, or a faster `teacher_path`.")
+    return numbers

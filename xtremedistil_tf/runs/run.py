@@ -1,0 +1,86 @@
+"""What all steps of a run share: its settings, its folder, its workers, and the record of what was made."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import pathlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from xtremedistil_tf.atomic import read_json, write_json
+from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.arguments import with_recipe
+from xtremedistil_tf.evaluation.report.table import EpochLog
+from xtremedistil_tf.runs.student_shape import student_kind
+from xtremedistil_tf.training.distribution import Workers, strategy_for
+from xtremedistil_tf.transfer.ray_workers import require_ray
+
+log = logging.getLogger(__name__)
+
+STEPS_FILE = "steps.json"
+
+
+@dataclasses.dataclass
+class Step:
+    """What a step says of itself when it is done.
+
+    Attributes:
+        fingerprint: of all that decides what the step made.
+        reused: whether an earlier run made it.
+    """
+
+    fingerprint: str = ""
+    reused: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Attributes:
+        config: with its recipe's values.
+        folder: the model directory.
+        workers: the processes that train together.
+        epochs: log of the epochs of all training.
+    """
+
+    config: DistillationConfig
+    folder: pathlib.Path
+    workers: Workers
+    epochs: EpochLog
+
+    @classmethod
+    def of(cls, config: DistillationConfig) -> Run:
+        """Opens a run's folder.
+
+        Args:
+            config: validated.
+
+        Raises:
+            ConfigError: settings that contradict each other; before anything long begins.
+            MissingExtraError: it wants Ray, which is not installed.
+        """
+        config = with_recipe(config, student_kind(config))
+        if config.ray_address:
+            require_ray()
+        folder = pathlib.Path(config.model_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(config, folder, Workers(strategy_for()), EpochLog(folder / "logs"))
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Times a step, logs whether it was made or reused, and keeps its fingerprint in `steps.json`."""
+        began, step = time.monotonic(), Step()
+        yield step
+        if not step.fingerprint:  # the run needs nothing of it
+            return
+        seconds = round(time.monotonic() - began, 1)
+        log.info("%s: %s (%s), %.1f s", name, "reused" if step.reused else "made", step.fingerprint[:8], seconds)
+        if self.workers.chief:
+            self._keep(name, dataclasses.asdict(step) | {"seconds": seconds})
+
+    def _keep(self, name: str, facts: dict[str, Any]) -> None:
+        file = self.folder / STEPS_FILE
+        known = read_json(file) if file.exists() else {}
+        write_json(file, known | {name: facts})

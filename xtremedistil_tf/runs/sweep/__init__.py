@@ -1,0 +1,1 @@
+"""Trying students of several sizes within a budget of latency or size; begin with `run`."""

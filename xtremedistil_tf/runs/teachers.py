@@ -1,0 +1,105 @@
+"""The step that makes a run's teachers, or finds them."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import logging
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.runs.labelled import Labelled, teacher_roots
+from xtremedistil_tf.runs.run import Run
+from xtremedistil_tf.runs.student_shape import TeacherSizes, needs_no_teacher
+from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.teachers.fine_tuned import FineTunedTeachers, make_teachers
+from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
+from xtremedistil_tf.teachers.protocol import LoadedTeacher
+from xtremedistil_tf.training.precision_choice import AUTO
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Teachers:
+    """The fine-tuned teachers of a run.
+
+    Attributes:
+        fine_tuned: their directories and records; None where the run needs no teacher.
+        task: what they answer.
+    """
+
+    fine_tuned: FineTunedTeachers | None
+    task: Task
+
+    @functools.cached_property
+    def loaded(self) -> LoadedTeacher:
+        """The teacher, or the average of several, loaded when something first needs it."""
+        return self.fine_tuned.load(self.task)
+
+    @property
+    def fingerprint(self) -> str:
+        return self.fine_tuned.fingerprint if self.fine_tuned else ""
+
+    @property
+    def sizes(self) -> TeacherSizes | None:
+        found = self.fine_tuned
+        return TeacherSizes(found.num_layers, found.width, found.num_heads) if found else None
+
+
+def teachers_of(run: Run, labelled: Labelled) -> Teachers:
+    """The step of a distillation run."""
+    if needs_no_teacher(run.config):
+        return Teachers(None, labelled.task)
+    with run.step("teacher") as step:
+        trained = False
+
+        def on_epoch(record: Mapping[str, Any]) -> None:
+            nonlocal trained
+            trained = True
+            run.epochs.epoch("teacher", record)
+
+        found = fine_tuned_teachers(run.config, labelled, run.folder / "teacher", on_epoch)
+        step.fingerprint, step.reused = found.fingerprint, not trained
+    return Teachers(found, labelled.task)
+
+
+def fine_tuned_teachers(config: DistillationConfig, labelled: Labelled, default_root: pathlib.Path,
+                        on_epoch: Callable[[Mapping[str, Any]], None] = lambda record: None) -> FineTunedTeachers:
+    """Fine-tunes the teachers, or finds them."""
+    teachers = make_teachers(labelled.checkpoints, teacher_roots(config) or [default_root], labelled.tokenizer,
+                             labelled.task, labelled.corpus.train, labelled.corpus.dev, labelled.fingerprint,
+                             teacher_recipe(config, labelled), config.checkpoint_minutes, on_epoch,
+                             config.teacher_backend, config.refine_teacher)
+    _warn_of_chance(labelled, teachers)
+    return teachers
+
+
+def teacher_recipe(config: DistillationConfig, labelled: Labelled) -> TeacherRecipe:
+    """How the teachers are fine-tuned."""
+    from transformers import AutoConfig
+
+    width = 0
+    if not config.teacher_learning_rate and labelled.checkpoints:
+        width = AutoConfig.from_pretrained(labelled.checkpoints[0]).hidden_size
+    return TeacherRecipe.fitting(
+        len(labelled.corpus.train), width, config.teacher_epochs, config.teacher_learning_rate,
+        config.teacher_ft_batch_size, config.patience, config.seq_len, config.seed,
+        "float32" if config.opt_policy == AUTO else config.opt_policy)
+
+
+def _warn_of_chance(labelled: Labelled, teachers: FineTunedTeachers) -> None:
+    """A teacher that has learned nothing has nothing to teach."""
+    main, floor = labelled.task.main_score, 0.0
+    if main == "accuracy":
+        counts = collections.Counter(getattr(example, "label", None) for example in labelled.corpus.dev)
+        floor = max(counts.values(), default=0) / max(1, counts.total())
+    for member in teachers.members:
+        best = max((record.get(f"val_{main}", 0.0) for record in member.history), default=1.0)
+        if best <= floor:
+            log.warning("teacher %s: its dev %s is %.4f, no better than one constant answer (%.4f). A student "
+                        "cannot learn from it. Give more labelled data, `teacher_epochs` or another "
+                        "`teacher_learning_rate`", member.path, main, best, floor)

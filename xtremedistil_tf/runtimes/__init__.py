@@ -1,1 +1,0 @@
-"""Running a student in the forms that it is exported to."""

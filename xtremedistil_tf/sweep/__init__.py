@@ -1,1 +1,0 @@
-"""Trying students of several sizes within a budget of latency or size."""

@@ -1,0 +1,268 @@
+"""Tagged sentences in files and in data sets of the hub, and as raw text: what is asked, answered and shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xtremedistil_tf.corpus import tagged
+from xtremedistil_tf.corpus.conll import is_iob2
+from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.corpus.folder import infer_labels, read_labels
+from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
+from xtremedistil_tf.corpus.published import UNLABELED, HubRows, all_unlabeled, column_of
+from xtremedistil_tf.corpus.text import read_text
+from xtremedistil_tf.errors import DataError
+from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, padded, utf8
+from xtremedistil_tf.tasks.tagging.decoding import entities
+
+if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.tagging.task import TaggingTask
+
+
+_TAG_COLUMNS = ("ner_tags", "tags", "labels")
+_WORD_COLUMNS = ("tokens", "words")
+_TAG_KEYS = ("tags", "ner_tags", "labels")
+
+
+def _united_tags(files: Sequence[os.PathLike[str]]) -> list[str] | None:
+    lists = [read_labels(file) for file in files]
+    return list(dict.fromkeys(["O"] + [label for labels in lists for label in labels])) if lists else None
+
+
+def _inferred_tags(splits: Mapping[str, Sequence[Example]]) -> list[str]:
+    return infer_labels(example for examples in splits.values() for example in examples)
+
+
+def _record(row: Any, labelled: bool) -> Record | None:
+    words: Any
+    tags: Any
+    language = None
+    if isinstance(row, Example):
+        words, tags, language = row.words, row.tags or (), row.language
+    elif isinstance(row, Mapping):
+        words = next((row[key] for key in _WORD_COLUMNS if key in row), row.get("text"))
+        tags, language = next((row[key] for key in _TAG_KEYS if key in row), ()), row.get("language")
+    elif not labelled:
+        words, tags = row, ()
+    elif is_column(row) and len(row) == 2:
+        words, tags = row
+    else:
+        return None
+    words = words.split() if isinstance(words, str) else words
+    if not is_column(words) or not is_column(tags):
+        return None
+    return {"tokens": list(words), "tags": list(tags), "language": language}
+
+
+_FILES = Kind(tuple(tagged.FORMATS), tagged.read_tagged, read_text, _united_tags, _inferred_tags, _record,
+             ("(words, tags), or a mapping with tokens and tags", "a text, a list of words, or a mapping with tokens"))
+
+
+def files(pairs: bool) -> Kind:
+    """See `Task.files`."""
+    return _FILES
+
+
+def hub_rows(data: Any, pairs: bool, name: str) -> HubRows:
+    """`tokens` or `words`, and `ner_tags` or `tags`: classes with names, or strings."""
+    words, tags = column_of(data, _WORD_COLUMNS, name), column_of(data, _TAG_COLUMNS, name)
+    feature = getattr(data.features[tags], "feature", None)
+    names = getattr(feature, "names", None)
+    if not names and getattr(feature, "dtype", "") not in ("string", "large_string"):
+        raise DataError(f"hf:{name}: column {tags} holds {getattr(feature, 'dtype', None) or 'no lists'}, expected "
+                        "lists of tags as strings or as classes with names.")
+    if bad := [tag for tag in names or () if not is_iob2(tag)]:
+        raise DataError(f"hf:{name}: column {tags} has the class {bad[0]!r}, expected O, B-type and I-type.")
+
+    def read(row: dict[str, Any], source: str, number: int) -> Example | None:
+        if not row[words] or len(row[words]) != len(row[tags]) or UNLABELED in row[tags]:
+            return None
+        named = tuple(names[tag] if names else tag for tag in row[tags])
+        # White space inside a token of a hub data set would be two words everywhere else.
+        return Example(tuple("".join(word.split()) or "_" for word in row[words]), named, None, source, number)
+
+    def labels(splits: Mapping[str, Sequence[Example]]) -> list[str]:
+        return list(dict.fromkeys(["O", *names])) if names else _inferred_tags(splits)
+
+    def unlabeled(test: Any) -> bool:
+        return all_unlabeled(test, _TAG_COLUMNS, lambda rows: itertools.chain.from_iterable(row or () for row in rows))
+
+    return HubRows(labels, read, unlabeled)
+
+
+SHOW = r"""
+// Words with tags -> entities {type, start, end, scores}, by the rules of the scores: with B- and I-, an I-
+// that follows nothing of its type is no entity; without, words with the same label are one.
+function entities(answer) {
+  const tags = answer.tags.filter(tag => tag !== "");
+  const begun = (model.labels.length ? model.labels : tags).every(label => /^(O|[BI]-[^]*)$/.test(label));
+  const found = [];
+  let open = null;
+  tags.forEach((tag, i) => {
+    const type = begun ? tag.slice(2) : tag, begins = begun ? tag.startsWith("B-") : open?.type !== type;
+    if (tag === "O") {
+      open = null;
+    } else if (begins) {
+      open = {type, start: answer.starts[i], end: answer.ends[i], scores: [answer.scores[i]]};
+      found.push(open);
+    } else if (open?.type === type) {
+      open.end = answer.ends[i];
+      open.scores.push(answer.scores[i]);
+    } else {
+      open = null;
+    }
+  });
+  return found;
+}
+
+function show(answer, asked) {
+  const characters = Array.from(asked.texts);  // offsets count characters, not UTF-16 units
+  const box = make("div", "card text");
+  const found = entities(answer);
+  let at = 0;
+  for (const {type, start, end, scores} of found) {
+    const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
+    box.append(characters.slice(at, start).join(""),
+               marked(characters.slice(start, end).join(""), type, mean));
+    at = end;
+  }
+  box.append(characters.slice(at).join(""));
+  const nothing = characters.length ? "Nothing found in this text." : "The text is empty.";
+  return found.length ? [box] : [box, make("p", "figures", nothing)];
+}
+"""
+
+
+_WORD = re.compile(r"\S+")
+#: In the order of `TaggedWord`, and of `Entity`.
+_WORD_OUTPUTS = ("words", "tags", "starts", "ends", "scores")
+_ENTITY_OUTPUTS = ("entity_types", "entities", "entity_starts", "entity_ends", "entity_scores")
+
+
+@dataclasses.dataclass(frozen=True)
+class Entity:
+    """An entity in a text.
+
+    Attributes:
+        type: such as `PER`.
+        text: as it stands in the text that was given.
+        start, end: offsets of its first character and of the one after its last.
+        score: mean of the scores of its words.
+    """
+
+    type: str
+    text: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TaggedWord:
+    """A word with its tag.
+
+    Attributes:
+        text: as it stands in the text that was given.
+        tag: as the model decodes it.
+        start, end: offsets as those of `Entity`.
+        score: the probability of that tag by the softmax over all.
+    """
+
+    text: str
+    tag: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Tagging(Several[Entity]):
+    """The answer of a tagger: a sequence of entities.
+
+    Attributes:
+        entities: in order, see `tasks.tagging.entities.entity_rules`: of tags that are not IOB2, the runs of equal
+            tags other than `O`.
+        words: every word with its tag; words are what white space parts.
+    """
+
+    entities: tuple[Entity, ...]
+    words: tuple[TaggedWord, ...]
+
+    @property
+    def parts(self) -> tuple[Entity, ...]:
+        return self.entities
+
+    @property
+    def tags(self) -> list[str]:
+        """The tag of each word."""
+        return [word.tag for word in self.words]
+
+
+def _asked(given: Any) -> Asked | None:
+    if isinstance(given, Mapping):
+        given = next((given[key] for key in ("text", "tokens", "words") if key in given), None)
+    if isinstance(given, str):
+        spans = [match.span() for match in _WORD.finditer(given)]
+        return Asked(Example(tuple(given[start:end] for start, end in spans)), given, spans)
+    words = given.words if isinstance(given, Example) else given
+    if not isinstance(words, Sequence | np.ndarray) or not all(isinstance(w, str) and w.strip() for w in words):
+        return None
+    words = tuple(map(str, words))
+    ends = (np.cumsum([len(word) + 1 for word in words]) - 1).tolist()
+    return Asked(Example(words), " ".join(words), [(end - len(word), end) for word, end in zip(words, ends)])
+
+
+def _answer(task: TaggingTask, one: Asked, prediction: tuple[Sequence[str], np.ndarray]) -> Tagging:
+    tags, scores = prediction
+    words = tuple(TaggedWord(one.text[start:end], tag, start, end, float(score))
+                  for (start, end), tag, score in zip(one.spans, tags, scores))
+    found = []
+    for entity in entities(tags, task.labels):
+        start, end = one.spans[entity.first][0], one.spans[entity.last][1]
+        mean = float(np.mean(scores[entity.first: entity.last + 1]))
+        found.append(Entity(entity.type, one.text[start:end], start, end, mean))
+    return Tagging(tuple(found), words)
+
+
+def _read(outputs: Outputs) -> list[Tagging]:
+    answers = []
+    for row, (words, found) in enumerate(zip(outputs["word_counts"], outputs["entity_counts"])):
+        # A batch is padded to the text with the most words, and to that with the most entities.
+        by_word = [outputs[name][row][:words].tolist() for name in _WORD_OUTPUTS]
+        by_entity = [outputs[name][row][:found].tolist() for name in _ENTITY_OUTPUTS]
+        answers.append(Tagging(tuple(Entity(*values) for values in zip(*by_entity)),
+                               tuple(TaggedWord(*values) for values in zip(*by_word))))
+    return answers
+
+
+def _arrays(task: TaggingTask, answers: Sequence[Tagging]) -> dict[str, np.ndarray]:
+    words, found = [one.words for one in answers], [one.entities for one in answers]
+    return (_columns(_WORD_OUTPUTS, TaggedWord, words) | _columns(_ENTITY_OUTPUTS, Entity, found)
+            | {"word_counts": np.array([len(row) for row in words], np.int32),
+               "entity_counts": np.array([len(row) for row in found], np.int32)})
+
+
+def _columns(names: Sequence[str], part: type, rows: Sequence[Iterable[Any]]) -> dict[str, np.ndarray]:
+    """Parts of answers as arrays [answers, most parts], by the names of outputs in the order of the part's fields."""
+    found = {}
+    for name, field in zip(names, dataclasses.fields(part)):
+        values = [[getattr(one, field.name) for one in row] for row in rows]
+        dtype = _OUTPUTS[name].dtype
+        found[name] = padded(map(utf8, values), b"") if dtype == TEXT else padded(values, -1, dtype)
+    return found
+
+
+_DTYPES = {TEXT: ("words", "tags", "entities", "entity_types"), FLOAT: ("scores", "entity_scores"),
+           INT: ("starts", "ends", "entity_starts", "entity_ends")}
+_OUTPUTS = {name: Output(dtype, 2) for dtype, names in _DTYPES.items() for name in names}
+RAW_TEXT = RawText(("texts",), frozenset(), _OUTPUTS | {"word_counts": Output(INT), "entity_counts": Output(INT)},
+                   _asked, "a text, or a list of words", _answer, _arrays, _read,
+                   frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
+                   frozenset(["tags"]), "tag", lambda answer: answer.tags)

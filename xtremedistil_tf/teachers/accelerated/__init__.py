@@ -1,1 +1,0 @@
-"""Faster, slightly inexact ways to run a teacher over the transfer set, each compared with the exact one."""
