@@ -12,7 +12,7 @@ import pytest
 from xtremedistil_tf.config.commands import ServeConfig
 from xtremedistil_tf.inference.server.api import Api
 from xtremedistil_tf.inference.server.local_server import LocalServer
-from xtremedistil_tf.inference.server.model import ServedModel, Signature, Spec
+from xtremedistil_tf.inference.server.model import ServedModel, ServedSignature, Spec
 
 _TEXT, _INT, _FLOAT = Spec("string", (None,)), Spec("int32", (None, None)), Spec("float32", (None,))
 
@@ -28,8 +28,8 @@ def _sums(inputs):
 
 def text_model(call=_lengths) -> ServedModel:
     """A "regression": tenths of the characters of a text; and sums of ids."""
-    texts = Signature({"texts": _TEXT}, {"scores": _FLOAT}, call)
-    ids = Signature({"input_ids": _INT}, dict.fromkeys(["sums", "longest"], Spec("int32", (None,))), _sums)
+    texts = ServedSignature({"texts": _TEXT}, {"scores": _FLOAT}, call)
+    ids = ServedSignature({"input_ids": _INT}, dict.fromkeys(["sums", "longest"], Spec("int32", (None,))), _sums)
     signatures = {"serving_default": texts, "raw_strings": texts, "token_ids": ids}
     return ServedModel(signatures, ["score"], "a test")
 

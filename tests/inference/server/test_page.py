@@ -13,7 +13,7 @@ import urllib.parse
 import numpy as np
 import pytest
 
-from xtremedistil_tf.inference.server.model import ServedModel, Signature, Spec
+from xtremedistil_tf.inference.server.model import ServedModel, ServedSignature, Spec
 from xtremedistil_tf.inference.server.page import script_for
 from xtremedistil_tf.tasks.registry import KINDS
 
@@ -69,7 +69,7 @@ def shown(server, profile, **query) -> Shown:
 
 
 def model(inputs, outputs, labels, call) -> ServedModel:
-    signature = Signature(dict.fromkeys(inputs, _TEXT), outputs, call)
+    signature = ServedSignature(dict.fromkeys(inputs, _TEXT), outputs, call)
     return ServedModel({"serving_default": signature}, labels, "a test")
 
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtremedistil_tf.inference.server.model import RequestError, Signature, Spec
+from xtremedistil_tf.inference.server.model import RequestError, ServedSignature, Spec
 from xtremedistil_tf.inference.server.tensors import read_inputs, tensor, write_outputs
 
 TEXT, IDS = Spec("string", (None,)), Spec("int32", (None, None))
-ONE = Signature({"texts": TEXT}, {}, None)
-TWO = Signature({"texts": TEXT, "pairs": TEXT}, {}, None)
-MAYBE = Signature({"texts": TEXT, "pairs": TEXT}, {}, None, frozenset(["pairs"]))
+ONE = ServedSignature({"texts": TEXT}, {}, None)
+TWO = ServedSignature({"texts": TEXT, "pairs": TEXT}, {}, None)
+MAYBE = ServedSignature({"texts": TEXT, "pairs": TEXT}, {}, None, frozenset(["pairs"]))
 ANY_TEXTS = st.lists(st.text(max_size=20), min_size=1, max_size=5)
 
 

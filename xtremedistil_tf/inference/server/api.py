@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.config.commands import ServeConfig
-from xtremedistil_tf.inference.server.model import DEFAULT_SIGNATURE, RequestError, ServedModel, Signature, Tensors
+from xtremedistil_tf.inference.server.model import (
+    DEFAULT_SIGNATURE,
+    RequestError,
+    ServedModel,
+    ServedSignature,
+    Tensors,
+)
 from xtremedistil_tf.inference.server.tensors import padded_size, read_inputs, specs_as_json, write_outputs
 
 PREFIX = "/v1/models/"
@@ -56,7 +62,7 @@ class Api:
         outputs = self._run(signature, read_inputs(request, signature))
         return write_outputs(outputs, by_row="instances" in request)
 
-    def _signature(self, name: Any) -> Signature:
+    def _signature(self, name: Any) -> ServedSignature:
         if not isinstance(name, str):
             raise RequestError(400, '"signature_name": expected a string')
         found = self.model.signatures.get(name or DEFAULT_SIGNATURE)
@@ -65,7 +71,7 @@ class Api:
             raise RequestError(400, f"the model has no signature {name[:60]!r}, but {known}")
         return found
 
-    def _run(self, signature: Signature, inputs: Tensors) -> Tensors:
+    def _run(self, signature: ServedSignature, inputs: Tensors) -> Tensors:
         config = self._config
         if (count := len(next(iter(inputs.values())))) > config.max_texts:
             raise RequestError(413, f"{count} texts in a request, at most {config.max_texts} are taken; send "
@@ -78,7 +84,7 @@ class Api:
         return run_batches(lambda batch: self._call(signature, batch), inputs,
                            plan(sizes, config.batch_bytes))
 
-    def _call(self, signature: Signature, inputs: Tensors) -> Tensors:
+    def _call(self, signature: ServedSignature, inputs: Tensors) -> Tensors:
         with self._turn:
             return signature.call(inputs)
 

@@ -56,7 +56,7 @@ class Spec:
 
 
 @dataclasses.dataclass(frozen=True)
-class Signature:
+class ServedSignature:
     """One way to ask the model.
 
     Attributes:
@@ -87,12 +87,12 @@ class ServedModel:
         source: what was loaded, for messages.
     """
 
-    signatures: Mapping[str, Signature]
+    signatures: Mapping[str, ServedSignature]
     labels: Sequence[str]
     source: str
 
     @property
-    def default(self) -> Signature:
+    def default(self) -> ServedSignature:
         return self.signatures[DEFAULT_SIGNATURE]
 
     @property
@@ -150,7 +150,7 @@ def _labels(model_dir: pathlib.Path) -> list[str]:
     return task["labels"] if isinstance(task, dict) else []
 
 
-def _signatures_of(path: pathlib.Path) -> dict[str, Signature]:
+def _signatures_of(path: pathlib.Path) -> dict[str, ServedSignature]:
     """The signatures of a SavedModel that `export_saved_model` wrote, by name; none where it cannot run here."""
     import tensorflow as tf
 
@@ -167,9 +167,9 @@ def _signatures_of(path: pathlib.Path) -> dict[str, Signature]:
     return {name: _graph_signature(model, function) for name, function in model.signatures.items()}
 
 
-def _graph_signature(model: Any, function: Any) -> Signature:
+def _graph_signature(model: Any, function: Any) -> ServedSignature:
     specs = function.structured_input_signature[1]
-    return Signature({name: _spec(spec) for name, spec in sorted(specs.items())},
+    return ServedSignature({name: _spec(spec) for name, spec in sorted(specs.items())},
                      {name: _spec(spec) for name, spec in sorted(function.structured_outputs.items())},
                      functools.partial(_call_graph, model, function))
 
@@ -195,7 +195,7 @@ def _first_line(message: str) -> str:
     return next((line for line in lines if line and not line.endswith(":")), "no reason given")[:_MOST_QUOTED]
 
 
-def _keras_signature(saved: SavedStudent) -> Signature:
+def _keras_signature(saved: SavedStudent) -> ServedSignature:
     """A signature with the inputs and outputs of `raw_strings` of `export_saved_model`.
 
     Of kinds on texts it also takes `pairs`, which may be left out: a model directory does not say whether its task
@@ -213,5 +213,5 @@ def _keras_signature(saved: SavedStudent) -> Signature:
         rows = [asked(contract, row[0] if len(row) == 1 else row) for row in zip(*columns)]
         return contract.arrays(saved.task, predictor.answers(rows))
 
-    return Signature({name: Spec("string", (None,)) for name in contract.inputs}, outputs, call,
+    return ServedSignature({name: Spec("string", (None,)) for name in contract.inputs}, outputs, call,
                      contract.optional)

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.inference.server.model import RequestError, Signature, Spec, Tensors
+from xtremedistil_tf.inference.server.model import RequestError, ServedSignature, Spec, Tensors
 
 _NAMES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE"}
 
 
-def read_inputs(request: Mapping[str, Any], signature: Signature) -> Tensors:
+def read_inputs(request: Mapping[str, Any], signature: ServedSignature) -> Tensors:
     """The inputs of a request in row format ("instances") or column format ("inputs").
 
     Raises:
@@ -33,7 +33,7 @@ def read_inputs(request: Mapping[str, Any], signature: Signature) -> Tensors:
     return tensors
 
 
-def _rows(instances: Any, signature: Signature) -> dict[str, list[Any]]:
+def _rows(instances: Any, signature: ServedSignature) -> dict[str, list[Any]]:
     if not isinstance(instances, list) or not instances:
         raise RequestError(400, '"instances": expected a list with at least one value, found '
                                 f"{_shown(instances)}")
@@ -52,7 +52,7 @@ def _rows(instances: Any, signature: Signature) -> dict[str, list[Any]]:
     return {name: [row[name] for row in instances] for name in names}
 
 
-def _columns(inputs: Any, signature: Signature) -> dict[str, Any]:
+def _columns(inputs: Any, signature: ServedSignature) -> dict[str, Any]:
     return inputs if _is_named(inputs) else {_only_input(signature): inputs}
 
 
@@ -64,14 +64,14 @@ def _is_base64(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
 
 
-def _only_input(signature: Signature) -> str:
+def _only_input(signature: ServedSignature) -> str:
     required = [name for name in signature.inputs if name not in signature.optional]
     if len(required) > 1:
         raise RequestError(400, f"expected an object with the inputs {_listed(required)}")
     return required[0]
 
 
-def _check_names(given: Mapping[str, Any], signature: Signature, where: str) -> None:
+def _check_names(given: Mapping[str, Any], signature: ServedSignature, where: str) -> None:
     missing = [name for name in signature.inputs if name not in given and name not in signature.optional]
     unknown = [name for name in given if name not in signature.inputs]
     if missing or unknown:
