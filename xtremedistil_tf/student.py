@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.atomic import atomic_directory, read_json
 from xtremedistil_tf.config.arguments import config_from, named_as_given
-from xtremedistil_tf.config.commands import LOCAL_FORMS, QUANTIZATIONS_OF, SERVING_PREFIXES, ExportConfig
+from xtremedistil_tf.config.commands import LOCAL_FORMS, SERVING_PREFIXES, ExportConfig, check_quantization
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
@@ -331,9 +331,7 @@ def _check_form(model_dir: Any, form: str, quantize: str) -> None:
     if form not in LOCAL_FORMS and not form.startswith(SERVING_PREFIXES):
         raise ConfigError(f"`form={form!r}`: expected one of {', '.join(LOCAL_FORMS)}, or a server's address such as "
                           "serving://host:port.")
-    if quantize not in QUANTIZATIONS_OF.get(form, ("none",)):
-        written = ", ".join(QUANTIZATIONS_OF.get(form, ("none",)))
-        raise ConfigError(f"`quantize={quantize!r}`: {form} is available as {written}.")
+    check_quantization(form, quantize)
 
 
 def _named() -> contextlib.AbstractContextManager[None]:

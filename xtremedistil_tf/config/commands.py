@@ -23,6 +23,17 @@ QUANTIZATIONS_OF = {"saved_model": ("none",), "tflite": ("none", "float16", "dyn
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
 
+def quantizations_of(form: str) -> tuple[str, ...]:
+    """What a form is written in; one that is not exported, such as `keras`, is as it is."""
+    return QUANTIZATIONS_OF.get(form, ("none",))
+
+
+def check_quantization(form: str, quantization: str) -> None:
+    """Raises ConfigError where a form is not written in a quantization."""
+    if quantization not in quantizations_of(form):
+        raise ConfigError(f"`quantize={quantization}`: {form} is available as {', '.join(quantizations_of(form))}.")
+
+
 @dataclasses.dataclass(frozen=True)
 class ExportConfig:
     """Everything that decides what an export writes and how it is checked."""

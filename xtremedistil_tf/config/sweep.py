@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from xtremedistil_tf.config.arguments import with_recipe
-from xtremedistil_tf.config.commands import LOCAL_FORMS, QUANTIZATIONS, QUANTIZATIONS_OF, listed
+from xtremedistil_tf.config.commands import LOCAL_FORMS, QUANTIZATIONS, listed, quantizations_of
 from xtremedistil_tf.config.distillation import DistillationConfig
 from xtremedistil_tf.config.fields import setting, validate_fields
 from xtremedistil_tf.errors import ConfigError
@@ -66,7 +66,7 @@ class SweepConfig(DistillationConfig):
             validate_fields(self, "sweep_dir")
         if not self.quantizations():
             raise ConfigError(f"`sweep_format={self.sweep_format}` is available as "
-                              f"{', '.join(_quantizations_of(self.sweep_format))}, but "
+                              f"{', '.join(quantizations_of(self.sweep_format))}, but "
                               f"`sweep_quantize={self.sweep_quantize}` names none of these.")
         kind = self._kind()
         if self.student_type not in ("auto", kind):
@@ -105,7 +105,7 @@ class SweepConfig(DistillationConfig):
             if word not in QUANTIZATIONS:
                 raise ConfigError(f"`sweep_quantize={self.sweep_quantize}`: unknown {word!r}. Expected some of "
                                   f"{', '.join(QUANTIZATIONS)}.")
-        return [name for name in _quantizations_of(self.sweep_format) if name in asked]
+        return [name for name in quantizations_of(self.sweep_format) if name in asked]
 
     def _kind(self) -> str:
         every = list(dict.fromkeys(name for names in SWEPT.values() for name in names))
@@ -142,7 +142,3 @@ class SweepConfig(DistillationConfig):
 
 def _settings(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _quantizations_of(form: str) -> tuple[str, ...]:
-    return QUANTIZATIONS_OF.get(form, ("none",))

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.config.commands import LOCAL_FORMS, QUANTIZATIONS_OF
+from xtremedistil_tf.config.commands import LOCAL_FORMS, check_quantization
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.errors import ConfigError, ModelLoadError
+from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.inference.runtimes import KerasRuntime, Runtime
 from xtremedistil_tf.students.metadata import (
     exported_forms,
@@ -126,8 +126,7 @@ def check_exported(form: str, model_dir: pathlib.Path, quantization: str) -> Non
     that writes this one; ConfigError where there is no such quantization of it. Servers are not asked."""
     if form not in LOCAL_FORMS or form == "keras":
         return
-    if quantization not in QUANTIZATIONS_OF[form]:
-        raise ConfigError(f"`quantize={quantization}`: {form} is available as {', '.join(QUANTIZATIONS_OF[form])}.")
+    check_quantization(form, quantization)
     path = exported_path(model_dir, form, quantization)
     if not path.exists():
         there = ", ".join(form if name == "none" else f"{form} ({name})" for form, name in exported_forms(model_dir))
