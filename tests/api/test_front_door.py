@@ -106,7 +106,7 @@ def test_what_is_not_there_is_told(distilled, tmp_path):
         xd.load(tmp_path)
     with pytest.raises(ModelLoadError, match="This directory has saved_model.*xtreme-distil export --model_dir="):
         xd.load(distilled("tagging"), form="onnx", quantize="int8")
-    with pytest.raises(ConfigError, match="^`quantize='dynamic'`: onnx is available as none, int8"):
+    with pytest.raises(ConfigError, match="^`quantize=dynamic`: onnx is available as none, int8"):
         xd.load(distilled("tagging"), form="onnx", quantize="dynamic")
     student = xd.load(distilled("classification"))
     with pytest.raises(DataError, match="^predict, item 2: 3, expected a text"):
@@ -120,7 +120,7 @@ def test_what_is_not_there_is_told(distilled, tmp_path):
         student.evaluate("valid")
     with pytest.raises(ConfigError, match="^`form='onx'`: expected one of keras, saved_model, tflite, onnx"):
         xd.load(distilled("tagging"), form="onx")
-    with pytest.raises(ConfigError, match="^`quantize='int8'`: keras is available as none"):
+    with pytest.raises(ConfigError, match="^`quantize=int8`: keras is available as none"):
         xd.load(distilled("tagging"), quantize="int8")
     with pytest.raises(ConfigError, match="The address of a server is a form"):
         xd.load("http://localhost:1")
