@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 import tf_keras
@@ -12,9 +12,6 @@ import tf_keras
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.training.distribution import Workers, worker_loss_explained
 from xtremedistil_tf.training.losses import ANSWERED
-
-if TYPE_CHECKING:
-    from xtremedistil_tf.tasks.task import Task
 
 
 @contextlib.contextmanager
@@ -146,6 +143,18 @@ class TrainingSteps:
         return tf.stack(list(losses.values()))
 
 
+class TaskLosses(Protocol):
+    """What training asks of a task, see `tasks.task.Task`."""
+
+    def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor: ...
+
+    def logit_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor: ...
+
+    def answered(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor: ...
+
+    def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor: ...
+
+
 class Stage(tf_keras.Model):
     """A model and a loss: subclasses say what the losses of a batch are.
 
@@ -158,7 +167,7 @@ class Stage(tf_keras.Model):
         name: shown by Keras.
     """
 
-    def __init__(self, model: Any, task: Task, name: str):
+    def __init__(self, model: Any, task: TaskLosses, name: str):
         super().__init__(name=name)
         self.model, self.task = model, task
 
