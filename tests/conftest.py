@@ -18,11 +18,11 @@ import filelock
 import hypothesis
 import pytest
 
-from xtremedistil_tf.evaluation import footprint as latency
+from xtremedistil_tf.evaluation import footprint
 from xtremedistil_tf.process import hide_triton
 
 hide_triton()
-latency.SECONDS = 0.05  # how fast they are is no test's question
+footprint.SECONDS = 0.05  # how fast they are is no test's question
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 # Graphs are millions of small objects that stay: looking for garbage after every 700 took a sixth of the time.
