@@ -8,9 +8,8 @@ import random
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig, ModelFineTuningConfig, StudentFineTuningConfig
-from xtremedistil_tf.runs import fine_tuning as fine_tune_model
-from xtremedistil_tf.runs import fine_tuning as fine_tune_student
 from xtremedistil_tf.runs.distil import distil
+from xtremedistil_tf.runs.fine_tuning import fine_tune_model, fine_tune_student
 
 WORDS = ["good", "fine", "nice", "bad", "poor", "dull", "anna", "met", "the", "old", "house"]
 
@@ -43,7 +42,7 @@ def test_a_model_alone(task, tmp_path, tiny_teacher_dir):
     config = ModelFineTuningConfig(task=str(task), model_dir=str(tmp_path), seq_len=24, ft_epochs=2, batch_size=16,
                                    pt_model_checkpoint=str(tiny_teacher_dir), learning_rate=1e-3)
     config.validate()
-    scores = fine_tune_model.run(config)
+    scores = fine_tune_model(config)
     written = json.loads((tmp_path / "scores.json").read_text())
     assert written["scores"]["accuracy"] == scores["accuracy"] and written["split"] == "test"
     assert list(tmp_path.glob("*/model.safetensors"))
@@ -53,10 +52,10 @@ def test_a_student_on_and_resumed(distilled, tmp_path, capsys):
     config = StudentFineTuningConfig(model_dir=str(distilled), output_dir=str(tmp_path), ft_epochs=3, batch_size=16,
                                      learning_rate=1e-2)
     config.validate()
-    scores = fine_tune_student.run(config)
+    scores = fine_tune_student(config)
     assert "before fine-tuning" in capsys.readouterr().out
     assert (tmp_path / "xtremedistil-config.json").exists() and (tmp_path / "export" / "saved_model").is_dir()
-    again = fine_tune_student.run(config)
+    again = fine_tune_student(config)
     assert again == scores
 
 

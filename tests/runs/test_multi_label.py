@@ -15,8 +15,8 @@ from xtremedistil_tf.config.commands import ServeConfig
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.inference.server.api import Api
 from xtremedistil_tf.inference.server.model import load_model
-from xtremedistil_tf.runs import fine_tuning as fine_tune_student
 from xtremedistil_tf.runs.distil import distil
+from xtremedistil_tf.runs.fine_tuning import fine_tune_student
 from xtremedistil_tf.students.model_directory import load_student
 from xtremedistil_tf.tasks.opening import load_task
 
@@ -91,8 +91,8 @@ def test_every_form_answers_alike(distilled, capsys):
 
 def test_fine_tuning_chooses_new_thresholds(distilled, tmp_path):
     out, _, folder = distilled
-    scores = fine_tune_student.run(StudentFineTuningConfig(model_dir=str(out), output_dir=str(tmp_path), ft_epochs=2,
-                                                           learning_rate=0.03))
+    scores = fine_tune_student(StudentFineTuningConfig(model_dir=str(out), output_dir=str(tmp_path), ft_epochs=2,
+                                                       learning_rate=0.03))
     tuned = load_student(tmp_path)
     assert scores["before"].keys() == scores["after"].keys()
     dev = load_task(folder, kind="multi_label").dev
