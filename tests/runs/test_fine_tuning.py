@@ -27,10 +27,10 @@ def task(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def distilled(task, tmp_path_factory, tiny_teacher_dir):
+def distilled(task, tmp_path_factory, flat_teacher_dir):
     out = tmp_path_factory.mktemp("distilled") / "out"
     config = DistillationConfig(task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(out),
-                                pt_teacher_checkpoint=str(tiny_teacher_dir), seq_len=24, teacher_epochs=1,
+                                pt_teacher_checkpoint=str(flat_teacher_dir), seq_len=24, teacher_epochs=1,
                                 distil_epochs=1, ft_epochs=1, hidden_size=16, num_hidden_layers=1,
                                 num_attention_heads=2, strategy="D1")
     config.validate()
@@ -38,9 +38,9 @@ def distilled(task, tmp_path_factory, tiny_teacher_dir):
     return out
 
 
-def test_a_model_alone(task, tmp_path, tiny_teacher_dir):
+def test_a_model_alone(task, tmp_path, flat_teacher_dir):
     config = ModelFineTuningConfig(task=str(task), model_dir=str(tmp_path), seq_len=24, ft_epochs=2, batch_size=16,
-                                   pt_model_checkpoint=str(tiny_teacher_dir), learning_rate=1e-3)
+                                   pt_model_checkpoint=str(flat_teacher_dir), learning_rate=1e-3)
     config.validate()
     scores = fine_tune_model(config)
     written = json.loads((tmp_path / "scores.json").read_text())

@@ -32,7 +32,7 @@ def example(rng):
 
 
 @pytest.fixture(scope="module")
-def distilled(tmp_path_factory, tiny_teacher_dir):
+def distilled(tmp_path_factory, flat_teacher_dir):
     """The run's folder, its metrics, and the task's folder."""
     rng, folder, out = random.Random(7), tmp_path_factory.mktemp("task"), tmp_path_factory.mktemp("out")
     for split, count in (("train", 60), ("dev", 40), ("test", 30)):
@@ -41,7 +41,7 @@ def distilled(tmp_path_factory, tiny_teacher_dir):
     (folder / "unlabeled.txt").write_text("".join(example(rng)[0] + "\n" for _ in range(80)), encoding="utf-8")
     config = DistillationConfig(
         task=str(folder), task_kind="multi_label", transfer_file=str(folder / "unlabeled.txt"), model_dir=str(out),
-        pt_teacher_checkpoint=str(tiny_teacher_dir), seq_len=24, teacher_epochs=2, distil_epochs=2, ft_epochs=12,
+        pt_teacher_checkpoint=str(flat_teacher_dir), seq_len=24, teacher_epochs=2, distil_epochs=2, ft_epochs=12,
         learning_rate=0.03, embedding_size=8, lstm_units=6, strategy="logits_labels", student_distil_batch_size=32)
     config.validate()
     return out, distil(config), folder

@@ -36,9 +36,9 @@ def killed_after(words, sign):
     return "".join(said)
 
 
-def test_killed_and_resumed_it_finds_the_front(tmp_path, tiny_task, tiny_teacher_dir, python):
+def test_killed_and_resumed_it_finds_the_front(tmp_path, tiny_task, flat_teacher_dir, python):
     folder = tmp_path / "sweep"
-    words = command(python, tiny_task, tiny_teacher_dir, folder)
+    words = command(python, tiny_task, flat_teacher_dir, folder)
     said = killed_after(words, "run 2 of")
     first = folder / "rounds" / "1" / "h6" / "result.json"
     assert "H=400 in int8 is skipped: 1.4 MB is over --max_megabytes=0.5" in said and first.exists(), said
