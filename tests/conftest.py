@@ -18,11 +18,11 @@ import filelock
 import hypothesis
 import pytest
 
-from xtremedistil_tf.evaluation import footprint as latency
+from xtremedistil_tf.evaluation import footprint
 from xtremedistil_tf.process import hide_triton
 
 hide_triton()
-latency.SECONDS = 0.05  # how fast they are is no test's question
+footprint.SECONDS = 0.05  # how fast they are is no test's question
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 # Graphs are millions of small objects that stay: looking for garbage after every 700 took a sixth of the time.
@@ -111,22 +111,30 @@ def tiny_tokenizer(tmp_path_factory):
     return BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=False)
 
 
+def save_bert(folder: pathlib.Path, tokenizer, layers: int) -> None:
+    """A random BERT as a Hugging Face directory."""
+    import tf_keras
+    from transformers import BertConfig, TFBertModel
+
+    tf_keras.utils.set_random_seed(3)
+    config = BertConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=layers, num_attention_heads=2,
+                        intermediate_size=64, max_position_embeddings=64)
+    model = TFBertModel(config)
+    model.build_in_name_scope() if hasattr(model, "build_in_name_scope") else model(model.dummy_inputs)
+    model.save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(folder)
+
+
 @pytest.fixture(scope="session")
 def tiny_teacher_dir(made_once, tiny_tokenizer) -> pathlib.Path:
     """A random 2-layer BERT as a Hugging Face directory."""
-    def fill(folder: pathlib.Path) -> None:
-        import tf_keras
-        from transformers import BertConfig, TFBertModel
+    return made_once("teacher", lambda folder: save_bert(folder, tiny_tokenizer, 2))
 
-        tf_keras.utils.set_random_seed(3)
-        config = BertConfig(vocab_size=len(tiny_tokenizer), hidden_size=32, num_hidden_layers=2,
-                            num_attention_heads=2, intermediate_size=64, max_position_embeddings=64)
-        model = TFBertModel(config)
-        model.build_in_name_scope() if hasattr(model, "build_in_name_scope") else model(model.dummy_inputs)
-        model.save_pretrained(folder, safe_serialization=True)
-        tiny_tokenizer.save_pretrained(folder)
 
-    return made_once("teacher", fill)
+@pytest.fixture(scope="session")
+def flat_teacher_dir(made_once, tiny_tokenizer) -> pathlib.Path:
+    """The same with one layer, for runs where its inner layers are no question: a sixth of their time."""
+    return made_once("flat-teacher", lambda folder: save_bert(folder, tiny_tokenizer, 1))
 
 
 @pytest.fixture(scope="session")

@@ -44,14 +44,14 @@ def texts_of(kind: str, count: int, seed: int) -> list:
 
 
 @pytest.fixture(scope="session")
-def distilled(made_once, tiny_teacher_dir):
+def distilled(made_once, flat_teacher_dir):
     """Kind -> folder of a student that was distilled from Python objects; nobody writes into it."""
     def distilled(kind: str):
         def fill(folder):
             import xtremedistil_tf as xd
 
             xd.distil(task={"train": rows_of(kind, 24, 1), "dev": rows_of(kind, 12, 2), "test": rows_of(kind, 12, 3)},
-                      kind=kind, transfer=iter(texts_of(kind, 40, 4)), teacher=str(tiny_teacher_dir), out=folder,
+                      kind=kind, transfer=iter(texts_of(kind, 40, 4)), teacher=str(flat_teacher_dir), out=folder,
                       **SMALL)
 
         return made_once(f"api-{kind}", fill)

@@ -59,7 +59,7 @@ def test_a_stream_is_answered_as_it_comes(distilled):
     assert [next(answers).label for _ in range(3)] and next(read) < 10_000
 
 
-def test_the_same_call_does_nothing_again_and_leaves_the_process_as_it_was(distilled, rows, texts, tiny_teacher_dir,
+def test_the_same_call_does_nothing_again_and_leaves_the_process_as_it_was(distilled, rows, texts, flat_teacher_dir,
                                                                            small, tmp_path, capsys):
     folder = shutil.copytree(distilled("classification"), tmp_path / "out")
     logger = logging.getLogger("xtremedistil_tf")
@@ -69,7 +69,7 @@ def test_the_same_call_does_nothing_again_and_leaves_the_process_as_it_was(disti
     before = logger.level, list(logger.handlers), logger.propagate, logging.getLogger().handlers[:]
     student = xd.distil(task={"train": rows("classification", 24, 1), "dev": rows("classification", 12, 2),
                               "test": rows("classification", 12, 3)}, kind="classification",
-                        transfer=texts("classification", 40, 4), teacher=str(tiny_teacher_dir), out=folder, **small)
+                        transfer=texts("classification", 40, 4), teacher=str(flat_teacher_dir), out=folder, **small)
     assert (logger.level, list(logger.handlers), logger.propagate, logging.getLogger().handlers[:]) == before
     assert (random.random(), np.random.rand()) == expected
     steps = json.loads((folder / "steps.json").read_text())

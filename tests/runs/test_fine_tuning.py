@@ -8,9 +8,8 @@ import random
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig, ModelFineTuningConfig, StudentFineTuningConfig
-from xtremedistil_tf.runs import fine_tuning as fine_tune_model
-from xtremedistil_tf.runs import fine_tuning as fine_tune_student
 from xtremedistil_tf.runs.distil import distil
+from xtremedistil_tf.runs.fine_tuning import fine_tune_model, fine_tune_student
 
 WORDS = ["good", "fine", "nice", "bad", "poor", "dull", "anna", "met", "the", "old", "house"]
 
@@ -28,10 +27,10 @@ def task(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def distilled(task, tmp_path_factory, tiny_teacher_dir):
+def distilled(task, tmp_path_factory, flat_teacher_dir):
     out = tmp_path_factory.mktemp("distilled") / "out"
     config = DistillationConfig(task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(out),
-                                pt_teacher_checkpoint=str(tiny_teacher_dir), seq_len=24, teacher_epochs=1,
+                                pt_teacher_checkpoint=str(flat_teacher_dir), seq_len=24, teacher_epochs=1,
                                 distil_epochs=1, ft_epochs=1, hidden_size=16, num_hidden_layers=1,
                                 num_attention_heads=2, strategy="D1")
     config.validate()
@@ -39,11 +38,11 @@ def distilled(task, tmp_path_factory, tiny_teacher_dir):
     return out
 
 
-def test_a_model_alone(task, tmp_path, tiny_teacher_dir):
+def test_a_model_alone(task, tmp_path, flat_teacher_dir):
     config = ModelFineTuningConfig(task=str(task), model_dir=str(tmp_path), seq_len=24, ft_epochs=2, batch_size=16,
-                                   pt_model_checkpoint=str(tiny_teacher_dir), learning_rate=1e-3)
+                                   pt_model_checkpoint=str(flat_teacher_dir), learning_rate=1e-3)
     config.validate()
-    scores = fine_tune_model.run(config)
+    scores = fine_tune_model(config)
     written = json.loads((tmp_path / "scores.json").read_text())
     assert written["scores"]["accuracy"] == scores["accuracy"] and written["split"] == "test"
     assert list(tmp_path.glob("*/model.safetensors"))
@@ -53,10 +52,10 @@ def test_a_student_on_and_resumed(distilled, tmp_path, capsys):
     config = StudentFineTuningConfig(model_dir=str(distilled), output_dir=str(tmp_path), ft_epochs=3, batch_size=16,
                                      learning_rate=1e-2)
     config.validate()
-    scores = fine_tune_student.run(config)
+    scores = fine_tune_student(config)
     assert "before fine-tuning" in capsys.readouterr().out
     assert (tmp_path / "xtremedistil-config.json").exists() and (tmp_path / "export" / "saved_model").is_dir()
-    again = fine_tune_student.run(config)
+    again = fine_tune_student(config)
     assert again == scores
 
 

@@ -15,8 +15,8 @@ from xtremedistil_tf.config.commands import ServeConfig
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.inference.server.api import Api
 from xtremedistil_tf.inference.server.model import load_model
-from xtremedistil_tf.runs import fine_tuning as fine_tune_student
 from xtremedistil_tf.runs.distil import distil
+from xtremedistil_tf.runs.fine_tuning import fine_tune_student
 from xtremedistil_tf.students.model_directory import load_student
 from xtremedistil_tf.tasks.opening import load_task
 
@@ -32,7 +32,7 @@ def example(rng):
 
 
 @pytest.fixture(scope="module")
-def distilled(tmp_path_factory, tiny_teacher_dir):
+def distilled(tmp_path_factory, flat_teacher_dir):
     """The run's folder, its metrics, and the task's folder."""
     rng, folder, out = random.Random(7), tmp_path_factory.mktemp("task"), tmp_path_factory.mktemp("out")
     for split, count in (("train", 60), ("dev", 40), ("test", 30)):
@@ -41,8 +41,8 @@ def distilled(tmp_path_factory, tiny_teacher_dir):
     (folder / "unlabeled.txt").write_text("".join(example(rng)[0] + "\n" for _ in range(80)), encoding="utf-8")
     config = DistillationConfig(
         task=str(folder), task_kind="multi_label", transfer_file=str(folder / "unlabeled.txt"), model_dir=str(out),
-        pt_teacher_checkpoint=str(tiny_teacher_dir), seq_len=24, teacher_epochs=2, distil_epochs=2, ft_epochs=12,
-        learning_rate=0.03, embedding_size=8, lstm_units=6, strategy="D4.1", student_distil_batch_size=32)
+        pt_teacher_checkpoint=str(flat_teacher_dir), seq_len=24, teacher_epochs=2, distil_epochs=2, ft_epochs=12,
+        learning_rate=0.03, embedding_size=8, lstm_units=6, strategy="logits_labels", student_distil_batch_size=32)
     config.validate()
     return out, distil(config), folder
 
@@ -91,8 +91,8 @@ def test_every_form_answers_alike(distilled, capsys):
 
 def test_fine_tuning_chooses_new_thresholds(distilled, tmp_path):
     out, _, folder = distilled
-    scores = fine_tune_student.run(StudentFineTuningConfig(model_dir=str(out), output_dir=str(tmp_path), ft_epochs=2,
-                                                           learning_rate=0.03))
+    scores = fine_tune_student(StudentFineTuningConfig(model_dir=str(out), output_dir=str(tmp_path), ft_epochs=2,
+                                                       learning_rate=0.03))
     tuned = load_student(tmp_path)
     assert scores["before"].keys() == scores["after"].keys()
     dev = load_task(folder, kind="multi_label").dev

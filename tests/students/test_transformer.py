@@ -336,7 +336,7 @@ def test_the_deployed_student_answers_the_same_with_fewer_weights(batch):
     (100, 12, "10 or 20 heads, or a hidden size of 96 or 108"),
     (4, 6, "4 heads, or a hidden size of 6")])
 def test_heads_that_do_not_divide_the_width_are_refused(width, heads, expected):
-    with pytest.raises(ConfigError, match=f"num_attention_heads={heads} .*hidden_size={width}.*{expected}"):
+    with pytest.raises(ConfigError, match=f"`num_attention_heads={heads}` .*`hidden_size={width}`.*{expected}"):
         new_encoder(30, width, 2, heads)
 
 

@@ -30,7 +30,7 @@ def test_every_kind(kind, labels, outputs, per_piece):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_every_kind_says_and_offers(kind):
     task = KINDS[kind]
-    assert task.words.name and task.words.does and task.words.scores and task.module("page").SHOW
+    assert task.words.name and task.words.does and task.words.scores and task.module("formats").SHOW
     assert task.raw_text.telling <= task.raw_text.needed <= set(task.raw_text.outputs)
     assert kind_of_outputs(task.raw_text.outputs) == kind
     assert kind_of_outputs(task.raw_text.needed) == kind

@@ -143,7 +143,7 @@ def test_in_a_process_without_the_package(exported):
 
 def test_unknown_quantization(exported, tiny_tokenizer, tmp_path):
     made = exported(BILSTMS[0])
-    with pytest.raises(ConfigError, match="none or int8, not 'float16'"):
+    with pytest.raises(ConfigError, match="`quantize=float16`: ONNX files are available as none or int8"):
         export_onnx(tmp_path / "m.onnx", made.student, tiny_tokenizer, made.task, "float16")
 
 

@@ -364,7 +364,7 @@ def test_the_wait_at_the_end_is_bounded(serve, model_of, gate):
 def test_a_taken_port_and_addresses_that_cannot_be():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"--port={port}: another program listens there"):
+        with pytest.raises(ConfigError, match=f"`port={port}`: another program listens there"):
             LocalServer(ServeConfig(model_dir="x", port=port))
     for host in ("no.such.host.invalid", "203.0.113.1", "a" * 70):
         with pytest.raises(ConfigError, match="no address of this machine"):

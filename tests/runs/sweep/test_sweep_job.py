@@ -18,7 +18,7 @@ def command(python, task, teacher, folder):
     return [python, "run_xtreme_distil_sweep.py", f"--task={task}", f"--transfer_file={task}/unlabeled.txt",
             f"--sweep_dir={folder}", f"--pt_teacher_checkpoint={teacher}", "--do_NER", "--seq_len=24",
             "--teacher_epochs=2", "--teacher_learning_rate=1e-3", "--distil_epochs=4", "--ft_epochs=16",
-            "--learning_rate=2e-2", "--label_learning_rate=2e-2", "--strategy=D4.1",
+            "--learning_rate=2e-2", "--label_learning_rate=2e-2", "--strategy=logits_labels",
             "--student_distil_batch_size=32", "--student_ft_batch_size=8",
             "--embedding_size=8", "--trim_vocabulary", "--sweep_lstm_units=6,12,400", "--max_megabytes=0.5",
             "--sweep_format=onnx", "--sweep_quantize=int8", "--sweep_rounds=2", "--sweep_keep=0.5"]
@@ -36,9 +36,9 @@ def killed_after(words, sign):
     return "".join(said)
 
 
-def test_killed_and_resumed_it_finds_the_front(tmp_path, tiny_task, tiny_teacher_dir, python):
+def test_killed_and_resumed_it_finds_the_front(tmp_path, tiny_task, flat_teacher_dir, python):
     folder = tmp_path / "sweep"
-    words = command(python, tiny_task, tiny_teacher_dir, folder)
+    words = command(python, tiny_task, flat_teacher_dir, folder)
     said = killed_after(words, "run 2 of")
     first = folder / "rounds" / "1" / "h6" / "result.json"
     assert "H=400 in int8 is skipped: 1.4 MB is over --max_megabytes=0.5" in said and first.exists(), said

@@ -50,7 +50,7 @@ def flagfile(config: DistillationConfig, file: str, before: Sequence[str] = (),
     return "".join(f"{line}\n" for line in [*head, *(word for word in words if word not in others)])
 
 
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def module(name: str) -> list[str]:
@@ -130,7 +130,7 @@ class ShortRun:
             XtremeDistilError: it failed, or the score is no number.
         """
         log_file = self._folder / "output.log"
-        printed = run_process([*module("sweep.trial"), *words_of(self.settings)], log_file)
+        printed = run_process([*module("cli.sweep_trial"), *words_of(self.settings)], log_file)
         found: dict[str, Any] = json.loads(printed.splitlines()[-1])
         if not math.isfinite(found["score"]):
             raise XtremeDistilError(f"its dev score is {found['score']} (see {log_file})")

@@ -126,7 +126,7 @@ class Sweep:
         found = candidates(self._config)
         known = [self._kept.costs(candidate) for candidate in found]
         if any(costs is None or costs["refused"] for costs in known):
-            done = subprocess.run([sys.executable, *module("sweep.costs"), *words_of(self._config)],
+            done = subprocess.run([sys.executable, *module("cli.sweep_costs"), *words_of(self._config)],
                                   check=False, env=environment())
             if done.returncode:
                 sys.exit(max(1, done.returncode))  # the process has said why
