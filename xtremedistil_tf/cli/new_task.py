@@ -1,4 +1,4 @@
-"""`xtreme-distil new NAME`: writes a commented flag file for your own task and lists the files that it needs."""
+"""The flag file of a new task, with comments."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class NewTaskConfig:
         validate_fields(self, "name")
 
 
-def job(argv: list[str]) -> None:
-    """Writes the flag file and prints what to do next."""
+def new_task(argv: list[str]) -> None:
+    """`xtreme-distil new NAME`: writes a commented flag file for your own task and lists the files that it needs."""
     words = [f"--name={argv[1]}", *argv[2:]] if len(argv) > 1 and not argv[1].startswith("-") else argv[1:]
-    config = parse_flags(NewTaskConfig, [argv[0], *words], __doc__ or "")
+    config = parse_flags(NewTaskConfig, [argv[0], *words], new_task.__doc__)
     path = pathlib.Path(f"{config.name}.cfg")
     if path.exists():
         raise ConfigError(f"{path}: already exists. Delete it, or choose another name.")

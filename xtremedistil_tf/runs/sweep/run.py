@@ -25,7 +25,7 @@ from xtremedistil_tf.runs.sweep.candidates import (
     survivors,
     titled,
 )
-from xtremedistil_tf.runs.sweep.processes import FullRun, ShortRun, environment, module, words_of
+from xtremedistil_tf.runs.sweep.processes import FullRun, ShortRun, child, environment, words_of
 from xtremedistil_tf.runs.sweep.results import points_table, sweep_report, write_results
 
 
@@ -126,7 +126,7 @@ class Sweep:
         found = candidates(self._config)
         known = [self._kept.costs(candidate) for candidate in found]
         if any(costs is None or costs["refused"] for costs in known):
-            done = subprocess.run([sys.executable, *module("sweep.costs"), *words_of(self._config)],
+            done = subprocess.run([sys.executable, *child("costs"), *words_of(self._config)],
                                   check=False, env=environment())
             if done.returncode:
                 sys.exit(max(1, done.returncode))  # the process has said why
