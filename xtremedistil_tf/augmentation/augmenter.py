@@ -17,6 +17,11 @@ import numpy as np
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ConfigError
 
+E = TypeVar("E")
+ORIGINAL = "original"
+#: What stands for each augmenter in a column; never renumbered, since stores on disk hold them.
+CODES = {ORIGINAL: 0, "masked": 1, "neighbours": 2, "entities": 3, "retrieval": 4, "mixing": 5, "external": 6}
+
 
 @dataclasses.dataclass(frozen=True)
 class VariantPlan:
@@ -72,9 +77,6 @@ def plans_of(names: Sequence[str], factor: float, seed: int) -> dict[str, Varian
             for number, name in enumerate(sorted(names))}
 
 
-E = TypeVar("E")
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Augmented:
     """An example and where it came from.
@@ -125,11 +127,6 @@ def blocks(examples: Iterable[E], size: int) -> Iterator[tuple[int, list[E]]]:
     while block := list(itertools.islice(stream, size)):
         yield first, block
         first += len(block)
-
-
-ORIGINAL = "original"
-#: What stands for each augmenter in a column; never renumbered, since stores on disk hold them.
-CODES = {ORIGINAL: 0, "masked": 1, "neighbours": 2, "entities": 3, "retrieval": 4, "mixing": 5, "external": 6}
 
 
 def code_column(stream: Iterable[Augmented]) -> np.ndarray:

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 # Logits of a batch: pieces times vocabulary, 119,547 of multilingual BERT.
 _MOST_LOGITS = 1 << 26
+# Longer ones are runs of a script without spaces, for which one piece is no fair exchange.
+_MOST_PIECES = 6
+# Beyond the choices, for those that are the original in another case.
+_SPARE = 4
+_CHUNK = 4096
+_NOT_SOUGHT, _NONE = -2, -1
 
 
 class Likely(NamedTuple):
@@ -93,12 +99,6 @@ class MaskedLanguageModel:
                     "scores": tf.scatter_nd(places, best.values, shape)}
 
         return lambda batch: run(batch["input_ids"], batch["attention_mask"], batch["masked"])
-
-
-# Longer ones are runs of a script without spaces, for which one piece is no fair exchange.
-_MOST_PIECES = 6
-# Beyond the choices, for those that are the original in another case.
-_SPARE = 4
 
 
 class _Draft(NamedTuple):
@@ -196,10 +196,6 @@ class MaskedWords(Augmenter):
                 word = rng.choices([word for word, _ in options], weights)[0]
                 new[place] = word if vocabulary.cased else recased(word, old)
         return new
-
-
-_CHUNK = 4096
-_NOT_SOUGHT, _NONE = -2, -1
 
 
 class NeighbourTable:

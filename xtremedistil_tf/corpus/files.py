@@ -17,6 +17,20 @@ from typing import Any
 from xtremedistil_tf.errors import DataError
 
 _MAX_NAMES = 12
+_CODE = r"[a-z]{2,3}(?:-[A-Za-z0-9]{1,8})*"
+_NAME = re.compile(_CODE)
+_PREFIX = re.compile(rf"({_CODE}):(?=.)")
+# File names of everyday life that happen to have the shape of a code.
+_NOT_LANGUAGES = frozenset({"all", "dev", "raw"})
+MAX_LINE_CHARS = 100_000
+COMPRESSED = (".gz", ".xz")
+# A character takes at most 4 bytes; 3 more for a byte order mark and 2 for the line end.
+_MAX_LINE_BYTES = 4 * MAX_LINE_CHARS + 5
+_NEWLINE, _NUL = b"\n", b"\0"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_TO_UTF8 = "convert it with: iconv -f UTF-16 -t UTF-8"
+MAX_SHOWN = 10
+_MAX_QUOTED = 60
 
 
 def entries(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -43,13 +57,6 @@ def listing(folder: pathlib.Path) -> str:
     return f"{folder} holds: {shown}"
 
 
-_CODE = r"[a-z]{2,3}(?:-[A-Za-z0-9]{1,8})*"
-_NAME = re.compile(_CODE)
-_PREFIX = re.compile(rf"({_CODE}):(?=.)")
-# File names of everyday life that happen to have the shape of a code.
-_NOT_LANGUAGES = frozenset({"all", "dev", "raw"})
-
-
 def is_language(name: str) -> bool:
     """Whether `name` has the shape of a language code, such as `de`, `ceb` or `zh-Hant`."""
     return _NAME.fullmatch(name) is not None and name not in _NOT_LANGUAGES
@@ -66,16 +73,6 @@ def file_language(file: pathlib.Path) -> str | None:
     """The language that a file's name says, such as `de` of "de.txt.xz"; None if it says none."""
     name = file.name.split(".")[0]
     return name if is_language(name) else None
-
-
-MAX_LINE_CHARS = 100_000
-COMPRESSED = (".gz", ".xz")
-
-# A character takes at most 4 bytes; 3 more for a byte order mark and 2 for the line end.
-_MAX_LINE_BYTES = 4 * MAX_LINE_CHARS + 5
-_NEWLINE, _NUL = b"\n", b"\0"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_TO_UTF8 = "convert it with: iconv -f UTF-16 -t UTF-8"
 
 
 def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
@@ -172,10 +169,6 @@ def stem_and_suffix(path: str | os.PathLike[str]) -> tuple[str, str]:
     path = pathlib.Path(path)
     inner = pathlib.PurePath(path.stem) if path.suffix in COMPRESSED else path
     return inner.stem, inner.suffix
-
-
-MAX_SHOWN = 10
-_MAX_QUOTED = 60
 
 
 class Faults:

@@ -18,6 +18,13 @@ from xtremedistil_tf.errors import ConfigError, DataError
 
 # Classes that the original adds for continued pieces and special tokens; here those have weight 0.
 _NOT_LABELS = frozenset({"X", "[CLS]", "[SEP]", "[PAD]"})
+_SPLITS = ("train", "dev", "test")
+_LABELS = "labels.tsv"
+_REMEDY = {
+    "train": "Put the labelled training sentences there.",
+    "dev": "The best model is chosen on it; move, for example, every tenth sentence of the training file "
+           "to a dev file.",
+}
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[str]:
@@ -106,15 +113,6 @@ def _problem(columns: list[str], index: str, label: str, known: dict[int, str]) 
     if label in known.values():
         return f"label {label!r} for the second time, expected each label once"
     return None
-
-
-_SPLITS = ("train", "dev", "test")
-_LABELS = "labels.tsv"
-_REMEDY = {
-    "train": "Put the labelled training sentences there.",
-    "dev": "The best model is chosen on it; move, for example, every tenth sentence of the training file "
-           "to a dev file.",
-}
 
 
 @dataclass(frozen=True)

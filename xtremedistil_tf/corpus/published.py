@@ -17,6 +17,14 @@ from xtremedistil_tf.corpus.folder import TaskCorpus, limited
 from xtremedistil_tf.errors import ConfigError, DataError, MissingExtraError, reason_of
 
 log = logging.getLogger(__name__)
+_ENTAILMENT = ("entailment", "not_entailment")
+_BINARY = ("0", "1")
+_SUFFIXES = (".tsv", ".txt", ".tsv.gz", ".tsv.xz")
+_SPLITS = {"train": ("train",), "dev": ("validation", "dev", "valid", "validation_matched"), "test": ("test",)}
+#: What stands for a label in a row without one.
+UNLABELED = -1
+_FILE_READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
+ReadRow = Callable[[dict[str, Any], str, int], "AnyExample | None"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,6 @@ class GlueTask:
     skips: bool = False
 
 
-_ENTAILMENT = ("entailment", "not_entailment")
-_BINARY = ("0", "1")
 TASKS = {
     "cola": GlueTask(("sentence",), "label", ("unacceptable", "acceptable"),
                      ("source", "label", "star", "sentence"), _BINARY),
@@ -64,7 +70,6 @@ TASKS = {
     "rte": GlueTask(("sentence1", "sentence2"), "label", _ENTAILMENT),
     "wnli": GlueTask(("sentence1", "sentence2"), "label", ("not_entailment", "entailment"), None, _BINARY),
 }
-_SUFFIXES = (".tsv", ".txt", ".tsv.gz", ".tsv.xz")
 
 
 def glue_task(name: str) -> str:
@@ -162,14 +167,6 @@ def _example(columns: Sequence[str], names: Sequence[str], task: GlueTask, rules
     if task.values and task.labels:
         label = task.labels[task.values.index(label)]
     return TextExample(texts[0], texts[1] if len(texts) > 1 else None, label, None, source, number), ""
-
-
-_SPLITS = {"train": ("train",), "dev": ("validation", "dev", "valid", "validation_matched"), "test": ("test",)}
-
-#: What stands for a label in a row without one.
-UNLABELED = -1
-_FILE_READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
-ReadRow = Callable[[dict[str, Any], str, int], "AnyExample | None"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,6 +22,10 @@ from xtremedistil_tf.corpus.files import (
 )
 from xtremedistil_tf.errors import DataError
 
+log = logging.getLogger(__name__)
+_WORD_KEYS = ("tokens", "words")
+_TAG_KEYS = ("tags", "labels", "ner_tags")
+
 
 def read_tsv(path: str | os.PathLike[str], faults: Faults, tagged: bool = True) -> Iterator[Example]:
     """Yields the sentences of a TSV file, tags as written; lines of white space only are skipped.
@@ -60,10 +64,6 @@ def _problem(columns: list[str], words: tuple[str, ...], tags: tuple[str, ...] |
         if special:
             problem += f" (U+{ord(special):04X} inside a token is white space too)"
     return problem
-
-
-_WORD_KEYS = ("tokens", "words")
-_TAG_KEYS = ("tags", "labels", "ner_tags")
 
 
 class _Fault(ValueError):
@@ -149,9 +149,6 @@ def _encoding_problem(words: tuple[str, ...]) -> str | None:
     except UnicodeEncodeError as error:
         return f"lone surrogate {text[error.start]!r}, expected Unicode text"
     return "NUL character in a token, expected text" if "\0" in text else None
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from xtremedistil_tf.training.batches import Column, RaggedFeatures, pad_batch
 
 #: What `latency` spends on each size unless it is told.
 SECONDS = 2.0
+_BATCH = 32
 
 
 def latency(forward: Callable[[dict[str, np.ndarray]], Any], vocab_size: int, seq_len: int,
@@ -79,9 +80,6 @@ def model_size(parameters: int, word_embedding_rows: int, embedding_width: int, 
     seen = parameters - (word_embedding_rows - rows_seen) * embedding_width
     return {"parameters": parameters, "bytes": 4 * parameters, "parameters_seen_pieces": seen,
             "bytes_seen_pieces": 4 * seen}
-
-
-_BATCH = 32
 
 
 def measure_footprint(form: str, model_dir: pathlib.Path, quantization: str, features: RaggedFeatures,

@@ -27,6 +27,11 @@ from xtremedistil_tf.tasks.task import Task
 LOGITS = "logits"
 # What goes with the operator set, so that runtimes as old as that read the file.
 _IR_VERSION = 8
+# Keras stacks the gates as input, forget, cell, output; ONNX as input, output, forget, cell.
+_GATES = [0, 3, 1, 2]
+_TIME = 12
+# Of the largest logit; float32 sums in another order differ by less than 1e-5.
+_TOLERANCE = 1e-3
 
 
 def input_names(task: Task) -> tuple[str, ...]:
@@ -75,10 +80,6 @@ def described(model: onnx.ModelProto, student, tokenizer, task: Task, quantizati
         "max_length": str(student.max_length or ""), "quantization": quantization,
         **({DECODING: json.dumps(facts)} if facts else {})})
     return model
-
-
-# Keras stacks the gates as input, forget, cell, output; ONNX as input, output, forget, cell.
-_GATES = [0, 3, 1, 2]
 
 
 def bilstm_model(student: BiLSTMStudent, task: Task) -> onnx.ModelProto:
@@ -178,11 +179,6 @@ def converted_model(student, task: Task) -> tuple[onnx.ModelProto, list[str]]:
     signature = [tf.TensorSpec([None, None], tf.int64, name) for name in names]
     model, complaints = function_model(tf.function(logits, input_signature=signature))
     return new_model(task, list(model.graph.node), list(model.graph.initializer)), complaints
-
-
-_TIME = 12
-# Of the largest logit; float32 sums in another order differ by less than 1e-5.
-_TOLERANCE = 1e-3
 
 
 def check_against(file: pathlib.Path, student, task: Task, pad_id: int, exact: bool) -> None:

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # The server keeps versions as int64.
 _MAX_VERSION = 2**63 - 1
+_TEXTS = {"texts": "Ada Lovelace lived in London", "pairs": "Ada Lovelace lived in England",
+          "questions": "Where did Ada Lovelace live?", "contexts": "Ada Lovelace lived in London."}
+_IDS = {"input_ids": [1, 2, 3], "attention_mask": [1, 1, 1], "token_type_ids": [0, 0, 0]}
+WARMUP_FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
+# The server refuses a model with more than 1000 records; a batch as large as this shows it all that matters.
+_MAX_TEXTS = 32
+# Shorter than any student takes. A graph is not compiled for shapes or values: these need not be real.
+_PIECES = 8
 
 
 def check_name(name: str) -> None:
@@ -62,11 +70,6 @@ def new_version(model_folder: pathlib.Path, version: int | None) -> int:
         raise ConfigError(f"{model_folder}: version {version} already exists, and a version that may be served is "
                           f"never overwritten. Omit the version for the next one, {following}.")
     return version
-
-
-_TEXTS = {"texts": "Ada Lovelace lived in London", "pairs": "Ada Lovelace lived in England",
-          "questions": "Where did Ada Lovelace live?", "contexts": "Ada Lovelace lived in London."}
-_IDS = {"input_ids": [1, 2, 3], "attention_mask": [1, 1, 1], "token_type_ids": [0, 0, 0]}
 
 
 def readme(name: str, kind: str, signatures: Mapping[str, Sequence[str]]) -> str:
@@ -128,13 +131,6 @@ Export again into this folder: the next version appears complete, and the server
 without a pause. To go back, name the old version in models.config (`specific {{ versions: 1 }}` instead of
 `latest`); the server looks at that file every minute.
 """
-
-
-WARMUP_FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
-# The server refuses a model with more than 1000 records; a batch as large as this shows it all that matters.
-_MAX_TEXTS = 32
-# Shorter than any student takes. A graph is not compiled for shapes or values: these need not be real.
-_PIECES = 8
 
 
 def write_warmup(version: pathlib.Path, source: pathlib.Path, name: str,

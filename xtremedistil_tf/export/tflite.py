@@ -21,9 +21,14 @@ from xtremedistil_tf.students.model_directory import versions
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
 
+log = logging.getLogger(__name__)
 #: What becomes of the weights: kept; stored as float16; int8 with activations quantised at run time, by their
 #: own range; int8 with activations quantised to ranges that were seen in calibration.
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+TOKEN_IDS = "token_ids"
+Calibration = Callable[[], Iterable[dict[str, np.ndarray]]]
+LABELS, VOCABULARY, TOKENIZER, MODEL = "labels.txt", "vocab.txt", "tokenizer.json", "model.json"
+_SPECIAL = ("pad", "unk", "cls", "sep", "mask")
 
 
 def check_quantization(quantization: str) -> None:
@@ -83,12 +88,6 @@ def _converted(converter: tf.lite.TFLiteConverter, path: pathlib.Path) -> bytes:
             raise ConfigError(f"{path}: this student cannot be converted to TensorFlow Lite: {reason}. Use "
                               "another form, such as onnx or saved_model, or another kind of student."
                               ) from error
-
-
-log = logging.getLogger(__name__)
-
-TOKEN_IDS = "token_ids"
-Calibration = Callable[[], Iterable[dict[str, np.ndarray]]]
 
 
 def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task, quantization: str,
@@ -173,10 +172,6 @@ def _rows(batches: Iterable[dict[str, np.ndarray]], names: Sequence[str]) -> Ite
         columns = {name: np.asarray(batch[name], np.int32) for name in names}
         for row, length in enumerate(columns["attention_mask"].sum(1)):
             yield {name: values[row:row + 1, :max(length, 1)] for name, values in columns.items()}
-
-
-LABELS, VOCABULARY, TOKENIZER, MODEL = "labels.txt", "vocab.txt", "tokenizer.json", "model.json"
-_SPECIAL = ("pad", "unk", "cls", "sep", "mask")
 
 
 def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,

@@ -37,6 +37,12 @@ log = logging.getLogger(__name__)
 _BATCHES = 4
 #: Epochs of a measurement: the first one traces, the second one is what an epoch costs.
 _EPOCHS = 2
+BUDGET_FILE = "budget.json"
+#: Share of the time that is planned; the rest is for evaluation and export, and for a machine that is slower at times.
+PLANNED = 0.85
+#: Largest shares for fine-tuning the teacher and for phases on labels.
+TEACHER_SHARE, LABELS_SHARE = 0.35, 0.15
+_PLANNED_NAMES = ("teacher_epochs", "max_transfer", "distil_epochs", "ft_epochs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,14 +240,6 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
 def shown_seconds(seconds: float) -> str:
     """A duration such as 45 s, 12 min or 3 h 05 min."""
     return f"{seconds:.0f} s" if seconds < 90 else in_minutes(round(seconds / 60))
-
-
-BUDGET_FILE = "budget.json"
-#: Share of the time that is planned; the rest is for evaluation and export, and for a machine that is slower at times.
-PLANNED = 0.85
-#: Largest shares for fine-tuning the teacher and for phases on labels.
-TEACHER_SHARE, LABELS_SHARE = 0.35, 0.15
-_PLANNED_NAMES = ("teacher_epochs", "max_transfer", "distil_epochs", "ft_epochs")
 
 
 def within_budget(config: DistillationConfig) -> DistillationConfig:

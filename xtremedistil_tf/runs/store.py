@@ -41,6 +41,8 @@ from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.text import evenly
 from xtremedistil_tf.transfer.writer import StoreSpec, in_this_process, signal_columns, write_store
 
+log = logging.getLogger(__name__)
+
 
 def store_root(config: DistillationConfig) -> pathlib.Path:
     """The folder of the run's transfer stores."""
@@ -135,9 +137,6 @@ class StoreStep:
     def _signal_columns(self) -> dict[str, Column]:
         teachers = self._fine_tuned
         return signal_columns(self.plan.kept, teachers.width, teachers.num_heads, self.plan.config.seq_len)
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)

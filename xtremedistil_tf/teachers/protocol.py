@@ -16,6 +16,9 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
 
+#: batch (`input_ids`, `attention_mask`, `token_type_ids`: [batch, time]) -> name -> array, see `forward`.
+Forward = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
 
 def task_config(checkpoint: str, task: Task) -> Any:
     """The checkpoint's config with as many outputs as the task has, named after its labels.
@@ -98,10 +101,6 @@ def own_head(checkpoint: str) -> str | None:
 def _names(config: Any) -> list[str]:
     names = config.id2label or {}
     return [names[i] for i in sorted(names)]
-
-
-#: batch (`input_ids`, `attention_mask`, `token_type_ids`: [batch, time]) -> name -> array, see `forward`.
-Forward = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)

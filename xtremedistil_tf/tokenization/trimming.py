@@ -48,6 +48,7 @@ _RANK_OFFSET = 1000
 _LETTERS_WEIGHT = 0.5
 _SMOOTHING = 0.02
 _BEGIN, _END = "\x02", "\x03"
+_BYTE_PIECE = re.compile("<0x[0-9A-F]{2}>")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,9 +163,6 @@ def _script(character: str) -> str:
     if not character.isalpha():
         return ""
     return unicodedata.name(character, "").partition(" ")[0].partition("-")[0]
-
-
-_BYTE_PIECE = re.compile("<0x[0-9A-F]{2}>")
 
 
 @dataclasses.dataclass(frozen=True)

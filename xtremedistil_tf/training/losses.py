@@ -18,6 +18,12 @@ from xtremedistil_tf.errors import ConfigError
 
 #: Key of a student's inputs, in training: [batch, time], above 0 where the loss reads an answer. It computes no others.
 ANSWERED = "answered"
+KINDS = "qkv"
+# Where each family keeps its self-attention, and what its projections are called.
+_PLACES = ((("self_attention",), ("query", "key", "value")),        # BERT, ELECTRA, RoBERTa, XLM-R, CamemBERT
+           (("attn",), ("q", "k", "v")),                            # MPNet
+           (("self",), ("query_proj", "key_proj", "value_proj")),   # DeBERTa-v2 and v3
+           ((), ("q_lin", "k_lin", "v_lin")))                       # DistilBERT
 
 
 def answers_where(answered: tf.Tensor, states: tf.Tensor, answer: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
@@ -35,15 +41,6 @@ def answers_where(answered: tf.Tensor, states: tf.Tensor, answer: Callable[[tf.T
     answers = answer(tf.gather_nd(states, places))
     shape = tf.concat([tf.shape(answered, places.dtype), [answers.shape[-1]]], 0)
     return tf.scatter_nd(places, answers, shape)
-
-
-KINDS = "qkv"
-
-# Where each family keeps its self-attention, and what its projections are called.
-_PLACES = ((("self_attention",), ("query", "key", "value")),        # BERT, ELECTRA, RoBERTa, XLM-R, CamemBERT
-           (("attn",), ("q", "k", "v")),                            # MPNet
-           (("self",), ("query_proj", "key_proj", "value_proj")),   # DeBERTa-v2 and v3
-           ((), ("q_lin", "k_lin", "v_lin")))                       # DistilBERT
 
 
 def relations(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, heads: int, mask: tf.Tensor,

@@ -16,6 +16,8 @@ from xtremedistil_tf.training.losses import ANSWERED
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.task import Task
 
+_LEVELS = 256
+
 
 @contextlib.contextmanager
 def precision(policy: str) -> Iterator[None]:
@@ -26,9 +28,6 @@ def precision(policy: str) -> Iterator[None]:
         yield
     finally:
         tf_keras.mixed_precision.set_global_policy(before)
-
-
-_LEVELS = 256
 
 
 class _StepSeeded:

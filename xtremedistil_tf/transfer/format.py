@@ -48,6 +48,17 @@ from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.training.batches import Column
 
+_CODES, _FACTS = "provenance.npy", "provenance.json"
+FORMAT = 2
+MANIFEST = "manifest.json"
+OFFSETS = "offsets"
+LOGITS, HIDDEN = "teacher_logits", "teacher_hidden"
+ALIGNED = "teacher_mask"
+ATTENTION, RELATIONS = "teacher_attention", "teacher_relations"
+ATTENTION_ROWS = "teacher_attention_rows"
+# Ends of the names of what int8 values are read with.
+INT8_SCALE, INT8_OFFSET = "_scale", "_offset"
+
 
 def checksum(*arrays: np.ndarray) -> str:
     """`crc32:` and 8 hex digits over the arrays' values in C order, one after the other."""
@@ -55,9 +66,6 @@ def checksum(*arrays: np.ndarray) -> str:
     for array in arrays:
         value = zlib.crc32(np.ascontiguousarray(array).data, value)
     return f"crc32:{value:08x}"
-
-
-_CODES, _FACTS = "provenance.npy", "provenance.json"
 
 
 def save_provenance(store: pathlib.Path, codes: np.ndarray, facts: Mapping[str, Any]) -> None:
@@ -109,17 +117,6 @@ def merge_provenance(stores: Sequence[pathlib.Path], sentences: Sequence[int], o
         codes = np.concatenate([load_provenance(store, count) for store, count in zip(stores, sentences)])
         save_provenance(out, codes, {"merged": [read_json(store / _FACTS) if has_provenance(store) else None
                                                 for store in stores]})
-
-
-FORMAT = 2
-MANIFEST = "manifest.json"
-OFFSETS = "offsets"
-LOGITS, HIDDEN = "teacher_logits", "teacher_hidden"
-ALIGNED = "teacher_mask"
-ATTENTION, RELATIONS = "teacher_attention", "teacher_relations"
-ATTENTION_ROWS = "teacher_attention_rows"
-# Ends of the names of what int8 values are read with.
-INT8_SCALE, INT8_OFFSET = "_scale", "_offset"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,6 +38,8 @@ _BLOCK = 4096
 # BLAS puts larger products on several threads, which costs a reader that shares its cores with training 3 to 10
 # times the processor time.
 _PRODUCTS = 1 << 18
+_LEVELS = 254
+_ROWS = 16_384
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,10 +168,6 @@ class PcaFit:
         kept = np.ascontiguousarray(vectors[:, :, :components].swapaxes(1, 2))
         return HiddenPca((mean + self._shift).astype(np.float32), kept.astype(np.float32),
                          energy.astype(np.float32))
-
-
-_LEVELS = 254
-_ROWS = 16_384
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _END = object()
+Outputs = Mapping[str, np.ndarray]
+# What `outputs` has beside the columns: the states whose means are kept.
+_STATES = "piece_states"
+# Where TeacherOutputs has what a column keeps.
+_ANSWERS = {LOGITS: "logits", HIDDEN: "hidden", ATTENTION: "attentions", RELATIONS: "relations"}
 
 
 def made_ahead(items: Iterator[T]) -> Generator[T, None, None]:
@@ -80,9 +85,6 @@ class InBackground:
         with self._pool:
             if kind is None:
                 self._finish()
-
-
-Outputs = Mapping[str, np.ndarray]
 
 
 class SameRows:
@@ -146,10 +148,6 @@ class AlignedRows:
 
 
 Rows = SameRows | AlignedRows
-# What `outputs` has beside the columns: the states whose means are kept.
-_STATES = "piece_states"
-# Where TeacherOutputs has what a column keeps.
-_ANSWERS = {LOGITS: "logits", HIDDEN: "hidden", ATTENTION: "attentions", RELATIONS: "relations"}
 
 
 @dataclasses.dataclass

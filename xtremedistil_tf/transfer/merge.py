@@ -35,6 +35,7 @@ from xtremedistil_tf.transfer.size import MARGIN_BYTES, shown_bytes
 log = logging.getLogger(__name__)
 
 _TEXT = "text"
+_FORMAT = "docs/transfer_store.md describes the format."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,9 +195,6 @@ def _values(part: dict[str, np.ndarray], name: str, manifest: Manifest) -> np.nd
     if not manifest.is_int8(name):
         return part[name]
     return dequantize(part[name], part[name + INT8_SCALE], part[name + INT8_OFFSET])
-
-
-_FORMAT = "docs/transfer_store.md describes the format."
 
 
 def check_given_store(path: pathlib.Path, expected: Mapping[str, Column], pieces: int) -> None:

@@ -24,6 +24,17 @@ from xtremedistil_tf.corpus.example import AnyExample, Decontaminated, Example, 
 from xtremedistil_tf.transfer.text import capitalised_share, words_of
 
 _OUTSIDE = "O"
+# Sentences of up to 1, 2, 3, ... words are of one sort.
+_WORDS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 50)
+_CAPITALS = (0.0, 0.2, 0.4, 0.6, 0.8)
+#: Where no number of sentences is asked for: the part of the task's sentences of whose sorts all text is taken, so that
+#: the sample may have fewer of them than the task.
+SCARCE = 0.25
+#: Then also: share of the text that is taken at least.
+LEAST = 0.1
+K = TypeVar("K", bound=Hashable)
+Sort = tuple[int, int]
+Sorts = Mapping[Sort, float]
 
 
 class EntityWords:
@@ -93,20 +104,6 @@ def _shape(word: str, place: int) -> str:
             "capital" if word[0].isupper() else "small" if word[0].islower() else
             "letters" if word[0].isalpha() else "others")
     return f"{kind}/{min(place, 1)}"
-
-
-# Sentences of up to 1, 2, 3, ... words are of one sort.
-_WORDS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 50)
-_CAPITALS = (0.0, 0.2, 0.4, 0.6, 0.8)
-#: Where no number of sentences is asked for: the part of the task's sentences of whose sorts all text is taken, so that
-#: the sample may have fewer of them than the task.
-SCARCE = 0.25
-#: Then also: share of the text that is taken at least.
-LEAST = 0.1
-
-K = TypeVar("K", bound=Hashable)
-Sort = tuple[int, int]
-Sorts = Mapping[Sort, float]
 
 
 class TaskText:

@@ -38,6 +38,7 @@ LOCK = "writer.lock"
 #: Who holds the lock, for those who wait: the lock itself may not be written to.
 OWNER = "writer.json"
 _POLL_SECONDS = 0.5
+SHARD_FACTS = "shard.json"
 
 
 @contextlib.contextmanager
@@ -77,9 +78,6 @@ def _owner(store: pathlib.Path) -> str:
         return f"process {owner['process']} on {owner['machine']} (since {owner['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
-
-
-SHARD_FACTS = "shard.json"
 
 
 @dataclasses.dataclass(frozen=True)

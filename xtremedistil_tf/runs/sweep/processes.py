@@ -20,6 +20,8 @@ from xtremedistil_tf.errors import XtremeDistilError
 from xtremedistil_tf.runs.sweep.candidates import Candidate, Kept
 from xtremedistil_tf.students.metadata import EXPORT
 
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+
 
 def words_of(config: DistillationConfig, left_out: Sequence[str] = ()) -> list[str]:
     """One `--name=value` for every setting that is not the default."""
@@ -48,9 +50,6 @@ def flagfile(config: DistillationConfig, file: str, before: Sequence[str] = (),
     command = shlex.join(["python", "run_xtreme_distil.py", f"--flagfile={file}", *others, "--model_dir=out"])
     head = [f"# {line}" for remark in (*before, command, *after) for line in remark.splitlines()]
     return "".join(f"{line}\n" for line in [*head, *(word for word in words if word not in others)])
-
-
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def child(name: str) -> list[str]:

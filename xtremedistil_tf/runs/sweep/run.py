@@ -28,6 +28,8 @@ from xtremedistil_tf.runs.sweep.candidates import (
 from xtremedistil_tf.runs.sweep.processes import FullRun, ShortRun, child, environment, words_of
 from xtremedistil_tf.runs.sweep.results import points_table, sweep_report, write_results
 
+log = logging.getLogger(__name__)
+
 
 class Pace:
     """Training takes as long as its share of the epochs, all else of a run a fixed time."""
@@ -61,9 +63,6 @@ def shown(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return f", about {in_minutes(max(1, round(seconds / 60)))} left"
-
-
-log = logging.getLogger(__name__)
 
 
 class Sweep:

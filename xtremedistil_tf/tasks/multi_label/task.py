@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 
 MAIN_SCORES = ("micro_f1", "macro_f1", "subset_accuracy")
+DEFAULT = 0.5
+#: Dev examples with a label below which its threshold stays at 0.5: fewer would be learned by heart.
+LEAST_POSITIVES = 5
+# Logits beyond which probabilities say nothing more; also how far a cut is from the lowest logit.
+_MOST, _BELOW = 15.0, 1.0
+WORDS = KindWords(
+    line="text, a tab, labels separated by commas, or none", line_example="Rain and wind today.<TAB>rain,wind",
+    name="multi-label text classification", does="Chooses labels for a text: none, one or several.",
+    scores={"micro_f1": "micro F1", **scores_named("macro_f1", "precision", "recall"),
+            "subset_accuracy": "subset accuracy"},
+    part="label", parts="Labels", decoded="labels", shows_labels=True,
+    decoding_notes={"thresholds": "Each label has a threshold of its own, chosen for each model on the dev set."})
 
 
 def multi_label_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]],
@@ -63,13 +75,6 @@ def indicators(rows: Sequence[Sequence[str]], labels: Sequence[str]) -> Any:
     for number, row in enumerate(rows):
         table[number, [number_of[label] for label in row if label in number_of]] = 1
     return table
-
-
-DEFAULT = 0.5
-#: Dev examples with a label below which its threshold stays at 0.5: fewer would be learned by heart.
-LEAST_POSITIVES = 5
-# Logits beyond which probabilities say nothing more; also how far a cut is from the lowest logit.
-_MOST, _BELOW = 15.0, 1.0
 
 
 def cutoffs(thresholds: Sequence[float], count: int) -> np.ndarray:
@@ -113,15 +118,6 @@ def _best_cut(right: np.ndarray, values: np.ndarray) -> float:
     cuts = np.where((values >= 0) & (following < 0), 0.0, (values + following) / 2)
     best = np.flatnonzero(f1 == f1.max())
     return float(cuts[best[np.argmin(np.abs(cuts[best]))]])
-
-
-WORDS = KindWords(
-    line="text, a tab, labels separated by commas, or none", line_example="Rain and wind today.<TAB>rain,wind",
-    name="multi-label text classification", does="Chooses labels for a text: none, one or several.",
-    scores={"micro_f1": "micro F1", **scores_named("macro_f1", "precision", "recall"),
-            "subset_accuracy": "subset accuracy"},
-    part="label", parts="Labels", decoded="labels", shows_labels=True,
-    decoding_notes={"thresholds": "Each label has a threshold of its own, chosen for each model on the dev set."})
 
 
 def _shown(_: TextExample, answer: Labels) -> str:

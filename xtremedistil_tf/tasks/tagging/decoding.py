@@ -11,6 +11,11 @@ import numpy as np
 
 from xtremedistil_tf.corpus.conll import is_iob2
 
+# What a label needs that may stand anywhere, and what one gives after which nothing may go on: never equal.
+_NOTHING, _NO_TYPE = -1, -2
+#: Size and number of the examples by which other programs test their decoding.
+_WORDS, _VECTORS, _MOST_TRIED = 5, 3, 200
+
 
 class Entity(NamedTuple):
     """Its type, and its first and last word."""
@@ -70,12 +75,6 @@ def entities(tags: Sequence[str], labels: Sequence[str]) -> list[Entity]:
     stops = np.append(firsts[1:], len(tags))
     return [Entity(rules.types[numbers[first]], int(first), int(stop) - 1)
             for first, stop in zip(firsts, stops) if rules.begins[numbers[first]]]
-
-
-# What a label needs that may stand anywhere, and what one gives after which nothing may go on: never equal.
-_NOTHING, _NO_TYPE = -1, -2
-#: Size and number of the examples by which other programs test their decoding.
-_WORDS, _VECTORS, _MOST_TRIED = 5, 3, 200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

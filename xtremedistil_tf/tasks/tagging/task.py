@@ -30,6 +30,19 @@ if TYPE_CHECKING:
 
 
 Tags = Sequence[Sequence[str]]
+_OUTSIDE = "O"
+#: Words of a sentence that are shown where two models disagree on it.
+_MOST_WORDS = 60
+WORDS = KindWords(
+    line="words separated by spaces, a tab, IOB2 tags", line_example="Ada lives in London<TAB>B-PER O O B-LOC",
+    transfer_line="a sentence a line, words separated by spaces",
+    name="token tagging", pipeline_tag="token-classification", does="Finds and labels words in a text.",
+    example='Example(("Ada", "lives", "in", "Oslo"))',
+    scores={"f1": "entity F1", "precision": "entity precision", "recall": "entity recall"},
+    items="sentences", agreed="words tagged", confused="words by tag", part="entity type", parts="Entity types",
+    counted="entities", decoded="tags", long_texts="longer ones are answered in windows", shows_labels=True,
+    note="Entity scores over {support} entities; an entity counts only if its type and all its words are right.",
+    decoding_notes={"legal": "Every model’s tags are the best sequence that IOB2 allows."})
 
 
 def entity_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
@@ -61,21 +74,6 @@ def entity_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     return {"f1": float(row["f1-score"]), "precision": float(row["precision"]),
             "recall": float(row["recall"]), "support": int(row["support"])}
-
-
-_OUTSIDE = "O"
-#: Words of a sentence that are shown where two models disagree on it.
-_MOST_WORDS = 60
-WORDS = KindWords(
-    line="words separated by spaces, a tab, IOB2 tags", line_example="Ada lives in London<TAB>B-PER O O B-LOC",
-    transfer_line="a sentence a line, words separated by spaces",
-    name="token tagging", pipeline_tag="token-classification", does="Finds and labels words in a text.",
-    example='Example(("Ada", "lives", "in", "Oslo"))',
-    scores={"f1": "entity F1", "precision": "entity precision", "recall": "entity recall"},
-    items="sentences", agreed="words tagged", confused="words by tag", part="entity type", parts="Entity types",
-    counted="entities", decoded="tags", long_texts="longer ones are answered in windows", shows_labels=True,
-    note="Entity scores over {support} entities; an entity counts only if its type and all its words are right.",
-    decoding_notes={"legal": "Every model’s tags are the best sequence that IOB2 allows."})
 
 
 def _words(line: str, number: int, source: str) -> Example | None:

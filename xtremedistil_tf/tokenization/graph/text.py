@@ -21,6 +21,10 @@ from xtremedistil_tf.tokenization.graph.character_rules import ITSELF, PAGE, ass
 
 # Numbers from here on stand for the added tokens (special ones and others) that were found in the text.
 FIRST_ADDED = sys.maxunicode + 1
+# What a character is, as bits.
+(_CONTROL, _EXTENDS, _PREPENDS, _JOINER, _PICTURE, _MARK, _CONSONANT, _LINKER, _CONJUNCT,
+ _LEADING, _VOWEL, _TRAILING, _OPEN_SYLLABLE, _CLOSED_SYLLABLE) = (1 << number for number in range(14))
+_ACCENT, _ZWJ, _COPYRIGHT, _KA, _VIRAMA = "\u0301", "\u200d", "\u00a9", "\u0915", "\u094d"
 
 
 class Text(NamedTuple):
@@ -186,12 +190,6 @@ def encode(characters: tf.Tensor, string: tf.Tensor, count: tf.Tensor) -> tf.Ten
     """int32 [n] characters, int64 [n] numbers of their strings -> string [count]."""
     ragged = tf.RaggedTensor.from_value_rowids(characters, string, nrows=count, validate=False)
     return tf.strings.unicode_encode(ragged, "UTF-8")
-
-
-# What a character is, as bits.
-(_CONTROL, _EXTENDS, _PREPENDS, _JOINER, _PICTURE, _MARK, _CONSONANT, _LINKER, _CONJUNCT,
- _LEADING, _VOWEL, _TRAILING, _OPEN_SYLLABLE, _CLOSED_SYLLABLE) = (1 << number for number in range(14))
-_ACCENT, _ZWJ, _COPYRIGHT, _KA, _VIRAMA = "\u0301", "\u200d", "\u00a9", "\u0915", "\u094d"
 
 
 class Graphemes:
