@@ -105,7 +105,7 @@ def _names(config: Any) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Relations:
-    """Relations between the pieces of an input, see `training.relations`.
+    """Relations between the pieces of an input, see `training.losses.relations`.
 
     Attributes:
         kinds: which, out of the letters q, k and v.

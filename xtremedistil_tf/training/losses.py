@@ -1,10 +1,12 @@
-"""The losses of the stages. All are float32 means over the tokens with weight; padding never counts.
+"""The losses of the stages, and the relations between pieces that some of them compare.
 
-The number of relation heads is free, so that teachers and students of any width and any number of
-attention heads can be compared.
+All losses are float32 means over the tokens with weight; padding never counts. Where several replicas share a batch, a
+replica's loss is its part of the mean over the whole of it: the sum over the replicas is the loss of the batch, and the
+sum of their gradients its gradient.
 
-Where several replicas share a batch, a replica's loss is its part of the mean over the whole of it: the sum
-over the replicas is the loss of the batch, and the sum of their gradients its gradient.
+Relations (MiniLM, MiniLMv2) are made of the queries, keys and values of an encoder, which each family keeps elsewhere.
+The number of relation heads is free, so that teachers and students of any width and any number of attention heads can
+be compared.
 """
 
 from __future__ import annotations

@@ -1,13 +1,10 @@
 """The format of a transfer store, so that any program can write or read one: arrays, manifest, checksums, provenance.
 
-    <store>/provenance.npy     int8 [examples], 0 for an original, else the code of what made it; the new
-                               examples follow their original
-    <store>/provenance.json    what the codes stand for, settings and counts
-
-A store without these files holds originals only.
-
     <store>/manifest.json          what the store is; `complete` is set last
-    <store>/hidden_pca.npz         where hidden states are kept as principal components, see `hidden_pca`
+    <store>/hidden_pca.npz         where hidden states are kept as principal components, see `hidden_states`
+    <store>/provenance.npy         int8 [examples], 0 for an original, else the code of what made it; the new
+                                   examples follow their original
+    <store>/provenance.json        what the codes stand for, settings and counts
     <store>/shard-00000/
         shard.json                 counts and checksums of the shard, see `shards`; may be left out
         offsets.npy                int64 [examples + 1]
@@ -16,10 +13,10 @@ A store without these files holds originals only.
                                    answered once for the whole input
         teacher_hidden.npy         float16 [pieces, layers, width]; see `Manifest.encodings` for smaller forms
         teacher_hidden_scale.npy   float32 [layers, width] and
-        teacher_hidden_offset.npy  float32 [layers, width], where they are int8, see `quantization`
+        teacher_hidden_offset.npy  float32 [layers, width], where they are int8, see `quantize`
         teacher_attention.npy      float16 [pieces, layers, heads, seq_len], a row for each piece that attends;
                                    or [examples, rows, layers, heads, seq_len] of some pieces, and
-        teacher_attention_rows.npy int32 [examples, rows], which these are, see `sampled_attention`
+        teacher_attention_rows.npy int32 [examples, rows], which these are, see `sampled_rows`
         teacher_relations.npy      float16 [pieces, kinds, heads, seq_len]; these three where the stages need
                                    them
         teacher_mask.npy           float32 [pieces], 1 where the teacher has a piece for the student's, where
@@ -31,7 +28,7 @@ A store without these files holds originals only.
 
 Example i of a shard is rows offsets[i] to offsets[i + 1] of every array per piece, special tokens
 included, no padding, and row i of the others. Arrays are NumPy's .npy, C order. `manifest.json` has the
-keys of `Manifest`.
+keys of `Manifest`. A store without the files of provenance holds originals only.
 """
 
 from __future__ import annotations

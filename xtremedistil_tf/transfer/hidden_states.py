@@ -1,11 +1,15 @@
 """How hidden states and attention maps are kept small: principal components, int8, a sample of rows.
 
+Principal components (`HiddenPca`) are fitted on a sample of pieces, layer by layer, in one pass:
+
     <store>/hidden_pca.npz
         mean        float32 [layers, width]
         components  float32 [layers, components, width], orthonormal rows, the first explains most
         energy      float32 [layers], share of the sample's variance that they keep
 
 A piece is kept as (state - mean) @ components.T and given back as kept @ components + mean.
+
+Hidden states as int8 (`quantize`) have a scale and an offset for each channel of each layer in each shard:
 
     value = scale[layer, channel] * int8 + offset[layer, channel]
 
@@ -15,9 +19,10 @@ would drown the others (error 7 % of their deviation where two channels are shif
 with this), and clipping at a percentile cuts the rare pieces off whose values are the largest, to gain a
 twentieth elsewhere.
 
-A map has a row for each piece, which says where that piece looks. Rows are drawn without replacement, by a generator
-seeded with the example's pieces, so that they do not depend on who writes the store. Readers get the map of all
-pieces, with zeros where nothing is known; a row that is known sums to one.
+An attention map has a row for each piece, which says where that piece looks; some rows are kept instead of all
+(`sampled`). They are drawn without replacement, by a generator seeded with the example's pieces, so that they do not
+depend on who writes the store. Readers get the map of all pieces, with zeros where nothing is known; a row that is
+known sums to one.
 """
 
 from __future__ import annotations

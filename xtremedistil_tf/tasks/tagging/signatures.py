@@ -102,7 +102,7 @@ class GraphDecoding(tf.Module):
 
 
 class GraphEntities(tf.Module):
-    """Finds the entities that `tasks.tagging.entities.entities` finds outside a graph.
+    """Finds the entities that `decoding.entities` finds outside a graph.
 
     Args:
         labels: all labels of the task.

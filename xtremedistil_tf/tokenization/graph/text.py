@@ -1,8 +1,9 @@
 """Text as flat tensors of characters, tables of what each becomes, and where text may be parted.
 
-The rules are those of extended grapheme clusters (Unicode Standard Annex 29). What each character is to them
-is asked of Hugging Face's tokenizers, with a character map under which every cluster of less than six bytes
-becomes one letter, and every character of a longer one a letter of its own.
+Text is parted so that what readers take for one character stays whole, by the rules of extended grapheme clusters
+(Unicode Standard Annex 29). What each character is to them is asked of Hugging Face's tokenizers, with a character map
+under which every cluster of less than six bytes becomes one letter, and every character of a longer one a letter of its
+own.
 """
 
 from __future__ import annotations
