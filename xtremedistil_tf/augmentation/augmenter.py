@@ -17,7 +17,7 @@ import numpy as np
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ConfigError
 
-E = TypeVar("E")
+Item = TypeVar("Item")
 ORIGINAL = "original"
 #: What stands for each augmenter in a column; never renumbered, since stores on disk hold them.
 CODES = {ORIGINAL: 0, "masked": 1, "neighbours": 2, "entities": 3, "retrieval": 4, "mixing": 5, "external": 6}
@@ -121,7 +121,7 @@ class Augmenter(abc.ABC):
                 yield Augmented(variant, self.name, index)
 
 
-def blocks(examples: Iterable[E], size: int) -> Iterator[tuple[int, list[E]]]:
+def blocks(examples: Iterable[Item], size: int) -> Iterator[tuple[int, list[Item]]]:
     """Cuts a stream: yields (index of the first, `size` examples or at the end fewer)."""
     stream, first = iter(examples), 0
     while block := list(itertools.islice(stream, size)):

@@ -15,7 +15,7 @@ from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.protocol import TeacherPredictor
 
 #: Examples whose answers are asked for together.
-BLOCK = 512
+ASKED_TOGETHER = 512
 Answers = Callable[[Sequence[AnyExample]], Sequence[np.ndarray]]
 
 
@@ -109,7 +109,7 @@ def _groups(stream: Iterable[Augmented]) -> Iterator[list[Augmented]]:
     """Cuts the stream before originals."""
     group: list[Augmented] = []
     for item in stream:
-        if len(group) >= BLOCK and item.augmenter == ORIGINAL:
+        if len(group) >= ASKED_TOGETHER and item.augmenter == ORIGINAL:
             yield group
             group = []
         group.append(item)

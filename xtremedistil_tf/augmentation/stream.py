@@ -38,7 +38,7 @@ _LONGEST_MEAN_WORD = 12
 NEAR_DUPLICATE = 0.9
 _VARIANTS, _FACTS = "variants.jsonl.gz", "facts.json"
 # Of the examples wanted; fewer is worth a warning.
-_FEW = 0.1
+_FEW_VARIANTS = 0.1
 Chooser = Callable[[Iterator[Augmented], Tally], Iterator[Augmented]]
 
 
@@ -235,7 +235,7 @@ class AugmentedText:
         self.sentences = facts["sentences"]
         self.fingerprint = f"{identity}-{self.sentences}"
         for counts, line in zip(self.tally.counts.values(), self.tally.lines()):
-            log.log(logging.WARNING if counts.kept < _FEW * counts.wanted else logging.INFO, "%s", line)
+            log.log(logging.WARNING if counts.kept < _FEW_VARIANTS * counts.wanted else logging.INFO, "%s", line)
 
     def __iter__(self) -> Iterator[AnyExample]:
         return (item.example for item in self.items())

@@ -16,7 +16,7 @@ from xtremedistil_tf.training.losses import ANSWERED
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.task import Task
 
-_LEVELS = 256
+_DROPOUT_LEVELS = 256
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def stateless_dropout(inputs: tf.Tensor, rate: float, seed: tf.Tensor, noise_sha
         seed: int32 [2]; the same seed, the same values.
         noise_shape: shape of what is drawn, with 1 where all along an axis share their fate; None: that of the inputs.
     """
-    dropped = min(round(rate * _LEVELS), _LEVELS - 1)
+    dropped = min(round(rate * _DROPOUT_LEVELS), _DROPOUT_LEVELS - 1)
     if not dropped:
         return inputs
     shape = tf.shape(inputs) if noise_shape is None else tf.convert_to_tensor(noise_shape)
@@ -63,7 +63,7 @@ def stateless_dropout(inputs: tf.Tensor, rate: float, seed: tf.Tensor, noise_sha
     words = tf.random.stateless_uniform([(size + 3) // 4], seed, None, None, tf.uint32, alg="philox")
     draws = tf.reshape(tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:size], shape)
     kept = tf.cast(draws >= tf.constant(dropped, tf.uint8), inputs.dtype)
-    return inputs * (kept * (_LEVELS / (_LEVELS - dropped)))
+    return inputs * (kept * (_DROPOUT_LEVELS / (_DROPOUT_LEVELS - dropped)))
 
 
 def seed_dropout_by_step(model: tf_keras.Model, step: tf.Variable, seed: int) -> None:

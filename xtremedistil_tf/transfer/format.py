@@ -45,7 +45,7 @@ from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.training.batches import Column
 
-_CODES, _FACTS = "provenance.npy", "provenance.json"
+_PROVENANCE, _PROVENANCE_FACTS = "provenance.npy", "provenance.json"
 FORMAT = 2
 MANIFEST = "manifest.json"
 OFFSETS = "offsets"
@@ -73,14 +73,14 @@ def save_provenance(store: pathlib.Path, codes: np.ndarray, facts: Mapping[str, 
         codes: int8 [examples].
         facts: JSON-able.
     """
-    write_json(store / _FACTS, facts)
-    with atomic_file(store / _CODES) as part, open(part, "wb") as file:
+    write_json(store / _PROVENANCE_FACTS, facts)
+    with atomic_file(store / _PROVENANCE) as part, open(part, "wb") as file:
         np.save(file, codes.astype(np.int8))
 
 
 def has_provenance(store: pathlib.Path) -> bool:
     """Whether a store says where its examples came from."""
-    return (store / _CODES).exists()
+    return (store / _PROVENANCE).exists()
 
 
 def load_provenance(store: pathlib.Path, sentences: int) -> np.ndarray:
@@ -89,7 +89,7 @@ def load_provenance(store: pathlib.Path, sentences: int) -> np.ndarray:
     Raises:
         TransferStoreError: the file is damaged or of another number of examples.
     """
-    path = store / _CODES
+    path = store / _PROVENANCE
     if not path.exists():
         return np.zeros(sentences, np.int8)
     try:
@@ -112,7 +112,7 @@ def merge_provenance(stores: Sequence[pathlib.Path], sentences: Sequence[int], o
     """
     if any(map(has_provenance, stores)):
         codes = np.concatenate([load_provenance(store, count) for store, count in zip(stores, sentences)])
-        save_provenance(out, codes, {"merged": [read_json(store / _FACTS) if has_provenance(store) else None
+        save_provenance(out, codes, {"merged": [read_json(store / _PROVENANCE_FACTS) if has_provenance(store) else None
                                                 for store in stores]})
 
 

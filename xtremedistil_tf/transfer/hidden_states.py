@@ -39,12 +39,12 @@ from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer.format import HIDDEN, Manifest, checksum
 
 FILE = "hidden_pca.npz"
-_BLOCK = 4096
+_PIECES_OF_A_FIT = 4096
 # BLAS puts larger products on several threads, which costs a reader that shares its cores with training 3 to 10
 # times the processor time.
-_PRODUCTS = 1 << 18
-_LEVELS = 254
-_ROWS = 16_384
+_LARGEST_PRODUCT = 1 << 18
+_INT8_STEPS = 254
+_ROWS_AT_ONCE = 16_384
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ class HiddenPca:
         """float32 [pieces, layers, components] -> [pieces, layers, width]."""
         pieces, layers, components = kept.shape
         states = np.empty((pieces, *self.mean.shape), np.float32)
-        columns = max(1, _PRODUCTS // max(1, pieces * components))
+        columns = max(1, _LARGEST_PRODUCT // max(1, pieces * components))
         for layer in range(layers):
             for begin in range(0, states.shape[-1], columns):
                 part = slice(begin, begin + columns)
@@ -133,7 +133,7 @@ class PcaFit:
     def add(self, states: np.ndarray) -> None:
         """Takes float [pieces, layers, width]."""
         self._waiting.append(states.astype(np.float32))
-        if self._pieces_waiting >= _BLOCK:
+        if self._pieces_waiting >= _PIECES_OF_A_FIT:
             self._flush()
 
     @property
@@ -194,8 +194,8 @@ def quantize(states: np.ndarray) -> Quantized:
         TransferStoreError: values that are not finite.
     """
     low, high = (np.zeros(states.shape[1:], np.float32) for _ in range(2))
-    for number, begin in enumerate(range(0, len(states), _ROWS)):
-        rows = states[begin: begin + _ROWS].astype(np.float32)
+    for number, begin in enumerate(range(0, len(states), _ROWS_AT_ONCE)):
+        rows = states[begin: begin + _ROWS_AT_ONCE].astype(np.float32)
         low, high = ((rows.min(0), rows.max(0)) if not number else
                      (np.minimum(low, rows.min(0)), np.maximum(high, rows.max(0))))
     if not np.isfinite(high - low).all():
@@ -203,10 +203,10 @@ def quantize(states: np.ndarray) -> Quantized:
                                  "be kept as int8. Check the teacher: one that diverged in fine-tuning returns "
                                  "NaN.")
     offset = (low + high) / 2
-    scale = np.where(high > low, (high - low) / _LEVELS, 1).astype(np.float32)
+    scale = np.where(high > low, (high - low) / _INT8_STEPS, 1).astype(np.float32)
     values = np.empty(states.shape, np.int8)
-    for begin in range(0, len(states), _ROWS):
-        part = slice(begin, begin + _ROWS)
+    for begin in range(0, len(states), _ROWS_AT_ONCE):
+        part = slice(begin, begin + _ROWS_AT_ONCE)
         values[part] = np.clip(np.rint((states[part] - offset) / scale), -127, 127)
     return Quantized(values, scale, offset)
 

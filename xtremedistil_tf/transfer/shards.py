@@ -58,7 +58,7 @@ def writer_lock(store: pathlib.Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            log.info("transfer store %s: %s is writing it; waiting for it to finish", store, _owner(store))
+            log.info("transfer store %s: %s is writing it; waiting for it to finish", store, _lock_owner(store))
             lock.acquire(poll_interval=_POLL_SECONDS)
     except OSError as error:
         raise TransferStoreError(f"{store / LOCK}: cannot be written ({error.strerror}). Give a folder for the store "
@@ -72,7 +72,7 @@ def writer_lock(store: pathlib.Path) -> Iterator[None]:
         lock.release()
 
 
-def _owner(store: pathlib.Path) -> str:
+def _lock_owner(store: pathlib.Path) -> str:
     try:
         owner = read_json(store / OWNER)
         return f"process {owner['process']} on {owner['machine']} (since {owner['since']})"
@@ -239,7 +239,7 @@ def verify_store(store: pathlib.Path) -> Verification:
         TransferStoreError: there is no readable manifest.
     """
     manifest = Manifest.load(store)
-    pca, pca_fault = _pca(store, manifest)
+    pca, pca_fault = _pca_or_fault(store, manifest)
     shards = Shards(store, manifest, pca)
     damaged, unchecked = {}, []
     with progress_bar(manifest.num_shards, "verifying", "shard") as bar:
@@ -252,7 +252,7 @@ def verify_store(store: pathlib.Path) -> Verification:
     return Verification(manifest, damaged, unchecked, pca_fault)
 
 
-def _pca(store: pathlib.Path, manifest: Manifest) -> tuple[HiddenPca | None, str]:
+def _pca_or_fault(store: pathlib.Path, manifest: Manifest) -> tuple[HiddenPca | None, str]:
     try:
         return load_pca(store, manifest), ""
     except TransferStoreError as error:

@@ -76,12 +76,12 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
             "recall": float(row["recall"]), "support": int(row["support"])}
 
 
-def _words(line: str, number: int, source: str) -> Example | None:
+def _example_of_line(line: str, number: int, source: str) -> Example | None:
     words = tuple(line.split())
     return Example(words, None, None, source, number) if words else None
 
 
-def _tagged(example: Example, tags: Sequence[str]) -> str:
+def _answer_line(example: Example, tags: Sequence[str]) -> str:
     return f"{' '.join(example.words)}\t{' '.join(tags)}"
 
 
@@ -122,7 +122,7 @@ class TaggingTask(Task):
     auto_class = "TokenClassification"
     per_piece = True
     words = WORDS
-    lines = LineFormat(_words, _tagged, "words separated by spaces", "words<TAB>tags")
+    lines = LineFormat(_example_of_line, _answer_line, "words separated by spaces", "words<TAB>tags")
     raw_text = RAW_TEXT
     answer_column = "word_starts"
     # What taggers did before they had the option.
