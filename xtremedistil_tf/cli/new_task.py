@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.atomic import write_text
 from xtremedistil_tf.cli.flags import as_flags, parse_flags
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.fields import setting, validate_fields
@@ -33,8 +33,7 @@ def new_task(argv: list[str]) -> None:
     path = pathlib.Path(f"{config.name}.cfg")
     if path.exists():
         raise ConfigError(f"{path}: already exists. Delete it, or choose another name.")
-    with atomic_file(path) as part:
-        part.write_text(flag_file(config), encoding="utf-8")
+    write_text(path, flag_file(config))
     print(f"wrote {path}\n\n{needed_files(config)}\nThen:\n\n  xtreme-distil distil --flagfile={path} --dry_run\n"
           f"  xtreme-distil distil --flagfile={path}")
 

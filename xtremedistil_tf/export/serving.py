@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.atomic import atomic_directory, atomic_file
+from xtremedistil_tf.atomic import atomic_directory, write_text
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import ConfigError, MissingExtraError, ModelLoadError
@@ -258,14 +258,9 @@ def export_serving(folder: str | os.PathLike[str], saved_model: str | os.PathLik
         signatures = write_warmup(part, saved_model, name, warmup_texts)
         config = models_config(folder / MODELS, name)
     if config is not None:
-        _write_text(folder / MODELS, config)
+        write_text(folder / MODELS, config)
     for file, text in fixed_files(name).items():
         if not (folder / file).exists():
-            _write_text(folder / file, text)
-    _write_text(folder / "README.md", readme(name, task.kind, signatures))
+            write_text(folder / file, text)
+    write_text(folder / "README.md", readme(name, task.kind, signatures))
     return target
-
-
-def _write_text(path: pathlib.Path, text: str) -> None:
-    with atomic_file(path) as part:
-        part.write_text(text, encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.atomic import atomic_file, write_json
+from xtremedistil_tf.atomic import atomic_file, write_json, write_text
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
 from xtremedistil_tf.students.metadata import DECODING
@@ -193,8 +193,7 @@ def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
         pieces = {number: piece for piece, number in vocabulary.items()}
         _write_lines(folder / VOCABULARY, [pieces.get(number, "") for number in range(1 + max(pieces))])
     else:
-        with atomic_file(folder / TOKENIZER) as part:
-            part.write_text(tokenizer.backend_tokenizer.to_str(), encoding="utf-8")
+        write_text(folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
     facts = {"type": spec["model"]["type"], "file": VOCABULARY if wordpiece else TOKENIZER,
              "normalizer": _without_tables(spec["normalizer"]),
              "max_characters_per_word": spec["model"].get("max_input_chars_per_word")}

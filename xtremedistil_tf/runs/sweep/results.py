@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xtremedistil_tf.atomic import atomic_directory, atomic_file, write_json
+from xtremedistil_tf.atomic import atomic_directory, write_json, write_text
 from xtremedistil_tf.config.sweep import SweepConfig
 from xtremedistil_tf.evaluation.report.charts import Dot, scatter_chart
 from xtremedistil_tf.evaluation.report.values import text
@@ -157,8 +157,8 @@ def write_results(folder: pathlib.Path, report: Mapping[str, Any], students: Seq
         for point in _front(report):
             text = _flagfile(folder, report, point, candidates[point["student"]])
             (part / f"{point['name']}.cfg").write_text(text, encoding="utf-8")
-    _write(folder / "pareto.svg", picture(report))
-    _write(folder / "sweep.md", _page(folder, report))
+    write_text(folder / "pareto.svg", picture(report))
+    write_text(folder / "sweep.md", _page(folder, report))
     write_json(folder / "sweep.json", report)
 
 
@@ -193,8 +193,3 @@ def _page(folder: pathlib.Path, report: Mapping[str, Any]) -> str:
     lines += [f"- failed: {where}: {why}" for where, why in report["failed"].items()]
     lines += ["", "## Command", "", *(f"    {line}" for line in report["command"].splitlines()), ""]
     return "\n".join(lines)
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    with atomic_file(path) as part:
-        part.write_text(text, encoding="utf-8")
