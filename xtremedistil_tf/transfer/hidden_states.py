@@ -38,7 +38,7 @@ from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer.format import HIDDEN, Manifest, checksum
 
-FILE = "hidden_pca.npz"
+PCA_FILE = "hidden_pca.npz"
 _PIECES_OF_A_FIT = 4096
 # BLAS puts larger products on several threads, which costs a reader that shares its cores with training 3 to 10
 # times the processor time.
@@ -82,13 +82,13 @@ class HiddenPca:
         return checksum(self.mean, self.components)
 
     def save(self, store: pathlib.Path) -> None:
-        with atomic_file(store / FILE) as part:
+        with atomic_file(store / PCA_FILE) as part:
             np.savez(part, **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
 
     @classmethod
     def load(cls, store: pathlib.Path, layers: int, components: int, width: int) -> HiddenPca:
         """Raises TransferStoreError where the file is missing, damaged, or of other shapes."""
-        path = store / FILE
+        path = store / PCA_FILE
         expected = {"mean": (layers, width), "components": (layers, components, width), "energy": (layers,)}
         try:
             with np.load(path) as arrays:

@@ -26,8 +26,7 @@ from xtremedistil_tf.transfer.format import (
     Manifest,
 )
 from xtremedistil_tf.transfer.hidden_states import HiddenPca, PcaFit, quantize, sampled, sampled_rows
-from xtremedistil_tf.transfer.piece_states import FILE as PIECE_STATES_FILE
-from xtremedistil_tf.transfer.piece_states import summed
+from xtremedistil_tf.transfer.piece_states import PIECE_STATES_FILE, summed
 from xtremedistil_tf.transfer.shards import Shards
 
 if TYPE_CHECKING:

@@ -29,8 +29,7 @@ from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.transfer.format import HIDDEN, OFFSETS, Manifest, checksum, shard_path
-from xtremedistil_tf.transfer.hidden_states import FILE as PCA_FILE
-from xtremedistil_tf.transfer.hidden_states import HiddenPca, load_pca
+from xtremedistil_tf.transfer.hidden_states import PCA_FILE, HiddenPca, load_pca
 
 log = logging.getLogger(__name__)
 
