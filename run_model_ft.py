@@ -1,6 +1,6 @@
 """See `python run_model_ft.py --help`."""
 
-from xtremedistil_tf.cli.fine_tune_model import main
+from xtremedistil_tf.cli.verbs import FINE_TUNE_TEACHER
 
 if __name__ == "__main__":
-    main()
+    FINE_TUNE_TEACHER.main()

@@ -1,6 +1,6 @@
 """See `python run_xtreme_distil.py --help`."""
 
-from xtremedistil_tf.cli.distil import main
+from xtremedistil_tf.cli.verbs import DISTIL
 
 if __name__ == "__main__":
-    main()
+    DISTIL.main()

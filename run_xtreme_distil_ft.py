@@ -1,6 +1,6 @@
 """See `python run_xtreme_distil_ft.py --help`."""
 
-from xtremedistil_tf.cli.fine_tune_student import main
+from xtremedistil_tf.cli.verbs import FINE_TUNE
 
 if __name__ == "__main__":
-    main()
+    FINE_TUNE.main()

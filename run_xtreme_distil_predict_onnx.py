@@ -1,6 +1,6 @@
 """See `python run_xtreme_distil_predict_onnx.py --help`."""
 
-from xtremedistil_tf.cli.predict_onnx import main
+from xtremedistil_tf.cli.verbs import PREDICT_ONNX
 
 if __name__ == "__main__":
-    main()
+    PREDICT_ONNX.main()

@@ -60,9 +60,14 @@ def remove_leftovers(folder: str | os.PathLike[str]) -> None:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
-def write_json(path: str | os.PathLike[str], value: Any) -> None:
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a UTF-8 file."""
     with atomic_file(path) as part:
-        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -14,6 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 #: The newest operator set that both ways to a graph write; ONNX Runtime has had it since 1.13.
 OPSET = 17
+# Smaller tables, such as those of positions and segments, would save nothing worth an operation.
+_SMALLEST_TABLE = 65_536
 
 
 def function_model(function) -> tuple[onnx.ModelProto, list[str]]:
@@ -68,10 +70,6 @@ class _Complaints(logging.Handler):
     def __exit__(self, *_) -> None:
         self._logger.removeHandler(self)
         self._logger.propagate = self._before
-
-
-# Smaller tables, such as those of positions and segments, would save nothing worth an operation.
-_SMALLEST_TABLE = 65_536
 
 
 def quantized_model(model: onnx.ModelProto) -> onnx.ModelProto:

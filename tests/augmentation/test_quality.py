@@ -59,7 +59,7 @@ def test_nothing(kind):
 
 @pytest.mark.parametrize("block", [1, 3, 512])
 def test_the_good_ones_pass(monkeypatch, block):
-    monkeypatch.setattr("xtremedistil_tf.augmentation.quality.BLOCK", block)
+    monkeypatch.setattr("xtremedistil_tf.augmentation.quality.ASKED_TOGETHER", block)
     sure, other, unsure = np.array([5.0, 0]), np.array([0, 5.0]), np.array([0.1, 0])
     logits = {"original": unsure, "sure": sure, "other": other, "unsure": unsure}
     asked, stream = [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import pathlib
 import re
 import subprocess
@@ -10,6 +11,7 @@ import sys
 
 import pytest
 
+from xtremedistil_tf.cli import verbs
 from xtremedistil_tf.cli.flags_page import flags_page
 from xtremedistil_tf.cli.verbs import COMMANDS
 
@@ -24,19 +26,21 @@ def test_the_committed_page_is_the_one_that_is_made():
 
 def test_every_command_of_the_package_is_there():
     setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
-    pattern = r"^    (xtreme-[\w-]+) = xtremedistil_tf\.cli\.(\w+):main$"
-    installed = dict(re.findall(pattern, setup, re.MULTILINE))
-    expected = {command.installed: command.module for command in COMMANDS if command.installed}
-    assert expected | {"xtreme-distil": "verbs"} == installed
+    installed = dict(re.findall(r"^    (xtreme-[\w-]+) = xtremedistil_tf\.cli\.verbs:(.+)$", setup, re.MULTILINE))
+    assert installed.pop("xtreme-distil") == "main"
+    found = {name: operator.attrgetter(place)(verbs) for name, place in installed.items()}
+    assert found == {command.installed: command.main for command in COMMANDS if command.installed}
     assert {command.script for command in COMMANDS} == {path.name for path in ROOT.glob("run_*.py")}
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.module)
-def test_scripts_and_modules_belong_together(command):
-    script = (ROOT / command.script).read_text(encoding="utf-8")
-    assert f"xtremedistil_tf.cli.{command.module} import main" in script
-    cli = (ROOT / "xtremedistil_tf" / "cli" / f"{command.module}.py").read_text(encoding="utf-8")
-    assert f"parse_flags({command.config_class.__name__}," in cli
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.verb)
+def test_scripts_and_functions_belong_together(command):
+    (name,) = re.findall(r"^from xtremedistil_tf\.cli\.verbs import (\w+)$",
+                         (ROOT / command.script).read_text(encoding="utf-8"), re.MULTILINE)
+    assert getattr(verbs, name) is command
+    module, function = command.function.split(".")
+    cli = (ROOT / "xtremedistil_tf" / "cli" / f"{module}.py").read_text(encoding="utf-8")
+    assert f"parse_flags({command.config_class.__name__}," in cli.split(f"def {function}(")[1].split("\ndef ")[0]
 
 
 def section_of(script):
@@ -48,7 +52,7 @@ def entries_of(script):
 
 
 @pytest.mark.parametrize("command", {c.config_class: c for c in reversed(COMMANDS)}.values(),
-                         ids=lambda command: command.module)
+                         ids=lambda command: command.verb)
 def test_every_flag_has_its_entry(command):
     entries = entries_of(command.script)
     for base in COMMANDS:

@@ -9,7 +9,7 @@ import onnx
 import pytest
 import tf_keras
 
-from xtremedistil_tf.cli.predict_onnx import job
+from xtremedistil_tf.cli.answering_commands import predict_onnx
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.inference.predictor import StudentPredictor
@@ -50,4 +50,4 @@ def test_original_command(tmp_path, tiny_tokenizer, python, decoding):
 
 def test_other_forms_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="--format=keras: this command runs ONNX files"):
-        job(["x", f"--model_dir={tmp_path}", "--do_predict", "--format=keras"])
+        predict_onnx(["x", f"--model_dir={tmp_path}", "--do_predict", "--format=keras"])

@@ -148,7 +148,7 @@ def test_every_command_is_accepted(page, blocks_of, monkeypatch):
             assert not wrong, f"{command.script} has no {wrong}"
             if "..." in words or "--help" in words:
                 continue
-            if command.module == "store":
+            if command.verb == "store":
                 words = [f"--command={words[0]}", *words[1:]]
             parse_flags(command.config_class, [command.script, *words], "")
 
@@ -157,7 +157,7 @@ def test_commands_are_found():
     """So that the test above looks at something."""
     text = ("sbatch a.sh xtreme-distil --task=t --model_dir=m\nxtreme-distil new t\nxtreme-distil serve --port=1\n"
             "echo x | \\\n  python run_xtreme_distil_predict.py --do_eval")
-    assert [(command.module, words) for command, words in commands_in(text)] == [
+    assert [(command.verb, words) for command, words in commands_in(text)] == [
         ("distil", ["--task=t", "--model_dir=m"]), ("serve", ["--port=1"]), ("predict", ["--do_eval"])]
 
 

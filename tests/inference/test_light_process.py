@@ -24,9 +24,9 @@ sys.stdout.buffer.write(pickle.dumps((answers, sorted(sys.modules))))
 """
 COMMAND = """
 import sys
-from xtremedistil_tf.cli.{0} import job
+from xtremedistil_tf.cli.answering_commands import {0}
 
-job(sys.argv)
+{0}(sys.argv)
 print(*sys.modules)
 """
 

@@ -9,8 +9,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from xtremedistil_tf.cli import export as export_command
-from xtremedistil_tf.cli import predict as predict_command
+from xtremedistil_tf.cli import answering_commands
 from xtremedistil_tf.config import ExportConfig
 from xtremedistil_tf.errors import ConfigError, ExportCheckError, ModelLoadError
 from xtremedistil_tf.runs import export
@@ -36,7 +35,7 @@ def model_dir(tmp_path_factory, tiny_task, tiny_tokenizer):
 
 @pytest.fixture(scope="module")
 def exported(model_dir):
-    export_command.job(["export", f"--model_dir={model_dir}", "--quantize=none,float16,dynamic,int8",
+    answering_commands.export(["export", f"--model_dir={model_dir}", "--quantize=none,float16,dynamic,int8",
                         "--max_f1_drop=1", "--seconds=0.05", "--max_examples=20", "--calibration_examples=8",
                         "--license=mit"])
     return json.loads((model_dir / "export" / "exports.json").read_text())
@@ -69,7 +68,7 @@ def test_the_card_names_every_form_and_the_licence(model_dir, exported):
 
 
 def test_a_second_export_keeps_the_figures_of_other_forms(model_dir, exported, capsys):
-    export_command.job(["export", f"--model_dir={model_dir}", "--formats=saved_model", "--nomeasure"])
+    answering_commands.export(["export", f"--model_dir={model_dir}", "--formats=saved_model", "--nomeasure"])
     forms = json.loads((model_dir / "export" / "exports.json").read_text())["forms"]
     assert set(forms) == {"keras", *FORMS, "serving"}
     assert "agreement" in capsys.readouterr().out
@@ -84,7 +83,7 @@ def predict(model_dir, exported, tmp_path_factory):
 
     @functools.cache
     def predict(form):
-        predict_command.job(["predict", f"--model_dir={model_dir}", "--do_predict", f"--pred_file={text}",
+        answering_commands.predict(["predict", f"--model_dir={model_dir}", "--do_predict", f"--pred_file={text}",
                              f"--output_file={folder / form}", f"--format={form}"])
         return (folder / form).read_text(encoding="utf-8")
 

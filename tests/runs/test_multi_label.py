@@ -8,8 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from xtremedistil_tf.cli import export as export_command
-from xtremedistil_tf.cli import predict as predict_command
+from xtremedistil_tf.cli import answering_commands
 from xtremedistil_tf.config import DistillationConfig, StudentFineTuningConfig
 from xtremedistil_tf.config.commands import ServeConfig
 from xtremedistil_tf.inference.predictor import StudentPredictor
@@ -63,7 +62,7 @@ def test_the_run_measures_and_keeps_thresholds(distilled):
 
 def test_scores_are_those_of_the_saved_student(distilled):
     out, metrics, folder = distilled
-    predict_command.job(["predict", f"--model_dir={out}", "--do_predict", f"--pred_file={folder / 'test.tsv'}",
+    answering_commands.predict(["predict", f"--model_dir={out}", "--do_predict", f"--pred_file={folder / 'test.tsv'}",
                          f"--output_file={out / 'test.txt'}"])
     lines = (out / "test.txt").read_text(encoding="utf-8").splitlines()
     gold = (folder / "test.tsv").read_text(encoding="utf-8").splitlines()
@@ -74,7 +73,7 @@ def test_scores_are_those_of_the_saved_student(distilled):
 
 def test_every_form_answers_alike(distilled, capsys):
     out, _, folder = distilled
-    export_command.job(["export", f"--model_dir={out}", "--formats=saved_model,tflite,onnx", "--quantize=none",
+    answering_commands.export(["export", f"--model_dir={out}", "--formats=saved_model,tflite,onnx", "--quantize=none",
                         "--nomeasure", "--max_f1_drop=0"])
     forms = json.loads((out / "export" / "exports.json").read_text())["forms"]
     assert {name: facts.get("agreement") for name, facts in forms.items()} == {
@@ -83,7 +82,7 @@ def test_every_form_answers_alike(distilled, capsys):
     assert facts["name"] == "thresholds" and facts["thresholds"] == load_student(out).task.options["thresholds"]
     answers = []
     for form in ("keras", "saved_model", "tflite", "onnx"):
-        predict_command.job(["predict", f"--model_dir={out}", "--do_predict", f"--format={form}",
+        answering_commands.predict(["predict", f"--model_dir={out}", "--do_predict", f"--format={form}",
                              f"--pred_file={folder / 'unlabeled.txt'}", f"--output_file={out / 'answers.txt'}"])
         answers.append([line.split("\t")[0] for line in (out / "answers.txt").read_text().splitlines()])
     assert answers[0] == answers[1] == answers[2] == answers[3] and len(set(answers[0])) > 1

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer import hidden_states as hidden_pca
-from xtremedistil_tf.transfer.hidden_states import FILE, HiddenPca, PcaFit
+from xtremedistil_tf.transfer.hidden_states import PCA_FILE, HiddenPca, PcaFit
 
 
 def states_of(seed=0, count=700, layers=2, width=12):
@@ -31,7 +31,7 @@ def fitted(states, components, cuts=(0, 3, 4, 250, 700)):
 
 @pytest.mark.parametrize("block", [1, 100, 4096])
 def test_components_mean_and_energy_are_scikit_learns(monkeypatch, block):
-    monkeypatch.setattr(hidden_pca, "_BLOCK", block)
+    monkeypatch.setattr(hidden_pca, "_PIECES_OF_A_FIT", block)
     states = states_of()
     pca = fitted(states, 5)
     kept = pca.project(states)
@@ -48,7 +48,7 @@ def test_components_mean_and_energy_are_scikit_learns(monkeypatch, block):
 
 @pytest.mark.parametrize("products", [1, 100, 1 << 18])
 def test_states_are_restored_part_by_part_as_in_one(monkeypatch, products):
-    monkeypatch.setattr(hidden_pca, "_PRODUCTS", products)
+    monkeypatch.setattr(hidden_pca, "_LARGEST_PRODUCT", products)
     pca, kept = fitted(states_of(), 5), np.random.default_rng(0).normal(size=(9, 2, 5)).astype(np.float32)
     expected = np.einsum("plk,lkw->plw", kept, pca.components) + pca.mean
     np.testing.assert_allclose(pca.restore(kept), expected, rtol=1e-5, atol=1e-4)
@@ -77,12 +77,12 @@ def test_it_is_kept_and_checked(tmp_path):
     assert again.checksum == pca.checksum != fitted(states_of(1), 4).checksum
     with pytest.raises(TransferStoreError, match=r"mean has shape \[2, 12\], expected .* of shape \[2, 13\]"):
         HiddenPca.load(tmp_path, 2, 4, 13)
-    content = bytearray((tmp_path / FILE).read_bytes())
+    content = bytearray((tmp_path / PCA_FILE).read_bytes())
     for damage in (content[:100], content[: len(content) // 2], b""):
-        (tmp_path / FILE).write_bytes(damage)
+        (tmp_path / PCA_FILE).write_bytes(damage)
         with pytest.raises(TransferStoreError, match="missing or damaged"):
             HiddenPca.load(tmp_path, 2, 4, 12)
-    (tmp_path / FILE).unlink()
+    (tmp_path / PCA_FILE).unlink()
     with pytest.raises(TransferStoreError, match="missing or damaged"):
         HiddenPca.load(tmp_path, 2, 4, 12)
 

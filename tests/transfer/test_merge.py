@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer import merge, writer
 from xtremedistil_tf.transfer.format import HIDDEN, Manifest
-from xtremedistil_tf.transfer.hidden_states import FILE as PCA_FILE
+from xtremedistil_tf.transfer.hidden_states import PCA_FILE
 from xtremedistil_tf.transfer.merge import merge_stores
 from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.shards import verify_store

@@ -8,7 +8,7 @@ import pytest
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer.format import HIDDEN
 from xtremedistil_tf.transfer.merge import merge_stores
-from xtremedistil_tf.transfer.piece_states import FILE, PieceStates, means, piece_states, summed
+from xtremedistil_tf.transfer.piece_states import PIECE_STATES_FILE, PieceStates, means, piece_states, summed
 
 
 def expected(fake, text):
@@ -32,7 +32,7 @@ def test_a_store_keeps_the_mean_state_of_every_piece(fake, tmp_path):
     text = fake.sentences(170)
     store = fake.write(tmp_path, text, piece_states=True)
     check(piece_states(store), expected(fake, text))
-    assert not list(store.glob(f"shard-*/{FILE}"))
+    assert not list(store.glob(f"shard-*/{PIECE_STATES_FILE}"))
 
 
 def test_stored_hidden_states_give_the_same(fake, tmp_path):
@@ -66,10 +66,10 @@ def test_an_interrupted_store_goes_on_to_the_same_means(fake, tmp_path):
 def test_a_store_that_lost_its_means_is_written_again(fake, tmp_path):
     text = fake.sentences(60)
     store = fake.write(tmp_path, text, piece_states=True)
-    (store / FILE).unlink()
+    (store / PIECE_STATES_FILE).unlink()
     check(piece_states(fake.write(tmp_path, text, piece_states=True)), expected(fake, text))
-    (store / FILE).write_bytes(b"PK broken")
-    with pytest.raises(TransferStoreError, match=f"{FILE}: not readable"):
+    (store / PIECE_STATES_FILE).write_bytes(b"PK broken")
+    with pytest.raises(TransferStoreError, match=f"{PIECE_STATES_FILE}: not readable"):
         piece_states(store)
 
 

@@ -34,7 +34,7 @@ def test_no_value_is_off_by_more_than_half_a_step_of_its_channel(states):
 def test_rows_in_several_blocks_are_the_same_as_in_one(monkeypatch):
     states = np.random.default_rng(0).normal(size=(100, 2, 4)).astype(np.float16)
     whole = quantize(states)
-    monkeypatch.setattr(quantization, "_ROWS", 7)
+    monkeypatch.setattr(quantization, "_ROWS_AT_ONCE", 7)
     parts = quantize(states)
     for name in ("values", "scale", "offset"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from xtremedistil_tf.cli.store import job
+from xtremedistil_tf.cli.store import store as store_command
 from xtremedistil_tf.config.commands import StoreConfig
 from xtremedistil_tf.errors import ConfigError, TransferStoreError
 from xtremedistil_tf.transfer.reader import TransferStore
@@ -27,7 +27,7 @@ def damage(store, shard, name="teacher_logits"):
 
 
 def run(*words):
-    job(["run_xtreme_distil_store.py", *map(str, words)])
+    store_command(["run_xtreme_distil_store.py", *map(str, words)])
 
 
 def test_verify_names_what_is_damaged_and_repair_removes_it(tmp_path, fake, capsys):

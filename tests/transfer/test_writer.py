@@ -21,7 +21,7 @@ from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.training.batches import Column, pad_batch
 from xtremedistil_tf.transfer import size, writer
 from xtremedistil_tf.transfer.format import HIDDEN, Manifest
-from xtremedistil_tf.transfer.hidden_states import FILE as PCA_FILE
+from xtremedistil_tf.transfer.hidden_states import PCA_FILE
 from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.shards import verify_store
 from xtremedistil_tf.transfer.size import estimate_bytes

@@ -17,6 +17,11 @@ import numpy as np
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ConfigError
 
+Item = TypeVar("Item")
+ORIGINAL = "original"
+#: What stands for each augmenter in a column; never renumbered, since stores on disk hold them.
+CODES = {ORIGINAL: 0, "masked": 1, "neighbours": 2, "entities": 3, "retrieval": 4, "mixing": 5, "external": 6}
+
 
 @dataclasses.dataclass(frozen=True)
 class VariantPlan:
@@ -72,9 +77,6 @@ def plans_of(names: Sequence[str], factor: float, seed: int) -> dict[str, Varian
             for number, name in enumerate(sorted(names))}
 
 
-E = TypeVar("E")
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Augmented:
     """An example and where it came from.
@@ -119,17 +121,12 @@ class Augmenter(abc.ABC):
                 yield Augmented(variant, self.name, index)
 
 
-def blocks(examples: Iterable[E], size: int) -> Iterator[tuple[int, list[E]]]:
+def blocks(examples: Iterable[Item], size: int) -> Iterator[tuple[int, list[Item]]]:
     """Cuts a stream: yields (index of the first, `size` examples or at the end fewer)."""
     stream, first = iter(examples), 0
     while block := list(itertools.islice(stream, size)):
         yield first, block
         first += len(block)
-
-
-ORIGINAL = "original"
-#: What stands for each augmenter in a column; never renumbered, since stores on disk hold them.
-CODES = {ORIGINAL: 0, "masked": 1, "neighbours": 2, "entities": 3, "retrieval": 4, "mixing": 5, "external": 6}
 
 
 def code_column(stream: Iterable[Augmented]) -> np.ndarray:

@@ -15,6 +15,11 @@ import numpy as np
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
 from xtremedistil_tf.tokenization.words import encode_words
 
+_RUN = re.compile(r"\S+")
+# Chinese characters are words by themselves, as in BERT's vocabularies.
+_RANGES = "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_IDEOGRAPHS = re.compile(f"[{_RANGES}]|[^{_RANGES}]+")
+
 
 @functools.lru_cache(maxsize=1 << 16)
 def is_word(text: str) -> bool:
@@ -86,12 +91,6 @@ def _decoder(tokenizer: Any) -> Callable[[int], str]:
         return lambda i: decode([i], skip_special_tokens=False)
     tokens: Sequence[str] = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     return lambda i: tokenizer.convert_tokens_to_string([tokens[i]])
-
-
-_RUN = re.compile(r"\S+")
-# Chinese characters are words by themselves, as in BERT's vocabularies.
-_RANGES = "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_IDEOGRAPHS = re.compile(f"[{_RANGES}]|[^{_RANGES}]+")
 
 
 def side_of(example: AnyExample, rng: random.Random) -> str:

@@ -19,6 +19,7 @@ from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.tagging.decoding import Entity, entities, entity_rules
 
 Words = tuple[str, ...]
+_TRIES = 4
 
 
 class Gazetteer:
@@ -150,9 +151,6 @@ class Gazetteer:
         for words in kept:
             lengths[words[0]].add(len(words))
         return kept, {word: sorted(found, reverse=True) for word, found in lengths.items()}
-
-
-_TRIES = 4
 
 
 class ExchangedEntities(Augmenter):

@@ -14,6 +14,10 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.protocol import TeacherPredictor
 
+#: Examples whose answers are asked for together.
+ASKED_TOGETHER = 512
+Answers = Callable[[Sequence[AnyExample]], Sequence[np.ndarray]]
+
 
 class TeacherAnswers:
     """Callable: examples -> logits of each, as `Quality` takes them; examples are cut as in the transfer set.
@@ -35,12 +39,6 @@ class TeacherAnswers:
         if not mask:
             return logits
         return [rows[features.read(index)[mask] > 0] for index, rows in enumerate(logits)]
-
-
-#: Examples whose answers are asked for together.
-BLOCK = 512
-
-Answers = Callable[[Sequence[AnyExample]], Sequence[np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +109,7 @@ def _groups(stream: Iterable[Augmented]) -> Iterator[list[Augmented]]:
     """Cuts the stream before originals."""
     group: list[Augmented] = []
     for item in stream:
-        if len(group) >= BLOCK and item.augmenter == ORIGINAL:
+        if len(group) >= ASKED_TOGETHER and item.augmenter == ORIGINAL:
             yield group
             group = []
         group.append(item)

@@ -37,6 +37,8 @@ EXACT = 50_000
 _BATCH = 1024
 _TRAINING_PER_CELL = 64
 _INDEX, _TEXT, _OFFSETS, _FACTS = "index.faiss", "sentences.txt", "offsets.npy", "facts.json"
+# Sentences to look at for each wanted: many are found by several examples, and each is used once.
+_LOOKED_AT = 4
 
 
 def load_faiss() -> types.ModuleType:
@@ -188,10 +190,6 @@ def _batches(lines: Iterator[str]) -> Iterator[list[str]]:
 def _directions(vectors: np.ndarray) -> np.ndarray:
     vectors = np.ascontiguousarray(vectors, np.float32)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
-# Sentences to look at for each wanted: many are found by several examples, and each is used once.
-_LOOKED_AT = 4
 
 
 class RetrievedSentences(Augmenter):

@@ -31,6 +31,16 @@ from xtremedistil_tf.corpus.example import Answer, AnyExample, MeasuredTexts, Qu
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.fingerprint import fingerprint
 
+log = logging.getLogger(__name__)
+# Above so many characters to a word, the script has no spaces between words.
+_LONGEST_MEAN_WORD = 12
+#: A variant this similar to its original, or to another variant of it, is dropped; see `similarity`.
+NEAR_DUPLICATE = 0.9
+_VARIANTS, _FACTS = "variants.jsonl.gz", "facts.json"
+# Of the examples wanted; fewer is worth a warning.
+_FEW_VARIANTS = 0.1
+Chooser = Callable[[Iterator[Augmented], Tally], Iterator[Augmented]]
+
 
 def without_measured(stream: Iterable[Augmented], measured: MeasuredTexts, tally: Tally) -> Iterator[Augmented]:
     """Passes on the originals, and the variants whose text is not measured; the counts of `tally` are corrected."""
@@ -40,10 +50,6 @@ def without_measured(stream: Iterable[Augmented], measured: MeasuredTexts, tally
             tally.of(item.augmenter).kept -= 1
         else:
             yield item
-
-
-# Above so many characters to a word, the script has no spaces between words.
-_LONGEST_MEAN_WORD = 12
 
 
 class DigestSet:
@@ -104,10 +110,6 @@ def _shingles(text: str) -> set[tuple[str, ...]]:
     if len(text) > _LONGEST_MEAN_WORD * len(units):
         units = list(text.replace(" ", ""))
     return set(itertools.pairwise(units)) if len(units) > 1 else {(unit,) for unit in units}
-
-
-#: A variant this similar to its original, or to another variant of it, is dropped; see `similarity`.
-NEAR_DUPLICATE = 0.9
 
 
 def augmented(examples: Iterable[AnyExample], augmenters: Sequence[Augmenter], factor: float, seed: int,
@@ -183,15 +185,6 @@ def _named(variant: AnyExample, suffix: str) -> AnyExample:
     return variant
 
 
-log = logging.getLogger(__name__)
-
-_VARIANTS, _FACTS = "variants.jsonl.gz", "facts.json"
-# Of the examples wanted; fewer is worth a warning.
-_FEW = 0.1
-
-Chooser = Callable[[Iterator[Augmented], Tally], Iterator[Augmented]]
-
-
 class Originals(Protocol):
     """What is augmented, such as `TransferText`.
 
@@ -242,7 +235,7 @@ class AugmentedText:
         self.sentences = facts["sentences"]
         self.fingerprint = f"{identity}-{self.sentences}"
         for counts, line in zip(self.tally.counts.values(), self.tally.lines()):
-            log.log(logging.WARNING if counts.kept < _FEW * counts.wanted else logging.INFO, "%s", line)
+            log.log(logging.WARNING if counts.kept < _FEW_VARIANTS * counts.wanted else logging.INFO, "%s", line)
 
     def __iter__(self) -> Iterator[AnyExample]:
         return (item.example for item in self.items())

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 # Logits of a batch: pieces times vocabulary, 119,547 of multilingual BERT.
 _MOST_LOGITS = 1 << 26
+# Longer ones are runs of a script without spaces, for which one piece is no fair exchange.
+_MOST_PIECES = 6
+# Beyond the choices, for those that are the original in another case.
+_SPARE_CHOICES = 4
+_CHUNK = 4096
+_NOT_SOUGHT, _NO_NEIGHBOUR = -2, -1
 
 
 class Likely(NamedTuple):
@@ -95,12 +101,6 @@ class MaskedLanguageModel:
         return lambda batch: run(batch["input_ids"], batch["attention_mask"], batch["masked"])
 
 
-# Longer ones are runs of a script without spaces, for which one piece is no fair exchange.
-_MOST_PIECES = 6
-# Beyond the choices, for those that are the original in another case.
-_SPARE = 4
-
-
 class _Draft(NamedTuple):
     """A variant to be: the words, which of them to exchange, and the pieces with masks in their place."""
 
@@ -156,7 +156,7 @@ class MaskedWords(Augmenter):
             wanted = [plan.wanted(first + number) for number in range(len(block))]
             drafts = self._drafts(block, wanted, generators)
             found: list[list[AnyExample]] = [[] for _ in block]
-            answers = self._model.likely([draft.ids for draft in drafts], self._choices + _SPARE)
+            answers = self._model.likely([draft.ids for draft in drafts], self._choices + _SPARE_CHOICES)
             for draft, likely in zip(drafts, answers):
                 new = self._drawn(draft, likely, generators[draft.number])
                 found[draft.number].append(draft.words.with_words(new))
@@ -198,10 +198,6 @@ class MaskedWords(Augmenter):
         return new
 
 
-_CHUNK = 4096
-_NOT_SOUGHT, _NONE = -2, -1
-
-
 class NeighbourTable:
     """The nearest neighbours of whole words by cosine, found when a word is first asked for.
 
@@ -237,7 +233,7 @@ class NeighbourTable:
 
     def _nearest(self, rows: np.ndarray, members: np.ndarray) -> np.ndarray:
         count = self._found.shape[1]
-        best = np.full((len(rows), count), _NONE, np.int32)
+        best = np.full((len(rows), count), _NO_NEIGHBOUR, np.int32)
         scores = np.full((len(rows), count), -np.inf, np.float32)
         asked = self._directions(rows)
         for begin in range(0, len(members), _CHUNK):
@@ -249,7 +245,7 @@ class NeighbourTable:
             top = np.argpartition(-scores, count - 1, axis=1)[:, :count]
             best, scores = np.take_along_axis(best, top, 1), np.take_along_axis(scores, top, 1)
         # Sorted by row, since the order by cosine hangs on the last bit of a float.
-        return np.sort(np.where(np.isfinite(scores), best, _NONE), axis=1)
+        return np.sort(np.where(np.isfinite(scores), best, _NO_NEIGHBOUR), axis=1)
 
     def _directions(self, rows: np.ndarray) -> np.ndarray:
         vectors = self._table[self._ids[rows]].astype(np.float32)

@@ -1,9 +1,11 @@
 """Reading a pre-trained TensorFlow model of any family of transformers, whatever layout its checkpoint has.
 
-These versions iterate over the open archive (`for key in pt_state_dict`), which the archive does not
-support, so that every `TF...from_pretrained` of a PyTorch-format `model.safetensors` fails with
-"'builtins.safe_open' object is not iterable" (huggingface/transformers#40028, not to be mended upstream
-since the TensorFlow classes are deprecated there). An archive that can be iterated is all they need.
+`Family` has the facts that set a family apart and that no config.json states.
+
+transformers 4.55 to 4.57 iterate over an open safetensors archive (`for key in pt_state_dict`), which the archive does
+not support, so that every `TF...from_pretrained` of a PyTorch-format `model.safetensors` fails with
+"'builtins.safe_open' object is not iterable" (huggingface/transformers#40028, not to be mended upstream since the
+TensorFlow classes are deprecated there). An archive that can be iterated is all they need: `iterable_safetensors`.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class SlowTokenizer:
             mask = self._special_mask(parts)
             ids = self._tokenizer.build_inputs_with_special_tokens(*parts)
             types = self._tokenizer.create_token_type_ids_from_sequences(*parts)
-        return SlowEncoding(ids, types, mask, _spread(own, mask), _spread(word_ids, mask) if word_ids else [])
+        return SlowEncoding(ids, types, mask, _padded(own, mask), _padded(word_ids, mask) if word_ids else [])
 
     def _special_mask(self, parts: list[list[int]]) -> list[int]:
         """1 at what the tokenizer adds, whatever ids the texts hold."""
@@ -115,7 +115,7 @@ class SlowTokenizer:
         return [int(i >= 0) for i in self._tokenizer.build_inputs_with_special_tokens(*marks)]
 
 
-def _spread(values: list[int], mask: list[int]) -> list[int | None]:
+def _padded(values: list[int], mask: list[int]) -> list[int | None]:
     rest = iter(values)
     return [None if special else next(rest) for special in mask]
 
@@ -162,7 +162,7 @@ def common_tokenizer(checkpoints: Sequence[str]) -> Any:
     """
     first = load_tokenizer(checkpoints[0])
     for checkpoint in checkpoints[1:]:
-        difference = _difference(first, load_tokenizer(checkpoint))
+        difference = _tokenizer_difference(first, load_tokenizer(checkpoint))
         if difference:
             raise ConfigError(f"The teachers {checkpoints[0]!r} and {checkpoint!r} have different tokenizers "
                               f"({difference}), so their logits belong to different pieces. Expected "
@@ -170,7 +170,7 @@ def common_tokenizer(checkpoints: Sequence[str]) -> Any:
     return first
 
 
-def _difference(first: Any, second: Any) -> str | None:
+def _tokenizer_difference(first: Any, second: Any) -> str | None:
     ours, theirs = first.get_vocab(), second.get_vocab()
     if len(ours) != len(theirs):
         return f"{len(ours)} and {len(theirs)} pieces"

@@ -1,5 +1,5 @@
 """The command line; begin with `verbs`, which lists the commands.
 
-`flags` makes flags from the configuration classes, `main` is what every command does around its job. A file for each
-command, whose docstring is the head of its `--help`.
+A command is a function whose docstring is the head of its `--help`: `training_commands`, `answering_commands`, `store`,
+`new_task`. `flags` makes flags from the configuration classes, `main` is what every command does around its job.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -30,10 +31,11 @@ class _Settings(Protocol):
 Config = TypeVar("Config", bound=_Settings)
 
 
-def parse_flags(config_class: type[Config], argv: Sequence[str], description: str) -> Config:
+def parse_flags(config_class: type[Config], argv: Sequence[str], description: str | None) -> Config:
     """Reads `argv` (with the program's name first) and returns a validated configuration.
 
-    `--flagfile=FILE` reads further flags from a file. `--help` prints the flags by group and exits 0.
+    `--flagfile=FILE` reads further flags from a file. `--help` prints the description, a docstring, and the flags by
+    group, and exits 0.
 
     Raises:
         ConfigError: unknown flag, malformed or missing value, words that are no flags.
@@ -87,10 +89,10 @@ def _without_empty(words: Sequence[str], known: flags.FlagValues) -> list[str]:
             if not (word in empty and following.startswith("--"))]
 
 
-def help_text(config_class: type, description: str) -> str:
+def help_text(config_class: type, description: str | None) -> str:
     """The program's description and its flags, by group, with types, choices and defaults."""
-    lines = [description.strip(), "", "Flags (booleans: --name, --noname); --flagfile=FILE reads flags from a "
-             "file, one per line:"]
+    lines = [inspect.cleandoc(description or ""), "",
+             "Flags (booleans: --name, --noname); --flagfile=FILE reads flags from a file, one per line:"]
     group = None
     for field in sorted(dataclasses.fields(config_class), key=_group_order(config_class)):
         if field.metadata["group"] != group:

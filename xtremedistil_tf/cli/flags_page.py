@@ -11,7 +11,7 @@ import sys
 import textwrap
 from typing import Any
 
-from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.atomic import write_text
 from xtremedistil_tf.cli.flags import as_flags
 from xtremedistil_tf.cli.verbs import COMMANDS, Command
 from xtremedistil_tf.config import field_type
@@ -104,8 +104,7 @@ def _anchor(title: str) -> str:
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    with atomic_file(sys.argv[1]) as part:
-        part.write_text(flags_page(), encoding="utf-8")
+    write_text(sys.argv[1], flags_page())
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ _REMEDIES = {errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EROFS: _RIGHT, errn
              errno.ENOMEM: "Give it more memory, or smaller batches"}
 _MEMORY = ("OOM when allocating", "MemoryError")
 _KEPT = "nothing that was finished is lost: then run the same command again."
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
 
 
 def explained(error: BaseException) -> str | None:
@@ -50,10 +52,6 @@ def _code(error: BaseException) -> int | None:
     if any(words in text for words in _MEMORY):
         return errno.ENOMEM
     return next((code for code in _REMEDIES if os.strerror(code) in text), None)
-
-
-EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130
 
 
 def run_command(job: Callable[[list[str]], None], config_class: type | None = None) -> None:

@@ -1,11 +1,11 @@
-"""`xtreme-distil new NAME`: writes a commented flag file for your own task and lists the files that it needs."""
+"""The flag file of a new task, with comments."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
 
-from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.atomic import write_text
 from xtremedistil_tf.cli.flags import as_flags, parse_flags
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.fields import setting, validate_fields
@@ -26,15 +26,14 @@ class NewTaskConfig:
         validate_fields(self, "name")
 
 
-def job(argv: list[str]) -> None:
-    """Writes the flag file and prints what to do next."""
+def new_task(argv: list[str]) -> None:
+    """`xtreme-distil new NAME`: writes a commented flag file for your own task and lists the files that it needs."""
     words = [f"--name={argv[1]}", *argv[2:]] if len(argv) > 1 and not argv[1].startswith("-") else argv[1:]
-    config = parse_flags(NewTaskConfig, [argv[0], *words], __doc__ or "")
+    config = parse_flags(NewTaskConfig, [argv[0], *words], new_task.__doc__)
     path = pathlib.Path(f"{config.name}.cfg")
     if path.exists():
         raise ConfigError(f"{path}: already exists. Delete it, or choose another name.")
-    with atomic_file(path) as part:
-        part.write_text(flag_file(config), encoding="utf-8")
+    write_text(path, flag_file(config))
     print(f"wrote {path}\n\n{needed_files(config)}\nThen:\n\n  xtreme-distil distil --flagfile={path} --dry_run\n"
           f"  xtreme-distil distil --flagfile={path}")
 

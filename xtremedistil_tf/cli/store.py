@@ -1,13 +1,4 @@
-"""Inspect, verify and merge transfer stores.
-
-info prints what a store holds. verify reads every array and lists the damaged shards; it then exits with a non-zero
-status. With --repair it deletes damaged shards, and the command that wrote the store writes only these again. merge
-writes one store with the examples of several stores that differ only in their text, for use with --transfer_store.
-
-  python run_xtreme_distil_store.py info --store=out/transfer/0123456789abcdef
-  python run_xtreme_distil_store.py verify --store=out/transfer/0123456789abcdef [--repair]
-  python run_xtreme_distil_store.py merge --stores=out1/transfer/0123,out2/transfer/4567 --out=merged
-"""
+"""The command that looks after transfer stores. See `training_commands`."""
 
 from __future__ import annotations
 
@@ -16,7 +7,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from xtremedistil_tf.cli.flags import parse_flags
-from xtremedistil_tf.cli.main import command_handler, run_command
+from xtremedistil_tf.cli.main import command_handler
 from xtremedistil_tf.config.commands import StoreConfig
 from xtremedistil_tf.errors import TransferStoreError
 
@@ -26,8 +17,18 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
-def job(argv: list[str]) -> None:
-    config = parse_flags(StoreConfig, _with_command(argv), __doc__)
+def store(argv: list[str]) -> None:
+    """Inspect, verify and merge transfer stores.
+
+    info prints what a store holds. verify reads every array and lists the damaged shards; it then exits with a non-zero
+    status. With --repair it deletes damaged shards, and the command that wrote the store writes only these again. merge
+    writes one store with the examples of several stores that differ only in their text, for use with --transfer_store.
+
+      python run_xtreme_distil_store.py info --store=out/transfer/0123456789abcdef
+      python run_xtreme_distil_store.py verify --store=out/transfer/0123456789abcdef [--repair]
+      python run_xtreme_distil_store.py merge --stores=out1/transfer/0123,out2/transfer/4567 --out=merged
+    """
+    config = parse_flags(StoreConfig, _with_command(argv), store.__doc__)
     logging.basicConfig(handlers=[command_handler(StoreConfig)], level=logging.INFO)
     {"info": _info, "verify": _verify, "merge": _merge}[config.command](config)
 
@@ -81,7 +82,3 @@ def _merge(config: StoreConfig) -> None:
     manifest = merge_stores([pathlib.Path(folder) for folder in config.merged], pathlib.Path(config.out))
     print(f"{config.out}: {manifest.sentences:,} examples of {len(config.merged)} stores in "
           f"{manifest.num_shards} shards")
-
-
-def main() -> None:
-    run_command(job, StoreConfig)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from xtremedistil_tf.cli.flags import as_flags
@@ -36,15 +37,24 @@ class Command:
         verb: after `xtreme-distil`.
         script: in the root of a checkout.
         installed: a name of its own once the package is installed, or "".
-        module: of `xtremedistil_tf.cli`, whose docstring describes it.
+        function: its module in `xtremedistil_tf.cli` and its name there; the docstring is the manual.
         config_class: what its flags are made from.
     """
 
     verb: str
     script: str
     installed: str
-    module: str
+    function: str
     config_class: type
+
+    def main(self) -> None:
+        """Runs the command on `sys.argv` and exits, see `run_command`."""
+        run_command(self._function, self.config_class)
+
+    @property
+    def _function(self) -> Callable[[list[str]], None]:
+        module, name = self.function.split(".")
+        return getattr(importlib.import_module(f"xtremedistil_tf.cli.{module}"), name)  # type: ignore[no-any-return]
 
     @property
     def names(self) -> list[str]:
@@ -54,7 +64,7 @@ class Command:
     @property
     def description(self) -> str:
         """What it does, as `--help` begins."""
-        return importlib.import_module(f"xtremedistil_tf.cli.{self.module}").__doc__ or ""
+        return inspect.getdoc(self._function) or ""
 
     @property
     def summary(self) -> str:
@@ -62,20 +72,21 @@ class Command:
         return self.description.splitlines()[0]
 
 
-COMMANDS = (
-    Command("distil", "run_xtreme_distil.py", "", "distil", DistillationConfig),
-    Command("predict", "run_xtreme_distil_predict.py", "xtreme-distil-predict", "predict", PredictionConfig),
-    Command("export", "run_xtreme_distil_export.py", "xtreme-distil-export", "export", ExportConfig),
-    Command("predict-onnx", "run_xtreme_distil_predict_onnx.py", "xtreme-distil-predict-onnx", "predict_onnx",
-            PredictionConfig),
-    Command("serve", "run_xtreme_distil_serve.py", "xtreme-distil-serve", "serve", ServeConfig),
-    Command("store", "run_xtreme_distil_store.py", "xtreme-distil-store", "store", StoreConfig),
-    Command("sweep", "run_xtreme_distil_sweep.py", "xtreme-distil-sweep", "sweep", SweepConfig),
-    Command("fine-tune", "run_xtreme_distil_ft.py", "xtreme-distil-ft", "fine_tune_student", StudentFineTuningConfig),
-    Command("fine-tune-teacher", "run_model_ft.py", "xtreme-distil-model-ft", "fine_tune_model",
-            ModelFineTuningConfig),
-)
-
+DISTIL = Command("distil", "run_xtreme_distil.py", "", "training_commands.distil", DistillationConfig)
+PREDICT = Command("predict", "run_xtreme_distil_predict.py", "xtreme-distil-predict", "answering_commands.predict",
+                  PredictionConfig)
+EXPORT = Command("export", "run_xtreme_distil_export.py", "xtreme-distil-export", "answering_commands.export",
+                 ExportConfig)
+PREDICT_ONNX = Command("predict-onnx", "run_xtreme_distil_predict_onnx.py", "xtreme-distil-predict-onnx",
+                       "answering_commands.predict_onnx", PredictionConfig)
+SERVE = Command("serve", "run_xtreme_distil_serve.py", "xtreme-distil-serve", "answering_commands.serve", ServeConfig)
+STORE = Command("store", "run_xtreme_distil_store.py", "xtreme-distil-store", "store.store", StoreConfig)
+SWEEP = Command("sweep", "run_xtreme_distil_sweep.py", "xtreme-distil-sweep", "training_commands.sweep", SweepConfig)
+FINE_TUNE = Command("fine-tune", "run_xtreme_distil_ft.py", "xtreme-distil-ft", "training_commands.fine_tune_student",
+                    StudentFineTuningConfig)
+FINE_TUNE_TEACHER = Command("fine-tune-teacher", "run_model_ft.py", "xtreme-distil-model-ft",
+                            "training_commands.fine_tune_model", ModelFineTuningConfig)
+COMMANDS = (DISTIL, PREDICT, EXPORT, PREDICT_ONNX, SERVE, STORE, SWEEP, FINE_TUNE, FINE_TUNE_TEACHER)
 
 _OTHERS = {"new": "Write a commented flag file for your own task, and list the files that it needs.",
            "flags": "Search the flags of all commands: xtreme-distil flags WORD."}
@@ -92,13 +103,13 @@ def main() -> None:
     sys.argv = [f"xtreme-distil {verb}", *rest]
     found = next((command for command in COMMANDS if command.verb == verb), None)
     if found:
-        importlib.import_module(f"xtremedistil_tf.cli.{found.module}").main()
+        found.main()
     elif verb == "flags":
         run_command(lambda argv: print(matching_flags(argv[1:])))
     elif verb == "new":
-        from xtremedistil_tf.cli.new_task import NewTaskConfig, job
+        from xtremedistil_tf.cli.new_task import NewTaskConfig, new_task
 
-        run_command(job, NewTaskConfig)
+        run_command(new_task, NewTaskConfig)
     else:
         print(f"error: {verb}: no such verb. Expected one of {', '.join(_verbs())}.", file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)

@@ -6,10 +6,10 @@ Order of precedence: defaults, then flag files, then flags, in the order given.
 """
 
 from xtremedistil_tf.config.commands import (
-           ExportConfig,
-           ModelFineTuningConfig,
-           PredictionConfig,
-           StudentFineTuningConfig,
+    ExportConfig,
+    ModelFineTuningConfig,
+    PredictionConfig,
+    StudentFineTuningConfig,
 )
 from xtremedistil_tf.config.distillation import STRATEGIES, DistillationConfig
 from xtremedistil_tf.config.fields import field_type

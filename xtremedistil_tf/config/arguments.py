@@ -29,6 +29,7 @@ _DEFAULT = {"embedding_init": "teacher_states", "embedding_scale": "unit", "warm
 _PAPER = {"strategy": "D4.2", "embedding_rate": 1.0, "embedding_init": "svd", "embedding_scale": "none",
           "warmup_ratio": 0.0, "clip_norm": 0.0, "distil_epochs": 500, "ft_epochs": 100, "patience": 5}
 _PAPER_BILSTM = {"learning_rate": 1e-3, "projection_size": -1}
+_NAMES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 
 
 def with_recipe(config: Configured, kind: str) -> Configured:
@@ -59,9 +60,6 @@ def with_epochs(config: Configured, sentences: int) -> Configured:
         return config
     epochs = min(MAX_EPOCHS, max(MIN_EPOCHS, round(EXAMPLES / max(1, sentences))))
     return dataclasses.replace(config, distil_epochs=epochs)
-
-
-_NAMES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 
 
 class _Settings(Protocol):

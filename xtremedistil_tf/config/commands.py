@@ -21,6 +21,10 @@ from xtremedistil_tf.errors import ConfigError
 QUANTIZATIONS_OF = {"saved_model": ("none",), "tflite": ("none", "float16", "dynamic", "int8"),
                     "onnx": ("none", "int8"), "serving": ("none",)}
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+LOCAL_FORMS = ("keras", "saved_model", "tflite", "onnx")
+SERVING_PREFIXES = ("serving://", "serving+http://", "serving+https://")
+#: Command -> the flags that it needs.
+COMMANDS = {"info": ("store",), "verify": ("store",), "merge": ("stores", "out")}
 
 
 def quantizations_of(form: str) -> tuple[str, ...]:
@@ -88,10 +92,6 @@ def listed(words: str) -> list[str]:
     return [word.strip() for word in words.split(",") if word.strip()]
 
 
-LOCAL_FORMS = ("keras", "saved_model", "tflite", "onnx")
-SERVING_PREFIXES = ("serving://", "serving+http://", "serving+https://")
-
-
 @dataclasses.dataclass(frozen=True)
 class PredictionConfig:
     """What `run_xtreme_distil_predict.py` does."""
@@ -157,10 +157,6 @@ class ServeConfig:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", self.serving_name):
             raise ConfigError(f"`serving_name={self.serving_name}`: expected letters, digits and _ . - only, "
                               "as it is part of addresses.")
-
-
-#: Command -> the flags that it needs.
-COMMANDS = {"info": ("store",), "verify": ("store",), "merge": ("stores", "out")}
 
 
 @dataclasses.dataclass(frozen=True)

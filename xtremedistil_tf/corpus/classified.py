@@ -21,6 +21,7 @@ _LABEL_KEYS = ("label", "score", "labels")
 
 
 Resolve = Callable[[Any], "tuple[Any, str | None]"]
+_Parsed = tuple[Sequence[str], Any, "str | None", "str | None"]
 
 
 class LabelRules:
@@ -135,9 +136,6 @@ def _read(path: str | os.PathLike[str], pairs: bool, faults: Faults, language: s
             continue
         yield TextExample(texts[0], texts[1] if pairs else None, label if resolve else None,
                           language or own_language, os.fspath(path), number)
-
-
-_Parsed = tuple[Sequence[str], Any, "str | None", "str | None"]
 
 
 def _tsv(line: str, pairs: bool, labelled: bool) -> _Parsed:

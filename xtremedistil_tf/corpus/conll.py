@@ -12,6 +12,7 @@ from xtremedistil_tf.corpus.files import Faults, open_lines, split_language, wor
 
 _IOB2 = re.compile(r"O|[BI]-\S+")
 _MAX_LABELS = 20
+_Row = tuple[int, "list[str]"]
 
 
 def is_iob2(tag: str) -> bool:
@@ -66,9 +67,6 @@ def label_list(labels: Sequence[str]) -> str:
     """Labels as a list fit for a message."""
     more = len(labels) - _MAX_LABELS
     return ", ".join(labels[:_MAX_LABELS]) + (f" and {more} more" if more > 0 else "")
-
-
-_Row = tuple[int, "list[str]"]
 
 
 def read_conll(path: str | os.PathLike[str], faults: Faults, tagged: bool = True) -> Iterator[Example]:

@@ -17,6 +17,20 @@ from typing import Any
 from xtremedistil_tf.errors import DataError
 
 _MAX_NAMES = 12
+_LANGUAGE_CODE = r"[a-z]{2,3}(?:-[A-Za-z0-9]{1,8})*"
+_LANGUAGE_NAME = re.compile(_LANGUAGE_CODE)
+_LANGUAGE_PREFIX = re.compile(rf"({_LANGUAGE_CODE}):(?=.)")
+# File names of everyday life that happen to have the shape of a code.
+_NOT_LANGUAGES = frozenset({"all", "dev", "raw"})
+MAX_LINE_CHARS = 100_000
+COMPRESSED = (".gz", ".xz")
+# A character takes at most 4 bytes; 3 more for a byte order mark and 2 for the line end.
+_MAX_LINE_BYTES = 4 * MAX_LINE_CHARS + 5
+_NEWLINE, _NUL = b"\n", b"\0"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_TO_UTF8 = "convert it with: iconv -f UTF-16 -t UTF-8"
+MAX_SHOWN_FAULTS = 10
+_MAX_QUOTED = 60
 
 
 def entries(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -43,22 +57,15 @@ def listing(folder: pathlib.Path) -> str:
     return f"{folder} holds: {shown}"
 
 
-_CODE = r"[a-z]{2,3}(?:-[A-Za-z0-9]{1,8})*"
-_NAME = re.compile(_CODE)
-_PREFIX = re.compile(rf"({_CODE}):(?=.)")
-# File names of everyday life that happen to have the shape of a code.
-_NOT_LANGUAGES = frozenset({"all", "dev", "raw"})
-
-
 def is_language(name: str) -> bool:
     """Whether `name` has the shape of a language code, such as `de`, `ceb` or `zh-Hant`."""
-    return _NAME.fullmatch(name) is not None and name not in _NOT_LANGUAGES
+    return _LANGUAGE_NAME.fullmatch(name) is not None and name not in _NOT_LANGUAGES
 
 
 @functools.lru_cache(maxsize=4096)
 def split_language(text: str) -> tuple[str | None, str]:
     """("de", "B-LOC") of "de:B-LOC"; (None, text) where there is no language prefix."""
-    match = _PREFIX.match(text)
+    match = _LANGUAGE_PREFIX.match(text)
     return (match[1], text[match.end():]) if match else (None, text)
 
 
@@ -66,16 +73,6 @@ def file_language(file: pathlib.Path) -> str | None:
     """The language that a file's name says, such as `de` of "de.txt.xz"; None if it says none."""
     name = file.name.split(".")[0]
     return name if is_language(name) else None
-
-
-MAX_LINE_CHARS = 100_000
-COMPRESSED = (".gz", ".xz")
-
-# A character takes at most 4 bytes; 3 more for a byte order mark and 2 for the line end.
-_MAX_LINE_BYTES = 4 * MAX_LINE_CHARS + 5
-_NEWLINE, _NUL = b"\n", b"\0"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_TO_UTF8 = "convert it with: iconv -f UTF-16 -t UTF-8"
 
 
 def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
@@ -174,10 +171,6 @@ def stem_and_suffix(path: str | os.PathLike[str]) -> tuple[str, str]:
     return inner.stem, inner.suffix
 
 
-MAX_SHOWN = 10
-_MAX_QUOTED = 60
-
-
 class Faults:
     """Counts the faults of one file and keeps the first ten."""
 
@@ -194,7 +187,7 @@ class Faults:
     def add(self, line: int, problem: str) -> None:
         """Notes a fault; `problem` says what was found and what was expected."""
         self._count += 1
-        if len(self._first) < MAX_SHOWN:
+        if len(self._first) < MAX_SHOWN_FAULTS:
             self._first.append(f"{self._path}:{line}: {problem}")
 
     def raise_if_any(self) -> None:
@@ -203,7 +196,7 @@ class Faults:
             return
         if self._count == 1:
             raise DataError(f"{self._first[0]}. Correct or delete that line.")
-        shown = f"the first {MAX_SHOWN} of them" if self._count > MAX_SHOWN else "all of them"
+        shown = f"the first {MAX_SHOWN_FAULTS} of them" if self._count > MAX_SHOWN_FAULTS else "all of them"
         listed = "\n".join(f"  {place}" for place in self._first)
         raise DataError(f"{self._path}: {self._count} faults, {shown}:\n{listed}\n"
                         "Correct or delete those lines.")

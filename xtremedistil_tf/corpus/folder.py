@@ -18,6 +18,13 @@ from xtremedistil_tf.errors import ConfigError, DataError
 
 # Classes that the original adds for continued pieces and special tokens; here those have weight 0.
 _NOT_LABELS = frozenset({"X", "[CLS]", "[SEP]", "[PAD]"})
+_SPLITS = ("train", "dev", "test")
+_LABEL_FILE = "labels.tsv"
+_REMEDY = {
+    "train": "Put the labelled training sentences there.",
+    "dev": "The best model is chosen on it; move, for example, every tenth sentence of the training file "
+           "to a dev file.",
+}
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[str]:
@@ -57,7 +64,7 @@ def _indexed(path: str | os.PathLike[str], problem_of: Callable[[str], str | Non
             continue
         columns = [column.strip() for column in text.split("\t")]
         index, label = columns if len(columns) == 2 else (str(len(by_index)), columns[0])
-        if problem := _problem(columns, index, label, by_index) or problem_of(label):
+        if problem := _index_problem(columns, index, label, by_index) or problem_of(label):
             faults.add(number, problem)
             continue
         by_index[int(index)] = label
@@ -96,7 +103,7 @@ def infer_labels(examples: Iterable[Example]) -> list[str]:
     return ["O"] + [prefix + kind for kind in types for prefix in ("B-", "I-")]
 
 
-def _problem(columns: list[str], index: str, label: str, known: dict[int, str]) -> str | None:
+def _index_problem(columns: list[str], index: str, label: str, known: dict[int, str]) -> str | None:
     if len(columns) > 2:
         return f"{len(columns)} columns, expected a label, or an index, a tab and a label"
     if not re.fullmatch("[0-9]{1,6}", index):
@@ -106,15 +113,6 @@ def _problem(columns: list[str], index: str, label: str, known: dict[int, str]) 
     if label in known.values():
         return f"label {label!r} for the second time, expected each label once"
     return None
-
-
-_SPLITS = ("train", "dev", "test")
-_LABELS = "labels.tsv"
-_REMEDY = {
-    "train": "Put the labelled training sentences there.",
-    "dev": "The best model is chosen on it; move, for example, every tenth sentence of the training file "
-           "to a dev file.",
-}
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,7 @@ def read_folder(folder: str | os.PathLike[str], kind: Kind, languages: Sequence[
 
     Args:
         folder: the task folder.
-        kind: how the kind of task keeps its examples, see `tasks.reading.kind_named`.
+        kind: how the kind of task keeps its examples, see `tasks.opening.kind_named`.
         languages: only sentences of these languages; None or empty: all.
         max_train, max_dev, max_test: keep the first so many sentences of each language.
         decontaminate: leave out training examples whose text stands in dev or test, see `MeasuredTexts`.
@@ -181,7 +179,7 @@ def read_folder(folder: str | os.PathLike[str], kind: Kind, languages: Sequence[
     folder, wanted = pathlib.Path(folder), set(languages or ())
     named = _language_folders(folder, kind)
     places = [(None, folder)] + [(name, named[name]) for name in named if not wanted or name in wanted]
-    label_files = [path / _LABELS for _, path in places if (path / _LABELS).is_file()]
+    label_files = [path / _LABEL_FILE for _, path in places if (path / _LABEL_FILE).is_file()]
     labels = kind.read_labels(label_files) if label_files else None
     splits = _read_splits(places, kind, labels)
     if wanted:

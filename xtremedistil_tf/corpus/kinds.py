@@ -15,6 +15,7 @@ from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import DataError
 
 Record = dict[str, Any]
+_SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
 
 
 def write_json_lines(file: TextIO, records: Iterable[Record]) -> None:
@@ -43,9 +44,6 @@ def plain(value: Any) -> Any:
 
 def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-_SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,14 @@ from xtremedistil_tf.corpus.folder import TaskCorpus, limited
 from xtremedistil_tf.errors import ConfigError, DataError, MissingExtraError, reason_of
 
 log = logging.getLogger(__name__)
+_ENTAILMENT = ("entailment", "not_entailment")
+_BINARY = ("0", "1")
+_GLUE_SUFFIXES = (".tsv", ".txt", ".tsv.gz", ".tsv.xz")
+_HUB_SPLITS = {"train": ("train",), "dev": ("validation", "dev", "valid", "validation_matched"), "test": ("test",)}
+#: What stands for a label in a row without one.
+UNLABELED = -1
+_FILE_READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
+ReadRow = Callable[[dict[str, Any], str, int], "AnyExample | None"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +55,7 @@ class GlueTask:
     skips: bool = False
 
 
-_ENTAILMENT = ("entailment", "not_entailment")
-_BINARY = ("0", "1")
-TASKS = {
+GLUE_TASKS = {
     "cola": GlueTask(("sentence",), "label", ("unacceptable", "acceptable"),
                      ("source", "label", "star", "sentence"), _BINARY),
     "sst2": GlueTask(("sentence",), "label", ("negative", "positive"), None, _BINARY),
@@ -64,18 +70,17 @@ TASKS = {
     "rte": GlueTask(("sentence1", "sentence2"), "label", _ENTAILMENT),
     "wnli": GlueTask(("sentence1", "sentence2"), "label", ("not_entailment", "entailment"), None, _BINARY),
 }
-_SUFFIXES = (".tsv", ".txt", ".tsv.gz", ".tsv.xz")
 
 
 def glue_task(name: str) -> str:
-    """The task's key in TASKS: `sst2` of "SST-2".
+    """The task's key in GLUE_TASKS: `sst2` of "SST-2".
 
     Raises:
         ConfigError: there is no such task.
     """
     key = name.lower().replace("-", "").replace("_", "")
-    if key not in TASKS:
-        raise ConfigError(f"`task_name={name}`: expected one of {', '.join(TASKS)}.")
+    if key not in GLUE_TASKS:
+        raise ConfigError(f"`task_name={name}`: expected one of {', '.join(GLUE_TASKS)}.")
     return key
 
 
@@ -95,27 +100,27 @@ def read_glue(folder: str | os.PathLike[str], name: str, *, max_train: int | Non
         ConfigError: there is no such task.
         DataError: a file is missing or has not the official columns.
     """
-    task, folder = TASKS[glue_task(name)], pathlib.Path(folder)
-    train, dev = (_read(_find(folder, stems), task) for stems in (task.train, task.dev))
-    extra = {label: _read(_find(folder, (stem,)), task) for label, stem in task.extra_dev}
-    labelled_test = next((path for stem in task.test if (path := _file(folder, stem))), None)
-    test = _read(labelled_test, task) if labelled_test else []
+    task, folder = GLUE_TASKS[glue_task(name)], pathlib.Path(folder)
+    train, dev = (_read_glue_file(_glue_file(folder, stems), task) for stems in (task.train, task.dev))
+    extra = {label: _read_glue_file(_glue_file(folder, (stem,)), task) for label, stem in task.extra_dev}
+    labelled_test = next((path for stem in task.test if (path := _glue_file_if_any(folder, stem))), None)
+    test = _read_glue_file(labelled_test, task) if labelled_test else []
     corpus = TaskCorpus(train, dev, test, list(task.labels or ("score",)), [], extra_dev=extra)
     return limited(corpus, max_train, max_dev, max_test, decontaminate)
 
 
-def _find(folder: pathlib.Path, stems: Sequence[str]) -> pathlib.Path:
+def _glue_file(folder: pathlib.Path, stems: Sequence[str]) -> pathlib.Path:
     for stem in stems:
-        if path := _file(folder, stem):
+        if path := _glue_file_if_any(folder, stem):
             return path
     raise DataError(f"{folder}: no {stems[0]}.tsv, expected the official GLUE files there; {listing(folder)}.")
 
 
-def _file(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
-    return next((path for suffix in _SUFFIXES if (path := folder / f"{stem}{suffix}").is_file()), None)
+def _glue_file_if_any(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
+    return next((path for suffix in _GLUE_SUFFIXES if (path := folder / f"{stem}{suffix}").is_file()), None)
 
 
-def _read(path: pathlib.Path, task: GlueTask) -> list[AnyExample]:
+def _read_glue_file(path: pathlib.Path, task: GlueTask) -> list[AnyExample]:
     faults, skipped = Faults(path), 0
     examples: list[AnyExample] = []
     names, rules = task.header, LabelRules(task.values or task.labels, task.labels is None)
@@ -125,9 +130,9 @@ def _read(path: pathlib.Path, task: GlueTask) -> list[AnyExample]:
         columns = line.split("\t")
         if names is None:
             names = tuple(columns)
-            _check_header(path, names, task)
+            _check_glue_header(path, names, task)
             continue
-        example, problem = _example(columns, names, task, rules, os.fspath(path), number)
+        example, problem = _glue_example(columns, names, task, rules, os.fspath(path), number)
         if example:
             examples.append(example)
         elif task.skips:
@@ -142,15 +147,15 @@ def _read(path: pathlib.Path, task: GlueTask) -> list[AnyExample]:
     return examples
 
 
-def _check_header(path: pathlib.Path, names: Sequence[str], task: GlueTask) -> None:
+def _check_glue_header(path: pathlib.Path, names: Sequence[str], task: GlueTask) -> None:
     missing = [name for name in (*task.texts, task.label) if name not in names]
     if missing:
         raise DataError(f"{path}:1: no column {', '.join(missing)} among {quoted(', '.join(names))}. Expected the "
                         "official GLUE file; omit `task_name` for files of the form `text<TAB>label`.")
 
 
-def _example(columns: Sequence[str], names: Sequence[str], task: GlueTask, rules: LabelRules, source: str,
-             number: int) -> tuple[TextExample | None, str]:
+def _glue_example(columns: Sequence[str], names: Sequence[str], task: GlueTask, rules: LabelRules, source: str,
+                  number: int) -> tuple[TextExample | None, str]:
     if len(columns) != len(names):
         return None, f"{len(columns)} columns, expected {len(names)}"
     texts = [columns[names.index(name)] for name in task.texts]
@@ -162,14 +167,6 @@ def _example(columns: Sequence[str], names: Sequence[str], task: GlueTask, rules
     if task.values and task.labels:
         label = task.labels[task.values.index(label)]
     return TextExample(texts[0], texts[1] if len(texts) > 1 else None, label, None, source, number), ""
-
-
-_SPLITS = {"train": ("train",), "dev": ("validation", "dev", "valid", "validation_matched"), "test": ("test",)}
-
-#: What stands for a label in a row without one.
-UNLABELED = -1
-_FILE_READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
-ReadRow = Callable[[dict[str, Any], str, int], "AnyExample | None"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,17 +207,17 @@ def read_hub(name: str, rows_of: Callable[[Any], HubRows], *, max_train: int | N
         DataError: the data set cannot be loaded, or lacks a split or column.
     """
     path, _, config = name.partition(":") if not os.path.exists(name) else (name, "", "")
-    splits = _load(path, config)
+    splits = _load_hub(path, config)
     found = {ours: next((splits[theirs] for theirs in names if theirs in splits), None)
-             for ours, names in _SPLITS.items()}
+             for ours, names in _HUB_SPLITS.items()}
     for split in ("train", "dev"):
         if found[split] is None:
-            raise DataError(f"hf:{name}: no split {' or '.join(_SPLITS[split])} among {', '.join(splits)}. Expected "
-                            "train and validation.")
+            raise DataError(f"hf:{name}: no split {' or '.join(_HUB_SPLITS[split])} among {', '.join(splits)}. "
+                            "Expected train and validation.")
     rows = rows_of(found["train"])
     if found["test"] is not None and rows.unlabeled(found["test"]):
         found["test"] = None
-    examples = {split: _examples(data, rows.read, f"hf:{name}:{split}") if data is not None else []
+    examples = {split: _hub_examples(data, rows.read, f"hf:{name}:{split}") if data is not None else []
                 for split, data in found.items()}
     for split in ("train", "dev"):
         if not examples[split]:
@@ -229,7 +226,7 @@ def read_hub(name: str, rows_of: Callable[[Any], HubRows], *, max_train: int | N
     return limited(corpus, max_train, max_dev, max_test, decontaminate)
 
 
-def _load(path: str, config: str) -> dict[str, Any]:
+def _load_hub(path: str, config: str) -> dict[str, Any]:
     try:
         import datasets
     except ImportError as error:
@@ -276,7 +273,7 @@ def all_unlabeled(data: Any, columns: Sequence[str],
     return column is None or all(value is None or value == UNLABELED for value in values(data[column]))
 
 
-def _examples(data: Any, read: ReadRow, source: str) -> list[AnyExample]:
+def _hub_examples(data: Any, read: ReadRow, source: str) -> list[AnyExample]:
     examples = [example for number, row in enumerate(data, 1) if (example := read(row, source, number))]
     if missing := len(data) - len(examples):
         log.warning("%s: %d of %d rows are skipped: no label, no text, or an answer not in its context",

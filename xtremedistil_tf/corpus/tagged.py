@@ -22,6 +22,10 @@ from xtremedistil_tf.corpus.files import (
 )
 from xtremedistil_tf.errors import DataError
 
+log = logging.getLogger(__name__)
+_WORD_KEYS = ("tokens", "words")
+_TAG_KEYS = ("tags", "labels", "ner_tags")
+
 
 def read_tsv(path: str | os.PathLike[str], faults: Faults, tagged: bool = True) -> Iterator[Example]:
     """Yields the sentences of a TSV file, tags as written; lines of white space only are skipped.
@@ -42,14 +46,14 @@ def read_tsv(path: str | os.PathLike[str], faults: Faults, tagged: bool = True) 
         if tagged:
             if not text.strip():
                 continue
-            if problem := _problem(columns, words, tags):
+            if problem := _tsv_problem(columns, words, tags):
                 faults.add(number, problem)
                 continue
         if words:
             yield Example(words, tags, None, source, number)
 
 
-def _problem(columns: list[str], words: tuple[str, ...], tags: tuple[str, ...] | None) -> str | None:
+def _tsv_problem(columns: list[str], words: tuple[str, ...], tags: tuple[str, ...] | None) -> str | None:
     if tags is None:
         found = "no tab" if len(columns) == 1 else f"{len(columns) - 1} tabs"
         return f"{found}, expected tokens, one tab, tags"
@@ -62,11 +66,7 @@ def _problem(columns: list[str], words: tuple[str, ...], tags: tuple[str, ...] |
     return problem
 
 
-_WORD_KEYS = ("tokens", "words")
-_TAG_KEYS = ("tags", "labels", "ner_tags")
-
-
-class _Fault(ValueError):
+class _JsonFault(ValueError):
     """What is wrong with one line."""
 
 
@@ -89,55 +89,55 @@ def read_jsonl(path: str | os.PathLike[str], faults: Faults, tagged: bool = True
         if not text.strip():
             continue
         try:
-            words, tags, language = _parse(text, tagged)
-        except _Fault as fault:
+            words, tags, language = _parse_json(text, tagged)
+        except _JsonFault as fault:
             faults.add(number, str(fault))
             continue
         yield Example(words, tags, language, source, number)
 
 
-def _parse(text: str, tagged: bool) -> tuple[tuple[str, ...], tuple[str, ...] | None, str | None]:
-    record = _load(text)
+def _parse_json(text: str, tagged: bool) -> tuple[tuple[str, ...], tuple[str, ...] | None, str | None]:
+    record = _load_json(text)
     words = _strings(record, _WORD_KEYS)
     if not words:
-        raise _Fault("no tokens, expected at least one")
+        raise _JsonFault("no tokens, expected at least one")
     if problem := words_problem(words) or _encoding_problem(words):
-        raise _Fault(problem)
+        raise _JsonFault(problem)
     tags = None
     if tagged:
         tags = _strings(record, _TAG_KEYS)
         if problem := counts_problem(words, tags):
-            raise _Fault(problem)
+            raise _JsonFault(problem)
     language = record.get("language")
     if language is not None and not (isinstance(language, str) and language.strip()):
-        raise _Fault(f"language {quoted(language)}, expected a code such as \"de\", or no such key")
+        raise _JsonFault(f"language {quoted(language)}, expected a code such as \"de\", or no such key")
     return words, tags, language
 
 
-def _load(text: str) -> dict[str, Any]:
+def _load_json(text: str) -> dict[str, Any]:
     try:
         record = json.loads(text)
     except json.JSONDecodeError as error:
-        raise _Fault(f"not JSON: {error.msg} at column {error.colno}, expected one object a line") from None
+        raise _JsonFault(f"not JSON: {error.msg} at column {error.colno}, expected one object a line") from None
     except (ValueError, RecursionError) as error:
-        raise _Fault(f"not usable JSON: {error}, expected one object a line") from None
+        raise _JsonFault(f"not usable JSON: {error}, expected one object a line") from None
     if not isinstance(record, dict):
-        raise _Fault(f"{quoted(record)}, expected an object such as "
-                     '{"tokens": ["Paris"], "tags": ["B-LOC"]}')
+        raise _JsonFault(f"{quoted(record)}, expected an object such as "
+                         '{"tokens": ["Paris"], "tags": ["B-LOC"]}')
     return record
 
 
 def _strings(record: dict[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:
     key = next((key for key in keys if key in record), None)
     if key is None:
-        raise _Fault(f"no key {' or '.join(map(repr, keys))} among {quoted(', '.join(record))}")
+        raise _JsonFault(f"no key {' or '.join(map(repr, keys))} among {quoted(', '.join(record))}")
     values = record[key]
     if not isinstance(values, list):
-        raise _Fault(f"{key!r} is {quoted(values)}, expected a list of strings")
+        raise _JsonFault(f"{key!r} is {quoted(values)}, expected a list of strings")
     for value in values:
         if not isinstance(value, str):
             hint = " (write label names, not class numbers)" if keys is _TAG_KEYS else ""
-            raise _Fault(f"{key!r} holds {quoted(value)}, expected strings only{hint}")
+            raise _JsonFault(f"{key!r} holds {quoted(value)}, expected strings only{hint}")
     return tuple(values)
 
 
@@ -149,9 +149,6 @@ def _encoding_problem(words: tuple[str, ...]) -> str | None:
     except UnicodeEncodeError as error:
         return f"lone surrogate {text[error.start]!r}, expected Unicode text"
     return "NUL character in a token, expected text" if "\0" in text else None
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What of the teacher's inner workings a student imitates, layer by layer, and how far it is from it.
 
+A layer map says which of the student's states imitates which of the teacher's. State 0 is the embedding output, state i
 the output of layer i.
 """
 

@@ -26,6 +26,7 @@ from xtremedistil_tf.training.batches import Column, RaggedFeatures, pad_batch
 
 #: What `latency` spends on each size unless it is told.
 SECONDS = 2.0
+_ROWS_OF_A_BATCH = 32
 
 
 def latency(forward: Callable[[dict[str, np.ndarray]], Any], vocab_size: int, seq_len: int,
@@ -79,9 +80,6 @@ def model_size(parameters: int, word_embedding_rows: int, embedding_width: int, 
     seen = parameters - (word_embedding_rows - rows_seen) * embedding_width
     return {"parameters": parameters, "bytes": 4 * parameters, "parameters_seen_pieces": seen,
             "bytes_seen_pieces": 4 * seen}
-
-
-_BATCH = 32
 
 
 def measure_footprint(form: str, model_dir: pathlib.Path, quantization: str, features: RaggedFeatures,
@@ -154,7 +152,8 @@ def _peak_memory() -> int:
 
 def _throughput(runtime: Runtime, features: RaggedFeatures, pad_id: int) -> float:
     order = np.argsort(-features.lengths, kind="stable")
-    batches = [pad_batch(features, order[i:i + _BATCH], pad_id) for i in range(0, len(order), _BATCH)]
+    batches = [pad_batch(features, order[begin:begin + _ROWS_OF_A_BATCH], pad_id)
+               for begin in range(0, len(order), _ROWS_OF_A_BATCH)]
     for batch in batches[:1]:
         runtime.forward(batch)
     began = time.perf_counter()

@@ -17,6 +17,9 @@ from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
 from xtremedistil_tf.training.pipeline import traced_once
 from xtremedistil_tf.transfer.text import evenly
 
+#: Most examples that are shown.
+SHOWN = 20
+
 
 def teacher_answers(teacher: LoadedTeacher, tokenizer: Any, examples: Sequence[AnyExample], seq_len: int,
                     dev: Sequence[AnyExample] = ()) -> list[Any]:
@@ -41,10 +44,6 @@ def student_answers(student: Any, tokenizer: Any, task: Task, examples: Sequence
     if dev:
         task = StudentPredictor(student, tokenizer, task).calibrated(dev)
     return StudentPredictor(student, tokenizer, task).predict(examples)
-
-
-#: Most examples that are shown.
-SHOWN = 20
 
 
 def disagreements(task: Task, examples: Sequence[AnyExample], teacher: Sequence[Any],
@@ -187,8 +186,8 @@ def measure(measured: Measured, examples: Sequence[AnyExample],
             extra: Mapping[str, Sequence[AnyExample]] | None = None) -> dict[str, Any]:
     """`teacher` and `retention` (where there is a teacher), and each of the students, on labelled examples.
 
-    `confusion` {model: counts} of teacher and student for tasks with labels, see `evaluation.confusion`;
-    where there is a teacher, `disagreements` of the two, see `evaluation.disagreements`, with `agreement`.
+    `confusion` {model: counts} of teacher and student for tasks with labels, see the function; where there is a
+    teacher, `disagreements` of the two, likewise, with `agreement`.
     `extra` sets are scored too: `extra` {set: {model: main score}}.
     """
     m = measured

@@ -27,6 +27,11 @@ from xtremedistil_tf.tasks.task import Task
 LOGITS = "logits"
 # What goes with the operator set, so that runtimes as old as that read the file.
 _IR_VERSION = 8
+# Keras stacks the gates as input, forget, cell, output; ONNX as input, output, forget, cell.
+_ONNX_GATES = [0, 3, 1, 2]
+_CHECKED_PIECES = 12
+# Of the largest logit; float32 sums in another order differ by less than 1e-5.
+_LOGIT_TOLERANCE = 1e-3
 
 
 def input_names(task: Task) -> tuple[str, ...]:
@@ -77,17 +82,13 @@ def described(model: onnx.ModelProto, student, tokenizer, task: Task, quantizati
     return model
 
 
-# Keras stacks the gates as input, forget, cell, output; ONNX as input, output, forget, cell.
-_GATES = [0, 3, 1, 2]
-
-
 def bilstm_model(student: BiLSTMStudent, task: Task) -> onnx.ModelProto:
     """The student's graph, with the inputs and the output of `interface.new_model`.
 
     Converters turn a masked Keras LSTM into slow loops, or lose the mask. The LSTM operator of ONNX takes
     the length of each row instead and is exact for rows padded on the right; logits of padding differ.
     """
-    graph = _Graph()
+    graph = _BilstmGraph()
     states = graph.bilstm(graph.constant("embedding", student.embedding.embeddings.numpy()),
                           student.bilstm.get_weights(), student.shape.per_piece)
     representation = graph.gelu(graph.dense(states, "projection", *student.projection.get_weights()))
@@ -96,7 +97,7 @@ def bilstm_model(student: BiLSTMStudent, task: Task) -> onnx.ModelProto:
     return new_model(task, graph.nodes, graph.tensors)
 
 
-class _Graph:
+class _BilstmGraph:
     """Nodes and constants; methods that add nodes return the name of their last one's output."""
 
     def __init__(self):
@@ -156,7 +157,7 @@ def _onnx_lstm(weights: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def _reordered(weight: np.ndarray) -> np.ndarray:
     gates = np.split(weight, 4, -1)
-    return np.concatenate([gates[gate] for gate in _GATES], -1)
+    return np.concatenate([gates[gate] for gate in _ONNX_GATES], -1)
 
 
 def converted_model(student, task: Task) -> tuple[onnx.ModelProto, list[str]]:
@@ -180,11 +181,6 @@ def converted_model(student, task: Task) -> tuple[onnx.ModelProto, list[str]]:
     return new_model(task, list(model.graph.node), list(model.graph.initializer)), complaints
 
 
-_TIME = 12
-# Of the largest logit; float32 sums in another order differ by less than 1e-5.
-_TOLERANCE = 1e-3
-
-
 def check_against(file: pathlib.Path, student, task: Task, pad_id: int, exact: bool) -> None:
     """Compares the logits of a batch of random pieces with rows of different lengths.
 
@@ -198,7 +194,7 @@ def check_against(file: pathlib.Path, student, task: Task, pad_id: int, exact: b
     Raises:
         ExportCheckError: the file is invalid, cannot be run, or answers otherwise.
     """
-    batch = _batch(student, task, pad_id)
+    batch = _check_batch(student, task, pad_id)
     try:
         onnx.checker.check_model(str(file))
         found = OnnxRuntime(file, threads=1).forward(batch)["logits"]
@@ -211,12 +207,12 @@ def check_against(file: pathlib.Path, student, task: Task, pad_id: int, exact: b
     if task.per_piece:
         found, wanted = (values[batch["attention_mask"] > 0] for values in (found, wanted))
     difference = np.abs(found - wanted).max()
-    if not np.isfinite(difference) or (exact and difference > _TOLERANCE * max(1.0, np.abs(wanted).max())):
+    if not np.isfinite(difference) or (exact and difference > _LOGIT_TOLERANCE * max(1.0, np.abs(wanted).max())):
         raise ExportCheckError(f"its logits differ from the student's by {difference:.3g}.")
 
 
-def _batch(student, task: Task, pad_id: int) -> dict[str, np.ndarray]:
-    random, time = np.random.default_rng(0), min(_TIME, student.max_length or _TIME)
+def _check_batch(student, task: Task, pad_id: int) -> dict[str, np.ndarray]:
+    random, time = np.random.default_rng(0), min(_CHECKED_PIECES, student.max_length or _CHECKED_PIECES)
     mask = (np.arange(time) < np.array([[time], [time // 2], [1]])).astype(np.int32)
     ids = random.integers(0, student.shape.vocab_size, mask.shape, np.int32)
     second = (mask > 0) & (np.arange(time) >= time // 3)

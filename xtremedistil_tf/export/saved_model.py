@@ -41,8 +41,8 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
     - tagging: `texts`, which are split at white space -> for each word `words` and `tags` string, `scores`
       float32 (the probability that the softmax over the labels gives to the tag; below that of a label that was
       not allowed), `starts` and `ends` int32, [batch, words]; `word_counts` int32. Tags are decoded over the
-      whole text, see `best_sequences`. For each entity that the tags make (see `tasks.tagging.entities.entity_rules`)
-      `entities` string (the part of the text), `entity_types` string, `entity_scores` float32 (mean of its
+      whole text, see `best_sequences`. For each entity that the tags make (see `entity_rules`) `entities` string
+      (the part of the text), `entity_types` string, `entity_scores` float32 (mean of its
       words' scores), `entity_starts` and `entity_ends` int32, [batch, entities]; `entity_counts` int32. Words
       without any piece (control characters only) have the tag `O` and the score 1.
     - classification: `texts`, of pairs also `pairs` (the second texts) -> `labels` string, `scores` float32

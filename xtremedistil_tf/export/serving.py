@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.atomic import atomic_directory, atomic_file
+from xtremedistil_tf.atomic import atomic_directory, write_text
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import ConfigError, MissingExtraError, ModelLoadError
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # The server keeps versions as int64.
 _MAX_VERSION = 2**63 - 1
+_SHOWN_TEXTS = {"texts": "Ada Lovelace lived in London", "pairs": "Ada Lovelace lived in England",
+                "questions": "Where did Ada Lovelace live?", "contexts": "Ada Lovelace lived in London."}
+_SHOWN_IDS = {"input_ids": [1, 2, 3], "attention_mask": [1, 1, 1], "token_type_ids": [0, 0, 0]}
+WARMUP_FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
+# The server refuses a model with more than 1000 records; a batch as large as this shows it all that matters.
+_WARMUP_TEXTS = 32
+# Shorter than any student takes. A graph is not compiled for shapes or values: these need not be real.
+_WARMUP_PIECES = 8
 
 
 def check_name(name: str) -> None:
@@ -64,11 +72,6 @@ def new_version(model_folder: pathlib.Path, version: int | None) -> int:
     return version
 
 
-_TEXTS = {"texts": "Ada Lovelace lived in London", "pairs": "Ada Lovelace lived in England",
-          "questions": "Where did Ada Lovelace live?", "contexts": "Ada Lovelace lived in London."}
-_IDS = {"input_ids": [1, 2, 3], "attention_mask": [1, 1, 1], "token_type_ids": [0, 0, 0]}
-
-
 def readme(name: str, kind: str, signatures: Mapping[str, Sequence[str]]) -> str:
     """The commands to start and ask the server.
 
@@ -78,10 +81,11 @@ def readme(name: str, kind: str, signatures: Mapping[str, Sequence[str]]) -> str
         signatures: the inputs of each signature.
     """
     raw = signatures.get("raw_strings", ())
-    ids = {column: [_IDS[column]] for column in signatures["token_ids"]}
+    ids = {column: [_SHOWN_IDS[column]] for column in signatures["token_ids"]}
     if raw:
-        body = json.dumps({"inputs": {column: [_TEXTS[column]] for column in raw}})
-        call = f"client.{KINDS[kind].raw_text.method}({', '.join(json.dumps([_TEXTS[column]]) for column in raw)})"
+        body = json.dumps({"inputs": {column: [_SHOWN_TEXTS[column]] for column in raw}})
+        texts = ", ".join(json.dumps([_SHOWN_TEXTS[column]]) for column in raw)
+        call = f"client.{KINDS[kind].raw_text.method}({texts})"
     else:
         body, call = json.dumps({"signature_name": "token_ids", "inputs": ids}), f"client.token_ids({ids})"
     return f"""\
@@ -130,13 +134,6 @@ without a pause. To go back, name the old version in models.config (`specific {{
 """
 
 
-WARMUP_FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
-# The server refuses a model with more than 1000 records; a batch as large as this shows it all that matters.
-_MAX_TEXTS = 32
-# Shorter than any student takes. A graph is not compiled for shapes or values: these need not be real.
-_PIECES = 8
-
-
 def write_warmup(version: pathlib.Path, source: pathlib.Path, name: str,
                  examples: Sequence[AnyExample]) -> dict[str, tuple[str, ...]]:
     """Writes `assets.extra/tf_serving_warmup_requests`: one text and a batch for each signature.
@@ -168,14 +165,14 @@ def write_warmup(version: pathlib.Path, source: pathlib.Path, name: str,
     if not examples:
         raise ConfigError(f"{source}: no texts for the warm-up requests, expected a few as users will "
                           "send them.")
-    model = _load(source)
+    model = _loaded_model(source)
     (version / WARMUP_FILE).parent.mkdir(exist_ok=True)
     specs = {signature: function.structured_input_signature[1]
              for signature, function in model.signatures.items()}
     with tf.io.TFRecordWriter(str(version / WARMUP_FILE)) as writer:
         for signature, inputs in specs.items():
-            for values in _inputs(inputs, examples):
-                _check(source, signature, model.signatures[signature], values)
+            for values in _warmup_inputs(inputs, examples):
+                _check_answers(source, signature, model.signatures[signature], values)
                 log = prediction_log_pb2.PredictionLog()
                 request = log.predict_log.request
                 request.model_spec.name, request.model_spec.signature_name = name, signature
@@ -185,41 +182,41 @@ def write_warmup(version: pathlib.Path, source: pathlib.Path, name: str,
     return {signature: tuple(inputs) for signature, inputs in specs.items()}
 
 
-def _inputs(specs: Mapping[str, Any], examples: Sequence[AnyExample]) -> Iterator[dict[str, Any]]:
+def _warmup_inputs(specs: Mapping[str, Any], examples: Sequence[AnyExample]) -> Iterator[dict[str, Any]]:
     """Tensors for one text, then for a batch."""
     import tensorflow as tf
 
     values: Mapping[str, Any]
-    for count in (1, min(len(examples), _MAX_TEXTS)):
+    for count in (1, min(len(examples), _WARMUP_TEXTS)):
         if "input_ids" in specs:
-            values = {name: np.full([count, _PIECES], name != "token_type_ids") for name in specs}
+            values = {name: np.full([count, _WARMUP_PIECES], name != "token_type_ids") for name in specs}
         else:
             values = text_inputs(examples[:count], tuple(specs))
         yield {name: tf.constant(value, specs[name].dtype) for name, value in values.items()}
 
 
-def _load(source: pathlib.Path) -> Any:
+def _loaded_model(source: pathlib.Path) -> Any:
     import tensorflow as tf
     import tensorflow_text  # noqa: F401  registers the ops of the signatures that take texts
 
     try:
         return tf.saved_model.load(str(source))
     except (OSError, ValueError, tf.errors.OpError) as error:
-        raise ModelLoadError(f"{source}: not a SavedModel that can be loaded ({_line(error)}). Export it "
+        raise ModelLoadError(f"{source}: not a SavedModel that can be loaded ({_first_line(error)}). Export it "
                              "again.") from error
 
 
-def _check(source: pathlib.Path, signature: str, function: Any, values: Mapping[str, Any]) -> None:
+def _check_answers(source: pathlib.Path, signature: str, function: Any, values: Mapping[str, Any]) -> None:
     import tensorflow as tf
 
     try:
         function(**values)
     except tf.errors.OpError as error:
         raise ModelLoadError(f"{source}: signature {signature} does not answer its warm-up request "
-                             f"({_line(error)}). Export the student again.") from error
+                             f"({_first_line(error)}). Export the student again.") from error
 
 
-def _line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
@@ -261,14 +258,9 @@ def export_serving(folder: str | os.PathLike[str], saved_model: str | os.PathLik
         signatures = write_warmup(part, saved_model, name, warmup_texts)
         config = models_config(folder / MODELS, name)
     if config is not None:
-        _write(folder / MODELS, config)
+        write_text(folder / MODELS, config)
     for file, text in fixed_files(name).items():
         if not (folder / file).exists():
-            _write(folder / file, text)
-    _write(folder / "README.md", readme(name, task.kind, signatures))
+            write_text(folder / file, text)
+    write_text(folder / "README.md", readme(name, task.kind, signatures))
     return target
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    with atomic_file(path) as part:
-        part.write_text(text, encoding="utf-8")

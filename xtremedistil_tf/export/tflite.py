@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.atomic import atomic_file, write_json
+from xtremedistil_tf.atomic import atomic_file, write_json, write_text
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
 from xtremedistil_tf.students.metadata import DECODING
@@ -21,9 +21,14 @@ from xtremedistil_tf.students.model_directory import versions
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
 
+log = logging.getLogger(__name__)
 #: What becomes of the weights: kept; stored as float16; int8 with activations quantised at run time, by their
 #: own range; int8 with activations quantised to ranges that were seen in calibration.
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+TOKEN_IDS = "token_ids"
+Calibration = Callable[[], Iterable[dict[str, np.ndarray]]]
+LABELS, VOCABULARY, TOKENIZER, MODEL = "labels.txt", "vocab.txt", "tokenizer.json", "model.json"
+_SPECIAL = ("pad", "unk", "cls", "sep", "mask")
 
 
 def check_quantization(quantization: str) -> None:
@@ -83,12 +88,6 @@ def _converted(converter: tf.lite.TFLiteConverter, path: pathlib.Path) -> bytes:
             raise ConfigError(f"{path}: this student cannot be converted to TensorFlow Lite: {reason}. Use "
                               "another form, such as onnx or saved_model, or another kind of student."
                               ) from error
-
-
-log = logging.getLogger(__name__)
-
-TOKEN_IDS = "token_ids"
-Calibration = Callable[[], Iterable[dict[str, np.ndarray]]]
 
 
 def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task, quantization: str,
@@ -175,10 +174,6 @@ def _rows(batches: Iterable[dict[str, np.ndarray]], names: Sequence[str]) -> Ite
             yield {name: values[row:row + 1, :max(length, 1)] for name, values in columns.items()}
 
 
-LABELS, VOCABULARY, TOKENIZER, MODEL = "labels.txt", "vocab.txt", "tokenizer.json", "model.json"
-_SPECIAL = ("pad", "unk", "cls", "sep", "mask")
-
-
 def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
                      max_length: int | None = None) -> None:
     """Writes `labels.txt`, `model.json`, and `vocab.txt` for WordPiece or else `tokenizer.json`.
@@ -198,8 +193,7 @@ def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
         pieces = {number: piece for piece, number in vocabulary.items()}
         _write_lines(folder / VOCABULARY, [pieces.get(number, "") for number in range(1 + max(pieces))])
     else:
-        with atomic_file(folder / TOKENIZER) as part:
-            part.write_text(tokenizer.backend_tokenizer.to_str(), encoding="utf-8")
+        write_text(folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
     facts = {"type": spec["model"]["type"], "file": VOCABULARY if wordpiece else TOKENIZER,
              "normalizer": _without_tables(spec["normalizer"]),
              "max_characters_per_word": spec["model"].get("max_input_chars_per_word")}

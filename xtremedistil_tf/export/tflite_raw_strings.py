@@ -22,9 +22,11 @@ from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.graph.wordpiece import unsupported
 from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
 
+log = logging.getLogger(__name__)
 _SPACE = "\u2581"
 # Steps before SentencePiece that its own model takes, and those that are left to the program.
 _IN_MODEL, _IN_PROGRAM = ("Precompiled", "Strip", "Replace"), ("Nmt", "NFKC", "Lowercase")
+RAW_STRINGS = "raw_strings"
 
 
 class Pieces(NamedTuple):
@@ -161,11 +163,6 @@ def _sentencepiece_model(spec: dict[str, Any]) -> bytes:
         if step["type"] == "Precompiled":
             proto.normalizer_spec.precompiled_charsmap = base64.b64decode(step["precompiled_charsmap"])
     return proto.SerializeToString()
-
-
-log = logging.getLogger(__name__)
-
-RAW_STRINGS = "raw_strings"
 
 
 def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task,

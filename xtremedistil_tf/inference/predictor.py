@@ -203,11 +203,11 @@ def open_predictor(model_dir: str | os.PathLike[str], form: str = "keras", quant
     model_dir = pathlib.Path(model_dir)
     facts = read_metadata(model_dir)
     if form == "keras":
-        return _keras(model_dir, batch_size, threads, decoding)
+        return _opened_keras(model_dir, batch_size, threads, decoding)
     check_exported(form, model_dir, quantize)
     if is_complete(facts):
         task, config = with_decoding(saved_task(facts), facts["config"], decoding)
-        tokenizer, max_length = _tokenizer(model_dir), longest_input(facts)
+        tokenizer, max_length = _tokenizer_of(model_dir), longest_input(facts)
     else:
         from xtremedistil_tf.students.model_directory import load_student
 
@@ -230,7 +230,7 @@ def needs_tensorflow(model_dir: str | os.PathLike[str], form: str) -> bool:
     return without_litert or not is_complete(read_metadata(pathlib.Path(model_dir)))
 
 
-def _keras(model_dir: pathlib.Path, batch_size: int, threads: int | None, decoding: str) -> OpenedStudent:
+def _opened_keras(model_dir: pathlib.Path, batch_size: int, threads: int | None, decoding: str) -> OpenedStudent:
     from xtremedistil_tf.students.model_directory import load_student
 
     if threads:
@@ -240,7 +240,7 @@ def _keras(model_dir: pathlib.Path, batch_size: int, threads: int | None, decodi
     return OpenedStudent(predictor, saved.task, saved.tokenizer, saved.config, saved.student)
 
 
-def _tokenizer(model_dir: pathlib.Path) -> Any:
+def _tokenizer_of(model_dir: pathlib.Path) -> Any:
     light = light_tokenizer(model_dir)
     if light is not None:
         return light

@@ -37,6 +37,12 @@ log = logging.getLogger(__name__)
 _BATCHES = 4
 #: Epochs of a measurement: the first one traces, the second one is what an epoch costs.
 _EPOCHS = 2
+BUDGET_FILE = "budget.json"
+#: Share of the time that is planned; the rest is for evaluation and export, and for a machine that is slower at times.
+PLANNED = 0.85
+#: Largest shares for fine-tuning the teacher and for phases on labels.
+TEACHER_SHARE, LABELS_SHARE = 0.35, 0.15
+_PLANNED_NAMES = ("teacher_epochs", "max_transfer", "distil_epochs", "ft_epochs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +82,9 @@ def dry_run(config: DistillationConfig, show: Callable[[str], None] = print) -> 
     """
     config = with_recipe(config, student_kind(config))
     measured = measure_steps(config)
-    for line in _plan(config, measured.steps, measured.disk, measured.folder):
+    for line in _plan_lines(config, measured.steps, measured.disk, measured.folder):
         show(line)
-    for line in _comparison(measured.comparison) if measured.comparison else ():
+    for line in _comparison_lines(measured.comparison) if measured.comparison else ():
         show(line)
     return measured.steps
 
@@ -201,8 +207,8 @@ def _seconds_per_sentence(config: DistillationConfig, sample: Trained) -> float:
     return (time.monotonic() - began) / len(features)
 
 
-def _plan(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, float],
-          folder: pathlib.Path) -> Iterator[str]:
+def _plan_lines(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, float],
+                folder: pathlib.Path) -> Iterator[str]:
     width = max(len(step.name) for step in steps)
     yield f"{'step':<{width}} {'examples':>10} {'epochs':>7} {'batches':>10} {'time':>10}"
     for step in steps:
@@ -221,7 +227,7 @@ def _plan(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, flo
            "hardly grows with the transfer set")
 
 
-def _comparison(comparison: Comparison) -> Iterator[str]:
+def _comparison_lines(comparison: Comparison) -> Iterator[str]:
     rows = [("", "transfer text", "dev text"), *comparison.rows()]
     widths = [max(map(len, column)) for column in zip(*rows)]
     yield ""
@@ -234,14 +240,6 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
 def shown_seconds(seconds: float) -> str:
     """A duration such as 45 s, 12 min or 3 h 05 min."""
     return f"{seconds:.0f} s" if seconds < 90 else in_minutes(round(seconds / 60))
-
-
-BUDGET_FILE = "budget.json"
-#: Share of the time that is planned; the rest is for evaluation and export, and for a machine that is slower at times.
-PLANNED = 0.85
-#: Largest shares for fine-tuning the teacher and for phases on labels.
-TEACHER_SHARE, LABELS_SHARE = 0.35, 0.15
-_PLANNED_NAMES = ("teacher_epochs", "max_transfer", "distil_epochs", "ft_epochs")
 
 
 def within_budget(config: DistillationConfig) -> DistillationConfig:
@@ -288,41 +286,41 @@ def plan(config: DistillationConfig, steps: Sequence[Step]) -> dict[str, int]:
     labels = [step for step in steps if step.stage == LABELS]
     phases = [step for step in steps if step.stage not in ("", LABELS)]
     left = seconds - sum(step.start for step in steps)
-    teacher_epochs = _fitting(teacher, TEACHER_SHARE * seconds)
-    left -= sum(teacher_epochs * _epoch(step) for step in teacher)
-    ft_epochs = _fitting(labels, LABELS_SHARE * seconds)
-    left -= sum(ft_epochs * _epoch(step) for step in labels)
+    teacher_epochs = _fitting_epochs(teacher, TEACHER_SHARE * seconds)
+    left -= sum(teacher_epochs * _epoch_seconds(step) for step in teacher)
+    ft_epochs = _fitting_epochs(labels, LABELS_SHARE * seconds)
+    left -= sum(ft_epochs * _epoch_seconds(step) for step in labels)
     if not phases:
-        least = sum(step.start + _epoch(step) for step in steps)
-        return _checked(config, left, least, dict.fromkeys(_PLANNED_NAMES, 0) | {
+        least = sum(step.start + _epoch_seconds(step) for step in steps)
+        return _checked_plan(config, left, least, dict.fromkeys(_PLANNED_NAMES, 0) | {
             "teacher_epochs": teacher_epochs, "ft_epochs": ft_epochs, "distil_epochs": config.distil_epochs,
             "max_transfer": config.max_transfer})
     sentences = store[0].examples if store else phases[0].examples
     once = sum(step.seconds / step.examples for step in store)
-    epoch = sum(_epoch(step) / step.examples for step in phases)
+    epoch = sum(_epoch_seconds(step) / step.examples for step in phases)
     kept = min(sentences, math.floor(left / (once + MIN_EPOCHS * epoch))) if store else sentences
     batch = config.student_distil_batch_size
-    least = sum(step.start for step in steps) + batch * (once + epoch) + sum(map(_epoch, [*teacher, *labels]))
+    least = sum(step.start for step in steps) + batch * (once + epoch) + sum(map(_epoch_seconds, [*teacher, *labels]))
     epochs = math.floor((left - kept * once) / (max(1, kept) * epoch))
     limit = min(MAX_EPOCHS, config.distil_epochs or MAX_EPOCHS)
-    return _checked(config, min(left, kept - batch if store else left, epochs - 1), least, {
+    return _checked_plan(config, min(left, kept - batch if store else left, epochs - 1), least, {
         "teacher_epochs": teacher_epochs, "ft_epochs": ft_epochs, "distil_epochs": max(1, min(limit, epochs)),
         "max_transfer": kept if kept < sentences else config.max_transfer})
 
 
-def _epoch(step: Step) -> float:
+def _epoch_seconds(step: Step) -> float:
     """Seconds of one epoch."""
     return step.each * step.steps / max(1, step.epochs)
 
 
-def _fitting(steps: Sequence[Step], seconds: float) -> int:
+def _fitting_epochs(steps: Sequence[Step], seconds: float) -> int:
     """Epochs of steps that fit, at least one; 0 where there is no step."""
     if not steps:
         return 0
-    return max(1, min(steps[0].epochs, math.floor(seconds / max(1e-9, sum(map(_epoch, steps))))))
+    return max(1, min(steps[0].epochs, math.floor(seconds / max(1e-9, sum(map(_epoch_seconds, steps))))))
 
 
-def _checked(config: DistillationConfig, room: float, least: float, numbers: dict[str, Any]) -> dict[str, Any]:
+def _checked_plan(config: DistillationConfig, room: float, least: float, numbers: dict[str, Any]) -> dict[str, Any]:
     if room < 0:
         raise ConfigError(f"`budget_minutes={config.budget_minutes:g}`: expected at least "
                           f"{in_minutes(math.ceil(least / PLANNED / 60) + 1)} for one epoch of every phase on this "

@@ -33,6 +33,7 @@ from xtremedistil_tf.tokenization.trimming import Trimmed
 from xtremedistil_tf.transfer.format import Manifest
 from xtremedistil_tf.transfer.piece_states import PieceStates, piece_states
 
+log = logging.getLogger(__name__)
 #: Exponents of the standard deviation that each dimension is divided by: `unit` makes all dimensions equally strong,
 #: `half` their standard deviations the square roots of what they were, `one` leaves their ratios; after any of them
 #: the table has zero mean and unit standard deviation.
@@ -159,7 +160,7 @@ def checkpoint_word_embeddings(checkpoint: str) -> np.ndarray:
     """The word-embedding table of a checkpoint, float32 [vocab, width].
 
     Args:
-        checkpoint: what `teachers.checkpoints.resolve_checkpoint` returned.
+        checkpoint: what `resolve_checkpoint` returned.
 
     Raises:
         MissingExtraError: TensorFlow does not have its architecture, and torch is not installed.
@@ -208,9 +209,6 @@ def _gram(table: np.ndarray, weights: np.ndarray | None = None, rows: int = 1638
 def _squared_norm(table: np.ndarray) -> float:
     # In float64 without a copy of the table in it, which may be gigabytes.
     return float(np.einsum("ij,ij->", table, table, dtype=np.float64))
-
-
-log = logging.getLogger(__name__)
 
 
 class StudentStart:

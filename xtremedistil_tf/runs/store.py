@@ -41,6 +41,8 @@ from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.text import evenly
 from xtremedistil_tf.transfer.writer import StoreSpec, in_this_process, signal_columns, write_store
 
+log = logging.getLogger(__name__)
+
 
 def store_root(config: DistillationConfig) -> pathlib.Path:
     """The folder of the run's transfer stores."""
@@ -137,9 +139,6 @@ class StoreStep:
         return signal_columns(self.plan.kept, teachers.width, teachers.num_heads, self.plan.config.seq_len)
 
 
-log = logging.getLogger(__name__)
-
-
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
     """Attributes:
@@ -170,7 +169,7 @@ def training_data(run: Run, labelled: Labelled, teachers: Teachers, vocabulary: 
     with run.step("training data") as step:
         c = plan.config
         train, dev = (labelled.encode(vocabulary.tokenizer, split, c.seq_len) for split in ("train", "dev"))
-        kept, trimmed = _vocabulary(c, vocabulary.tokenizer, train, dev, store)
+        kept, trimmed = _vocabulary_of_text(c, vocabulary.tokenizer, train, dev, store)
         tokenizer, shape = vocabulary.tokenizer, plan.shape
         if trimmed:
             tokenizer = trimmed.tokenizer
@@ -187,13 +186,13 @@ def training_data(run: Run, labelled: Labelled, teachers: Teachers, vocabulary: 
             text = hold_out(lean, c.holdout_fraction, c.max_holdout, c.seed, load_provenance(store, len(lean)))
             transfer = dataclasses.replace(text, source=pieces(TransferStore(store)))
             text = dataclasses.replace(text, source=pieces(text.source))
-        step.fingerprint = _identity(labelled, teachers, vocabulary, c, store, kept, trimmed)
+        step.fingerprint = _data_fingerprint(labelled, teachers, vocabulary, c, store, kept, trimmed)
     return TrainingData(DistillationData(own, transfer, text, tokenizer.pad_token_id), tokenizer, shape, kept, trimmed,
                         step.fingerprint)
 
 
-def _vocabulary(config: DistillationConfig, tokenizer: Any, train: RaggedFeatures, dev: RaggedFeatures,
-                store: pathlib.Path | None) -> tuple[KeptPieces, Trimmed | None]:
+def _vocabulary_of_text(config: DistillationConfig, tokenizer: Any, train: RaggedFeatures, dev: RaggedFeatures,
+                        store: pathlib.Path | None) -> tuple[KeptPieces, Trimmed | None]:
     """The pieces that labelled and transfer text use, and the vocabulary trimmed to them if asked to."""
     stored = stored_ids(store) if store else ()
     text, own = (piece_counts(len(tokenizer), ids) for ids in (
@@ -208,8 +207,8 @@ def _vocabulary(config: DistillationConfig, tokenizer: Any, train: RaggedFeature
     return kept, trimmed
 
 
-def _identity(labelled: Labelled, teachers: Teachers, vocabulary: Vocabulary, config: DistillationConfig,
-              store: pathlib.Path | None, kept: KeptPieces, trimmed: Trimmed | None) -> str:
+def _data_fingerprint(labelled: Labelled, teachers: Teachers, vocabulary: Vocabulary, config: DistillationConfig,
+                      store: pathlib.Path | None, kept: KeptPieces, trimmed: Trimmed | None) -> str:
     task, fine_tuned = labelled.task, teachers.fine_tuned
     return fingerprint({"labelled": labelled.fingerprint, "task": [task.kind, task.labels],
                         "store": Manifest.load(store).fingerprint if store else None,

@@ -145,8 +145,6 @@ def teacher_signals(config: DistillationConfig, shape: StudentShape, pairs: Laye
     return TeacherSignals(hidden, attentions, relations)
 
 
-
-
 def wants_piece_states(config: DistillationConfig) -> bool:
     """Whether the student's table is made of the teacher's states over the transfer text."""
     return starts_from_teacher_embeddings(config) and config.embedding_init == "teacher_states"

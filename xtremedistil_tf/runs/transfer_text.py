@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 SAMPLE = 20_000
 #: Sentences of store and dev set of which the teacher's answers are compared.
 _ANSWERED = 2_000
+_OF_THE_TEACHER = "neighbours"
 
 
 def compare_texts(config: DistillationConfig, labelled: Labelled, text: TransferText | None) -> Comparison | None:
@@ -115,9 +116,6 @@ def text_metrics(labelled: Labelled, text: TransferText | None, comparison: Comp
     """What `metrics.json` says of the text: `left_out`, and `transfer_text`, see `Comparison.to_json`."""
     left_out = {"training": labelled.corpus.left_out, "transfer": text.left_out if text else 0}
     return {"left_out": left_out} | ({"transfer_text": comparison.to_json()} if comparison else {})
-
-
-_OF_THE_TEACHER = "neighbours"
 
 
 @dataclasses.dataclass(frozen=True)

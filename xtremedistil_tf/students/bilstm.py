@@ -12,6 +12,8 @@ import tf_keras
 from xtremedistil_tf.students.projected import EMBEDDING, HEAD, PROJECTION, ProjectedShape, ProjectedStudent
 from xtremedistil_tf.training.losses import ANSWERED
 
+BILSTM = "bilstm"
+
 
 class LSTM(tf_keras.layers.LSTM):
     """`tf_keras.layers.LSTM`, with its weights and answers, without states or dropout of its own.
@@ -213,9 +215,6 @@ def _backward(traces: list[_Trace], upstreams: list[tf.Tensor], recurrents: tupl
     _, _, changes = tf.while_loop(lambda number, *_: number >= 0, step, (time - 1, [nothing] * 2, start),
                                   maximum_iterations=time)
     return [tf.reshape(change.stack(), [-1, 4 * units]) for change in changes]
-
-
-BILSTM = "bilstm"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -116,7 +116,7 @@ def checkpoint_encoder(checkpoint: str, tokenizer, num_hidden_layers: int = 0,
     """The configuration of a student that starts from a checkpoint, for `TransformerShape.encoder`.
 
     Args:
-        checkpoint: what `teachers.checkpoints.resolve_checkpoint` returned.
+        checkpoint: what `resolve_checkpoint` returned.
         tokenizer: the run's tokenizer, which is the teacher's.
         num_hidden_layers: layers to keep; 0: all.
         new_word_embeddings: the table is going to be replaced by one for the run's tokenizer.
@@ -162,11 +162,11 @@ def load_encoder(student, checkpoint: str) -> None:
         encoder(encoder.dummy_inputs, training=False)
         _check_loaded(encoder, info, loaded, checkpoint)
         drop_pooler(encoder)
-    found = {_path(variable): variable for variable in encoder.variables}
+    found = {_variable_path(variable): variable for variable in encoder.variables}
     kept = kept_layers(student.shape.num_hidden_layers, encoder.config.num_hidden_layers)
     table = find_word_embeddings(encoder)
     for variable in student.encoder.variables:
-        source = found.get(_path(variable, kept))
+        source = found.get(_variable_path(variable, kept))
         if source is None:
             raise ModelLoadError(f"{checkpoint!r}: found no weights for {variable.name} of the student. "
                                  "Check that config.json and the weights come from the same checkpoint.")
@@ -179,7 +179,7 @@ def kept_layers(count: int, total: int) -> list[int]:
     return [(i + 1) * total // count - 1 for i in range(count)]
 
 
-def _path(variable, kept: list[int] | None = None) -> str:
+def _variable_path(variable, kept: list[int] | None = None) -> str:
     """Name of a variable without the model's own scope, with layers renumbered to those they come from."""
     path = variable.name.split("/", 1)[1]
     if kept is None:

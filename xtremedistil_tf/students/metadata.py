@@ -18,6 +18,9 @@ EXPORT = "export"
 DECODING = "decoding"
 _FILES = {"saved_model": "saved_model", "tflite": "tflite/token_ids_{}.tflite", "onnx": "onnx/model_{}.onnx",
           "serving": "serving"}
+FORMAT = 2
+CONFIG_FILE = "xtremedistil-config.json"
+WEIGHTS_FILE = "xtremedistil.weights.h5"
 
 
 def exported_path(model_dir: pathlib.Path, form: str, quantization: str = "none") -> pathlib.Path:
@@ -36,11 +39,6 @@ def size_of(path: pathlib.Path) -> int:
     path = pathlib.Path(path)
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else (
         path.stat().st_size)
-
-
-FORMAT = 2
-CONFIG_FILE = "xtremedistil-config.json"
-WEIGHTS_FILE = "xtremedistil.weights.h5"
 
 
 def read_metadata(model_dir: pathlib.Path) -> dict[str, Any]:

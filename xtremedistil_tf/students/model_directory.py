@@ -56,6 +56,7 @@ states = model(**tokenizer("Some text.", return_tensors="pt")).last_hidden_state
 |---|---|
 {rows}
 """
+_VERSIONED = ("tensorflow", "tf-keras", "transformers", "tokenizers", "numpy")
 
 
 def save_encoder(folder: str | os.PathLike[str], student: Any, tokenizer: Any,
@@ -113,9 +114,6 @@ def _model_card(name: str, config: Any, parameters: int, facts: Mapping[str, Any
 def _cell(value: Any) -> str:
     """A value on one line of a Markdown table."""
     return " ".join(str(value).replace("|", "\\|").split())
-
-
-_VERSIONED = ("tensorflow", "tf-keras", "transformers", "tokenizers", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,12 @@ import tf_keras
 
 from xtremedistil_tf.training.losses import answers_where
 
+HEAD, PROJECTION, EMBEDDING = "head", "projection", "embedding"
+#: `projection_size` where none is asked for. The layer matters to the score, its width hardly does.
+DEFAULT_PROJECTION = 128
+#: `projection_size`: as wide as the teacher (XtremeDistil).
+TEACHERS_WIDTH = -1
+
 
 class ShapedStudent(tf_keras.Model):
     """Base of all students.
@@ -40,13 +46,6 @@ class ShapedStudent(tf_keras.Model):
     def build_variables(self) -> None:
         """Makes the variables by one call on a small batch."""
         raise NotImplementedError
-
-
-HEAD, PROJECTION, EMBEDDING = "head", "projection", "embedding"
-#: `projection_size` where none is asked for. The layer matters to the score, its width hardly does.
-DEFAULT_PROJECTION = 128
-#: `projection_size`: as wide as the teacher (XtremeDistil).
-TEACHERS_WIDTH = -1
 
 
 def projection_size(asked: int, teacher_width: int) -> int:
@@ -106,7 +105,7 @@ class ProjectedStudent(ShapedStudent):
     Subclasses build the body and call `_embedded` and `_answers`.
 
     Inputs of `call`: dict with `input_ids` and `attention_mask`, int32 [batch, time], padding on the right, and, where
-    a loss reads the logits alone, `answered`, see `training.answered`. Output: dict with `logits` float32
+    a loss reads the logits alone, `answered`, see `training.losses.ANSWERED`. Output: dict with `logits` float32
     [batch, time, num_outputs] or [batch, num_outputs], and `representations`, a tuple of one tensor
     [batch, time, width], as wide as the teacher or, deployed, as the projection; an empty one with `answered`.
     """

@@ -16,6 +16,11 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import KINDS, make_task
 from xtremedistil_tf.tasks.task import Task
 
+HUB_PREFIX = "hf:"
+# GLUE reports Matthews' correlation for CoLA and accuracy for the other classifications.
+_GLUE_METRICS = {"cola": "matthews"}
+_GLUE_REGRESSIONS = ("stsb",)
+
 
 def kind_named(name: str, pairs: bool = False) -> Kind:
     """How a kind of task is kept in files, as the kind itself has it.
@@ -78,12 +83,6 @@ def read_unlabeled(path: str, kind: str, pairs: bool = False) -> Iterator[AnyExa
         DataError: see `text_files`; a file is faulty or empty.
     """
     return kind_named(kind, pairs).read_unlabeled(path)
-
-
-HUB_PREFIX = "hf:"
-# GLUE reports Matthews' correlation for CoLA and accuracy for the other classifications.
-_GLUE_METRICS = {"cola": "matthews"}
-_GLUE_REGRESSIONS = ("stsb",)
 
 
 def open_task(config: DistillationConfig) -> tuple[TaskCorpus, Task]:

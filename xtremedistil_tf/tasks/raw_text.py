@@ -14,6 +14,13 @@ from xtremedistil_tf.corpus.example import AnyExample, TextExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import DataError
 
+TEXTS = "a text, or two texts with a tab between them"
+Item = TypeVar("Item")
+#: Outputs of a signature by name, each [batch, ...].
+Outputs = Mapping[str, np.ndarray]
+TEXT, FLOAT, INT = "string", "float32", "int32"
+TEXT_FORMS = "a text, or of pairs a tuple (text, pair)"
+
 
 class LineFormat(NamedTuple):
     """How a kind of task reads and writes lines.
@@ -31,20 +38,10 @@ class LineFormat(NamedTuple):
     answer: str
 
 
-TEXTS = "a text, or two texts with a tab between them"
-
-
 def text_of_line(line: str, number: int, source: str) -> TextExample | None:
     """A text, or a pair of texts with a tab between them."""
     text, _, pair = line.partition("\t")
     return TextExample(text, pair or None, None, None, source, number) if line.strip() else None
-
-
-Item = TypeVar("Item")
-
-#: Outputs of a signature by name, each [batch, ...].
-Outputs = Mapping[str, np.ndarray]
-TEXT, FLOAT, INT = "string", "float32", "int32"
 
 
 class Output(NamedTuple):
@@ -154,9 +151,6 @@ def asked_text(given: Any) -> Asked | None:
             and (given[1] is None or isinstance(given[1], str))):
         return None
     return Asked(TextExample(*given))
-
-
-TEXT_FORMS = "a text, or of pairs a tuple (text, pair)"
 
 
 def utf8(texts: Iterable[str]) -> np.ndarray:

@@ -15,6 +15,8 @@ from xtremedistil_tf.tokenization.graph.unigram import InGraphUnigram
 from xtremedistil_tf.tokenization.graph.wordpiece import InGraphWordPiece
 from xtremedistil_tf.tokenization.texts import Frame
 
+TOKEN_IDS, RAW_STRINGS = "token_ids", "raw_strings"
+
 
 @dataclasses.dataclass(frozen=True)
 class LitePieces:
@@ -60,9 +62,6 @@ class LiteAnswers(tf.Module, abc.ABC):
     @abc.abstractmethod
     def answers(self, logits: tf.Tensor, texts: LitePieces) -> dict[str, tf.Tensor]:
         """float32 [time, outputs] or [outputs] -> the outputs."""
-
-
-TOKEN_IDS, RAW_STRINGS = "token_ids", "raw_strings"
 
 
 class Signatures(tf.Module, abc.ABC):

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 
 _MOST_CHARACTERS = 500
+#: Columns of a data set of the hub that may hold a text's label.
+LABEL_COLUMNS = ("label", "labels", "score", "coarse_label", "intent")
+_ROW_FORMS = ("(text, label), of pairs (text, pair, label), or a mapping with text and label",
+              "a text, of pairs (text, pair), or a mapping with text")
 
 
 def excerpt(text: str, around: int = 0) -> str:
@@ -38,19 +42,11 @@ def excerpt(text: str, around: int = 0) -> str:
     return ("…" if begin else "") + text[begin:end] + ("…" if end < len(text) else "")
 
 
-#: Columns of a data set of the hub that may hold a text's label.
-LABEL_COLUMNS = ("label", "labels", "score", "coarse_label", "intent")
-
-
 def text_kind(pairs: bool, read: Callable[..., list[TextExample]], read_labels: Callable[..., list[str] | None],
               infer_labels: Callable[..., list[str]]) -> Kind:
     """How labelled texts are kept in files; see `Kind`."""
     return Kind(FORMATS, read, functools.partial(_texts, pairs=pairs), read_labels, infer_labels,
                 functools.partial(_record, pairs=pairs), _ROW_FORMS)
-
-
-_ROW_FORMS = ("(text, label), of pairs (text, pair, label), or a mapping with text and label",
-              "a text, of pairs (text, pair), or a mapping with text")
 
 
 def _record(row: Any, labelled: bool, pairs: bool) -> Record | None:

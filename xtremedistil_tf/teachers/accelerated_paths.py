@@ -14,6 +14,10 @@ import tensorflow as tf
 from xtremedistil_tf.errors import ConfigError, MissingExtraError
 from xtremedistil_tf.teachers.protocol import Forward, LoadedTeacher, TeacherSignals
 
+# One protocol buffer takes no more.
+_MOST_BYTES = 2**31 - 1
+_DEVICE = "CPU"
+
 
 def teacher_graph(teacher: LoadedTeacher, signals: TeacherSignals) -> Any:
     """A tf.function of the teacher's inputs, in order.
@@ -66,10 +70,6 @@ def _rewriting(option: str) -> Iterator[None]:
         tf.config.optimizer.set_experimental_options({option: before})
 
 
-# One protocol buffer takes no more.
-_MOST_BYTES = 2**31 - 1
-
-
 def onnx_int8_forward(teacher: LoadedTeacher, signals: TeacherSignals) -> Forward:
     """The teacher's graph, converted by tf2onnx and quantized dynamically; any batch size and length.
 
@@ -114,9 +114,6 @@ def _session(graph: bytes):
     # Threads that wait in a loop for the next operation take the processor from tokenizing and writing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-
-_DEVICE = "CPU"
 
 
 def openvino_forward(teacher: LoadedTeacher, signals: TeacherSignals) -> Forward:

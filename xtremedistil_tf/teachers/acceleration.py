@@ -27,6 +27,15 @@ from xtremedistil_tf.training.batches import FeatureSource
 if TYPE_CHECKING:
     from xtremedistil_tf.teachers.model import Teacher
 
+log = logging.getLogger(__name__)
+#: A teacher of TensorFlow, and what is wanted of it -> a function as `LoadedTeacher.forward` gives it.
+Convert = Callable[[LoadedTeacher, TeacherSignals], Forward]
+EXACT = TEACHER_PATHS[0]
+#: Examples of the transfer set that the guard looks at.
+SAMPLE = 128
+# Few, so that a converter that believes in the shape it has seen is met by others.
+_GUARD_BATCH = 24
+
 
 @dataclasses.dataclass(frozen=True)
 class Deviation:
@@ -134,18 +143,6 @@ def _cosine(exact: np.ndarray, other: np.ndarray) -> float:
     lengths = np.linalg.norm(exact, axis=-1) * np.linalg.norm(other, axis=-1)
     cosines = (exact * other).sum(-1) / np.maximum(lengths, np.finfo(np.float32).tiny)
     return float(cosines.mean(0).min())
-
-
-log = logging.getLogger(__name__)
-
-#: A teacher of TensorFlow, and what is wanted of it -> a function as `LoadedTeacher.forward` gives it.
-Convert = Callable[[LoadedTeacher, TeacherSignals], Forward]
-
-EXACT = TEACHER_PATHS[0]
-#: Examples of the transfer set that the guard looks at.
-SAMPLE = 128
-# Few, so that a converter that believes in the shape it has seen is met by others.
-_GUARD_BATCH = 24
 
 
 class AcceleratedTeacher:

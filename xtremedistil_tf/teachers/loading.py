@@ -20,6 +20,10 @@ from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.protocol import task_config
 
 _DROPOUT = 0.1
+# Types that encode text besides those for which transformers has a TensorFlow token classifier.
+_ENCODER_CLASSES = {"t5": "TFT5EncoderModel", "mt5": "TFMT5EncoderModel"}
+_WITHOUT_TAGGER = ("gpt2", "gpt-sw3", "openai-gpt", "ctrl", "gptj", "opt", "xglm", *_ENCODER_CLASSES,
+                   "bart", "mbart", "marian", "pegasus", "blenderbot", "blenderbot-small", "led")
 
 
 class HeadedEncoder(tf_keras.Model):
@@ -92,12 +96,6 @@ class HeadedEncoder(tf_keras.Model):
         if fits:
             self.head.set_weights(values)
         return fits
-
-
-# Types that encode text besides those for which transformers has a TensorFlow token classifier.
-_ENCODER_CLASSES = {"t5": "TFT5EncoderModel", "mt5": "TFMT5EncoderModel"}
-_WITHOUT_TAGGER = ("gpt2", "gpt-sw3", "openai-gpt", "ctrl", "gptj", "opt", "xglm", *_ENCODER_CLASSES,
-                   "bart", "mbart", "marian", "pegasus", "blenderbot", "blenderbot-small", "led")
 
 
 def load_classifier(checkpoint: str, task: Task, seed: int, needs_head: bool = False):
@@ -178,8 +176,6 @@ def _types_by_class() -> dict[str, set[str]]:
         for name in (names,) if isinstance(names, str) else names:
             types.setdefault(name, set()).add(kind)
     return types
-
-
 
 
 def _require_text_encoder(checkpoint: str, config) -> None:

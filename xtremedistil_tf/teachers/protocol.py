@@ -16,6 +16,9 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
 
+#: batch (`input_ids`, `attention_mask`, `token_type_ids`: [batch, time]) -> name -> array, see `forward`.
+Forward = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
 
 def task_config(checkpoint: str, task: Task) -> Any:
     """The checkpoint's config with as many outputs as the task has, named after its labels.
@@ -33,7 +36,7 @@ def task_config(checkpoint: str, task: Task) -> Any:
     if not task.names_outputs:
         return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs)
     type_of = {"problem_type": task.problem_type} if task.problem_type else {}
-    if sorted(_names(config)) == sorted(task.labels):
+    if sorted(_label_names(config)) == sorted(task.labels):
         config.update(type_of)
         return config
     return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs,
@@ -48,7 +51,7 @@ def output_order(config: Any, task: Task) -> list[int] | None:
         config: of transformers, as the model was made with it.
         task: what is answered.
     """
-    names = _names(config)
+    names = _label_names(config)
     if not task.names_outputs or names == task.labels or sorted(names) != sorted(task.labels):
         return None
     return [names.index(label) for label in task.labels]
@@ -76,7 +79,7 @@ def why_not_fine_tuned(checkpoint: str, task: Task) -> str | None:
         return f"it is {made_for}; expected a model for {task.auto_class}"
     if task.problem_type and config.problem_type != task.problem_type:
         return f"its config has the problem_type {config.problem_type}; the task's is {task.problem_type}"
-    names = _names(config)
+    names = _label_names(config)
     if task.names_outputs and sorted(names) != sorted(task.labels):
         return f"its labels are {', '.join(names) or 'not named'}; the task's are {', '.join(task.labels)}"
     if len(names) != task.num_outputs:
@@ -95,18 +98,14 @@ def own_head(checkpoint: str) -> str | None:
         return f"For{(archive.metadata() or {}).get('auto_class')}"
 
 
-def _names(config: Any) -> list[str]:
+def _label_names(config: Any) -> list[str]:
     names = config.id2label or {}
     return [names[i] for i in sorted(names)]
 
 
-#: batch (`input_ids`, `attention_mask`, `token_type_ids`: [batch, time]) -> name -> array, see `forward`.
-Forward = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-
-
 @dataclasses.dataclass(frozen=True)
 class Relations:
-    """Relations between the pieces of an input, see `training.relations`.
+    """Relations between the pieces of an input, see `training.losses.relations`.
 
     Attributes:
         kinds: which, out of the letters q, k and v.

@@ -28,6 +28,8 @@ from xtremedistil_tf.training.batches import BatchPlan
 from xtremedistil_tf.training.loop import PhaseResult
 from xtremedistil_tf.training.pipeline import ShuffledBatches
 
+log = logging.getLogger(__name__)
+
 
 class TorchTeacher:
     """An `AutoModelFor<task>` of transformers, whatever its family wants of its input.
@@ -163,9 +165,6 @@ def _roll(values: torch.Tensor, mask: torch.Tensor, direction: int) -> torch.Ten
 def _grown(values: torch.Tensor, rest: int, axes: int) -> torch.Tensor:
     """[1, time, width], or [1, heads, time, time] with two axes, with zeros up to the batch's time."""
     return torch.nn.functional.pad(values, (0, 0, 0, rest) if axes == 1 else (0, rest, 0, rest))
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass

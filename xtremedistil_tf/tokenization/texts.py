@@ -15,6 +15,9 @@ from xtremedistil_tf.errors import ConfigError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+_BATCH = 1024
+OVERLAP = 128
+
 
 def tokenizer_spec(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     """Model, normalizer, pre-tokenizer, post-processor and added tokens; empty: it is a slow tokenizer.
@@ -91,9 +94,6 @@ class Frame:
         return 0
 
 
-_BATCH = 1024
-
-
 @dataclasses.dataclass(frozen=True)
 class EncodedText:
     """A text, or a pair, as the model takes it.
@@ -163,9 +163,6 @@ def longest_first(first: int, second: int, room: int) -> list[int]:
     if short + long > room:
         short, long = room // 2, room - room // 2
     return [long, short] if first > second else [short, long]
-
-
-OVERLAP = 128
 
 
 @dataclasses.dataclass(frozen=True)

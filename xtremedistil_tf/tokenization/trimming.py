@@ -1,10 +1,11 @@
 """Trimming a vocabulary: which subwords stay, and a tokenizer without the others.
 
-With little text many pieces of new text were never seen. So pieces of the text's scripts are added, likeliest first,
-until dev text lacks hardly any. How likely a piece is, is told by its rank in the vocabulary (trainers of WordPiece,
-BPE and Unigram write the frequent pieces first; Zipf's law makes a frequency of a rank) and by its letters: the mean
-logarithm of the probabilities of its trigrams of characters in the pieces of the text. A vocabulary of a hundred
-languages has pieces of many of them in one script, which the rank alone does not tell apart.
+Those stay that the text has. With little text many pieces of new text were never seen, so pieces of the text's scripts
+are added, likeliest first, until dev text lacks hardly any. How likely a piece is, is told by its rank in the
+vocabulary (trainers of WordPiece, BPE and Unigram write the frequent pieces first; Zipf's law makes a frequency of a
+rank) and by its letters: the mean logarithm of the probabilities of its trigrams of characters in the pieces of the
+text. A vocabulary of a hundred languages has pieces of many of them in one script, which the rank alone does not tell
+apart.
 
 Text whose pieces are all kept is encoded exactly as before:
 
@@ -48,6 +49,7 @@ _RANK_OFFSET = 1000
 _LETTERS_WEIGHT = 0.5
 _SMOOTHING = 0.02
 _BEGIN, _END = "\x02", "\x03"
+_BYTE_PIECE = re.compile("<0x[0-9A-F]{2}>")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,9 +164,6 @@ def _script(character: str) -> str:
     if not character.isalpha():
         return ""
     return unicodedata.name(character, "").partition(" ")[0].partition("-")[0]
-
-
-_BYTE_PIECE = re.compile("<0x[0-9A-F]{2}>")
 
 
 @dataclasses.dataclass(frozen=True)

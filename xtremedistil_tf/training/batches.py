@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 #: Batches are padded to a multiple of so many pieces, so that fewer shapes occur.
 PADDED_TO = 4
+_BATCHES_SORTED_TOGETHER = 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,9 +155,6 @@ class RemappedPieces:
 
     def _remapped(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return columns | {"input_ids": self.trimmed.remap(columns["input_ids"])}
-
-
-_BATCHES_SORTED_TOGETHER = 50
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,7 @@ from xtremedistil_tf.training.batches import Shares
 from xtremedistil_tf.training.distribution import Workers
 from xtremedistil_tf.training.stage import TrainingSteps, seed_dropout_by_step
 
+log = logging.getLogger(__name__)
 _FACTS = "facts.json"
 
 
@@ -52,9 +53,6 @@ def load_state(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dic
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         raise ValueError(f"{path}: not a complete training state ({error})") from error
     return arrays, facts
-
-
-log = logging.getLogger(__name__)
 
 
 class TrainingData(Protocol):

@@ -1,10 +1,12 @@
-"""The losses of the stages. All are float32 means over the tokens with weight; padding never counts.
+"""The losses of the stages, and the relations between pieces that some of them compare.
 
-The number of relation heads is free, so that teachers and students of any width and any number of
-attention heads can be compared.
+All losses are float32 means over the tokens with weight; padding never counts. Where several replicas share a batch, a
+replica's loss is its part of the mean over the whole of it: the sum over the replicas is the loss of the batch, and the
+sum of their gradients its gradient.
 
-Where several replicas share a batch, a replica's loss is its part of the mean over the whole of it: the sum
-over the replicas is the loss of the batch, and the sum of their gradients its gradient.
+Relations (MiniLM, MiniLMv2) are made of the queries, keys and values of an encoder, which each family keeps elsewhere.
+The number of relation heads is free, so that teachers and students of any width and any number of attention heads can
+be compared.
 """
 
 from __future__ import annotations
@@ -18,6 +20,12 @@ from xtremedistil_tf.errors import ConfigError
 
 #: Key of a student's inputs, in training: [batch, time], above 0 where the loss reads an answer. It computes no others.
 ANSWERED = "answered"
+KINDS = "qkv"
+# Where each family keeps its self-attention, and what its projections are called.
+_PLACES = ((("self_attention",), ("query", "key", "value")),        # BERT, ELECTRA, RoBERTa, XLM-R, CamemBERT
+           (("attn",), ("q", "k", "v")),                            # MPNet
+           (("self",), ("query_proj", "key_proj", "value_proj")),   # DeBERTa-v2 and v3
+           ((), ("q_lin", "k_lin", "v_lin")))                       # DistilBERT
 
 
 def answers_where(answered: tf.Tensor, states: tf.Tensor, answer: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
@@ -35,15 +43,6 @@ def answers_where(answered: tf.Tensor, states: tf.Tensor, answer: Callable[[tf.T
     answers = answer(tf.gather_nd(states, places))
     shape = tf.concat([tf.shape(answered, places.dtype), [answers.shape[-1]]], 0)
     return tf.scatter_nd(places, answers, shape)
-
-
-KINDS = "qkv"
-
-# Where each family keeps its self-attention, and what its projections are called.
-_PLACES = ((("self_attention",), ("query", "key", "value")),        # BERT, ELECTRA, RoBERTa, XLM-R, CamemBERT
-           (("attn",), ("q", "k", "v")),                            # MPNet
-           (("self",), ("query_proj", "key_proj", "value_proj")),   # DeBERTa-v2 and v3
-           ((), ("q_lin", "k_lin", "v_lin")))                       # DistilBERT
 
 
 def relations(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, heads: int, mask: tf.Tensor,

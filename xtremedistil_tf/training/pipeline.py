@@ -16,6 +16,7 @@ from xtremedistil_tf.training.batches import BatchPlan, FeatureSource, Shares, p
 
 # Of mallopt, from malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def batch_spec(source: FeatureSource) -> dict[str, tf.TensorSpec]:
@@ -87,9 +88,6 @@ class ShuffledBatches:
     def shared(self, indices: np.ndarray, shares: Shares) -> tuple[dict[str, np.ndarray], ...]:
         """A batch as one padded batch for each replica of this process; only their rows are read."""
         return tuple(pad_batch(self.source, rows, self.pad_id) for rows in shares.of(indices))
-
-
-_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def traced_once(run: Callable[[dict[str, tf.Tensor]], Any]) -> Callable[[Mapping[str, Any]], Any]:

@@ -13,6 +13,8 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.training.distribution import Workers, worker_loss_explained
 from xtremedistil_tf.training.losses import ANSWERED
 
+_DROPOUT_LEVELS = 256
+
 
 @contextlib.contextmanager
 def precision(policy: str) -> Iterator[None]:
@@ -23,9 +25,6 @@ def precision(policy: str) -> Iterator[None]:
         yield
     finally:
         tf_keras.mixed_precision.set_global_policy(before)
-
-
-_LEVELS = 256
 
 
 class _StepSeeded:
@@ -52,7 +51,7 @@ def stateless_dropout(inputs: tf.Tensor, rate: float, seed: tf.Tensor, noise_sha
         seed: int32 [2]; the same seed, the same values.
         noise_shape: shape of what is drawn, with 1 where all along an axis share their fate; None: that of the inputs.
     """
-    dropped = min(round(rate * _LEVELS), _LEVELS - 1)
+    dropped = min(round(rate * _DROPOUT_LEVELS), _DROPOUT_LEVELS - 1)
     if not dropped:
         return inputs
     shape = tf.shape(inputs) if noise_shape is None else tf.convert_to_tensor(noise_shape)
@@ -61,7 +60,7 @@ def stateless_dropout(inputs: tf.Tensor, rate: float, seed: tf.Tensor, noise_sha
     words = tf.random.stateless_uniform([(size + 3) // 4], seed, None, None, tf.uint32, alg="philox")
     draws = tf.reshape(tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:size], shape)
     kept = tf.cast(draws >= tf.constant(dropped, tf.uint8), inputs.dtype)
-    return inputs * (kept * (_LEVELS / (_LEVELS - dropped)))
+    return inputs * (kept * (_DROPOUT_LEVELS / (_DROPOUT_LEVELS - dropped)))
 
 
 def seed_dropout_by_step(model: tf_keras.Model, step: tf.Variable, seed: int) -> None:

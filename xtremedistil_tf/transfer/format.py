@@ -1,13 +1,10 @@
 """The format of a transfer store, so that any program can write or read one: arrays, manifest, checksums, provenance.
 
-    <store>/provenance.npy     int8 [examples], 0 for an original, else the code of what made it; the new
-                               examples follow their original
-    <store>/provenance.json    what the codes stand for, settings and counts
-
-A store without these files holds originals only.
-
     <store>/manifest.json          what the store is; `complete` is set last
-    <store>/hidden_pca.npz         where hidden states are kept as principal components, see `hidden_pca`
+    <store>/hidden_pca.npz         where hidden states are kept as principal components, see `hidden_states`
+    <store>/provenance.npy         int8 [examples], 0 for an original, else the code of what made it; the new
+                                   examples follow their original
+    <store>/provenance.json        what the codes stand for, settings and counts
     <store>/shard-00000/
         shard.json                 counts and checksums of the shard, see `shards`; may be left out
         offsets.npy                int64 [examples + 1]
@@ -16,10 +13,10 @@ A store without these files holds originals only.
                                    answered once for the whole input
         teacher_hidden.npy         float16 [pieces, layers, width]; see `Manifest.encodings` for smaller forms
         teacher_hidden_scale.npy   float32 [layers, width] and
-        teacher_hidden_offset.npy  float32 [layers, width], where they are int8, see `quantization`
+        teacher_hidden_offset.npy  float32 [layers, width], where they are int8, see `quantize`
         teacher_attention.npy      float16 [pieces, layers, heads, seq_len], a row for each piece that attends;
                                    or [examples, rows, layers, heads, seq_len] of some pieces, and
-        teacher_attention_rows.npy int32 [examples, rows], which these are, see `sampled_attention`
+        teacher_attention_rows.npy int32 [examples, rows], which these are, see `sampled_rows`
         teacher_relations.npy      float16 [pieces, kinds, heads, seq_len]; these three where the stages need
                                    them
         teacher_mask.npy           float32 [pieces], 1 where the teacher has a piece for the student's, where
@@ -31,7 +28,7 @@ A store without these files holds originals only.
 
 Example i of a shard is rows offsets[i] to offsets[i + 1] of every array per piece, special tokens
 included, no padding, and row i of the others. Arrays are NumPy's .npy, C order. `manifest.json` has the
-keys of `Manifest`.
+keys of `Manifest`. A store without the files of provenance holds originals only.
 """
 
 from __future__ import annotations
@@ -48,6 +45,17 @@ from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.training.batches import Column
 
+_PROVENANCE, _PROVENANCE_FACTS = "provenance.npy", "provenance.json"
+FORMAT = 2
+MANIFEST = "manifest.json"
+OFFSETS = "offsets"
+LOGITS, HIDDEN = "teacher_logits", "teacher_hidden"
+ALIGNED = "teacher_mask"
+ATTENTION, RELATIONS = "teacher_attention", "teacher_relations"
+ATTENTION_ROWS = "teacher_attention_rows"
+# Ends of the names of what int8 values are read with.
+INT8_SCALE, INT8_OFFSET = "_scale", "_offset"
+
 
 def checksum(*arrays: np.ndarray) -> str:
     """`crc32:` and 8 hex digits over the arrays' values in C order, one after the other."""
@@ -55,9 +63,6 @@ def checksum(*arrays: np.ndarray) -> str:
     for array in arrays:
         value = zlib.crc32(np.ascontiguousarray(array).data, value)
     return f"crc32:{value:08x}"
-
-
-_CODES, _FACTS = "provenance.npy", "provenance.json"
 
 
 def save_provenance(store: pathlib.Path, codes: np.ndarray, facts: Mapping[str, Any]) -> None:
@@ -68,14 +73,14 @@ def save_provenance(store: pathlib.Path, codes: np.ndarray, facts: Mapping[str, 
         codes: int8 [examples].
         facts: JSON-able.
     """
-    write_json(store / _FACTS, facts)
-    with atomic_file(store / _CODES) as part, open(part, "wb") as file:
+    write_json(store / _PROVENANCE_FACTS, facts)
+    with atomic_file(store / _PROVENANCE) as part, open(part, "wb") as file:
         np.save(file, codes.astype(np.int8))
 
 
 def has_provenance(store: pathlib.Path) -> bool:
     """Whether a store says where its examples came from."""
-    return (store / _CODES).exists()
+    return (store / _PROVENANCE).exists()
 
 
 def load_provenance(store: pathlib.Path, sentences: int) -> np.ndarray:
@@ -84,7 +89,7 @@ def load_provenance(store: pathlib.Path, sentences: int) -> np.ndarray:
     Raises:
         TransferStoreError: the file is damaged or of another number of examples.
     """
-    path = store / _CODES
+    path = store / _PROVENANCE
     if not path.exists():
         return np.zeros(sentences, np.int8)
     try:
@@ -107,19 +112,8 @@ def merge_provenance(stores: Sequence[pathlib.Path], sentences: Sequence[int], o
     """
     if any(map(has_provenance, stores)):
         codes = np.concatenate([load_provenance(store, count) for store, count in zip(stores, sentences)])
-        save_provenance(out, codes, {"merged": [read_json(store / _FACTS) if has_provenance(store) else None
+        save_provenance(out, codes, {"merged": [read_json(store / _PROVENANCE_FACTS) if has_provenance(store) else None
                                                 for store in stores]})
-
-
-FORMAT = 2
-MANIFEST = "manifest.json"
-OFFSETS = "offsets"
-LOGITS, HIDDEN = "teacher_logits", "teacher_hidden"
-ALIGNED = "teacher_mask"
-ATTENTION, RELATIONS = "teacher_attention", "teacher_relations"
-ATTENTION_ROWS = "teacher_attention_rows"
-# Ends of the names of what int8 values are read with.
-INT8_SCALE, INT8_OFFSET = "_scale", "_offset"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,11 +1,15 @@
 """How hidden states and attention maps are kept small: principal components, int8, a sample of rows.
 
+Principal components (`HiddenPca`) are fitted on a sample of pieces, layer by layer, in one pass:
+
     <store>/hidden_pca.npz
         mean        float32 [layers, width]
         components  float32 [layers, components, width], orthonormal rows, the first explains most
         energy      float32 [layers], share of the sample's variance that they keep
 
 A piece is kept as (state - mean) @ components.T and given back as kept @ components + mean.
+
+Hidden states as int8 (`quantize`) have a scale and an offset for each channel of each layer in each shard:
 
     value = scale[layer, channel] * int8 + offset[layer, channel]
 
@@ -15,9 +19,10 @@ would drown the others (error 7 % of their deviation where two channels are shif
 with this), and clipping at a percentile cuts the rare pieces off whose values are the largest, to gain a
 twentieth elsewhere.
 
-A map has a row for each piece, which says where that piece looks. Rows are drawn without replacement, by a generator
-seeded with the example's pieces, so that they do not depend on who writes the store. Readers get the map of all
-pieces, with zeros where nothing is known; a row that is known sums to one.
+An attention map has a row for each piece, which says where that piece looks; some rows are kept instead of all
+(`sampled`). They are drawn without replacement, by a generator seeded with the example's pieces, so that they do not
+depend on who writes the store. Readers get the map of all pieces, with zeros where nothing is known; a row that is
+known sums to one.
 """
 
 from __future__ import annotations
@@ -33,11 +38,13 @@ from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer.format import HIDDEN, Manifest, checksum
 
-FILE = "hidden_pca.npz"
-_BLOCK = 4096
+PCA_FILE = "hidden_pca.npz"
+_PIECES_OF_A_FIT = 4096
 # BLAS puts larger products on several threads, which costs a reader that shares its cores with training 3 to 10
 # times the processor time.
-_PRODUCTS = 1 << 18
+_LARGEST_PRODUCT = 1 << 18
+_INT8_STEPS = 254
+_ROWS_AT_ONCE = 16_384
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +68,7 @@ class HiddenPca:
         """float32 [pieces, layers, components] -> [pieces, layers, width]."""
         pieces, layers, components = kept.shape
         states = np.empty((pieces, *self.mean.shape), np.float32)
-        columns = max(1, _PRODUCTS // max(1, pieces * components))
+        columns = max(1, _LARGEST_PRODUCT // max(1, pieces * components))
         for layer in range(layers):
             for begin in range(0, states.shape[-1], columns):
                 part = slice(begin, begin + columns)
@@ -75,13 +82,13 @@ class HiddenPca:
         return checksum(self.mean, self.components)
 
     def save(self, store: pathlib.Path) -> None:
-        with atomic_file(store / FILE) as part:
+        with atomic_file(store / PCA_FILE) as part:
             np.savez(part, **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
 
     @classmethod
     def load(cls, store: pathlib.Path, layers: int, components: int, width: int) -> HiddenPca:
         """Raises TransferStoreError where the file is missing, damaged, or of other shapes."""
-        path = store / FILE
+        path = store / PCA_FILE
         expected = {"mean": (layers, width), "components": (layers, components, width), "energy": (layers,)}
         try:
             with np.load(path) as arrays:
@@ -126,7 +133,7 @@ class PcaFit:
     def add(self, states: np.ndarray) -> None:
         """Takes float [pieces, layers, width]."""
         self._waiting.append(states.astype(np.float32))
-        if self._pieces_waiting >= _BLOCK:
+        if self._pieces_waiting >= _PIECES_OF_A_FIT:
             self._flush()
 
     @property
@@ -168,10 +175,6 @@ class PcaFit:
                          energy.astype(np.float32))
 
 
-_LEVELS = 254
-_ROWS = 16_384
-
-
 @dataclasses.dataclass(frozen=True)
 class Quantized:
     """Attributes:
@@ -191,8 +194,8 @@ def quantize(states: np.ndarray) -> Quantized:
         TransferStoreError: values that are not finite.
     """
     low, high = (np.zeros(states.shape[1:], np.float32) for _ in range(2))
-    for number, begin in enumerate(range(0, len(states), _ROWS)):
-        rows = states[begin: begin + _ROWS].astype(np.float32)
+    for number, begin in enumerate(range(0, len(states), _ROWS_AT_ONCE)):
+        rows = states[begin: begin + _ROWS_AT_ONCE].astype(np.float32)
         low, high = ((rows.min(0), rows.max(0)) if not number else
                      (np.minimum(low, rows.min(0)), np.maximum(high, rows.max(0))))
     if not np.isfinite(high - low).all():
@@ -200,10 +203,10 @@ def quantize(states: np.ndarray) -> Quantized:
                                  "be kept as int8. Check the teacher: one that diverged in fine-tuning returns "
                                  "NaN.")
     offset = (low + high) / 2
-    scale = np.where(high > low, (high - low) / _LEVELS, 1).astype(np.float32)
+    scale = np.where(high > low, (high - low) / _INT8_STEPS, 1).astype(np.float32)
     values = np.empty(states.shape, np.int8)
-    for begin in range(0, len(states), _ROWS):
-        part = slice(begin, begin + _ROWS)
+    for begin in range(0, len(states), _ROWS_AT_ONCE):
+        part = slice(begin, begin + _ROWS_AT_ONCE)
         values[part] = np.clip(np.rint((states[part] - offset) / scale), -127, 127)
     return Quantized(values, scale, offset)
 

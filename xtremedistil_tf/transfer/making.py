@@ -26,8 +26,7 @@ from xtremedistil_tf.transfer.format import (
     Manifest,
 )
 from xtremedistil_tf.transfer.hidden_states import HiddenPca, PcaFit, quantize, sampled, sampled_rows
-from xtremedistil_tf.transfer.piece_states import FILE as PIECE_STATES_FILE
-from xtremedistil_tf.transfer.piece_states import summed
+from xtremedistil_tf.transfer.piece_states import PIECE_STATES_FILE, summed
 from xtremedistil_tf.transfer.shards import Shards
 
 if TYPE_CHECKING:
@@ -38,6 +37,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _END = object()
+Outputs = Mapping[str, np.ndarray]
+# What `outputs` has beside the columns: the states whose means are kept.
+_STATES = "piece_states"
+# Where TeacherOutputs has what a column keeps.
+_ANSWERS = {LOGITS: "logits", HIDDEN: "hidden", ATTENTION: "attentions", RELATIONS: "relations"}
 
 
 def made_ahead(items: Iterator[T]) -> Generator[T, None, None]:
@@ -80,9 +84,6 @@ class InBackground:
         with self._pool:
             if kind is None:
                 self._finish()
-
-
-Outputs = Mapping[str, np.ndarray]
 
 
 class SameRows:
@@ -146,10 +147,6 @@ class AlignedRows:
 
 
 Rows = SameRows | AlignedRows
-# What `outputs` has beside the columns: the states whose means are kept.
-_STATES = "piece_states"
-# Where TeacherOutputs has what a column keeps.
-_ANSWERS = {LOGITS: "logits", HIDDEN: "hidden", ATTENTION: "attentions", RELATIONS: "relations"}
 
 
 @dataclasses.dataclass

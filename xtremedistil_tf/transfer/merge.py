@@ -35,6 +35,7 @@ from xtremedistil_tf.transfer.size import MARGIN_BYTES, shown_bytes
 log = logging.getLogger(__name__)
 
 _TEXT = "text"
+_DOCUMENTED = "docs/transfer_store.md describes the format."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,9 +197,6 @@ def _values(part: dict[str, np.ndarray], name: str, manifest: Manifest) -> np.nd
     return dequantize(part[name], part[name + INT8_SCALE], part[name + INT8_OFFSET])
 
 
-_FORMAT = "docs/transfer_store.md describes the format."
-
-
 def check_given_store(path: pathlib.Path, expected: Mapping[str, Column], pieces: int) -> None:
     """Refuses a store that does not fit the run.
 
@@ -215,18 +213,18 @@ def check_given_store(path: pathlib.Path, expected: Mapping[str, Column], pieces
     for name, column in expected.items():
         found = manifest.column(name) if name in manifest.columns else None
         if found is None:
-            raise TransferStoreError(f"{path}: no column {name}; it holds {', '.join(manifest.columns)}. {_FORMAT}")
+            raise TransferStoreError(f"{path}: no column {name}; it holds {', '.join(manifest.columns)}. {_DOCUMENTED}")
         if (found.shape, found.per_piece) != (column.shape, column.per_piece) or found.dtype.kind != column.dtype.kind:
-            raise TransferStoreError(f"{path}: column {name} is {_shown(found)}, this run reads {_shown(column)}. "
-                                     f"{_FORMAT}")
+            raise TransferStoreError(f"{path}: column {name} is {_shown_column(found)}, this run reads "
+                                     f"{_shown_column(column)}. {_DOCUMENTED}")
     TransferStore(path, list(expected))
     floats = [name for name, column in expected.items() if column.dtype.kind == "f"]
     floats += [name + part for name in floats if manifest.is_int8(name) for part in (INT8_SCALE, INT8_OFFSET)]
     for shard in range(manifest.num_shards):
-        _check_shard(shard_path(path, shard), floats, pieces)
+        _check_given_shard(shard_path(path, shard), floats, pieces)
 
 
-def _check_shard(folder: pathlib.Path, floats: Sequence[str], pieces: int) -> None:
+def _check_given_shard(folder: pathlib.Path, floats: Sequence[str], pieces: int) -> None:
     ids = np.load(folder / "input_ids.npy", mmap_mode="r")
     if len(ids) and not 0 <= ids.min() <= ids.max() < pieces:
         raise TransferStoreError(f"{folder / 'input_ids.npy'}: ids from {ids.min()} to {ids.max()}, expected 0 to "
@@ -238,5 +236,5 @@ def _check_shard(folder: pathlib.Path, floats: Sequence[str], pieces: int) -> No
                                      "hidden states that overflow float16.")
 
 
-def _shown(column: Column) -> str:
+def _shown_column(column: Column) -> str:
     return f"{column.dtype.name} {list(column.shape)} {'a piece' if column.per_piece else 'an example'}"

@@ -23,7 +23,7 @@ from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer.format import ALIGNED, HIDDEN, Manifest, shard_path
 from xtremedistil_tf.transfer.reader import TransferStore
 
-FILE = "piece_states.npz"
+PIECE_STATES_FILE = "piece_states.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,30 +86,31 @@ def means(parts: Iterable[PieceStates]) -> PieceStates:
 
 def has_sums(store: pathlib.Path, shard: int) -> bool:
     """Whether a shard's sums are there, or the store's means, which they went into."""
-    return (store / FILE).exists() or (shard_path(store, shard) / FILE).exists()
+    return (store / PIECE_STATES_FILE).exists() or (shard_path(store, shard) / PIECE_STATES_FILE).exists()
 
 
 def gather(store: pathlib.Path, num_shards: int) -> None:
     """Makes the store's file from those of its shards, unless it is there, and deletes those."""
-    files = [shard_path(store, shard) / FILE for shard in range(num_shards)]
-    if not (store / FILE).exists():
-        means(PieceStates.load(file) for file in files).save(store / FILE)
+    files = [shard_path(store, shard) / PIECE_STATES_FILE for shard in range(num_shards)]
+    if not (store / PIECE_STATES_FILE).exists():
+        means(PieceStates.load(file) for file in files).save(store / PIECE_STATES_FILE)
     for file in files:
         file.unlink(missing_ok=True)
 
 
 def merge_piece_states(stores: list[pathlib.Path], out: pathlib.Path) -> None:
     """Writes the mean states over the text of several stores, if all have them."""
-    if not all((store / FILE).exists() for store in stores):
+    if not all((store / PIECE_STATES_FILE).exists() for store in stores):
         return
-    found = (PieceStates.load(store / FILE) for store in stores)
-    means(PieceStates(one.ids, one.counts, one.states * one.counts[:, None]) for one in found).save(out / FILE)
+    found = (PieceStates.load(store / PIECE_STATES_FILE) for store in stores)
+    sums = (PieceStates(one.ids, one.counts, one.states * one.counts[:, None]) for one in found)
+    means(sums).save(out / PIECE_STATES_FILE)
 
 
 def piece_states(store: pathlib.Path) -> PieceStates | None:
     """The mean states of a finished store: as kept, or from the last of its layers of hidden states; else None."""
-    if (store / FILE).exists():
-        return PieceStates.load(store / FILE)
+    if (store / PIECE_STATES_FILE).exists():
+        return PieceStates.load(store / PIECE_STATES_FILE)
     manifest = Manifest.load(store)
     if HIDDEN not in manifest.columns:
         return None

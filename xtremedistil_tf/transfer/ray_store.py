@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from xtremedistil_tf.tasks.task import Task
     from xtremedistil_tf.teachers.protocol import TeacherPredictor
 
+log = logging.getLogger(__name__)
+# A machine may learn only after a while what another one wrote: NFS remembers for up to 60 seconds that a
+# file was not there.
+_VISIBLE_SECONDS = 120.0
+_POLL_SECONDS = 1.0
+
 
 @dataclasses.dataclass(frozen=True)
 class PredictorRecipe:
@@ -66,14 +72,6 @@ class PredictorRecipe:
         signals = self.signals
         return TeacherPredictor(teacher, signals.hidden, self.pad_id, self.batch_size, signals.attentions,
                                 self.seq_len, signals.relations)
-
-
-log = logging.getLogger(__name__)
-
-# A machine may learn only after a while what another one wrote: NFS remembers for up to 60 seconds that a
-# file was not there.
-_VISIBLE_SECONDS = 120.0
-_POLL_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,8 +20,13 @@ from typing import Any
 
 from xtremedistil_tf.errors import ConfigError, MissingExtraError, TransferStoreError, XtremeDistilError
 
+log = logging.getLogger(__name__)
 AUTO, LOCAL = "auto", "local"
 _CONNECTION_SECONDS = 10
+_MOST_LOSSES = 3
+_PATIENCE_SECONDS = 60
+_MEMORY = ("A worker that is killed repeatedly has probably run out of memory: use fewer `ray_workers` or "
+           "a smaller `teacher_batch_size`.")
 
 
 def require_ray(purpose: str = "`ray_address`") -> None:
@@ -122,14 +127,6 @@ def _fitting(machines: Sequence[Mapping[str, float]], cpus: int, gpus: float) ->
     """How many workers with so many cores and GPUs each have room."""
     places = [int(machine["GPU"]) * round(1 / gpus) if gpus else math.inf for machine in machines]
     return int(sum(min(machine["CPU"] // cpus, most) for machine, most in zip(machines, places)))
-
-
-log = logging.getLogger(__name__)
-
-_MOST_LOSSES = 3
-_PATIENCE_SECONDS = 60
-_MEMORY = ("A worker that is killed repeatedly has probably run out of memory: use fewer `ray_workers` or "
-           "a smaller `teacher_batch_size`.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,6 +24,17 @@ from xtremedistil_tf.corpus.example import AnyExample, Decontaminated, Example, 
 from xtremedistil_tf.transfer.text import capitalised_share, words_of
 
 _OUTSIDE = "O"
+# Sentences of up to 1, 2, 3, ... words are of one sort.
+_LENGTH_BOUNDS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 50)
+_CAPITAL_BOUNDS = (0.0, 0.2, 0.4, 0.6, 0.8)
+#: Where no number of sentences is asked for: the part of the task's sentences of whose sorts all text is taken, so that
+#: the sample may have fewer of them than the task.
+SCARCE_SHARE = 0.25
+#: Then also: share of the text that is taken at least.
+LEAST_SHARE = 0.1
+K = TypeVar("K", bound=Hashable)
+Sort = tuple[int, int]
+Sorts = Mapping[Sort, float]
 
 
 class EntityWords:
@@ -45,7 +56,7 @@ class EntityWords:
             for place, (word, is_entity) in enumerate(zip(example.words, inside)):
                 counts[word] += 1
                 entities[word] += is_entity
-                places[word] = [(_shape(word, place), is_entity)]
+                places[word] = [(_word_shape(word, place), is_entity)]
         self.without = without / max(1, sentences)
         shapes = collections.defaultdict[str, list[bool]](list)
         for word, ((shape, is_entity),) in places.items():
@@ -56,7 +67,7 @@ class EntityWords:
 
     def guess(self, words: Sequence[str]) -> list[bool]:
         """For each word of a sentence, whether it is taken for part of an entity."""
-        return [self._known[word] if word in self._known else self._shapes.get(_shape(word, place), False)
+        return [self._known[word] if word in self._known else self._shapes.get(_word_shape(word, place), False)
                 for place, word in enumerate(words)]
 
 
@@ -87,26 +98,12 @@ def fragments(example: Example, entities: EntityWords, lengths: Sequence[int],
         begin = end
 
 
-def _shape(word: str, place: int) -> str:
+def _word_shape(word: str, place: int) -> str:
     """What a word looks like: its kind of letters, and whether it is the first of its sentence."""
     kind = ("digits" if any(map(str.isdigit, word)) else "capitals" if len(word) > 1 and word.isupper() else
             "capital" if word[0].isupper() else "small" if word[0].islower() else
             "letters" if word[0].isalpha() else "others")
     return f"{kind}/{min(place, 1)}"
-
-
-# Sentences of up to 1, 2, 3, ... words are of one sort.
-_WORDS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 50)
-_CAPITALS = (0.0, 0.2, 0.4, 0.6, 0.8)
-#: Where no number of sentences is asked for: the part of the task's sentences of whose sorts all text is taken, so that
-#: the sample may have fewer of them than the task.
-SCARCE = 0.25
-#: Then also: share of the text that is taken at least.
-LEAST = 0.1
-
-K = TypeVar("K", bound=Hashable)
-Sort = tuple[int, int]
-Sorts = Mapping[Sort, float]
 
 
 class TaskText:
@@ -144,7 +141,7 @@ class SampledText:
     Args:
         read: makes an iterator over the text, the same every time.
         task: what the sample is to be like.
-        most: examples to take at most; 0: as many as keep it alike, see `SCARCE`; below 0: none.
+        most: examples to take at most; 0: as many as keep it alike, see `SCARCE_SHARE`; below 0: none.
         measured: texts that must not stand in it, whole or as a fragment.
         entities: where given, sentences are cut to fragments first.
         seed: of the lengths of fragments.
@@ -194,7 +191,7 @@ class SampledText:
 def sort_of(example: AnyExample) -> Sort:
     """The sort of an example: by its number of words and its share of capitals."""
     words = words_of(example)
-    return bisect.bisect_left(_WORDS, len(words)), bisect.bisect_left(_CAPITALS, capitalised_share(words))
+    return bisect.bisect_left(_LENGTH_BOUNDS, len(words)), bisect.bisect_left(_CAPITAL_BOUNDS, capitalised_share(words))
 
 
 def quotas(available: Mapping[K, int], shares: Mapping[K, float], most: float) -> dict[K, int]:
@@ -214,15 +211,15 @@ def quotas(available: Mapping[K, int], shares: Mapping[K, float], most: float) -
 
 
 def alike(available: Mapping[Sort, int], shares: Sorts) -> float:
-    """How many examples keep the shares of all but the scarcest sorts, see `SCARCE` and `LEAST`."""
+    """How many examples keep the shares of all but the scarcest sorts, see `SCARCE_SHARE` and `LEAST_SHARE`."""
     there = sorted((available[sort] / share, share) for sort, share in shares.items() if share and available.get(sort))
-    rest, scale = SCARCE * sum(share for _, share in there), 0.0
+    rest, scale = SCARCE_SHARE * sum(share for _, share in there), 0.0
     for scale, share in there:  # noqa: B007  the first one beyond the scarce part is the scale
         rest -= share
         if rest < 0:
             break
     fits = sum(min(available[sort], scale * share) for sort, share in shares.items() if available.get(sort))
-    return max(fits, LEAST * sum(available.values()))
+    return max(fits, LEAST_SHARE * sum(available.values()))
 
 
 def _shares(counts: collections.Counter[Sort]) -> dict[Sort, float]:

@@ -29,8 +29,7 @@ from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.transfer.format import HIDDEN, OFFSETS, Manifest, checksum, shard_path
-from xtremedistil_tf.transfer.hidden_states import FILE as PCA_FILE
-from xtremedistil_tf.transfer.hidden_states import HiddenPca, load_pca
+from xtremedistil_tf.transfer.hidden_states import PCA_FILE, HiddenPca, load_pca
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +37,7 @@ LOCK = "writer.lock"
 #: Who holds the lock, for those who wait: the lock itself may not be written to.
 OWNER = "writer.json"
 _POLL_SECONDS = 0.5
+SHARD_FACTS = "shard.json"
 
 
 @contextlib.contextmanager
@@ -57,7 +57,7 @@ def writer_lock(store: pathlib.Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            log.info("transfer store %s: %s is writing it; waiting for it to finish", store, _owner(store))
+            log.info("transfer store %s: %s is writing it; waiting for it to finish", store, _lock_owner(store))
             lock.acquire(poll_interval=_POLL_SECONDS)
     except OSError as error:
         raise TransferStoreError(f"{store / LOCK}: cannot be written ({error.strerror}). Give a folder for the store "
@@ -71,15 +71,12 @@ def writer_lock(store: pathlib.Path) -> Iterator[None]:
         lock.release()
 
 
-def _owner(store: pathlib.Path) -> str:
+def _lock_owner(store: pathlib.Path) -> str:
     try:
         owner = read_json(store / OWNER)
         return f"process {owner['process']} on {owner['machine']} (since {owner['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
-
-
-SHARD_FACTS = "shard.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,7 +238,7 @@ def verify_store(store: pathlib.Path) -> Verification:
         TransferStoreError: there is no readable manifest.
     """
     manifest = Manifest.load(store)
-    pca, pca_fault = _pca(store, manifest)
+    pca, pca_fault = _pca_or_fault(store, manifest)
     shards = Shards(store, manifest, pca)
     damaged, unchecked = {}, []
     with progress_bar(manifest.num_shards, "verifying", "shard") as bar:
@@ -254,7 +251,7 @@ def verify_store(store: pathlib.Path) -> Verification:
     return Verification(manifest, damaged, unchecked, pca_fault)
 
 
-def _pca(store: pathlib.Path, manifest: Manifest) -> tuple[HiddenPca | None, str]:
+def _pca_or_fault(store: pathlib.Path, manifest: Manifest) -> tuple[HiddenPca | None, str]:
     try:
         return load_pca(store, manifest), ""
     except TransferStoreError as error:

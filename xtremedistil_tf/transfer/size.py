@@ -129,11 +129,11 @@ def store_info(store: pathlib.Path) -> str:
              f"{manifest.shard_sentences:,} examples each, {checked:,} with checksums",
              f"pieces       {pieces:,}, {pieces / max(examples, 1):.1f} an example",
              f"on disk      {shown_bytes(size)}, {size / max(examples, 1):,.0f} bytes an example", ""]
-    return "\n".join(lines + _columns(manifest, pieces / max(examples, 1)) + _pca(store, manifest) +
+    return "\n".join(lines + _column_lines(manifest, pieces / max(examples, 1)) + _pca_lines(store, manifest) +
                      ["", "identity     " + json.dumps(manifest.identity, ensure_ascii=False)])
 
 
-def _columns(manifest: Manifest, mean_pieces: float) -> list[str]:
+def _column_lines(manifest: Manifest, mean_pieces: float) -> list[str]:
     sizes = bytes_per_example(manifest, mean_pieces)
     lines = [f"{'column':<20} {'read as':<26} {'kept as':<26} {'bytes an example':>16}"]
     for name in manifest.columns:
@@ -145,7 +145,7 @@ def _columns(manifest: Manifest, mean_pieces: float) -> list[str]:
     return lines
 
 
-def _pca(store: pathlib.Path, manifest: Manifest) -> list[str]:
+def _pca_lines(store: pathlib.Path, manifest: Manifest) -> list[str]:
     if not manifest.num_components:
         return []
     try:

@@ -14,6 +14,13 @@ from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.fingerprint import ExamplesDigest
 
 T = TypeVar("T")
+#: How many times as much (or as little) of something in transfer text as in dev text is worth a warning.
+FACTOR = 1.5
+#: Fewer dev examples than this say too little for a warning.
+LEAST = 50
+#: A piece is rare that occurs fewer times than this in as much transfer text as the comparison reads.
+RARE = 5
+_QUANTILES = (0.1, 0.5, 0.9)
 
 
 class TransferText:
@@ -62,15 +69,6 @@ def evenly(examples: Iterable[T], total: int, most: int) -> Iterator[T]:
     for index, example in enumerate(itertools.islice(examples, total)):
         if (index + 1) * kept // total > index * kept // total:
             yield example
-
-
-#: How many times as much (or as little) of something in transfer text as in dev text is worth a warning.
-FACTOR = 1.5
-#: Fewer dev examples than this say too little for a warning.
-LEAST = 50
-#: A piece is rare that occurs fewer times than this in as much transfer text as the comparison reads.
-RARE = 5
-_QUANTILES = (0.1, 0.5, 0.9)
 
 
 class Measure(NamedTuple):

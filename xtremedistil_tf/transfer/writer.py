@@ -37,8 +37,7 @@ from xtremedistil_tf.transfer.format import (
 )
 from xtremedistil_tf.transfer.hidden_states import HiddenPca, PcaFit, load_pca
 from xtremedistil_tf.transfer.making import InBackground, Rows, ShardMaker, made_ahead
-from xtremedistil_tf.transfer.piece_states import FILE as PIECE_STATES_FILE
-from xtremedistil_tf.transfer.piece_states import gather, has_sums
+from xtremedistil_tf.transfer.piece_states import PIECE_STATES_FILE, gather, has_sums
 from xtremedistil_tf.transfer.shards import Shards, writer_lock
 from xtremedistil_tf.transfer.size import check_room, sampled_mean_pieces
 from xtremedistil_tf.transfer.text import evenly

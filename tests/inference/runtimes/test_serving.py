@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import pathlib
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from model_server import ModelServer
 
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
@@ -18,17 +16,8 @@ from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
 from xtremedistil_tf.tasks.regression import RegressionTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
 
-SUPPORT = pathlib.Path(__file__).parents[2] / "export" / "serving" / "model_server.py"
 TASKS = {"tagging": TaggingTask(["O", "B-LOC", "I-LOC"]), "classification": ClassificationTask(["bad", "good"]),
          "regression": RegressionTask(), "question_answering": QuestionAnsweringTask()}
-
-
-@pytest.fixture(scope="module")
-def model_server():
-    spec = importlib.util.spec_from_file_location("model_server", SUPPORT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def save(path, task) -> None:
@@ -57,12 +46,12 @@ def expected(inputs, task, cast, total, float32):
 
 
 @pytest.fixture(scope="module")
-def running(model_server, tmp_path_factory):
+def running(tmp_path_factory):
     """A server with a model `<kind>` for each kind, and one named as the export command names it."""
     patch = pytest.MonkeyPatch()
     patch.setenv("no_proxy", "127.0.0.1")
     patch.setenv("NO_PROXY", "127.0.0.1")
-    with model_server.ModelServer() as server:
+    with ModelServer() as server:
         for kind, task in TASKS.items():
             path = tmp_path_factory.mktemp(kind) / "m"
             save(path, task)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.atomic import write_text
 from xtremedistil_tf.evaluation.report.costs import exported_forms, figures, size_and_speed
 from xtremedistil_tf.evaluation.report.quality import comparison, confusions, disagreements, languages, types
 from xtremedistil_tf.evaluation.report.rendering import Section, render, script_hash, source
@@ -36,8 +36,7 @@ def write_report(path: str | os.PathLike[str], metrics: Mapping[str, Any]) -> No
                   teacher=teacher, examples=f"{count(metrics.get('sentences'))} {items(metrics)}",
                   split=metrics.get("split"), figures=figures(metrics), sections=_sections(metrics),
                   style=source("style.css"), script=script, script_hash=script_hash(script))
-    with atomic_file(path) as part:
-        part.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def _sections(metrics: Mapping[str, Any]) -> list[Section]:

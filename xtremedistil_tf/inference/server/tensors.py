@@ -13,6 +13,7 @@ import numpy as np
 from xtremedistil_tf.inference.server.model import RequestError, ServedSignature, Spec, Tensors
 
 _NAMES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE"}
+_WANTED = {"string": "strings", "int32": "whole numbers of 32 bits"}
 
 
 def read_inputs(request: Mapping[str, Any], signature: ServedSignature) -> Tensors:
@@ -138,7 +139,6 @@ def _int32(value: Any) -> int:
 
 
 _READERS = {"string": _string, "int32": _int32}
-_WANTED = {"string": "strings", "int32": "whole numbers of 32 bits"}
 
 
 def write_outputs(outputs: Tensors, by_row: bool) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from xtremedistil_tf.tasks.task import Task
 
 S = TypeVar("S")
 T = TypeVar("T")
+# A batch of 256 long inputs takes a small server its time.
+_TIMEOUT = 60.0
 
 
 def predict_file(client: ServingClient, path_in: str | os.PathLike[str], path_out: str | os.PathLike[str],
@@ -85,10 +87,6 @@ def _map_in_order(function: Callable[[S], T], items: Iterable[S], concurrency: i
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-# A batch of 256 long inputs takes a small server its time.
-_TIMEOUT = 60.0
 
 
 class ServingRuntime:

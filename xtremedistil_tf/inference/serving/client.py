@@ -32,6 +32,10 @@ _FIRST_SECONDS, _LONGEST_SECONDS = 0.2, 5.0
 _COLLISION = "from different tasks have different shapes"
 
 T = TypeVar("T")
+#: Name of the model where none is given, and most texts of one request: what the exported folder is set to.
+DEFAULT_MODEL = "xtremedistil"
+MAX_BATCH = 256
+_RAW_STRINGS, _TOKEN_IDS = "raw_strings", "token_ids"
 
 
 class Transient(Exception):
@@ -73,11 +77,6 @@ def call_with_retries(call: Callable[[], T], retries: int, server: str) -> T:
                          "retries.") from last
 
 
-#: Name of the model where none is given, and most texts of one request: what the exported folder is set to.
-DEFAULT_MODEL = "xtremedistil"
-MAX_BATCH = 256
-
-
 def text_inputs(examples: Sequence[AnyExample], names: Sequence[str]) -> dict[str, list[Any]]:
     """The texts of examples under the names of the signature's inputs.
 
@@ -99,9 +98,6 @@ def _texts(example: AnyExample) -> dict[str, str]:
     if isinstance(example, QuestionExample):
         return {"questions": example.question, "contexts": example.context}
     return {"texts": example.text, "pairs": example.pair or ""}
-
-
-_RAW_STRINGS, _TOKEN_IDS = "raw_strings", "token_ids"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,10 @@ from xtremedistil_tf.fingerprint import fingerprint
 
 #: Cost -> the flag that bounds it, and its unit.
 COSTS = {"ms": ("max_latency_ms", "ms"), "megabytes": ("max_megabytes", "MB")}
+_LETTERS = {flag: letter for lists in SWEPT.values() for flag, letter in lists.values()}
+# Flags that name what a run reads. A folder of `teacher_model_dir` is also written: its config.json counts.
+_INPUTS = ("task", "transfer_file", "transfer_store", "pt_teacher_checkpoint", "pt_student_checkpoint",
+           "augment_checkpoint", "augment_gazetteer", "augment_corpus", "augment_encoder", "augment_file")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,12 +127,6 @@ def survivors(scores: Mapping[str, float], costs: Mapping[str, Sequence[Sequence
     others = sorted((name for name in scores if name not in front), key=lambda name: -scores[name])
     front.update(others[:max(0, kept_count(len(scores), keep) - len(front))])
     return [name for name in scores if name in front]
-
-
-_LETTERS = {flag: letter for lists in SWEPT.values() for flag, letter in lists.values()}
-# Flags that name what a run reads. A folder of `teacher_model_dir` is also written: its config.json counts.
-_INPUTS = ("task", "transfer_file", "transfer_store", "pt_teacher_checkpoint", "pt_student_checkpoint",
-           "augment_checkpoint", "augment_gazetteer", "augment_corpus", "augment_encoder", "augment_file")
 
 
 @dataclasses.dataclass(frozen=True)

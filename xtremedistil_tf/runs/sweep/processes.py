@@ -20,6 +20,8 @@ from xtremedistil_tf.errors import XtremeDistilError
 from xtremedistil_tf.runs.sweep.candidates import Candidate, Kept
 from xtremedistil_tf.students.metadata import EXPORT
 
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+
 
 def words_of(config: DistillationConfig, left_out: Sequence[str] = ()) -> list[str]:
     """One `--name=value` for every setting that is not the default."""
@@ -50,22 +52,14 @@ def flagfile(config: DistillationConfig, file: str, before: Sequence[str] = (),
     return "".join(f"{line}\n" for line in [*head, *(word for word in words if word not in others)])
 
 
-_ROOT = pathlib.Path(__file__).resolve().parents[3]
+def child(name: str) -> list[str]:
+    """What runs a function of `xtremedistil_tf.cli.sweep_processes`."""
+    return ["-m", "xtremedistil_tf.cli.sweep_processes", name]
 
 
-def module(name: str) -> list[str]:
-    """What runs a module of the package."""
-    return ["-m", f"xtremedistil_tf.{name}"]
-
-
-def command(script: str, name: str) -> list[str]:
-    """What runs a command of the package, whether its script is here or not.
-
-    Args:
-        script: the name that the command has for itself.
-        name: of the module in `xtremedistil_tf.cli`.
-    """
-    code = f"import sys; from xtremedistil_tf.cli.{name} import main; sys.argv[0] = {script!r}; main()"
+def command(name: str) -> list[str]:
+    """What runs a command of `xtremedistil_tf.cli.verbs` under its script's name, whether the script is here or not."""
+    code = f"import sys; from xtremedistil_tf.cli.verbs import {name}; sys.argv[0] = {name}.script; {name}.main()"
     return ["-c", code]
 
 
@@ -130,7 +124,7 @@ class ShortRun:
             XtremeDistilError: it failed, or the score is no number.
         """
         log_file = self._folder / "output.log"
-        printed = run_process([*module("cli.sweep_trial"), *words_of(self.settings)], log_file)
+        printed = run_process([*child("trial"), *words_of(self.settings)], log_file)
         found: dict[str, Any] = json.loads(printed.splitlines()[-1])
         if not math.isfinite(found["score"]):
             raise XtremeDistilError(f"its dev score is {found['score']} (see {log_file})")
@@ -175,11 +169,11 @@ class FullRun:
             XtremeDistilError: the student was not made, or could not be exported at all.
         """
         log_file, exported = self._folder / "output.log", self._folder / EXPORT / "exports.json"
-        run_process([*command("run_xtreme_distil.py", "distil"), *words_of(self.candidate.config)], log_file)
+        run_process([*command("DISTIL"), *words_of(self.candidate.config)], log_file)
         exported.unlink(missing_ok=True)  # it may tell of another student that was here
         reason = "it was not written"
         try:
-            run_process([*command("run_xtreme_distil_export.py", "export"), f"--model_dir={self._folder}",
+            run_process([*command("EXPORT"), f"--model_dir={self._folder}",
                          *export_words(self.form, self.quantizations), "--max_examples=0"], log_file)
         except XtremeDistilError as error:  # also where a file loses much of the score, which a point may
             if not exported.exists():

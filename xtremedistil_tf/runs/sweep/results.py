@@ -7,13 +7,37 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xtremedistil_tf.atomic import atomic_directory, atomic_file, write_json
+from xtremedistil_tf.atomic import atomic_directory, write_json, write_text
 from xtremedistil_tf.config.sweep import SweepConfig
 from xtremedistil_tf.evaluation.report.charts import Dot, scatter_chart
 from xtremedistil_tf.evaluation.report.values import text
 from xtremedistil_tf.runs.sweep.candidates import COSTS, Budget, Candidate, on_front, shown_costs, titled
 from xtremedistil_tf.runs.sweep.processes import export_words, flagfile
 from xtremedistil_tf.tasks.registry import score_name
+
+_WIDTH, _HEIGHT, _MARGIN = 320, 180, 12
+_TITLES = {"ms": "latency, ms", "megabytes": "size, MB"}
+_STYLE = """
+.page { fill: #ffffff; }
+text { fill: #5b6675; font: 11px system-ui, "Segoe UI", Roboto, sans-serif; }
+.grid { stroke: #dde2e9; }
+.limit { stroke: #c26a04; stroke-dasharray: 6 4; }
+.curve { fill: none; stroke: #2563eb; stroke-width: 1.5; }
+.point.student { fill: #2563eb; }
+.point.other { fill: #ffffff; stroke: #6b7a90; }
+.value { fill: #1b2430; stroke: #ffffff; stroke-width: 3px; paint-order: stroke; }
+@media (prefers-color-scheme: dark) {
+  .page { fill: #1a2029; }
+  text { fill: #9aa6b6; }
+  .grid { stroke: #303947; }
+  .limit { stroke: #f2b34c; }
+  .curve { stroke: #6ea8ff; }
+  .point.student { fill: #6ea8ff; }
+  .point.other { fill: #1a2029; stroke: #94a3b8; }
+  .value { fill: #e6eaf0; stroke: #1a2029; }
+}
+"""
+_FLAGFILES = "flagfiles"
 
 
 def points_rows(report: Mapping[str, Any]) -> list[list[str]]:
@@ -68,30 +92,6 @@ def _row(point: Mapping[str, Any], form: str) -> list[str]:
             f"{point['parameters']:,}", "" if point["within_budget"] else "over the budget"]
 
 
-_WIDTH, _HEIGHT, _MARGIN = 320, 180, 12
-_TITLES = {"ms": "latency, ms", "megabytes": "size, MB"}
-_STYLE = """
-.page { fill: #ffffff; }
-text { fill: #5b6675; font: 11px system-ui, "Segoe UI", Roboto, sans-serif; }
-.grid { stroke: #dde2e9; }
-.limit { stroke: #c26a04; stroke-dasharray: 6 4; }
-.curve { fill: none; stroke: #2563eb; stroke-width: 1.5; }
-.point.student { fill: #2563eb; }
-.point.other { fill: #ffffff; stroke: #6b7a90; }
-.value { fill: #1b2430; stroke: #ffffff; stroke-width: 3px; paint-order: stroke; }
-@media (prefers-color-scheme: dark) {
-  .page { fill: #1a2029; }
-  text { fill: #9aa6b6; }
-  .grid { stroke: #303947; }
-  .limit { stroke: #f2b34c; }
-  .curve { stroke: #6ea8ff; }
-  .point.student { fill: #6ea8ff; }
-  .point.other { fill: #1a2029; stroke: #94a3b8; }
-  .value { fill: #e6eaf0; stroke: #1a2029; }
-}
-"""
-
-
 def picture(report: Mapping[str, Any]) -> str:
     """The report's points as an SVG file. Those of the front have their numbers; in each chart a line joins those
     that are on the front of its two axes."""
@@ -118,9 +118,6 @@ def _dot(report: Mapping[str, Any], point: Mapping[str, Any], cost: str) -> Dot:
     score = 100 * point["score"]
     told = f"{titled(point['title'], point['quantization'])}, {report['format']}: {score:.2f}, {shown_costs(point)}"
     return Dot(point[cost], score, "student" if point["front"] else "other", str(point["front"] or ""), told)
-
-
-_FLAGFILES = "flagfiles"
 
 
 def sweep_report(config: SweepConfig, command: str, points: Sequence[Mapping[str, Any]],
@@ -160,8 +157,8 @@ def write_results(folder: pathlib.Path, report: Mapping[str, Any], students: Seq
         for point in _front(report):
             text = _flagfile(folder, report, point, candidates[point["student"]])
             (part / f"{point['name']}.cfg").write_text(text, encoding="utf-8")
-    _write(folder / "pareto.svg", picture(report))
-    _write(folder / "sweep.md", _page(folder, report))
+    write_text(folder / "pareto.svg", picture(report))
+    write_text(folder / "sweep.md", _page(folder, report))
     write_json(folder / "sweep.json", report)
 
 
@@ -196,8 +193,3 @@ def _page(folder: pathlib.Path, report: Mapping[str, Any]) -> str:
     lines += [f"- failed: {where}: {why}" for where, why in report["failed"].items()]
     lines += ["", "## Command", "", *(f"    {line}" for line in report["command"].splitlines()), ""]
     return "\n".join(lines)
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    with atomic_file(path) as part:
-        part.write_text(text, encoding="utf-8")

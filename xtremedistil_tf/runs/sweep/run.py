@@ -25,8 +25,10 @@ from xtremedistil_tf.runs.sweep.candidates import (
     survivors,
     titled,
 )
-from xtremedistil_tf.runs.sweep.processes import FullRun, ShortRun, environment, module, words_of
+from xtremedistil_tf.runs.sweep.processes import FullRun, ShortRun, child, environment, words_of
 from xtremedistil_tf.runs.sweep.results import points_table, sweep_report, write_results
+
+log = logging.getLogger(__name__)
 
 
 class Pace:
@@ -61,9 +63,6 @@ def shown(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return f", about {in_minutes(max(1, round(seconds / 60)))} left"
-
-
-log = logging.getLogger(__name__)
 
 
 class Sweep:
@@ -126,7 +125,7 @@ class Sweep:
         found = candidates(self._config)
         known = [self._kept.costs(candidate) for candidate in found]
         if any(costs is None or costs["refused"] for costs in known):
-            done = subprocess.run([sys.executable, *module("cli.sweep_costs"), *words_of(self._config)],
+            done = subprocess.run([sys.executable, *child("costs"), *words_of(self._config)],
                                   check=False, env=environment())
             if done.returncode:
                 sys.exit(max(1, done.returncode))  # the process has said why

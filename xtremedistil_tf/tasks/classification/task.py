@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 
 MAIN_SCORES = ("accuracy", "macro_f1", "matthews", "f1")
+WORDS = KindWords(name="text classification", does="Chooses a label for a text.",
+                  line="text, a tab, a label (with `do_pairwise`: text<TAB>text<TAB>label)",
+                  line_example="Great film.<TAB>positive",
+                  scores=scores_named("f1", "accuracy", "macro_f1", "matthews"), shows_labels=True)
 
 
 def class_scores(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
@@ -53,12 +57,6 @@ def class_scores(gold: Sequence[str], predicted: Sequence[str], labels: Sequence
                 for label, precision, recall, f1, support in zip(labels, *columns)}
     positive = {"f1": per_type[labels[1]]["f1"]} if len(labels) == 2 else {}
     return overall | positive | {"support": len(gold), "per_type": per_type}
-
-
-WORDS = KindWords(name="text classification", does="Chooses a label for a text.",
-                  line="text, a tab, a label (with `do_pairwise`: text<TAB>text<TAB>label)",
-                  line_example="Great film.<TAB>positive",
-                  scores=scores_named("f1", "accuracy", "macro_f1", "matthews"), shows_labels=True)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

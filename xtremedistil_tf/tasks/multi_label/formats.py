@@ -70,14 +70,14 @@ class LabelLists:
         found: list[str] = []
         for item in value:
             label, problem = self._rules.resolve(item)
-            problem = problem or _problem(str(label), found)
+            problem = problem or _label_problem(str(label), found)
             if problem:
                 return None, problem
             found.append(str(label))
         return tuple(found), None
 
 
-def _problem(label: str, others: Sequence[str]) -> str | None:
+def _label_problem(label: str, others: Sequence[str]) -> str | None:
     if COMMA in label:
         return f"label {quoted(label)} holds a comma, which parts labels; expected another name"
     return f"label {quoted(label)} for the second time, expected each label once" if label in others else None
@@ -86,7 +86,7 @@ def _problem(label: str, others: Sequence[str]) -> str | None:
 def _label_files(paths: Sequence[os.PathLike[str]]) -> list[str] | None:
     labels = united_labels(paths)
     if bad := [label for label in labels or () if COMMA in label]:
-        raise DataError(f"{os.fspath(paths[0])}: {_problem(bad[0], ())}.")
+        raise DataError(f"{os.fspath(paths[0])}: {_label_problem(bad[0], ())}.")
     return labels
 
 
@@ -108,7 +108,7 @@ def hub_rows(data: Any, pairs: bool, name: str) -> HubRows:
                         "lists of labels as strings or as classes with names. For one class a text use "
                         "`task_kind=classification`.")
     if bad := [label for label in names or () if COMMA in label]:
-        raise DataError(f"hf:{name}: column {column}: {_problem(bad[0], ())}.")
+        raise DataError(f"hf:{name}: column {column}: {_label_problem(bad[0], ())}.")
     rules = LabelLists(None)
 
     def value(found: Any) -> tuple[str, ...] | None:

@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 
 MAIN_SCORES = ("micro_f1", "macro_f1", "subset_accuracy")
+DEFAULT_THRESHOLD = 0.5
+#: Dev examples with a label below which its threshold stays at 0.5: fewer would be learned by heart.
+LEAST_POSITIVES = 5
+# Logits beyond which probabilities say nothing more; also how far a cut is from the lowest logit.
+_MOST_LOGIT, _BELOW_LOWEST = 15.0, 1.0
+WORDS = KindWords(
+    line="text, a tab, labels separated by commas, or none", line_example="Rain and wind today.<TAB>rain,wind",
+    name="multi-label text classification", does="Chooses labels for a text: none, one or several.",
+    scores={"micro_f1": "micro F1", **scores_named("macro_f1", "precision", "recall"),
+            "subset_accuracy": "subset accuracy"},
+    part="label", parts="Labels", decoded="labels", shows_labels=True,
+    decoding_notes={"thresholds": "Each label has a threshold of its own, chosen for each model on the dev set."})
 
 
 def multi_label_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]],
@@ -65,13 +77,6 @@ def indicators(rows: Sequence[Sequence[str]], labels: Sequence[str]) -> Any:
     return table
 
 
-DEFAULT = 0.5
-#: Dev examples with a label below which its threshold stays at 0.5: fewer would be learned by heart.
-LEAST_POSITIVES = 5
-# Logits beyond which probabilities say nothing more; also how far a cut is from the lowest logit.
-_MOST, _BELOW = 15.0, 1.0
-
-
 def cutoffs(thresholds: Sequence[float], count: int) -> np.ndarray:
     """float32 [labels], the logits of thresholds: with these the comparison is the same in every runtime, whatever its
     sigmoid rounds to.
@@ -80,7 +85,7 @@ def cutoffs(thresholds: Sequence[float], count: int) -> np.ndarray:
         thresholds: a probability for each label, or none: 0.5 for all.
         count: number of labels.
     """
-    shares = np.asarray(thresholds if len(thresholds) else [DEFAULT] * count, np.float64)
+    shares = np.asarray(thresholds if len(thresholds) else [DEFAULT_THRESHOLD] * count, np.float64)
     return np.log(shares / (1 - shares)).astype(np.float32)
 
 
@@ -97,7 +102,7 @@ def best_thresholds(gold: np.ndarray, logits: np.ndarray) -> tuple[float, ...]:
     found = []
     for right, values in zip(gold.T, np.asarray(logits, np.float64).T):
         cut = _best_cut(right, values) if right.sum() >= LEAST_POSITIVES else 0.0
-        found.append(float(1 / (1 + np.exp(-np.clip(cut, -_MOST, _MOST)))))
+        found.append(float(1 / (1 + np.exp(-np.clip(cut, -_MOST_LOGIT, _MOST_LOGIT)))))
     return tuple(found)
 
 
@@ -107,7 +112,7 @@ def _best_cut(right: np.ndarray, values: np.ndarray) -> float:
     hits = np.cumsum(right)
     # F1 if the first k values are above the cut. There is no cut between equal values.
     f1 = 2 * hits / (np.arange(1, len(values) + 1) + hits[-1])
-    following = np.append(values[1:], values[-1] - _BELOW)
+    following = np.append(values[1:], values[-1] - _BELOW_LOWEST)
     f1[values == following] = -1
     # 0, the cut of 0.5, where it parts the values in the same way as the middle would.
     cuts = np.where((values >= 0) & (following < 0), 0.0, (values + following) / 2)
@@ -115,16 +120,7 @@ def _best_cut(right: np.ndarray, values: np.ndarray) -> float:
     return float(cuts[best[np.argmin(np.abs(cuts[best]))]])
 
 
-WORDS = KindWords(
-    line="text, a tab, labels separated by commas, or none", line_example="Rain and wind today.<TAB>rain,wind",
-    name="multi-label text classification", does="Chooses labels for a text: none, one or several.",
-    scores={"micro_f1": "micro F1", **scores_named("macro_f1", "precision", "recall"),
-            "subset_accuracy": "subset accuracy"},
-    part="label", parts="Labels", decoded="labels", shows_labels=True,
-    decoding_notes={"thresholds": "Each label has a threshold of its own, chosen for each model on the dev set."})
-
-
-def _shown(_: TextExample, answer: Labels) -> str:
+def _answer_line(_: TextExample, answer: Labels) -> str:
     return f"{COMMA.join(answer.labels)}\t{COMMA.join(f'{answer.probabilities[name]:.4f}' for name in answer)}"
 
 
@@ -143,7 +139,7 @@ class MultiLabelTask(TextTask):
     kind = "multi_label"
     problem_type = "multi_label_classification"
     words = WORDS
-    lines = LineFormat(text_of_line, _shown, TEXTS, "label,label<TAB>probability,probability")
+    lines = LineFormat(text_of_line, _answer_line, TEXTS, "label,label<TAB>probability,probability")
     raw_text = RAW_TEXT
     decoding_name = "thresholds"
 
@@ -250,7 +246,7 @@ class MultiLabelTask(TextTask):
 
     def decoding_facts(self) -> dict[str, Any]:
         """`thresholds`, of each label the probability from which on it is given, and `logits`, the same as logits."""
-        return {"name": self.decoding_name, "thresholds": self.thresholds or [DEFAULT] * len(self.labels),
+        return {"name": self.decoding_name, "thresholds": self.thresholds or [DEFAULT_THRESHOLD] * len(self.labels),
                 "logits": self.cutoffs.tolist()}
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from xtremedistil_tf.corpus.example import Answer
 
 NOWHERE = (-1, -1)
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 class Span(NamedTuple):
@@ -59,10 +61,6 @@ def best_span(starts: np.ndarray, ends: np.ndarray, longest: int) -> Span | None
         if sums[first] > (best.score if best else -np.inf):
             best = Span(first, first + width, float(sums[first]))
     return best
-
-
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def answer_scores(gold: Sequence[Sequence[str]], predicted: Sequence[str]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def _question(line: str, number: int, source: str) -> QuestionExample | None:
     return QuestionExample(str(number), question, context, None, None, source, number) if line.strip() else None
 
 
-def _shown(_: QuestionExample, answer: AnswerSpan) -> str:
+def _answer_line(_: QuestionExample, answer: AnswerSpan) -> str:
     # A tab or line end inside an answer would break the line.
     return f"{' '.join(answer.text.split())}\t{answer.start}\t{answer.end}\t{answer.score:.4f}"
 
@@ -83,7 +83,7 @@ class QuestionAnsweringTask(Task):
     auto_class = "QuestionAnswering"
     per_piece = True
     words = WORDS
-    lines = LineFormat(_question, _shown, "question<TAB>context", "answer<TAB>start<TAB>end<TAB>score")
+    lines = LineFormat(_question, _answer_line, "question<TAB>context", "answer<TAB>start<TAB>end<TAB>score")
     raw_text = RAW_TEXT
     answer_column = "answer_mask"
     takes_retrieved = False

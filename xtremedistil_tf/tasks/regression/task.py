@@ -22,6 +22,15 @@ from xtremedistil_tf.training.batches import Column
 if TYPE_CHECKING:
     import tensorflow as tf
 
+#: Numbers that are no further apart count as the same answer.
+SAME_NUMBER = 1e-2
+WORDS = KindWords(name="text regression", does="Gives a text a number.",
+                  line="text, a tab, a number (with `do_pairwise`: text<TAB>text<TAB>number)",
+                  line_example="Great film.<TAB>4.5",
+                  example='TextExample("A plane takes off.", "A plane is taking off.")',
+                  scores=scores_named("pearson", "spearman"), other_scores={"mse": "mean squared error"},
+                  chosen="those furthest apart")
+
 
 def regression_scores(gold: Sequence[float], predicted: Sequence[float]) -> dict[str, Any]:
     """Scores of predicted numbers.
@@ -46,16 +55,6 @@ def _correlation(function: Callable[..., Any], gold: np.ndarray, predicted: np.n
     if np.ptp(gold) == 0 or np.ptp(predicted) == 0:
         return 0.0
     return float(function(gold, predicted).statistic)
-
-
-#: Numbers that are no further apart count as the same answer.
-SAME_NUMBER = 1e-2
-WORDS = KindWords(name="text regression", does="Gives a text a number.",
-                  line="text, a tab, a number (with `do_pairwise`: text<TAB>text<TAB>number)",
-                  line_example="Great film.<TAB>4.5",
-                  example='TextExample("A plane takes off.", "A plane is taking off.")',
-                  scores=scores_named("pearson", "spearman"), other_scores={"mse": "mean squared error"},
-                  chosen="those furthest apart")
 
 
 class RegressionTask(TextTask):

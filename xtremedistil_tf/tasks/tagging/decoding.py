@@ -11,6 +11,11 @@ import numpy as np
 
 from xtremedistil_tf.corpus.conll import is_iob2
 
+# What a label needs that may stand anywhere, and what one gives after which nothing may go on: never equal.
+_NEEDS_NOTHING, _GIVES_NOTHING = -1, -2
+#: Size and number of the examples by which other programs test their decoding.
+_VECTOR_WORDS, _VECTORS, _MOST_VECTORS_TRIED = 5, 3, 200
+
 
 class Entity(NamedTuple):
     """Its type, and its first and last word."""
@@ -72,12 +77,6 @@ def entities(tags: Sequence[str], labels: Sequence[str]) -> list[Entity]:
             for first, stop in zip(firsts, stops) if rules.begins[numbers[first]]]
 
 
-# What a label needs that may stand anywhere, and what one gives after which nothing may go on: never equal.
-_NOTHING, _NO_TYPE = -1, -2
-#: Size and number of the examples by which other programs test their decoding.
-_WORDS, _VECTORS, _MOST_TRIED = 5, 3, 200
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Transitions:
     """Which label may follow which. In IOB2 an `I-` may follow `B-` and `I-` of its own type only.
@@ -99,7 +98,7 @@ class Transitions:
     def may_follow(self, previous: np.ndarray) -> np.ndarray:
         """bool [..., labels], whether each label may follow `previous`, int [...]; the number of labels stands
         for the beginning."""
-        return (self.needs == _NOTHING) | (self.needs == self.gives[previous][..., None])
+        return (self.needs == _NEEDS_NOTHING) | (self.needs == self.gives[previous][..., None])
 
     @functools.cached_property
     def successors(self) -> np.ndarray:
@@ -107,7 +106,7 @@ class Transitions:
         always the last; so a maximum over them can have a column of its own for all labels that may stand
         anywhere."""
         count = len(self.needs)
-        found = [np.flatnonzero((self.needs != _NOTHING) & (self.needs == given)) for given in self.gives[:count]]
+        found = [np.flatnonzero((self.needs != _NEEDS_NOTHING) & (self.needs == given)) for given in self.gives[:count]]
         table = np.full((count, 1 + max(map(len, found))), count, np.int32)
         for row, after in zip(table, found):
             row[:len(after)] = after
@@ -130,13 +129,13 @@ def transitions(labels: tuple[str, ...], decoding: str = "legal") -> Transitions
     inside = np.array([bool(kind) for kind in rules.types], bool)
     numbers = {kind: number for number, kind in enumerate(dict.fromkeys(rules.types))}
     types = np.array([numbers[kind] for kind in rules.types], np.int32)
-    needs = np.where(inside & ~rules.begins, types, _NOTHING).astype(np.int32)
-    anywhere = np.flatnonzero(needs == _NOTHING)
+    needs = np.where(inside & ~rules.begins, types, _NEEDS_NOTHING).astype(np.int32)
+    anywhere = np.flatnonzero(needs == _NEEDS_NOTHING)
     restricted = decoding == "legal" and 0 < len(anywhere) < len(labels)
     if not restricted:
-        needs = np.full(len(labels), _NOTHING, np.int32)
-    gives = np.append(np.where(inside, types, _NO_TYPE), _NO_TYPE).astype(np.int32)
-    outside = labels.index("O") if "O" in labels else int(np.flatnonzero(needs == _NOTHING)[0])
+        needs = np.full(len(labels), _NEEDS_NOTHING, np.int32)
+    gives = np.append(np.where(inside, types, _GIVES_NOTHING), _GIVES_NOTHING).astype(np.int32)
+    outside = labels.index("O") if "O" in labels else int(np.flatnonzero(needs == _NEEDS_NOTHING)[0])
     return Transitions(needs, gives, restricted, outside)
 
 
@@ -162,7 +161,7 @@ def best_sequences(logits: np.ndarray, lengths: Sequence[int] | np.ndarray, rule
     starts = np.cumsum(lengths) - lengths
     previous = np.concatenate([[0], found[:-1]])
     previous[starts[lengths > 0]] = len(rules.needs)
-    wrong = (rules.needs[found] != _NOTHING) & (rules.needs[found] != rules.gives[previous])
+    wrong = (rules.needs[found] != _NEEDS_NOTHING) & (rules.needs[found] != rules.gives[previous])
     sentence = np.repeat(np.arange(len(lengths)), lengths)
     # Most sentences are legal as they are. The others go from the longest to the shortest, so that those with
     # a word at a given place are always the first ones and nothing is padded.
@@ -176,10 +175,10 @@ def best_sequences(logits: np.ndarray, lengths: Sequence[int] | np.ndarray, rule
 def test_vectors(rules: Transitions) -> list[dict[str, Any]]:
     """A few sentences whose best labels are not allowed: `logits`, `label_ids` and `argmax` of each."""
     random, found, count = np.random.default_rng(0), [], len(rules.needs)
-    for _ in range(_MOST_TRIED):
+    for _ in range(_MOST_VECTORS_TRIED):
         # Rounded, so that the numbers are the same in any language; far enough from equal sums.
-        logits = np.round(2.0 * random.normal(size=(_WORDS, count)), 2)
-        label_ids = best_sequences(logits.astype(np.float32), [_WORDS], rules)
+        logits = np.round(2.0 * random.normal(size=(_VECTOR_WORDS, count)), 2)
+        label_ids = best_sequences(logits.astype(np.float32), [_VECTOR_WORDS], rules)
         argmax = logits.argmax(-1)
         if (label_ids != argmax).any():
             found.append({"logits": logits.tolist(), "label_ids": label_ids.tolist(), "argmax": argmax.tolist()})
@@ -193,7 +192,7 @@ def _decode(logits: np.ndarray, starts: np.ndarray, lengths: np.ndarray, rules: 
     """Writes the best sequences of the sentences at `starts`, the longest first, into `found`."""
     count, longest = len(rules.needs), int(lengths[0])
     active = np.searchsorted(-lengths, -np.arange(longest), side="left")
-    anywhere, successors = np.flatnonzero(rules.needs == _NOTHING), rules.successors
+    anywhere, successors = np.flatnonzero(rules.needs == _NEEDS_NOTHING), rules.successors
     steps: list[np.ndarray] = [logits[:0]] * longest
     ahead = np.zeros((0, count), np.float32)
     for place in range(longest - 1, -1, -1):

@@ -187,7 +187,7 @@ class Tagging(Several[Entity]):
     """The answer of a tagger: a sequence of entities.
 
     Attributes:
-        entities: in order, see `tasks.tagging.entities.entity_rules`: of tags that are not IOB2, the runs of equal
+        entities: in order, see `entity_rules`: of tags that are not IOB2, the runs of equal
             tags other than `O`.
         words: every word with its tag; words are what white space parts.
     """

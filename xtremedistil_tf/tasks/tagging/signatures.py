@@ -12,6 +12,8 @@ from xtremedistil_tf.tasks.signatures import LiteAnswers, LitePieces, Signatures
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, entity_rules
 from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, parts_of, word_windows
 
+WORDS = "words"
+
 
 class GraphDecoding(tf.Module):
     """Finds the sequences that `tasks.tagging.decoding.best_sequences` finds outside a graph.
@@ -100,7 +102,7 @@ class GraphDecoding(tf.Module):
 
 
 class GraphEntities(tf.Module):
-    """Finds the entities that `tasks.tagging.entities.entities` finds outside a graph.
+    """Finds the entities that `decoding.entities` finds outside a graph.
 
     Args:
         labels: all labels of the task.
@@ -159,9 +161,6 @@ def _substrings(texts: tf.Tensor, rows: tf.Tensor, starts: tf.Tensor, ends: tf.T
     # tf.strings.substr would need a copy of the whole text for every part.
     characters = tf.strings.unicode_decode(texts, "UTF-8")
     return tf.strings.unicode_encode(parts_of(characters, rows, starts, ends), "UTF-8")
-
-
-WORDS = "words"
 
 
 class TaggingSignatures(Signatures):

@@ -30,6 +30,19 @@ if TYPE_CHECKING:
 
 
 Tags = Sequence[Sequence[str]]
+_OUTSIDE = "O"
+#: Words of a sentence that are shown where two models disagree on it.
+_MOST_WORDS = 60
+WORDS = KindWords(
+    line="words separated by spaces, a tab, IOB2 tags", line_example="Ada lives in London<TAB>B-PER O O B-LOC",
+    transfer_line="a sentence a line, words separated by spaces",
+    name="token tagging", pipeline_tag="token-classification", does="Finds and labels words in a text.",
+    example='Example(("Ada", "lives", "in", "Oslo"))',
+    scores={"f1": "entity F1", "precision": "entity precision", "recall": "entity recall"},
+    items="sentences", agreed="words tagged", confused="words by tag", part="entity type", parts="Entity types",
+    counted="entities", decoded="tags", long_texts="longer ones are answered in windows", shows_labels=True,
+    note="Entity scores over {support} entities; an entity counts only if its type and all its words are right.",
+    decoding_notes={"legal": "Every model’s tags are the best sequence that IOB2 allows."})
 
 
 def entity_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
@@ -63,27 +76,12 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
             "recall": float(row["recall"]), "support": int(row["support"])}
 
 
-_OUTSIDE = "O"
-#: Words of a sentence that are shown where two models disagree on it.
-_MOST_WORDS = 60
-WORDS = KindWords(
-    line="words separated by spaces, a tab, IOB2 tags", line_example="Ada lives in London<TAB>B-PER O O B-LOC",
-    transfer_line="a sentence a line, words separated by spaces",
-    name="token tagging", pipeline_tag="token-classification", does="Finds and labels words in a text.",
-    example='Example(("Ada", "lives", "in", "Oslo"))',
-    scores={"f1": "entity F1", "precision": "entity precision", "recall": "entity recall"},
-    items="sentences", agreed="words tagged", confused="words by tag", part="entity type", parts="Entity types",
-    counted="entities", decoded="tags", long_texts="longer ones are answered in windows", shows_labels=True,
-    note="Entity scores over {support} entities; an entity counts only if its type and all its words are right.",
-    decoding_notes={"legal": "Every model’s tags are the best sequence that IOB2 allows."})
-
-
-def _words(line: str, number: int, source: str) -> Example | None:
+def _example_of_line(line: str, number: int, source: str) -> Example | None:
     words = tuple(line.split())
     return Example(words, None, None, source, number) if words else None
 
 
-def _tagged(example: Example, tags: Sequence[str]) -> str:
+def _answer_line(example: Example, tags: Sequence[str]) -> str:
     return f"{' '.join(example.words)}\t{' '.join(tags)}"
 
 
@@ -124,7 +122,7 @@ class TaggingTask(Task):
     auto_class = "TokenClassification"
     per_piece = True
     words = WORDS
-    lines = LineFormat(_words, _tagged, "words separated by spaces", "words<TAB>tags")
+    lines = LineFormat(_example_of_line, _answer_line, "words separated by spaces", "words<TAB>tags")
     raw_text = RAW_TEXT
     answer_column = "word_starts"
     # What taggers did before they had the option.

@@ -25,6 +25,7 @@ PAGE = 256
 _SEPARATOR = "\ua66e"
 # Surrogates are no characters, and planes 4 to 13 have none: Hugging Face keeps them as they are.
 _ASSIGNABLE = (range(0xD800), range(0xE000, 0x40000), range(0xE0000, sys.maxunicode + 1))
+SPACE_RULE, KEEP_RULE, OPEN_RULE, CLOSE_RULE = range(4)
 
 
 class Rule(NamedTuple):
@@ -42,7 +43,6 @@ _FIXED_RULES = (
     Rule(SPACE + ITSELF, kind="mark"),
     Rule(SPACE, kind="mark"),
 )
-SPACE_RULE, KEEP_RULE, OPEN_RULE, CLOSE_RULE = range(4)
 
 
 class CharacterRules(NamedTuple):

@@ -14,6 +14,9 @@ from xtremedistil_tf.tokenization.texts import OVERLAP, Frame
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+# Longer than any text.
+ENDLESS = 2**30
+
 
 def graph_tokenizer(tokenizer: PreTrainedTokenizerFast,
                     whole_texts: bool = False) -> InGraphWordPiece | InGraphUnigram:
@@ -103,10 +106,6 @@ def shifted(values: tf.RaggedTensor, by: tf.Tensor, time: tf.Tensor) -> tf.Tenso
     inside = (place >= 0) & (place < tf.cast(values.row_lengths(), tf.int32)[:, None])
     index = tf.where(inside, tf.cast(values.row_starts(), tf.int32)[:, None] + place, tf.size(values.values))
     return tf.gather(tf.concat([values.values, tf.zeros([1], values.dtype)], 0), index)
-
-
-# Longer than any text.
-ENDLESS = 2**30
 
 
 class Windows(NamedTuple):

@@ -29,6 +29,10 @@ from xtremedistil_tf.tokenization.graph.text import (
 # Grapheme clusters of more bytes are mapped character by character.
 _LONGEST_CLUSTER = 5
 _BYTES = [bytes([byte]) for byte in range(256)]
+_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+# These look at one character at a time.
+_BY_CHARACTER = ("Nmt", "Lowercase", "StripAccents")
+_REPEATED = re.compile(r"(.)\{2,\}")
 
 
 class CharacterMap:
@@ -138,12 +142,6 @@ def read_charsmap(charsmap: bytes) -> dict[str, str]:
 
 def _utf8_lengths(characters: tf.Tensor) -> tf.Tensor:
     return 1 + sum(tf.cast(characters >= limit, tf.int32) for limit in (0x80, 0x800, 0x10000))
-
-
-_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
-# These look at one character at a time.
-_BY_CHARACTER = ("Nmt", "Lowercase", "StripAccents")
-_REPEATED = re.compile(r"(.)\{2,\}")
 
 
 def steps_of(normalizer: dict[str, Any] | None) -> list[Callable[[Text], Text]]:

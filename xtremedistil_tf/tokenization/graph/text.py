@@ -1,8 +1,9 @@
 """Text as flat tensors of characters, tables of what each becomes, and where text may be parted.
 
-The rules are those of extended grapheme clusters (Unicode Standard Annex 29). What each character is to them
-is asked of Hugging Face's tokenizers, with a character map under which every cluster of less than six bytes
-becomes one letter, and every character of a longer one a letter of its own.
+Text is parted so that what readers take for one character stays whole, by the rules of extended grapheme clusters
+(Unicode Standard Annex 29). What each character is to them is asked of Hugging Face's tokenizers, with a character map
+under which every cluster of less than six bytes becomes one letter, and every character of a longer one a letter of its
+own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from xtremedistil_tf.tokenization.graph.character_rules import ITSELF, PAGE, ass
 
 # Numbers from here on stand for the added tokens (special ones and others) that were found in the text.
 FIRST_ADDED = sys.maxunicode + 1
+# What a character is, as bits.
+(_CONTROL, _EXTENDS, _PREPENDS, _JOINER, _PICTURE, _MARK, _CONSONANT, _LINKER, _CONJUNCT,
+ _LEADING, _VOWEL, _TRAILING, _OPEN_SYLLABLE, _CLOSED_SYLLABLE) = (1 << number for number in range(14))
+_ACCENT, _ZWJ, _COPYRIGHT, _KA, _VIRAMA = "\u0301", "\u200d", "\u00a9", "\u0915", "\u094d"
 
 
 class Text(NamedTuple):
@@ -186,12 +191,6 @@ def encode(characters: tf.Tensor, string: tf.Tensor, count: tf.Tensor) -> tf.Ten
     """int32 [n] characters, int64 [n] numbers of their strings -> string [count]."""
     ragged = tf.RaggedTensor.from_value_rowids(characters, string, nrows=count, validate=False)
     return tf.strings.unicode_encode(ragged, "UTF-8")
-
-
-# What a character is, as bits.
-(_CONTROL, _EXTENDS, _PREPENDS, _JOINER, _PICTURE, _MARK, _CONSONANT, _LINKER, _CONJUNCT,
- _LEADING, _VOWEL, _TRAILING, _OPEN_SYLLABLE, _CLOSED_SYLLABLE) = (1 << number for number in range(14))
-_ACCENT, _ZWJ, _COPYRIGHT, _KA, _VIRAMA = "\u0301", "\u200d", "\u00a9", "\u0915", "\u094d"
 
 
 class Graphemes:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # By how much an unknown character scores less than the worst piece (Hugging Face's K_UNK_PENALTY).
 _UNKNOWN_PENALTY = 10.0
+_SPACE = " "
 
 
 class Pieces(NamedTuple):
@@ -177,9 +178,6 @@ class UnigramSegmentation:
 def byte_pieces() -> list[str]:
     """The pieces that stand for the 256 bytes."""
     return [f"<0x{byte:02X}>" for byte in range(256)]
-
-
-_SPACE = " "
 
 
 class InGraphUnigram(tf.Module):

@@ -66,7 +66,7 @@ class InGraphWordPiece(tf.Module):
         self._wordpiece = tf_text.FastWordpieceTokenizer(
             vocab=list(entries), suffix_indicator=model["continuing_subword_prefix"],
             unknown_token=model["unk_token"], token_out_type=tf.int32, no_pretokenization=True,
-            # This limit counts bytes; the one that counts characters is applied in `_pieces_of_words`.
+            # This limit counts bytes; the one that counts characters is applied in `_pieces`.
             max_bytes_per_word=4 * max(self._max_characters, *map(len, added_tokens)) + 1)
 
     @classmethod

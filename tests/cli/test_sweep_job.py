@@ -11,7 +11,7 @@ import subprocess
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.config import DistillationConfig
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def command(python, task, teacher, folder):

@@ -24,7 +24,7 @@ from xtremedistil_tf.training.batches import (
 )
 from xtremedistil_tf.training.pipeline import ShuffledBatches, padded_batches
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
