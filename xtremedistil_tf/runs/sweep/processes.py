@@ -20,7 +20,7 @@ from xtremedistil_tf.errors import XtremeDistilError
 from xtremedistil_tf.runs.sweep.candidates import Candidate, Kept
 from xtremedistil_tf.students.metadata import EXPORT
 
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def words_of(config: DistillationConfig, left_out: Sequence[str] = ()) -> list[str]:
