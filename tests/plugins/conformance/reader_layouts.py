@@ -63,6 +63,8 @@ TAGGED = [
     _tagged("train.conll", lambda rows: "\n".join(_lines([f"{w} {t}" for w, t in zip(*row)]) for row in rows), TOKEN,
             {"a O\nb\n": ":2: token 'b' without a tag", "a O\nb O O\n": ":2: 3 columns",
              "a O\n\nb X\n": ":3: malformed tag 'X'"}),
+    _tagged("tabs.conll", lambda rows: "\n".join(_tabs(list(zip(*row))) for row in rows), TOKEN,
+            {"a\tO\na b\tO\n": ":2: token 1, 'a b', holds white space"}),
     _tagged("train.jsonl", _json_lines("tokens", "tags"), WORD,
             {'{"tokens": ["a"], "tags": ["O"]}\n{\n': ":2: not JSON", '{"tokens": ["a"], "tags": []}': ":1: 1 token",
              '{"tokens": ["a"], "tags": ["B-\\ud800"]}': ":1: ", '{"tokens": ["a b"], "tags": ["O"]}': ":1: token 1"}),

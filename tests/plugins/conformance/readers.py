@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import gzip
 import json
 import lzma
 import math
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,9 +72,8 @@ def _check_faults(layout: Layout, folder: pathlib.Path) -> None:
     for text, place in layout.faulty.items():
         path = folder / layout.name
         path.write_text(text, encoding="utf-8", newline="")
-        with pytest.raises(DataError) as error:
-            layout.read(path)
-        assert f"{path}{place}" in str(error.value), f"{text!r}: {error.value}"
+        message = refusal(layout.read, path)
+        assert f"{path}{place}" in message, f"{text!r}: {message}"
 
 
 def _check_round_trip(layout: Layout, folder: pathlib.Path) -> Callable[[], None]:
@@ -108,6 +108,22 @@ def _check_damage(layout: Layout, folder: pathlib.Path) -> Callable[[], None]:
             assert found and all(map(is_sound, found)), found
 
     return damaged_files_are_read_or_refused
+
+
+def put(folder: pathlib.Path, name: str, content: str | bytes) -> pathlib.Path:
+    """Writes a file, compressed where its name says so."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(PACKERS.get(path.suffix, bytes)(content.encode() if isinstance(content, str) else content))
+    return path
+
+
+def refusal(read: Callable[..., Any], *arguments: Any, **options: Any) -> str:
+    """The message with which a reader, or what it yields, refuses a file."""
+    with pytest.raises(DataError) as error:
+        found = read(*arguments, **options)
+        collections.deque(found if isinstance(found, Iterator) else (), maxlen=0)
+    return str(error.value)
 
 
 def _put(folder: pathlib.Path, layout: Layout, content: bytes, packing: str, pack: bool = True) -> pathlib.Path:
@@ -173,7 +189,7 @@ def _replaced(draw: Callable[..., Any], value: Any) -> Any:
 
 def _edited(draw: Callable[..., Any], content: bytes) -> bytes:
     for _ in range(draw(st.integers(0, 3))):
-        start, length = draw(st.integers(0, len(content))), draw(st.sampled_from([0, 0, 1, 5, 50]))
+        start, length = draw(st.integers(0, len(content))), draw(st.sampled_from([0, 0, 1, 5, 50, 10**9]))
         new = draw(st.sampled_from(_ODD_BYTES) | st.binary(max_size=3))
         content = content[:start] + new + content[start + length:]
     return content
