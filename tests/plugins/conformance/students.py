@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
@@ -130,7 +131,7 @@ def _check_files(student: Any, tokenizer: Any, folder: pathlib.Path) -> None:
 def _check_training(shape: Any) -> None:
     """In mixed precision: the loss falls, what is frozen stays, everything else learns, weights remain float32."""
     tf_keras.utils.set_random_seed(1)
-    student = new_student(shape)
+    student = new_student(dataclasses.replace(shape, dropout=0.0))  # masks would move the loss, too
     batch = _batch(student)
     student.unfreeze(student.groups)
     targets = 1 + np.random.default_rng(5).normal(size=student(batch)["logits"].shape)
@@ -143,9 +144,9 @@ def _check_training(shape: Any) -> None:
     assert all(g is not None for g in tape.gradient(loss, student.trainable_variables))
     stage = LogitStage(student, _task(shape))
     first = float(stage.test_step(batch)["loss"])
-    for unfrozen, steps in ((student.groups[:-1], 6), (student.groups, 1)):
+    for unfrozen, steps in ((student.groups[:-1], 8), (student.groups, 1)):
         student.unfreeze(unfrozen)
-        stage.compile(optimizer=RowAdam(3e-2))
+        stage.compile(optimizer=RowAdam(1e-2))
         before = [variable.numpy() for variable in student.variables]
         for _ in range(steps):
             stage.train_step(batch)
