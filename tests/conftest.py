@@ -28,6 +28,7 @@ hypothesis.settings.load_profile("any machine")
 # Graphs are millions of small objects that stay: looking for garbage after every 700 took a sixth of the time.
 gc.set_threshold(50_000, 10, 10)
 
+pytest.register_assert_rewrite("conformance")
 pytest_plugins = ["leftovers", "forked_python", "durations", "skips", "short_stacks", "shared_conversions"]
 
 

@@ -1,6 +1,4 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus.conll import read_conll
 from xtremedistil_tf.corpus.files import Faults
@@ -71,19 +69,3 @@ def test_tokens_keep_a_prefix_that_not_all_have(tmp_path, text):
 def test_as_text_tags_may_be_absent(tmp_path):
     assert read(tmp_path, "# id 3\na\nb\n\n#c\nd O\n", tagged=False) == [("a b", "", None, 2),
                                                                         ("#c d", "", None, 5)]
-
-
-TOKEN = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=6)
-ROW = st.tuples(TOKEN.filter(lambda t: not t.startswith(("-DOCSTART-", "\ufeff"))),
-                st.sampled_from(["O", "B-LOC", "I-LOC"]))
-
-
-@given(sentences=st.lists(st.lists(ROW, min_size=1, max_size=5), min_size=1, max_size=4),
-       separator=st.sampled_from(["\t", " "]))
-def test_what_is_written_is_read(tmp_path_factory, sentences, separator):
-    # A token of two letters first, so that no prefix is common to all tokens.
-    sentences = [[("ab", "O")], *sentences]
-    text = "\n\n".join("\n".join(word + separator + tag for word, tag in rows) for rows in sentences)
-    found = read(tmp_path_factory.mktemp("conll"), text)
-    assert [(words.split(" "), tags.split(" ")) for words, tags, _, _ in found] == [
-        ([word for word, _ in rows], [tag for _, tag in rows]) for rows in sentences]

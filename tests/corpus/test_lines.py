@@ -1,27 +1,18 @@
-import gzip
-import lzma
+import functools
 import tracemalloc
 
 import pytest
+from conformance.readers import PACKERS, put, refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus.files import MAX_LINE_CHARS, open_lines
-from xtremedistil_tf.errors import DataError
 
-PACKERS = {"": lambda data: data, ".gz": gzip.compress, ".xz": lzma.compress}
+fails = functools.partial(refusal, open_lines)
 
 
 def write(folder, data: bytes, suffix=""):
-    path = folder / f"file.txt{suffix}"
-    path.write_bytes(PACKERS[suffix](data))
-    return path
-
-
-def fails(path) -> str:
-    with pytest.raises(DataError) as error:
-        list(open_lines(path))
-    return str(error.value)
+    return put(folder, f"file.txt{suffix}", data)
 
 
 @pytest.mark.parametrize("suffix", PACKERS)

@@ -1,14 +1,11 @@
-import gzip
+import functools
 import json
-import lzma
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from conformance.readers import put, refusal
 
 from xtremedistil_tf.corpus.files import stem_and_suffix
 from xtremedistil_tf.corpus.tagged import read_tagged
-from xtremedistil_tf.errors import DataError
 
 SENTENCES = [(("Anna", "in", "Rom"), ("B-PER", "O", "B-LOC")), (("#", "ja"), ("O", "O"))]
 
@@ -25,20 +22,8 @@ def as_jsonl(sentences):
     return "".join(json.dumps({"tokens": words, "tags": tags}) + "\n" for words, tags in sentences)
 
 
+fails = functools.partial(refusal, read_tagged)
 WRITERS = {".tsv": as_tsv, ".conll": as_conll, ".jsonl": as_jsonl}
-
-
-def put(folder, name, text):
-    path = folder / name
-    pack = {".gz": gzip.compress, ".xz": lzma.compress}.get(path.suffix, bytes)
-    path.write_bytes(pack(text.encode()))
-    return path
-
-
-def fails(path, **options) -> str:
-    with pytest.raises(DataError) as error:
-        read_tagged(path, **options)
-    return str(error.value)
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
@@ -96,30 +81,6 @@ def test_unknown_kinds_of_file(tmp_path, name):
 def test_stem_and_suffix():
     assert stem_and_suffix("x/train.tsv.xz") == stem_and_suffix("train.tsv") == ("train", ".tsv")
     assert stem_and_suffix("x/train") == ("train", "")
-
-
-WORD = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=5)
-PAIR = st.tuples(WORD, st.sampled_from(["O", "B-LOC", "I-x:y", "B-Ä"]))
-
-
-@given(st.lists(st.lists(PAIR, min_size=1, max_size=6), min_size=1, max_size=5),
-       st.sampled_from([".tsv", ".jsonl"]))
-def test_what_is_written_is_read(tmp_path_factory, pairs, suffix):
-    sentences = [(("a", *(w for w, _ in rows)), ("O", *(t for _, t in rows))) for rows in pairs]
-    path = put(tmp_path_factory.mktemp("tagged"), f"train{suffix}", WRITERS[suffix](sentences))
-    assert [(e.words, e.tags) for e in read_tagged(path)] == sentences
-
-
-@given(st.binary(max_size=200), st.sampled_from(sorted(WRITERS)), st.sampled_from(["", ".gz", ".xz"]))
-def test_any_bytes_are_read_or_refused_politely(tmp_path_factory, data, suffix, packing):
-    path = tmp_path_factory.mktemp("bytes") / f"train{suffix}{packing}"
-    path.write_bytes(data)
-    try:
-        examples = read_tagged(path)
-    except DataError as error:
-        assert str(path) in str(error)
-    else:
-        assert all(len(e.words) == len(e.tags) > 0 for e in examples)
 
 
 def test_a_token_a_line_under_another_name_is_read_as_what_it_is(tmp_path, caplog):

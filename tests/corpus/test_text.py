@@ -1,26 +1,15 @@
-import lzma
+import functools
 
 import pytest
+from conformance.readers import put, refusal
 
 from xtremedistil_tf.corpus.text import read_text, text_files
-from xtremedistil_tf.errors import DataError
 
-
-def put(folder, name, text):
-    path = folder / name
-    data = text.encode()
-    path.write_bytes(lzma.compress(data) if path.suffix == ".xz" else data)
-    return path
+fails = functools.partial(refusal, read_text)
 
 
 def sentences(path):
     return [(" ".join(e.words), e.language) for e in read_text(path)]
-
-
-def fails(path) -> str:
-    with pytest.raises(DataError) as error:
-        list(read_text(path))
-    return str(error.value)
 
 
 def test_lines_words_and_places(tmp_path):

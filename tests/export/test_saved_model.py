@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from conformance.runtimes import run_runtime_test
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.inference.predictor import StudentPredictor
+from xtremedistil_tf.inference.runtimes import SavedModelRuntime
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.cnn import CNNShape
 from xtremedistil_tf.students.encoders import new_encoder
@@ -202,6 +204,12 @@ def test_answers(answering):
 @settings(max_examples=10)
 def test_answers_in_any_text(answering, texts):
     assert_answers(answering, texts[::-1], texts)
+
+
+@pytest.mark.parametrize("name", ["tagging", "classification", "regression", "answering"])
+def test_runtime(request, name):
+    exported = request.getfixturevalue(name)
+    run_runtime_test(lambda threads: SavedModelRuntime(exported.path), exported.student, exported.task)
 
 
 @pytest.mark.parametrize(["name", "inputs"], [

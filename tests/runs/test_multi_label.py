@@ -51,8 +51,11 @@ def test_the_run_measures_and_keeps_thresholds(distilled):
     assert (metrics["kind"], metrics["main_score"], metrics["decoding"]) == ("multi_label", "micro_f1", "thresholds")
     for model in ("teacher", "student", "direct_baseline"):
         if model in metrics:
-            assert 0 <= metrics[model]["micro_f1"] <= 1 and set(metrics[model]["per_type"]) == set(WORDS)
-    assert "confusion" not in metrics and 0 <= metrics["disagreements"]["agreement"] <= 1
+            assert set(metrics[model]["per_type"]) == set(WORDS)
+            precision, recall = metrics[model]["precision"], metrics[model]["recall"]
+            assert metrics[model]["micro_f1"] == pytest.approx(2 * precision * recall / (precision + recall))
+    differ = metrics["disagreements"]
+    assert "confusion" not in metrics and differ["agreement"] == pytest.approx(1 - differ["differ"] / 30)
     saved = load_student(out)
     assert len(saved.task.options["thresholds"]) == 2 and saved.task.labels == ["person", "place"]
     report, card = ((out / name).read_text(encoding="utf-8") for name in ("report.html", "README.md"))

@@ -1,4 +1,4 @@
-"""The BiLSTM student against a NumPy forward pass, its groups and its files."""
+"""The BiLSTM student against a NumPy forward pass, its narrow projection and its files."""
 
 from __future__ import annotations
 
@@ -74,14 +74,6 @@ def test_one_answer_for_the_input_reads_the_last_states_of_both_directions():
         np.testing.assert_allclose(outputs["logits"][row], z @ head_kernel + head_bias, atol=1e-5)
 
 
-def test_padding_changes_nothing(student):
-    ids = np.random.default_rng(0).integers(1, 50, (3, 9))
-    padded = student(inputs(ids, [9, 4, 1]))["logits"].numpy()
-    for row, length in enumerate([9, 4, 1]):
-        alone = student(inputs(ids[row:row + 1, :length], [length]))["logits"].numpy()
-        np.testing.assert_allclose(padded[row, :length], alone[0], atol=1e-6)
-
-
 def test_whole_pieces_are_dropped_in_training_only():
     student = new_student(dataclasses.replace(SHAPE, dropout=0.0, piece_dropout=0.25))
     ids = np.random.default_rng(0).integers(1, 50, (40, 20))
@@ -91,27 +83,6 @@ def test_whole_pieces_are_dropped_in_training_only():
     dropped = ~seen.any(-1)
     np.testing.assert_allclose(seen[~dropped], table[~dropped] / 0.75, rtol=1e-5)
     assert 0.2 < dropped.mean() < 0.3
-
-
-def test_groups_cover_all_weights_from_the_top_down(student):
-    assert list(student.layer_groups) == ["head", "projection", "bilstm", "embedding"]
-    student.unfreeze(student.layer_groups)
-    assert len(student.trainable_variables) == len(student.variables) == 11
-    student.unfreeze(["head"])
-    assert {id(v) for v in student.trainable_variables} == {id(v) for v in student.head.variables}
-
-
-def test_a_frozen_table_is_no_group():
-    student = new_student(dataclasses.replace(SHAPE, freeze_word_embedding=True))
-    assert student.groups == ("head", "projection", "bilstm") == sum(student.shape.blocks, ())
-    student.unfreeze(student.groups)
-    assert id(student.word_embeddings) not in {id(v) for v in student.trainable_variables}
-
-
-def test_the_deployed_student_answers_the_same(student):
-    ids = np.random.default_rng(0).integers(1, 50, (3, 9))
-    np.testing.assert_array_equal(deployed(student)(inputs(ids, [9, 4, 1]))["logits"],
-                                  student(inputs(ids, [9, 4, 1]))["logits"])
 
 
 def test_a_narrow_projection_is_mapped_on_to_the_teachers_width_for_training_only():
@@ -158,16 +129,6 @@ def test_parameter_count_is_the_papers():
     shape = BiLSTMShape(1000, 300, 600, 768, 11)
     count = sum(np.prod(v.shape) for v in new_student(shape).variables)
     assert count == 1000 * 300 + 2 * 4 * (300 + 600 + 1) * 600 + (1200 + 1) * 768 + (768 + 1) * 11
-
-
-def test_model_directory_round_trip(student, tiny_tokenizer, tmp_path):
-    save_student(tmp_path, student, tiny_tokenizer, TaggingTask(LABELS), {"task": "t"})
-    saved = load_student(tmp_path)
-    assert (saved.task.labels, saved.config) == (LABELS, {"task": "t"})
-    assert saved.tokenizer.get_vocab() == tiny_tokenizer.get_vocab()
-    for a, b in zip(student.get_weights(), saved.student.get_weights()):
-        np.testing.assert_array_equal(a, b)
-    assert not list(tmp_path.glob(".part*"))
 
 
 def test_a_directory_that_is_none_is_named(tmp_path):

@@ -22,6 +22,14 @@ def saved(folder, tokenizer, task):
     return folder
 
 
+def test_what_is_saved_is_read(tmp_path, tiny_tokenizer):
+    found = load_student(saved(tmp_path, tiny_tokenizer, TaggingTask(["O", "B-A", "I-A"])))
+    assert found.task.labels == ["O", "B-A", "I-A"]
+    assert found.config == json.loads(json.dumps(DistillationConfig(task="t").to_json()))
+    assert found.tokenizer.get_vocab() == tiny_tokenizer.get_vocab()
+    assert not list(tmp_path.glob(".part*"))
+
+
 @pytest.mark.parametrize("decoding", ["legal", "argmax"])
 def test_the_decoding_is_kept(tmp_path, tiny_tokenizer, decoding):
     saved(tmp_path, tiny_tokenizer, TaggingTask(["O", "B-A", "I-A"], decoding=decoding))

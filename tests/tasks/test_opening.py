@@ -1,9 +1,13 @@
+import functools
 import pathlib
 
 import pytest
+from conformance.readers import refusal
 
-from xtremedistil_tf.errors import ConfigError, DataError
+from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.opening import load_task
+
+fails = functools.partial(refusal, load_task)
 
 
 def put(folder, **texts):
@@ -20,12 +24,6 @@ def lines(prefix, count, tag="O"):
 
 def words(examples):
     return [" ".join(e.words) for e in examples]
-
-
-def fails(folder, *args, **options) -> str:
-    with pytest.raises(DataError) as error:
-        load_task(folder, *args, **options)
-    return str(error.value)
 
 
 @pytest.fixture

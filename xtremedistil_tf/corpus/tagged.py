@@ -15,6 +15,7 @@ from xtremedistil_tf.corpus.files import (
     COMPRESSED,
     Faults,
     counts_problem,
+    encoding_problem,
     open_lines,
     quoted,
     stem_and_suffix,
@@ -101,15 +102,16 @@ def _parse_json(text: str, tagged: bool) -> tuple[tuple[str, ...], tuple[str, ..
     words = _strings(record, _WORD_KEYS)
     if not words:
         raise _JsonFault("no tokens, expected at least one")
-    if problem := words_problem(words) or _encoding_problem(words):
+    if problem := words_problem(words) or encoding_problem(" ".join(words)):
         raise _JsonFault(problem)
     tags = None
     if tagged:
         tags = _strings(record, _TAG_KEYS)
-        if problem := counts_problem(words, tags):
+        if problem := counts_problem(words, tags) or encoding_problem(" ".join(tags)):
             raise _JsonFault(problem)
     language = record.get("language")
-    if language is not None and not (isinstance(language, str) and language.strip()):
+    if language is not None and not (isinstance(language, str) and language.strip()
+                                     and not encoding_problem(language)):
         raise _JsonFault(f"language {quoted(language)}, expected a code such as \"de\", or no such key")
     return words, tags, language
 
@@ -141,14 +143,6 @@ def _strings(record: dict[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _encoding_problem(words: tuple[str, ...]) -> str | None:
-    # JSON can spell with \u escapes what UTF-8 text cannot hold; tokenizers fail on it much later.
-    text = " ".join(words)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        return f"lone surrogate {text[error.start]!r}, expected Unicode text"
-    return "NUL character in a token, expected text" if "\0" in text else None
 
 
 @dataclass(frozen=True)

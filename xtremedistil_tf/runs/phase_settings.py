@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, cast
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.distillation.runner import PhaseSettings
 from xtremedistil_tf.distillation.schedule import LABELLED, LABELS, Phase, phases_of
-from xtremedistil_tf.distillation.signals import (
-    RepresentationSignal,
-)
+from xtremedistil_tf.distillation.signals import RepresentationSignal
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.students.projected import HEAD, PROJECTION
 from xtremedistil_tf.students.transformer import TransformerShape
@@ -36,8 +34,9 @@ def signal_of(config: DistillationConfig, layers: tuple[int, ...] = ()) -> Repre
     if config.progressive_transfer and not config.hidden_weight:
         raise ConfigError("`progressive_transfer` trains each layer on hidden states. Expected "
                           "`hidden_weight` above 0.")
-    return RepresentationSignal(config.representation_loss, config.hidden_weight, attention, relation,
-                                config.attention_loss, layers)
+    return RepresentationSignal(loss=config.representation_loss, hidden_weight=config.hidden_weight,
+                                attention_weight=attention, relation_weight=relation,
+                                attention_loss=config.attention_loss, layers=layers)
 
 
 def strategy_phases(config: DistillationConfig, strategy: str, shape: StudentShape) -> list[Phase]:
@@ -56,8 +55,11 @@ def phase_settings(config: DistillationConfig, phase: Phase) -> PhaseSettings:
     epochs = c.ft_epochs if phase.data == LABELLED else c.distil_epochs
     if c.frozen_epochs and set(phase.unfrozen) <= {HEAD, PROJECTION}:
         epochs = min(epochs, c.frozen_epochs)
-    return PhaseSettings(phase.name, phase.stage, phase.unfrozen, epochs, c.student_distil_batch_size,
-                         c.student_ft_batch_size, c.patience, rate, c.final_learning_rate,
-                         signal_of(c, phase.layers), (c.label_weight, c.representation_weight, c.logit_weight),
-                         c.opt_policy, c.seed, c.select_by if phase.data == LABELLED else "loss", c.warmup_ratio,
-                         c.clip_norm, c.embedding_rate)
+    return PhaseSettings(
+        phase=phase.name, stage=phase.stage, unfrozen=phase.unfrozen, epochs=epochs,
+        batch_size=c.student_distil_batch_size, labelled_batch_size=c.student_ft_batch_size, patience=c.patience,
+        learning_rate=rate, final_learning_rate=c.final_learning_rate, signal=signal_of(c, phase.layers),
+        # In the order of the joint loss: alpha, beta, gamma.
+        weights=(c.label_weight, c.representation_weight, c.logit_weight), policy=c.opt_policy, seed=c.seed,
+        select_by=c.select_by if phase.data == LABELLED else "loss", warmup=c.warmup_ratio, clip_norm=c.clip_norm,
+        embedding_rate=c.embedding_rate)
