@@ -167,7 +167,7 @@ def read_folder(folder: str | os.PathLike[str], kind: Kind, languages: Sequence[
 
     Args:
         folder: the task folder.
-        kind: how the kind of task keeps its examples, see `tasks.reading.kind_named`.
+        kind: how the kind of task keeps its examples, see `tasks.opening.kind_named`.
         languages: only sentences of these languages; None or empty: all.
         max_train, max_dev, max_test: keep the first so many sentences of each language.
         decontaminate: leave out training examples whose text stands in dev or test, see `MeasuredTexts`.

@@ -55,7 +55,7 @@ def write_task(root: pathlib.Path, task: Any, kind: Kind, labels: Sequence[str] 
             mapping of columns, or an iterable of rows: tuples such as `(words, tags)`, `(text, label)`, `(text, pair,
             label)` or `(question, context, answers)`, mappings with the names of JSON lines, or `Example`,
             `TextExample`, `QuestionExample`.
-        kind: how the kind of task keeps its examples, see `tasks.reading.kind_named`.
+        kind: how the kind of task keeps its examples, see `tasks.opening.kind_named`.
         labels: names of the labels, for `labels.tsv`; None: from the examples.
 
     Raises:

@@ -187,8 +187,8 @@ def measure(measured: Measured, examples: Sequence[AnyExample],
             extra: Mapping[str, Sequence[AnyExample]] | None = None) -> dict[str, Any]:
     """`teacher` and `retention` (where there is a teacher), and each of the students, on labelled examples.
 
-    `confusion` {model: counts} of teacher and student for tasks with labels, see `evaluation.confusion`;
-    where there is a teacher, `disagreements` of the two, see `evaluation.disagreements`, with `agreement`.
+    `confusion` {model: counts} of teacher and student for tasks with labels, see `evaluation.measuring.confusion`;
+    where there is a teacher, `disagreements` of the two, see `evaluation.measuring.disagreements`, with `agreement`.
     `extra` sets are scored too: `extra` {set: {model: main score}}.
     """
     m = measured

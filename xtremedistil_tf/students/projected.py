@@ -106,7 +106,7 @@ class ProjectedStudent(ShapedStudent):
     Subclasses build the body and call `_embedded` and `_answers`.
 
     Inputs of `call`: dict with `input_ids` and `attention_mask`, int32 [batch, time], padding on the right, and, where
-    a loss reads the logits alone, `answered`, see `training.answered`. Output: dict with `logits` float32
+    a loss reads the logits alone, `answered`, see `training.losses.answers_where`. Output: dict with `logits` float32
     [batch, time, num_outputs] or [batch, num_outputs], and `representations`, a tuple of one tensor
     [batch, time, width], as wide as the teacher or, deployed, as the projection; an empty one with `answered`.
     """

@@ -106,7 +106,7 @@ Forward = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Relations:
-    """Relations between the pieces of an input, see `training.relations`.
+    """Relations between the pieces of an input, see `training.losses.relations`.
 
     Attributes:
         kinds: which, out of the letters q, k and v.
