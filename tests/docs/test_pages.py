@@ -75,6 +75,42 @@ def test_every_picture_of_a_result_is_there_and_so_is_the_command(page):
         assert re.search(r"python \S+\.py", text), f"{name_of(page)}: no command"
 
 
+PACKAGE = ROOT / "xtremedistil_tf"
+ROOMS = "|".join(sorted(folder.parent.name for folder in PACKAGE.glob("*/__init__.py")))
+# `corpus/conll.py`, `tasks.opening.kind_named` or `xtremedistil_tf.errors.DataError` in backticks.
+_MODULE = re.compile(rf"`(?:xtremedistil_tf[/.])?((?:{ROOMS})(?:/[\w/]*(?:\.py)?|(?:\.(?!py`)[a-z]\w+)+(?:\.[A-Z]\w*)?))`")
+# Names that are no modules: folders of a model directory, files, attributes.
+_OTHERS = re.compile(r"export/|\.(?:json|npy|md|yaml|config|task|labels|train|dev)$")
+
+
+def module_is_there(name):
+    if "/" in name:
+        return (PACKAGE / name).exists()
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        module = PACKAGE.joinpath(*parts[:length])
+        file = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+        if file.exists():
+            rest = parts[length:]
+            return not rest or re.search(rf"\b{rest[0]}\b", file.read_text(encoding="utf-8")) is not None
+    return False
+
+
+@pytest.mark.parametrize("file", [*ALL, ROOT / "CONTRIBUTING.md", PACKAGE], ids=name_of)
+def test_every_module_that_is_named_exists(file):
+    texts = file.rglob("*.py") if file.is_dir() else [file]
+    gone = [f"{name_of(text)}: {name}" for text in texts for name in _MODULE.findall(text.read_text(encoding="utf-8"))
+            if not _OTHERS.search(name) and not module_is_there(name)]
+    assert not gone
+
+
+@pytest.mark.parametrize("name, there", [
+    ("corpus/conll.py", True), ("tasks/tagging/", True), ("tasks.opening.kind_named", True), ("corpus/connl.py", False),
+    ("tasks.reading.kind_named", False), ("tasks.opening.kind_called", False)])
+def test_a_module_that_is_gone_is_noticed(name, there):
+    assert _MODULE.fullmatch(f"`{name}`") and module_is_there(name) is there
+
+
 def anchors(page):
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)

@@ -39,7 +39,7 @@ def with_recipe(config: Configured, kind: str) -> Configured:
 
     Args:
         config: of a run; what it says stays.
-        kind: of the student, as `jobs.choice.student_kind` has it.
+        kind: of the student, as `runs.student_shape.student_kind` has it.
     """
     values: dict[str, Any]
     if config.recipe == "paper":

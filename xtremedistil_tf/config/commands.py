@@ -98,17 +98,17 @@ class PredictionConfig:
 
     model_dir: str = setting("Data", "", "Folder of a finished distillation run.")
     pred_file: str = setting("Data", "-",
-        "Input text, one example per line (or a labelled file for --do_eval). -: standard input.")
+        "Input text, one example per line (or a labelled file for `do_eval`). -: standard input.")
     output_file: str = setting("Data", "",
         "Output file. Default: <model_dir>/predictions.txt for an input file, standard output for standard input. -: "
         "standard output.")
     do_predict: bool = setting("What to do", False,
-        "Predict --pred_file: one output line per input line, in input order.")
+        "Predict `pred_file`: one output line per input line, in input order.")
     do_eval: bool = setting("What to do", False,
-        "Compute the task's scores on --pred_file if it is labelled, else on the task's test set.")
-    task: str = setting("Data", "", "Task folder for --do_eval. Default: the task that the model was trained on.")
+        "Compute the task's scores on `pred_file` if it is labelled, else on the task's test set.")
+    task: str = setting("Data", "", "Task folder for `do_eval`. Default: the task that the model was trained on.")
     format: str = setting("Model", "keras",
-        "Form of the student: keras; saved_model, tflite or onnx (from --model_dir/export, see "
+        "Form of the student: keras; saved_model, tflite or onnx (from `model_dir`/export, see "
         "run_xtreme_distil_export.py); serving://host:port[/name] (TensorFlow Serving, gRPC) or "
         "serving+http://host:port[/name] (REST).")
     quantize: str = setting("Model", "none", "Quantization of the file.", QUANTIZATIONS)
@@ -131,32 +131,32 @@ class PredictionConfig:
 class ServeConfig:
     """Where the server listens, what it serves and how much it takes."""
 
-    model_dir: str = setting("Model", "", "Folder that a distillation run wrote.")
-    serving_name: str = setting("Model", "xtremedistil", "Name of the model in addresses.")
-    serving_version: int = setting("Model", 1, "Version of the model in addresses.", minimum=1)
+    model_dir: str = setting("Model", "", "Folder of a finished distillation run.")
+    serving_name: str = setting("Model", "xtremedistil", "Name of the model in URLs.")
+    serving_version: int = setting("Model", 1, "Version of the model in URLs.", minimum=1)
     host: str = setting("Address", "127.0.0.1",
-        "Address to listen at. The default answers this machine alone; 0.0.0.0 answers any, without a "
+        "Address to listen at. The default accepts this machine only; 0.0.0.0 accepts any, without a "
         "password.")
     port: int = setting("Address", 8501, "Port to listen at; 0: any free one.", minimum=0, maximum=65535)
-    max_request_bytes: int = setting("Limits", 1 << 20, "Most bytes of a request's body.", minimum=1)
-    max_texts: int = setting("Limits", 1024, "Most texts in a request.", minimum=1)
+    max_request_bytes: int = setting("Limits", 1 << 20, "Maximum bytes of a request's body.", minimum=1)
+    max_texts: int = setting("Limits", 1024, "Maximum texts in a request.", minimum=1)
     batch_bytes: int = setting("Limits", 1 << 16,
-        "Most bytes of text, padding included, that the model is given at once; this bounds its memory. "
-        "Larger requests are cut into batches; a single longer text is refused.", minimum=1)
+        "Maximum bytes of text in a batch, padding included. This bounds memory. Larger requests are cut into "
+        "batches; a single longer text is an error.", minimum=1)
     max_queue: int = setting("Limits", 32,
-        "Most requests in work or waiting for the model; further ones are answered 503.", minimum=1)
-    max_connections: int = setting("Limits", 128, "Most open connections.", minimum=1)
+        "Maximum requests that run or wait; further ones get status 503.", minimum=1)
+    max_connections: int = setting("Limits", 128, "Maximum open connections.", minimum=1)
     timeout_seconds: float = setting("Limits", 30.0,
-        "Time after which a connection on which nothing arrives is closed.", minimum=0.1)
+        "Seconds after which an idle connection is closed.", minimum=0.1)
     shutdown_seconds: float = setting("Limits", 10.0,
-        "Longest wait for requests in work when the server is stopped.", minimum=0.0)
+        "Seconds to wait for running requests when the server stops.", minimum=0.0)
 
     def validate(self) -> None:
         """Raises ConfigError on the first value that cannot be meant."""
         validate_fields(self, "model_dir", "host")
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", self.serving_name):
             raise ConfigError(f"`serving_name={self.serving_name}`: expected letters, digits and _ . - only, "
-                              "as it is part of addresses.")
+                              "as it is part of URLs.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +165,7 @@ class StoreConfig:
 
     command: str = setting("What to do", "",
         "info: print contents and size of a store; verify: read the whole store and compare checksums; merge: write "
-        "one store with the examples of several. Given as the first word, without --command=.", ("", *COMMANDS))
+        "one store with the examples of several. Give it as the first word, without a flag.", ("", *COMMANDS))
     store: str = setting("info, verify", "",
         "Folder of a transfer store: the one with manifest.json, below <model_dir>/transfer.")
     repair: bool = setting("info, verify", False,
@@ -237,7 +237,7 @@ class ModelFineTuningConfig:
     task_kind: str = setting("Data", "auto", "Kind of task, as for run_xtreme_distil.py.", TASK_KINDS)
     do_NER: bool = setting("Data", False, "The task is token tagging.")
     do_pairwise: bool = setting("Data", False, "Each example is a pair of texts.")
-    task_name: str = setting("Data", "", "GLUE task whose official files are in --task.")
+    task_name: str = setting("Data", "", "GLUE task whose official files are in `task`.")
     metric: str = setting("Data", "", "Metric that selects the best weights.")
     decoding: str = decoding_choice("Data")
     multilingual: bool = setting("Model", False,

@@ -53,12 +53,12 @@ class DistillationConfig:
     max_dev_per_language: int = setting("Data", 0, "Maximum dev sentences per language. 0: all.", minimum=0)
     max_test_per_language: int = setting("Data", 0, "Maximum test sentences per language. 0: all.", minimum=0)
     transfer_surplus: bool = setting("Data", False,
-        "Add the training sentences beyond --max_train_per_language to the transfer set, without labels.")
+        "Add the training sentences beyond `max_train_per_language` to the transfer set, without labels.")
     transfer_unmeasured: bool = setting("Data", False,
-        "Add the dev and test sentences beyond --max_dev_per_language and --max_test_per_language to the transfer "
+        "Add the dev and test sentences beyond `max_dev_per_language` and `max_test_per_language` to the transfer "
         "set, without labels.")
     transfer_like: str = setting("Data", "",
-        "task: sample --transfer_file to match the task's training and dev text (word counts and capitalization, per "
+        "task: sample `transfer_file` to match the task's training and dev text (word counts and capitalization, per "
         "language); for tagging, sentences are first cut to the task's length. Empty: use the text unchanged.",
         TRANSFER_LIKE)
     keep_test_text: bool = setting("Data", False,
@@ -71,15 +71,15 @@ class DistillationConfig:
         "Maximum subwords of a training example, with special tokens. Recommended: 32 to 64 for sentences, 128 to 384 "
         "for longer texts.", minimum=4)
     task_kind: str = setting("Data", "auto",
-        "Kind of task. auto: tagging with --do_NER, question_answering if the task has .json files, else "
+        "Kind of task. auto: tagging with `do_NER`, question_answering if the task has .json files, else "
         "classification.", TASK_KINDS)
-    do_NER: bool = setting("Data", False, "The task is token tagging. Same as --task_kind=tagging.")
+    do_NER: bool = setting("Data", False, "The task is token tagging. Same as `task_kind=tagging`.")
     do_pairwise: bool = setting("Data", False,
         "Each example of a classification, multi-label classification or regression task is a pair of texts.")
-    task_name: str = setting("Data", "", "GLUE task (mnli, qqp, ...) whose official files are in --task.")
+    task_name: str = setting("Data", "", "GLUE task (mnli, qqp, ...) whose official files are in `task`.")
     metric: str = setting("Data", "",
         "Metric that selects the best weights and that retention is computed from. Default: f1 for tagging and "
-        "question answering, accuracy for classification (GLUE's own with --task_name), pearson for regression, "
+        "question answering, accuracy for classification (GLUE's own with `task_name`), pearson for regression, "
         "micro_f1 for multi-label classification.")
     decoding: str = decoding_choice("Data")
 
@@ -115,14 +115,14 @@ class DistillationConfig:
         "the paper's best); for transformer students the top layer.", minimum=0)
     transfer_store: str = setting("Teacher", "",
         "A finished transfer store, possibly written by another program (docs/transfer_store.md), used instead of "
-        "--transfer_file.")
+        "`transfer_file`.")
     transfer_store_dir: str = setting("Teacher", "",
         "Folder for the teacher's outputs. Default: <model_dir>/transfer.")
     teacher_path: str = setting("Teacher", "exact",
         "How the teacher runs over the transfer set: exact (float32), or a faster path that is first compared with "
         "exact: bfloat16 (TensorFlow), openvino (bfloat16 if the processor supports it), onnx_int8.", TEACHER_PATHS)
     teacher_tolerance: float = setting("Teacher", 0.02,
-        "Largest deviation allowed for a faster --teacher_path, measured on a sample of the transfer set: share of "
+        "Largest deviation allowed for a faster `teacher_path`, measured on a sample of the transfer set: share of "
         "changed answers, mean difference of probabilities, and 1 - cosine of hidden states. Recommended: 0.01 to "
         "0.05.", minimum=0.0)
     ray_address: str = setting("Teacher", "",
@@ -132,7 +132,7 @@ class DistillationConfig:
         "Workers on the Ray cluster. 0: one per GPU, or as many as the cluster has room for.", minimum=0)
     hidden_components: int = setting("Teacher", 0,
         "Principal components of each layer's hidden states to keep in the transfer store. 0: full width. "
-        "Recommended: 0; try --hidden_dtype=int8 first.", minimum=0)
+        "Recommended: 0; try `hidden_dtype=int8` first.", minimum=0)
     hidden_dtype: str = setting("Teacher", "float16",
         "Data type of stored hidden states: float16, or int8 with one scale per channel.", HIDDEN_DTYPES)
     attention_sample: int = setting("Teacher", 0,
@@ -145,14 +145,14 @@ class DistillationConfig:
     augment_factor: float = setting("Augmentation", 1.0,
         "Maximum new examples per original, shared evenly among the augmenters. Recommended: 0.5 to 4.", minimum=0.0)
     augment_checkpoint: str = setting("Augmentation", "",
-        "For masked: a masked language model, named as in --pt_teacher_checkpoint.")
+        "For masked: a masked language model, named as in `pt_teacher_checkpoint`.")
     augment_gazetteer: str = setting("Augmentation", "",
         "For entities: files of additional entities, type<TAB>entity per line, separated by commas. A file named "
         "after a language (de.tsv) applies to that language only.")
     augment_corpus: str = setting("Augmentation", "",
         "For retrieval: a large plain text file, one sentence per line, from which similar sentences are retrieved.")
     augment_encoder: str = setting("Augmentation", "",
-        "For retrieval: a sentence encoder, named as in --pt_teacher_checkpoint.")
+        "For retrieval: a sentence encoder, named as in `pt_teacher_checkpoint`.")
     augment_encoder_prefix: str = setting("Augmentation", "",
         "For retrieval: prefix that the encoder expects before each text, such as 'query: ' for E5.")
     augment_file: str = setting("Augmentation", "",
@@ -165,8 +165,8 @@ class DistillationConfig:
 
     # Student
     student_type: str = setting("Student", "auto",
-        "Kind of student. auto: transformer if one of its flags is given (--hidden_size, --pt_student_checkpoint, "
-        "--distil_attention, ...), cnn with --cnn_channels, --cnn_blocks or --cnn_gated, else bilstm.", STUDENT_TYPES)
+        "Kind of student. auto: transformer if one of its flags is given (`hidden_size`, `pt_student_checkpoint`, "
+        "`distil_attention`, ...), cnn with `cnn_channels`, `cnn_blocks` or `cnn_gated`, else bilstm.", STUDENT_TYPES)
     embedding_size: int = setting("Student", 300,
         "Width of the student's word embeddings (E). Recommended: 50 to 300.", minimum=1)
     lstm_units: int = setting("Student", 600, "LSTM units per direction (H). Recommended: 100 to 600.", minimum=1)
@@ -187,45 +187,45 @@ class DistillationConfig:
         "Width of the GELU layer between the BiLSTM or convolutions and the head. Recommended: 64 to 384. 0: 128, or "
         "the teacher's width if that is smaller (paper: the teacher's width). -1: the teacher's width.", minimum=-1)
     embedding_init: str = setting("Student", "",
-        "Initial word embeddings, reduced to --embedding_size: teacher_states, the teacher's mean hidden state of "
+        "Initial word embeddings, reduced to `embedding_size`: teacher_states, the teacher's mean hidden state of "
         "each subword over the transfer text; svd, truncated SVD of the fine-tuned teacher's table; pretrained_svd, "
         "the same of the pre-trained checkpoint's table; pca, PCA of the fine-tuned teacher's table (without mean and "
-        "strongest directions); random. Default: by --recipe (teacher_states; paper: svd). A student from a "
-        "checkpoint keeps its own, unless --compress_word_embedding is given.", ("", *EMBEDDING_INITS))
+        "strongest directions); random. Default: by `recipe` (teacher_states; paper: svd). A student from a "
+        "checkpoint keeps its own, unless `compress_word_embedding` is given.", ("", *EMBEDDING_INITS))
     embedding_scale: str = setting("Student", "",
         "Scaling of the initial word embeddings: unit, zero mean and unit variance per dimension; half, weak "
         "dimensions are scaled up half as much; one, one factor for all dimensions; none, unscaled. Default: by "
-        "--recipe (unit; paper: none).", ("", *EMBEDDING_SCALES))
+        "`recipe` (unit; paper: none).", ("", *EMBEDDING_SCALES))
     hidden_size: int = setting("Student", 0,
         "Width of a transformer student. Recommended: 128 to 512. 0: 384.", minimum=0)
     num_hidden_layers: int = setting("Student", 0,
-        "Layers of a transformer student. If fewer than --pt_student_checkpoint has, evenly spaced layers are kept. "
+        "Layers of a transformer student. If fewer than `pt_student_checkpoint` has, evenly spaced layers are kept. "
         "Recommended: 3 to 12. 0: 6, or all of the checkpoint.", minimum=0)
     num_attention_heads: int = setting("Student", 0,
         "Attention heads of a transformer student, a divisor of its width. 0: width / 32.", minimum=0)
     intermediate_size: int = setting("Student", 0,
-        "Width of a transformer student's feed-forward layers. 0: four times --hidden_size.", minimum=0)
+        "Width of a transformer student's feed-forward layers. 0: four times `hidden_size`.", minimum=0)
     pt_student_checkpoint: str = setting("Student", "",
-        "Pre-trained encoder that initializes the student, named as in --pt_teacher_checkpoint. If its vocabulary "
+        "Pre-trained encoder that initializes the student, named as in `pt_teacher_checkpoint`. If its vocabulary "
         "differs from the teacher's, signals are aligned by words and characters.")
     transformer_dropout: float = setting("Student", 0.1,
-        "Dropout rate of a transformer student (inside a --pt_student_checkpoint encoder, its own). Recommended: 0 to "
+        "Dropout rate of a transformer student (inside a `pt_student_checkpoint` encoder, its own). Recommended: 0 to "
         "0.2.", minimum=0.0, maximum=0.99)
     trim_vocabulary: bool = setting("Student", False,
-        "Keep only subwords that occur in training and transfer text, single characters, and up to --trim_keep likely "
+        "Keep only subwords that occur in training and transfer text, single characters, and up to `trim_keep` likely "
         "ones. The same student with the full vocabulary is measured for comparison.")
     trim_keep: int = setting("Student", 20000,
-        "With --trim_vocabulary: maximum subwords to keep that do not occur in the text, likeliest in its languages "
+        "With `trim_vocabulary`: maximum subwords to keep that do not occur in the text, likeliest in its languages "
         "first, until less than 1 % of the dev text's subwords are missing. Recommended: 0 to 50,000 (20,000 take 1 "
         "MB at E=50 in int8).", minimum=0)
     student_vocab_size: int = setting("Student", 0,
         "Size of a vocabulary trained for the student on the transfer text. Recommended: 8,000 to 32,000. 0: the "
-        "vocabulary of the teacher or of --pt_student_checkpoint.", minimum=0)
+        "vocabulary of the teacher or of `pt_student_checkpoint`.", minimum=0)
     student_vocab_type: str = setting("Student", "wordpiece",
         "Algorithm of the trained vocabulary.", ("wordpiece", "unigram"))
     compress_word_embedding: bool = setting("Student", False,
-        "Initialize a transformer student's word embeddings from the teacher's by SVD: in --embedding_size with a "
-        "learned map to --hidden_size if that is wider; with --pt_student_checkpoint in the student's own width.")
+        "Initialize a transformer student's word embeddings from the teacher's by SVD: in `embedding_size` with a "
+        "learned map to `hidden_size` if that is wider; with `pt_student_checkpoint` in the student's own width.")
     freeze_word_embedding: bool = setting("Student", False, "Do not train the student's word embeddings.")
 
     # Distillation
@@ -236,15 +236,15 @@ class DistillationConfig:
         "logits: one phase on the teacher's logits; logits_labels: then one on the labels. Strategies of the paper: "
         "D0S labels only; D1 labels + logits jointly; D2 labels + logits + representations jointly; D3.1 "
         "representations, then D1; D3.2 the same with gradual unfreezing; D4.1 representations, logits, labels; D4.2 "
-        "the same with gradual unfreezing. Default: by --recipe and kind of student (BiLSTM and CNN: logits; paper "
+        "the same with gradual unfreezing. Default: by `recipe` and kind of student (BiLSTM and CNN: logits; paper "
         "and transformers: D4.2).", ("", *STRATEGIES))
     representation_loss: str = setting("Distillation", "kl",
         "Loss between the hidden states of student and teacher, per token.", REPRESENTATION_LOSS_NAMES)
     distil_multi_hidden_states: bool = setting("Distillation", False,
-        "Distil the hidden states of several layers into a transformer student, see --layer_map. Default: only into "
-        "the top layer, from the teacher's --teacher_layer (0: top).")
+        "Distil the hidden states of several layers into a transformer student, see `layer_map`. Default: only into "
+        "the top layer, from the teacher's `teacher_layer` (0: top).")
     distil_attention: bool = setting("Distillation", False,
-        "Also distil attention maps of the layers in --layer_map. Implies --distil_multi_hidden_states.")
+        "Also distil attention maps of the layers in `layer_map`. Implies `distil_multi_hidden_states`.")
     distil_relations: str = setting("Distillation", "",
         "Distil self-attention relations of the top layer: qkv (queries, keys and values, MiniLMv2) or v (values, "
         "MiniLM). Works with any widths and numbers of heads.", RELATION_KINDS)
@@ -258,45 +258,45 @@ class DistillationConfig:
     hidden_weight: float = setting("Distillation", 1.0,
         "Weight of the hidden-state term in the representation loss. Recommended: 0.1 to 10.", minimum=0.0)
     attention_weight: float = setting("Distillation", 1.0,
-        "Weight of the attention-map term in the representation loss, with --distil_attention. Recommended: 0.1 to "
+        "Weight of the attention-map term in the representation loss, with `distil_attention`. Recommended: 0.1 to "
         "10.", minimum=0.0)
     relation_weight: float = setting("Distillation", 1.0,
-        "Weight of the relation term in the representation loss, with --distil_relations. Recommended: 0.1 to 10.",
+        "Weight of the relation term in the representation loss, with `distil_relations`. Recommended: 0.1 to 10.",
         minimum=0.0)
     progressive_transfer: bool = setting("Distillation", False,
-        "Train the layers of --layer_map one by one from the bottom, each in its own phase with the lower ones frozen "
+        "Train the layers of `layer_map` one by one from the bottom, each in its own phase with the lower ones frozen "
         "(MobileBERT), instead of all at once.")
     unfreeze: str = setting("Distillation", "block",
         "Steps of gradual unfreezing for transformer and CNN students: block (head, projection, all layers, "
         "embeddings) or layer (one layer at a time).", UNFREEZING)
     learning_rate: float = setting("Distillation", 0.0,
         "Peak learning rate of each phase (cosine schedule). Recommended: 2e-3 to 1.6e-2 for a BiLSTM or CNN, 1e-4 to "
-        "1e-3 for a transformer. 0: by --recipe.", minimum=0.0)
+        "1e-3 for a transformer. 0: by `recipe`.", minimum=0.0)
     final_learning_rate: float = setting("Distillation", 1e-8,
-        "Final learning rate of each phase (cosine schedule). Recommended: at most a hundredth of --learning_rate.",
+        "Final learning rate of each phase (cosine schedule). Recommended: at most a hundredth of `learning_rate`.",
         minimum=0.0)
     label_learning_rate: float = setting("Distillation", 0.0,
         "Peak learning rate of a phase on labels that follows a distillation phase. Recommended: a tenth of "
-        "--learning_rate. 0: by --recipe (a tenth; paper: the same).", minimum=0.0)
+        "`learning_rate`. 0: by `recipe` (a tenth; paper: the same).", minimum=0.0)
     warmup_ratio: float = setting("Distillation", -1.0,
-        "Share of a phase's steps with linear warm-up from 0. Recommended: 0.02 to 0.1. -1: by --recipe (0.03; paper: "
+        "Share of a phase's steps with linear warm-up from 0. Recommended: 0.02 to 0.1. -1: by `recipe` (0.03; paper: "
         "0).", minimum=-1.0, maximum=0.9)
     clip_norm: float = setting("Distillation", -1.0,
-        "Global norm for gradient clipping. 0: no clipping. Recommended: 0.5 to 5. -1: by --recipe (1; paper: 0).",
+        "Global norm for gradient clipping. 0: no clipping. Recommended: 0.5 to 5. -1: by `recipe` (1; paper: 0).",
         minimum=-1.0)
     embedding_rate: float = setting("Distillation", -1.0,
-        "Learning rate of the word embeddings, as a multiple of --learning_rate. 0: frozen. Recommended: 0 to 0.3. "
-        "-1: by --recipe and kind of student (BiLSTM and CNN: 0.1; paper and transformers: 1).", minimum=-1.0)
+        "Learning rate of the word embeddings, as a multiple of `learning_rate`. 0: frozen. Recommended: 0 to 0.3. "
+        "-1: by `recipe` and kind of student (BiLSTM and CNN: 0.1; paper and transformers: 1).", minimum=-1.0)
     distil_epochs: int = setting("Distillation", 0,
-        "Maximum epochs of a phase on the transfer set. Recommended: 4 to 100. 0: by --recipe (as many as make "
+        "Maximum epochs of a phase on the transfer set. Recommended: 4 to 100. 0: by `recipe` (as many as make "
         "768,000 examples, between 4 and 100; paper: 500).", minimum=0)
     ft_epochs: int = setting("Distillation", 0,
-        "Maximum epochs of a phase on the labelled data. Recommended: 10 to 100. 0: by --recipe (30; paper: 100).",
+        "Maximum epochs of a phase on the labelled data. Recommended: 10 to 100. 0: by `recipe` (30; paper: 100).",
         minimum=0)
     frozen_epochs: int = setting("Distillation", 0,
         "Maximum epochs of phases that train only the head or the projection. 0: same as other phases.", minimum=0)
     patience: int = setting("Distillation", 0,
-        "Early stopping: epochs without improvement before a phase ends. Recommended: 5 or more. 0: by --recipe "
+        "Early stopping: epochs without improvement before a phase ends. Recommended: 5 or more. 0: by `recipe` "
         "(never, because most of the gain comes while the learning rate falls; paper: 5).", minimum=0)
     select_by: str = selector("Distillation")
     student_distil_batch_size: int = setting("Distillation", 128,

@@ -46,7 +46,7 @@ def other_decoding(group: str, whose: str) -> Any:
     """
     return setting(group, "",
         f"Tagging: how {whose} decoded: legal (the best sequence that IOB2 allows) or argmax (the best tag of each "
-        "word independently). Default: as stored in --model_dir (argmax if not stored).",
+        "word independently). Default: as stored in `model_dir` (argmax if not stored).",
         ("", *DECODINGS))
 
 

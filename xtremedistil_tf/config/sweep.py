@@ -32,28 +32,28 @@ class SweepConfig(DistillationConfig):
         "stop.")
     sweep_dir: str = setting("Sweep", "", "Output folder of the sweep. Default: <model_dir>/sweep.")
     max_latency_ms: float = setting("Sweep", 0.0,
-        "Budget: maximum milliseconds for one example of --seq_len subwords on one thread. 0: no limit.", minimum=0.0)
+        "Budget: maximum milliseconds for one example of `seq_len` subwords on one thread. 0: no limit.", minimum=0.0)
     max_megabytes: float = setting("Sweep", 0.0,
         "Budget: maximum size of the exported file in megabytes. 0: no limit.", minimum=0.0)
     sweep_embedding_size: str = setting("Sweep", "",
-        "BiLSTM and CNN students: values of --embedding_size to try, separated by commas. Without other lists it "
-        "applies to BiLSTMs, unless --student_type=cnn is given.")
+        "BiLSTM and CNN students: values of `embedding_size` to try, separated by commas. Without other lists it "
+        "applies to BiLSTMs, unless `student_type=cnn` is given.")
     sweep_lstm_units: str = setting("Sweep", "",
-        "BiLSTM students: values of --lstm_units to try, separated by commas.")
+        "BiLSTM students: values of `lstm_units` to try, separated by commas.")
     sweep_cnn_channels: str = setting("Sweep", "",
-        "CNN students: values of --cnn_channels to try, separated by commas.")
-    sweep_cnn_blocks: str = setting("Sweep", "", "CNN students: values of --cnn_blocks to try, separated by commas.")
+        "CNN students: values of `cnn_channels` to try, separated by commas.")
+    sweep_cnn_blocks: str = setting("Sweep", "", "CNN students: values of `cnn_blocks` to try, separated by commas.")
     sweep_projection_size: str = setting("Sweep", "",
-        "BiLSTM and CNN students: values of --projection_size to try, separated by commas.")
+        "BiLSTM and CNN students: values of `projection_size` to try, separated by commas.")
     sweep_hidden_size: str = setting("Sweep", "",
-        "Transformer students: values of --hidden_size to try, separated by commas.")
+        "Transformer students: values of `hidden_size` to try, separated by commas.")
     sweep_num_hidden_layers: str = setting("Sweep", "",
-        "Transformer students: values of --num_hidden_layers to try, separated by commas.")
+        "Transformer students: values of `num_hidden_layers` to try, separated by commas.")
     sweep_format: str = setting("Sweep", "tflite", "Form of the student that is measured.", LOCAL_FORMS)
     sweep_quantize: str = setting("Sweep", "none,int8",
         "Quantizations to try, separated by commas. Those that the format does not support are skipped.")
     sweep_rounds: int = setting("Sweep", 3,
-        "Rounds of successive halving. The last round trains in full; each earlier round trains for --sweep_keep "
+        "Rounds of successive halving. The last round trains in full; each earlier round trains for `sweep_keep` "
         "times the epochs of the next. Recommended: 2 to 4.", minimum=1)
     sweep_keep: float = setting("Sweep", 0.33,
         "Share of students that a round promotes to the next. Students on the Pareto front of score and cost are "

@@ -160,7 +160,7 @@ def checkpoint_word_embeddings(checkpoint: str) -> np.ndarray:
     """The word-embedding table of a checkpoint, float32 [vocab, width].
 
     Args:
-        checkpoint: what `resolve_checkpoint` returned.
+        checkpoint: what `checkpoints.finding.resolve_checkpoint` returned.
 
     Raises:
         MissingExtraError: TensorFlow does not have its architecture, and torch is not installed.

@@ -116,7 +116,7 @@ def checkpoint_encoder(checkpoint: str, tokenizer, num_hidden_layers: int = 0,
     """The configuration of a student that starts from a checkpoint, for `TransformerShape.encoder`.
 
     Args:
-        checkpoint: what `resolve_checkpoint` returned.
+        checkpoint: what `checkpoints.finding.resolve_checkpoint` returned.
         tokenizer: the run's tokenizer, which is the teacher's.
         num_hidden_layers: layers to keep; 0: all.
         new_word_embeddings: the table is going to be replaced by one for the run's tokenizer.
