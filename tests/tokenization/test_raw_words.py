@@ -49,8 +49,14 @@ def test_punctuation(text, wanted):
 
 def test_longest_parts_first_and_never_the_whole_word():
     rule = RawWords("punctuation", beginnings=("l'", "all'"), endings=("'s", "n't"))
-    assert words("all'Italia l'Italia's all' isn't n't l's l'", rule) == [
-        "all'", "Italia", "l'", "Italia", "'s", "all", "'", "is", "n't", "n't", "l'", "s", "l", "'"]
+    assert words("all'Italia l'Italia's call' isn't l's", rule) == [
+        "all'", "Italia", "l'", "Italia", "'s", "call", "'", "is", "n't", "l'", "s"]
+
+
+def test_parts_that_stand_alone_are_words():
+    rule = RawWords("punctuation", beginnings=("l'",), endings=("'s", "n't"))
+    assert words("l' Italia 's n't l’", rule) == ["l'", "Italia", "'s", "n't", "l’"]
+    assert words("l'.", rule) == ["l", "'", "."]
 
 
 @given(st.text())

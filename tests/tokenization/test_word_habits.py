@@ -26,7 +26,7 @@ def test_periods_of_initials_decide_nothing():
 
 
 def test_marks_are_kept_where_the_data_keeps_them():
-    assert of("#one , 10% . #two % and a। b। ।") == RawWords("punctuation", kept_before="#", kept_after="%।")
+    assert of("#one , 10% . #two and a। b। ।") == RawWords("punctuation", kept_before="#", kept_after="%।")
     assert of("#one , 10% .", times=4) == RawWords("punctuation")
 
 

@@ -157,6 +157,8 @@ class RawWords:
         return found + self._words(text, chunk) if chunk else found
 
     def _words(self, text: str, chunk: Sequence[Cluster]) -> list[Word]:
+        if "".join(cluster.character for cluster in chunk) in (*self.beginnings, *self.endings):
+            return [Word(text[chunk[0].start:chunk[-1].end], chunk[0].start, chunk[-1].end)]
         letters = [place for place, cluster in enumerate(chunk) if not cluster.kind & MARK]
         letters += [place for place in range(len(chunk)) if self._counts_as_letter(chunk, place)]
         first, stop = (min(letters), max(letters) + 1) if letters else (len(chunk), len(chunk))

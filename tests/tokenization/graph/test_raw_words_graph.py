@@ -37,7 +37,7 @@ def in_graph(name: str, texts: list[str]) -> list[list[tuple[str, int, int]]]:
 @pytest.mark.parametrize("name", RULES)
 @given(st.lists(st.one_of(st.text(KINDS, max_size=14), st.text(max_size=14)), max_size=5))
 @example(["", " ", "\u200b", "."])
-@example(["a\u200b", "\u200b.", "http://a/b/.", "see://", "l'an's ", "isn't", "n't", "l's", "'", "''"])
+@example(["a\u200b", "\u200b.", "http://a/b/.", "see://", "l'an's ", "isn't", "n't", "l's", "'", "''", "\"n't\" 's l’"])
 @settings(max_examples=250)
 def test_equal_to_python(name, texts):
     assert in_graph(name, texts) == [RULES[name].split(text) for text in texts]

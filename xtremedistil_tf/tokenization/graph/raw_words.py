@@ -140,17 +140,30 @@ class GraphRawWords(tf.Module):
         size, chunk = tf.size(characters, tf.int64), tf.cumsum(tf.cast(begins, tf.int64)) - 1
         place = tf.range(size)
         letter = ~_has(clusters.kinds, MARK) | self._counts_as_letter(clusters, chunk)
-        first = tf.math.segment_min(tf.where(letter, place, size), chunk)
-        stop = tf.math.segment_max(tf.where(letter, place + 1, 0), chunk)
+        first, stop, room = self._middles(characters, letter, chunk)
         inside = (place >= tf.gather(first, chunk)) & (place < tf.gather(stop, chunk))
         same = (characters == _before(characters, -1)) & ~_has(clusters.kinds, BRACKET)
         found = begins | (inside != _before(inside, False)) | (~inside & ~same)
-        first, stop = where(stop > 0, first, stop)
-        head = self._longest(self._rule.beginnings, characters, first, stop - first, False)
-        tail = self._longest(self._rule.endings, characters, stop, stop - first - head, True)
-        # A part of no letter would begin where the middle begins, which is no new place; its end may be the text's.
+        first, stop, room = where(stop > 0, first, stop, room)
+        head = _longest(self._rule.beginnings, characters, first, room, False)
+        tail = _longest(self._rule.endings, characters, stop, room - head, True)
+        # Without a part a middle is cut where it begins anyway.
         cuts = tf.concat([first + head, tf.where(tail > 0, stop - tail, first)], 0)
         return found | marked(cuts, size)
+
+    def _middles(self, characters: tf.Tensor, letter: tf.Tensor, chunk: tf.Tensor) -> list[tf.Tensor]:
+        """int64 [chunks] each: the first letter, or what counts as one; the place after the last one, 0 where there is
+        none; and how long the middle is, 0 where it is not to be parted."""
+        size = tf.size(characters, tf.int64)
+        place = tf.range(size)
+        first = tf.math.segment_min(tf.where(letter, place, size), chunk)
+        stop = tf.math.segment_max(tf.where(letter, place + 1, 0), chunk)
+        all_first, all_stop = tf.math.segment_min(place, chunk), tf.math.segment_max(place + 1, chunk)
+        is_part = tf.zeros_like(first, tf.bool)
+        for part in (*self._rule.beginnings, *self._rule.endings):
+            is_part |= (all_stop - all_first == len(part)) & _matches(part, characters, all_first)
+        return [tf.where(is_part, all_first, first), tf.where(is_part, all_stop, stop),
+                tf.where(is_part, tf.zeros_like(first), stop - first)]
 
     def _counts_as_letter(self, clusters: _Clusters, chunk: tf.Tensor) -> tf.Tensor:
         characters, kinds = clusters.characters, clusters.kinds
@@ -174,18 +187,27 @@ class GraphRawWords(tf.Module):
             has_after = _after(has_after, False)
         return tf.math.segment_max(tf.cast(found, tf.int32), chunk) > 0
 
-    def _longest(self, parts: tuple[str, ...], characters: tf.Tensor, places: tf.Tensor, room: tf.Tensor,
-                 backwards: bool) -> tf.Tensor:
-        """int64 [middles]: characters of the longest part that begins, or ends, at each place; shorter than room."""
-        found = tf.zeros_like(places)
-        for part in parts:
-            begin = places - len(part) if backwards else places
-            matches = (found == 0) & (room > len(part))
-            for offset, character in enumerate(part):
-                here = tf.clip_by_value(begin + offset, 0, tf.maximum(tf.size(characters, tf.int64) - 1, 0))
-                matches &= tf.gather(characters, here) == ord(character)
-            found = tf.where(matches, tf.constant(len(part), tf.int64), found)
-        return found
+
+def _longest(parts: tuple[str, ...], characters: tf.Tensor, places: tf.Tensor, room: tf.Tensor,
+             backwards: bool) -> tf.Tensor:
+    """int64 [middles]: characters of the longest part that begins, or ends, at each place; shorter than the room."""
+    found = tf.zeros_like(places)
+    for part in parts:
+        begin = places - len(part) if backwards else places
+        matches = (found == 0) & (room > len(part)) & _matches(part, characters, begin)
+        found = tf.where(matches, tf.constant(len(part), tf.int64), found)
+    return found
+
+
+def _matches(part: str, characters: tf.Tensor, begin: tf.Tensor) -> tf.Tensor:
+    """bool [places]: whether the characters from each place on are those of the part; anything where some are not
+    there."""
+    last = tf.maximum(tf.size(characters, tf.int64) - 1, 0)
+    matches = tf.ones_like(begin, tf.bool)
+    for offset, character in enumerate(part):
+        here = tf.clip_by_value(begin + offset, 0, last)
+        matches &= tf.gather(characters, here) == ord(character)
+    return matches
 
 
 def _after_space(is_space: tf.Tensor, invisible: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
