@@ -12,11 +12,13 @@ from xtremedistil_tf.tokenization.raw_words import (
     MARK,
     PUNCTUATION,
     UNSPACED,
+    WHITESPACE,
     Cluster,
     RawWords,
     clusters,
 )
 
+AUTO = "auto"
 #: A habit is one if it is seen so often, and in so many words of a hundred thousand.
 _FEWEST, _FEWEST_SHARE = 5, 5e-5
 #: Share of words in scripts without spaces that are one character, where characters are words.
@@ -39,36 +41,36 @@ class WordHabits:
         self.after: collections.Counter[str] = collections.Counter()
         self.with_apostrophe: collections.Counter[str] = collections.Counter()
 
-    def add(self, word: str) -> None:
-        """Counts one word."""
-        self.words += 1
+    def add(self, word: str, times: int) -> None:
+        """Counts a word that is seen so often."""
+        self.words += times
         if word.isascii() and word.isalnum():
             return
         found = clusters(word, characters=True)
         if unspaced := sum(bool(cluster.kind & UNSPACED) for cluster in found):
-            self.unspaced += 1
-            self.single += unspaced == len(found) == 1
+            self.unspaced += times
+            self.single += times * (unspaced == len(found) == 1)
         if all(cluster.kind & MARK for cluster in found):
-            self.alone.update({cluster.character for cluster in found})
+            self.alone.update(dict.fromkeys((cluster.character for cluster in found), times))
             return
-        self._add_marked(word, found)
+        self._add_marked(word, found, times)
 
-    def _add_marked(self, word: str, found: Sequence[Cluster]) -> None:
+    def _add_marked(self, word: str, found: Sequence[Cluster], times: int) -> None:
         characters = "".join(cluster.character for cluster in found)
         if APOSTROPHE in characters:
-            self.with_apostrophe[characters] += 1
+            self.with_apostrophe[characters] += times
         if found[0].kind & MARK:
-            self.before[found[0].character] += 1
+            self.before[found[0].character] += times
         # The rule itself keeps the period of an initial.
         if found[-1].kind & MARK and len(_PLAIN.split(word)) > 1:
-            self.after[found[-1].character] += 1
+            self.after[found[-1].character] += times
 
-    def rule(self) -> RawWords:
-        """The rule that these words follow, see `rule_of`."""
+    def rule(self, word_splitting: str) -> RawWords:
+        """See `rule_of`."""
         alone, attached = (sum(counts[mark] for counts in several for mark in _TELLING)
                            for several in ([self.alone], [self.before, self.after]))
         characters = self.unspaced > 0 and self.single >= _SINGLE * self.unspaced
-        if not characters and alone <= attached:
+        if word_splitting == AUTO and not characters and alone <= attached:
             return RawWords()
         beginnings = self._parts(lambda word: word.endswith(APOSTROPHE), str.startswith, _LONGEST_BEGINNING)
         endings = self._parts(lambda word: word.startswith(APOSTROPHE) and word.islower() or word == _NOT, str.endswith, _LONGEST_ENDING)
@@ -107,19 +109,24 @@ def _is_part(word: str, longest: int) -> bool:
     return letters.isalpha() and len(letters) <= longest and len(word) == len(letters) + 1
 
 
-def rule_of(examples: Iterable[Example]) -> RawWords:
+def rule_of(examples: Iterable[Example], word_splitting: str = AUTO) -> RawWords:
     """The rule by which raw text becomes words as labelled examples have them.
+
+    Args:
+        examples: labelled ones; their words are counted.
+        word_splitting: `auto`; or the rule's name, in which case the words decide its details only.
 
     `punctuation` where commas, periods, brackets and quotes are words of their own more often than they stand at the
     edge of a longer one, or where characters are words; else `whitespace`. `characters`: nine tenths of the words with a character of a script
     without spaces are that character alone. Marks are kept at words, and parts parted, where the data does so at
     least five times, five times in 100,000 words, and more often than not.
     """
+    if word_splitting == WHITESPACE:
+        return RawWords()
     habits = WordHabits()
-    for example in examples:
-        for word in example.words:
-            habits.add(word)
-    return habits.rule()
+    for word, times in collections.Counter(word for example in examples for word in example.words).items():
+        habits.add(word, times)
+    return habits.rule(word_splitting)
 
 
 def described(rule: RawWords) -> str:
