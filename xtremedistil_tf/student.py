@@ -208,7 +208,7 @@ class Student:
     def _answers(self, given: Iterator[Any], batch_size: int | None) -> Iterator[Any]:
         numbered = enumerate(given, 1)
         while chunk := list(itertools.islice(numbered, _CHUNK)):
-            rows = [asked(self._task.raw_text, one, number) for number, one in chunk]
+            rows = [asked(self._task, one, number) for number, one in chunk]
             yield from self._opened.predictor.answers(rows, batch_size)
 
     def evaluate(self, data: Any = "test") -> Scores:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import types
+
 import numpy as np
 import pytest
 
+from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import Example
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.students.metadata import saved_task, with_decoding
 from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.tasks.tagging.decoding import best_sequences
+from xtremedistil_tf.tokenization.raw_words import RawWords
 
 LABELS = ["O", "B-LOC", "B-PER", "I-PER"]
 TASK = TaggingTask(LABELS)
@@ -85,3 +91,61 @@ def test_what_chooses_by_score_depends_on_the_decoding():
 def test_an_unknown_decoding_is_refused():
     with pytest.raises(ConfigError, match="`decoding=beam`: expected one of legal, argmax"):
         TaggingTask(LABELS, decoding="beam")
+
+
+RULE = RawWords("punctuation", kept_after="%", endings=("'s",))
+TEXT = "Ada's  home, 5%."
+
+
+def test_raw_text_is_split_by_the_rule(tmp_path):
+    task = TaggingTask(LABELS, raw_words=RULE.facts())
+    words = ("Ada", "'s", "home", ",", "5%", ".")
+    asked = task.asked(TEXT)
+    assert asked.example == Example(words) and asked.text == TEXT
+    assert [TEXT[start:end] for start, end in asked.spans] == list(words)
+    assert task.parse(TEXT, 3, "in") == Example(words, None, None, "in", 3)
+    assert task.parse(" \t", 3, "in") is None
+    # Words that are given are what they are.
+    assert task.asked(["home,", "5%."]).example == Example(("home,", "5%."))
+    (tmp_path / "a.txt").write_text(f"{TEXT}\n", encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text('{"text": "home, 5%."}\n{"tokens": ["home,"]}\n', encoding="utf-8")
+    read = task.read_unlabeled(f"{tmp_path}/a.txt,{tmp_path}/b.jsonl", False)
+    assert [example.words for example in read] == [words, ("home", ",", "5%", "."), ("home,",)]
+
+
+def test_without_a_rule_raw_text_is_split_at_white_space(tmp_path):
+    task = TaggingTask(LABELS)
+    assert task.asked(TEXT).example == Example(("Ada's", "home,", "5%.")) == task.parse(TEXT, 0, "")
+    assert task.options == {"main_score": "f1", "decoding": "legal"}
+
+
+def test_the_rule_is_kept_with_the_task():
+    task = TaggingTask(LABELS, raw_words=RULE.facts())
+    kept = json.loads(json.dumps({"kind": "tagging", "labels": task.labels, "options": task.options}))
+    assert saved_task({"task": kept}).raw_words == RULE
+    del kept["options"]["raw_words"]
+    assert saved_task({"task": kept}).raw_words == RawWords()
+    changed, config = with_decoding(task, {"word_splitting": "auto"}, "argmax")
+    assert changed.raw_words == RULE and config["word_splitting"] == "auto"
+
+
+@pytest.mark.parametrize("setting, wanted", [
+    ("auto", RawWords("punctuation")), ("whitespace", RawWords()), ("punctuation", RawWords("punctuation"))])
+def test_the_setting(setting, wanted, caplog):
+    corpus = types.SimpleNamespace(train=[Example(("Ada", ",", "Bo", "."))] * 9)
+    with caplog.at_level("INFO"):
+        options = TaggingTask.options_from(DistillationConfig(word_splitting=setting), corpus)
+    assert RawWords.from_facts(options["raw_words"]) == wanted
+    assert f"`word_splitting={setting}`: raw text is split at white space" in caplog.text
+
+
+def test_marks_at_words_and_the_setting():
+    corpus = types.SimpleNamespace(train=[Example(("Ada,", "Bo."))] * 9)
+    for setting, wanted in (("auto", "whitespace"), ("punctuation", "punctuation")):
+        options = TaggingTask.options_from(DistillationConfig(word_splitting=setting), corpus)
+        assert options["raw_words"]["rule"] == wanted
+
+
+def test_runs_from_before_there_was_a_rule_split_at_white_space():
+    assert DistillationConfig.from_json({"task": "t"}).word_splitting == "whitespace"
+    assert DistillationConfig().word_splitting == "auto"

@@ -15,6 +15,7 @@ from xtremedistil_tf.config.fields import (
     selector,
     setting,
     validate_fields,
+    word_splitting_choice,
 )
 
 STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2", "logits", "logits_labels")
@@ -31,7 +32,7 @@ HIDDEN_DTYPES = ("float16", "int8")
 TEACHER_PATHS = ("exact", "bfloat16", "openvino", "onnx_int8")
 
 #: What a run did before it could be chosen, where that is not the default now.
-_BEFORE = {"decoding": "argmax"}
+_BEFORE = {"decoding": "argmax", "word_splitting": "whitespace"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +83,7 @@ class DistillationConfig:
         "question answering, accuracy for classification (GLUE's own with `task_name`), pearson for regression, "
         "micro_f1 for multi-label classification.")
     decoding: str = decoding_choice("Data")
+    word_splitting: str = word_splitting_choice("Data")
 
     # Teacher
     pt_teacher: str = setting("Teacher", "TFAutoModel",

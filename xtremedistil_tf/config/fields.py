@@ -12,6 +12,7 @@ from xtremedistil_tf.errors import ConfigError
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 DECODINGS = ("legal", "argmax")
+WORD_SPLITTINGS = ("auto", "whitespace", "punctuation")
 TASK_KINDS = ("auto", "tagging", "classification", "regression", "question_answering", "multi_label")
 
 
@@ -35,6 +36,14 @@ def decoding_choice(group: str) -> Any:
     return setting(group, DECODINGS[0],
         "Tagging: how student and teacher decode tags. legal: the best sequence that IOB2 allows (no I- without its "
         "B-); argmax: the best tag of each word independently. Tags that are not IOB2 always use argmax.", DECODINGS)
+
+
+def word_splitting_choice(group: str) -> Any:
+    """The field of how raw text is split into words."""
+    return setting(group, "auto",
+        "Tagging: how raw text (transfer text, and text to predict) is split into words. whitespace; punctuation: marks "
+        "at the edges of words are words of their own; auto: as in the training data (docs/word_splitting.md).",
+        WORD_SPLITTINGS)
 
 
 def other_decoding(group: str, whose: str) -> Any:

@@ -71,7 +71,8 @@ class _JsonFault(ValueError):
     """What is wrong with one line."""
 
 
-def read_jsonl(path: str | os.PathLike[str], faults: Faults, tagged: bool = True) -> Iterator[Example]:
+def read_jsonl(path: str | os.PathLike[str], faults: Faults, tagged: bool = True,
+               split: Callable[[str], Sequence[str]] = str.split) -> Iterator[Example]:
     """Yields the sentences of a JSON lines file, tags as written; blank lines are skipped.
 
     Tokens stand under `tokens` or `words`, tags under `tags`, `labels` or `ner_tags`; `language` may
@@ -80,7 +81,8 @@ def read_jsonl(path: str | os.PathLike[str], faults: Faults, tagged: bool = True
     Args:
         path: the file.
         faults: receives the lines that do not have the layout; they are not yielded.
-        tagged: False: tags are not needed and not looked at.
+        tagged: False: tags are not needed and not looked at; instead of words there may be a text under `text`.
+        split: makes words of such a text.
 
     Raises:
         DataError: see `open_lines`.
@@ -90,16 +92,18 @@ def read_jsonl(path: str | os.PathLike[str], faults: Faults, tagged: bool = True
         if not text.strip():
             continue
         try:
-            words, tags, language = _parse_json(text, tagged)
+            words, tags, language = _parse_json(text, tagged, split)
         except _JsonFault as fault:
             faults.add(number, str(fault))
             continue
         yield Example(words, tags, language, source, number)
 
 
-def _parse_json(text: str, tagged: bool) -> tuple[tuple[str, ...], tuple[str, ...] | None, str | None]:
+def _parse_json(text: str, tagged: bool, split: Callable[[str], Sequence[str]],
+                ) -> tuple[tuple[str, ...], tuple[str, ...] | None, str | None]:
     record = _load_json(text)
-    words = _strings(record, _WORD_KEYS)
+    is_text = not tagged and isinstance(record.get("text"), str) and not any(key in record for key in _WORD_KEYS)
+    words = tuple(split(record["text"])) if is_text else _strings(record, _WORD_KEYS)
     if not words:
         raise _JsonFault("no tokens, expected at least one")
     if problem := words_problem(words) or encoding_problem(" ".join(words)):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from xtremedistil_tf.corpus.conll import strip_language
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import Faults, entries, file_language, listing, open_lines, stem_and_suffix
-from xtremedistil_tf.corpus.tagged import FORMATS
+from xtremedistil_tf.corpus.tagged import FORMATS, read_jsonl
 from xtremedistil_tf.errors import DataError
 
 
@@ -41,10 +41,10 @@ def text_files(path: str | os.PathLike[str]) -> list[pathlib.Path]:
     return files
 
 
-def read_text(path: str | os.PathLike[str]) -> Iterator[Example]:
+def read_text(path: str | os.PathLike[str], split: Callable[[str], Sequence[str]] = str.split) -> Iterator[Example]:
     """Streams unlabelled sentences from what `text_files(path)` names.
 
-    Plain text is one sentence a line, words separated by white space, blank lines skipped. Of tagged
+    Plain text is one sentence a line, made words by `split`, blank lines skipped. Of tagged
     files (`.tsv`, `.conll`, `.jsonl`) only the words are taken; a `.tsv` may have no tags at all. The
     language is what the file says, else the name before the first dot if it looks like a language
     code (`de.txt.xz`), else None.
@@ -55,23 +55,24 @@ def read_text(path: str | os.PathLike[str]) -> Iterator[Example]:
     """
     for file in text_files(path):
         empty = True
-        for example in _read_file(file):
+        for example in _read_file(file, split):
             empty = False
             yield example
         if empty:
             raise DataError(f"{file}: empty, expected one sentence a line.")
 
 
-def _read_file(file: pathlib.Path) -> Iterator[Example]:
+def _read_file(file: pathlib.Path, split: Callable[[str], Sequence[str]]) -> Iterator[Example]:
     language, source = file_language(file), str(file)
     layout = FORMATS.get(stem_and_suffix(file)[1])
     if layout is None:
         for number, text in open_lines(file):
-            if words := tuple(text.split()):
+            if words := tuple(split(text)):
                 yield Example(words, None, language, source, number)
         return
     faults = Faults(file)
-    for example in layout.read(file, faults, False):
+    texts = {"split": split} if layout.read is read_jsonl else {}
+    for example in layout.read(file, faults, False, **texts):
         prefix, _ = strip_language(example.tags or ())
         yield Example(example.words, None, example.language or prefix or language, source, example.line)
     faults.raise_if_any()

@@ -190,7 +190,8 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
         pairs: whether a classification or regression takes pairs of texts.
 
     Returns:
-        The file; None, with the reason logged, where there cannot be one.
+        The file; None, with the reason logged, where there cannot be one: the tokenizer has no such form, or white
+        space alone does not part the student's words.
 
     Raises:
         ConfigError: no such quantization, or the student cannot be converted or is too short.
@@ -199,6 +200,9 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
     graph, reason = tokenizer_graph(tokenizer)
     if graph is None:
         reason = f"the tokenizer is {reason}"
+    elif "raw_words" in task.options:
+        reason = ("the student's words of raw text are not those of white space, the file's would be; a run with "
+                  "`word_splitting=whitespace` has such a file")
     elif quantization == "int8":
         reason = "strings are not calibrated; dynamic has int8 weights too"
     elif task.module("signatures").LITE.needs_offsets and not graph.has_offsets:

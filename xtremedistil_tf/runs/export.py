@@ -23,7 +23,7 @@ from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.inference.predictor import Predictor, StudentPredictor, open_runtime
 from xtremedistil_tf.students.metadata import EXPORT, exported_path, size_of
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
-from xtremedistil_tf.tasks.opening import open_task, read_unlabeled
+from xtremedistil_tf.tasks.opening import open_task
 from xtremedistil_tf.training.batches import PADDED_TO, RaggedFeatures, pad_batch
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Exports:
     def _unlabeled(self) -> list[AnyExample]:
         source, count = self.settings.transfer_file, self.config.calibration_examples
         try:
-            return _first(read_unlabeled(source, self.saved.task.kind, self.pairs), count) if source else list(
+            return _first(self.saved.task.read_unlabeled(source, self.pairs), count) if source else list(
                 self.dev[:count])
         except XtremeDistilError as error:
             log.warning("full int8 is calibrated on the dev set instead: %s", error)

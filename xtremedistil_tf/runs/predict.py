@@ -16,7 +16,7 @@ from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.inference.predictor import OpenedStudent, Predictor, open_predictor
-from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_task, read_labelled, read_unlabeled
+from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_task, read_labelled
 from xtremedistil_tf.tasks.registry import scores_text
 from xtremedistil_tf.tasks.task import Task
 
@@ -73,12 +73,12 @@ def _is_labelled(path: str) -> bool:
 
 
 def _input(source: str, student: OpenedStudent) -> Iterator[AnyExample | None]:
-    parse = student.task.lines.parse
+    parse = student.task.parse
     if source == STANDARD_STREAM:
         for number, line in enumerate(_standard_input(), 1):
             yield parse(line, number, "standard input")
     elif _is_labelled(source):
-        yield from read_unlabeled(source, student.task.kind, bool(student.config.get("do_pairwise")))
+        yield from student.task.read_unlabeled(source, bool(student.config.get("do_pairwise")))
     else:
         for number, line in open_lines(source):
             yield parse(line, number, source)

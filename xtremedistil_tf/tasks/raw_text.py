@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ import numpy.typing as npt
 from xtremedistil_tf.corpus.example import AnyExample, TextExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import DataError
+
+if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.task import Task
 
 TEXTS = "a text, or two texts with a tab between them"
 Item = TypeVar("Item")
@@ -105,6 +108,7 @@ class RawText:
         telling: those by which a model is known that only its signature is known of.
         method: of `ServingClient`, that asks such a model.
         prediction: what the task's own `decode` would give, from an answer.
+        example: (what was asked, its answer) -> the example that the prediction is of.
     """
 
     inputs: tuple[str, ...]
@@ -119,23 +123,24 @@ class RawText:
     telling: frozenset[str]
     method: str = "ask"
     prediction: Callable[[Any], Any] = lambda answer: answer
+    example: Callable[[Any, Any], Any] = lambda example, answer: example
 
 
-def asked(contract: RawText, given: Any, number: int = 0) -> Asked:
+def asked(task: Task, given: Any, number: int = 0) -> Asked:
     """One thing to answer.
 
     Args:
-        contract: of the kind of task.
+        task: that answers.
         number: which one it is, from 1, for messages; 0: it is alone.
         given: a text; words (tagging); `(text, pair)`; `(question, context)`; a mapping with these names; an example.
 
     Raises:
         DataError: it has another form.
     """
-    found = contract.asked(given)
+    found = task.asked(given)
     if found is None:
         place = f", item {number}" if number else ""
-        raise DataError(f"predict{place}: {quoted(given)}, expected {contract.forms}.")
+        raise DataError(f"predict{place}: {quoted(given)}, expected {task.raw_text.forms}.")
     return found
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import importlib
 import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import Faults
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.raw_text import LineFormat, RawText
+from xtremedistil_tf.tasks.raw_text import Asked, LineFormat, RawText
 from xtremedistil_tf.tasks.scores import KindWords
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
@@ -293,6 +293,18 @@ class Task(abc.ABC):
         """How examples are kept in files."""
         found: Kind = cls.module("formats").files(pairs)
         return found
+
+    def read_unlabeled(self, path: str, pairs: bool) -> Iterator[AnyExample]:
+        """Streams transfer text, see `opening.read_unlabeled`."""
+        return self.files(pairs).read_unlabeled(path)
+
+    def parse(self, line: str, number: int, source: str) -> AnyExample | None:
+        """The example of a line of text, see `LineFormat`."""
+        return self.lines.parse(line, number, source)
+
+    def asked(self, given: Any) -> Asked | None:
+        """What a user asks, see `RawText`."""
+        return self.raw_text.asked(given)
 
     @classmethod
     def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:

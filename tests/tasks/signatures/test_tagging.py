@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.tokenization.raw_words import RawWords
 
 WORDS = st.lists(st.sampled_from(["anna", "paris", "q", "fatima", ",", "москва", "\u200b",
                                   "annaparisthequito"]), max_size=40).map(" ".join)
@@ -18,6 +19,12 @@ def both(request, asked):
     return asked(TaggingTask(["B-LOC", "I-LOC", "O"]), request.param)
 
 
+@pytest.fixture(scope="module")
+def marks_apart(asked):
+    rule = RawWords("punctuation", characters=True, endings=("'s",))
+    return *asked(TaggingTask(["B-LOC", "I-LOC", "O"], raw_words=rule.facts()), 17), rule
+
+
 @given(st.lists(st.one_of(WORDS, st.text(max_size=80)), min_size=2, max_size=8))
 @settings(max_examples=12)
 def test_every_word_is_answered_from_the_window_that_the_package_takes(both, texts):
@@ -26,6 +33,19 @@ def test_every_word_is_answered_from_the_window_that_the_package_takes(both, tex
     wanted = predict([Example(tuple(text.split())) for text in texts])
     assert found["word_counts"].tolist() == [len(tags) for tags in wanted]
     assert [[tag.decode() for tag in row[:len(tags)]] for row, tags in zip(found["tags"], wanted)] == wanted
+
+
+@given(st.lists(st.one_of(WORDS, st.text(max_size=40), st.text("aB.,'( \u200b我", max_size=20)), min_size=2, max_size=8))
+@settings(max_examples=25)
+def test_words_are_those_of_the_rule(marks_apart, texts):
+    run, predict, rule = marks_apart
+    found, split = run(texts=texts), [rule.split(text) for text in texts]
+    counts = found["word_counts"].tolist()
+    assert counts == [len(row) for row in split]
+    columns = [[row[:count].tolist() for row, count in zip(found[name], counts)] for name in ("words", "starts", "ends")]
+    assert [[(word.decode(), start, end) for word, start, end in zip(*row)] for row in zip(*columns)] == split
+    wanted = predict([Example(tuple(word.text for word in row)) for row in split])
+    assert [[tag.decode() for tag in row[:count]] for row, count in zip(found["tags"], counts)] == wanted
 
 
 def test_a_text_of_thousands_of_words(both):

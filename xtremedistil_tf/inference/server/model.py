@@ -210,7 +210,7 @@ def _keras_signature(saved: SavedStudent) -> ServedSignature:
     def call(texts: Tensors) -> Tensors:
         given = [texts[name] for name in contract.inputs if name in texts]
         columns = [[text.decode("utf-8", "replace") for text in values] for values in given]
-        rows = [asked(contract, row[0] if len(row) == 1 else row) for row in zip(*columns)]
+        rows = [asked(saved.task, row[0] if len(row) == 1 else row) for row in zip(*columns)]
         return contract.arrays(saved.task, predictor.answers(rows))
 
     return ServedSignature({name: Spec("string", (None,)) for name in contract.inputs}, outputs, call,

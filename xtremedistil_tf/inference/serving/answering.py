@@ -51,14 +51,16 @@ def predict_file(client: ServingClient, path_in: str | os.PathLike[str], path_ou
         raise ConfigError(f"batch_size {batch_size}, concurrency {concurrency}: expected 1 or more.")
     total = sum(1 for _ in open_lines(path_in))
     kind = KINDS[client.kind]
-    layout, prediction = kind.lines, kind.raw_text.prediction
+    layout, raw_text = kind.lines, kind.raw_text
     source = os.fspath(path_in)
+
+    def shown(example: Any, found: Any) -> str:
+        return layout.show(raw_text.example(example, found), raw_text.prediction(found))
 
     def answer(batch: list[tuple[int, str]]) -> list[str]:
         examples = [layout.parse(line, number, source) for number, line in batch]
         answers = iter(client.predict([example for example in examples if example is not None]))
-        return ["" if example is None else layout.show(example, prediction(next(answers)))
-                for example in examples]
+        return ["" if example is None else shown(example, next(answers)) for example in examples]
 
     with atomic_file(path_out) as part, open(part, "w", encoding="utf-8") as output, \
             progress_bar(total, "answering", "line") as bar:

@@ -135,7 +135,7 @@ class ServingClient(abc.ABC):
         self.where = f"{server}, model {model}" + ("" if version is None else f", version {version}")
 
     def tag(self, texts: Sequence[str]) -> list[Tagging]:
-        """Tags the white-space words of texts of any length. Raises DataError if a text is not Unicode."""
+        """Tags the words of texts of any length; the model splits them. Raises DataError if a text is not Unicode."""
         return self._ask("tagging", texts=texts)
 
     def classify(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[Label]:

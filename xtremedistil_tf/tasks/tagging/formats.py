@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, padded, utf8
 from xtremedistil_tf.tasks.tagging.decoding import entities
+from xtremedistil_tf.tokenization.raw_words import RawWords
 
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.tagging.task import TaggingTask
@@ -55,6 +56,8 @@ def _record(row: Any, labelled: bool) -> Record | None:
         words, tags = row
     else:
         return None
+    if isinstance(words, str) and not labelled:
+        return {"text": words, "language": language}  # how it becomes words is decided once the labelled data is known
     words = words.split() if isinstance(words, str) else words
     if not is_column(words) or not is_column(tags):
         return None
@@ -140,7 +143,6 @@ function show(answer, asked) {
 """
 
 
-_WORD = re.compile(r"\S+")
 #: In the order of `TaggedWord`, and of `Entity`.
 _WORD_OUTPUTS = ("words", "tags", "starts", "ends", "scores")
 _ENTITY_OUTPUTS = ("entity_types", "entities", "entity_starts", "entity_ends", "entity_scores")
@@ -189,7 +191,7 @@ class Tagging(Several[Entity]):
     Attributes:
         entities: in order, see `entity_rules`: of tags that are not IOB2, the runs of equal
             tags other than `O`.
-        words: every word with its tag; words are what white space parts.
+        words: every word with its tag, as `word_splitting` of its run has them.
     """
 
     entities: tuple[Entity, ...]
@@ -205,12 +207,13 @@ class Tagging(Several[Entity]):
         return [word.tag for word in self.words]
 
 
-def _asked(given: Any) -> Asked | None:
+def asked_words(given: Any, rule: RawWords) -> Asked | None:
+    """A text, which the rule parts, or words."""
     if isinstance(given, Mapping):
         given = next((given[key] for key in ("text", "tokens", "words") if key in given), None)
     if isinstance(given, str):
-        spans = [match.span() for match in _WORD.finditer(given)]
-        return Asked(Example(tuple(given[start:end] for start, end in spans)), given, spans)
+        split = rule.split(given)
+        return Asked(Example(tuple(word.text for word in split)), given, [(word.start, word.end) for word in split])
     words = given.words if isinstance(given, Example) else given
     if not isinstance(words, Sequence | np.ndarray) or not all(isinstance(w, str) and w.strip() for w in words):
         return None
@@ -242,6 +245,11 @@ def _read(outputs: Outputs) -> list[Tagging]:
     return answers
 
 
+def _answered(example: Example, answer: Tagging) -> Example:
+    """The words are those of the answer: who asks need not know how the model splits texts."""
+    return dataclasses.replace(example, words=tuple(word.text for word in answer.words))
+
+
 def _arrays(task: TaggingTask, answers: Sequence[Tagging]) -> dict[str, np.ndarray]:
     words, found = [one.words for one in answers], [one.entities for one in answers]
     return (_columns(_WORD_OUTPUTS, TaggedWord, words) | _columns(_ENTITY_OUTPUTS, Entity, found)
@@ -263,6 +271,6 @@ _DTYPES = {TEXT: ("words", "tags", "entities", "entity_types"), FLOAT: ("scores"
            INT: ("starts", "ends", "entity_starts", "entity_ends")}
 _OUTPUTS = {name: Output(dtype, 2) for dtype, names in _DTYPES.items() for name in names}
 RAW_TEXT = RawText(("texts",), frozenset(), _OUTPUTS | {"word_counts": Output(INT), "entity_counts": Output(INT)},
-                   _asked, "a text, or a list of words", _answer, _arrays, _read,
+                   functools.partial(asked_words, rule=RawWords()), "a text, or a list of words", _answer, _arrays, _read,
                    frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
-                   frozenset(["tags"]), "tag", lambda answer: answer.tags)
+                   frozenset(["tags"]), "tag", lambda answer: answer.tags, _answered)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from xtremedistil_tf.tasks.signatures import LiteAnswers, LitePieces, Signatures
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, entity_rules
 from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, parts_of, word_windows
+from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
 
 WORDS = "words"
 
@@ -173,10 +174,12 @@ class TaggingSignatures(Signatures):
         self._labels = tf.constant(task.labels)
         self._decoding, self._outside = GraphDecoding(task.transitions), task.transitions.outside
         self._entities = GraphEntities(task.labels)
-        self._takes_words = False
+        self._raw_words, self._takes_words = None, False
         if tokenizer_graph is not None:
             # A given word may hold white space: it is tokenized as a whole text is.
             self._takes_words = tokenizer_graph.takes_whole_texts
+            if not task.raw_words.is_whitespace:
+                self._raw_words = GraphRawWords(task.raw_words)
             self._frame = GraphFrame(tokenizer, pair=False)
             self._room = self._frame.room(student.max_length)
 
@@ -189,12 +192,21 @@ class TaggingSignatures(Signatures):
                 "label_ids": tf.argmax(logits, -1, output_type=tf.int32)}
 
     def raw_strings(self, texts):
-        split = self.tokenizer_graph.tokenize(texts)
+        split = self._split(texts)
         label_ids, scores = self._answers_of_words(split["pieces"])
         entities = self._entities.find(texts, label_ids, scores.values, split["starts"].values,
                                        split["ends"].values)
         return {"words": split["words"].to_tensor(""), "starts": split["starts"].to_tensor(-1),
                 "ends": split["ends"].to_tensor(-1)} | self._padded(label_ids, scores) | entities
+
+    def _split(self, texts: tf.Tensor) -> dict[str, tf.RaggedTensor]:
+        """string [batch] -> `words`, `starts`, `ends` and `pieces` of each word, ragged."""
+        if self._raw_words is None:
+            return self.tokenizer_graph.tokenize(texts)
+        split = self._raw_words.split(texts)
+        # No word holds white space: parted there again they are the same words.
+        joined = tf.strings.reduce_join(split["words"], -1, separator=" ")
+        return split | {"pieces": self.tokenizer_graph.tokenize(joined)["pieces"]}
 
     def words(self, words):
         """string [batch, time] -> the outputs of `words`."""

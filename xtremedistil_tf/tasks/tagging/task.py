@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import types
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xtremedistil_tf.config.fields import DECODINGS
 from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.raw_text import LineFormat
+from xtremedistil_tf.tasks.raw_text import Asked, LineFormat
 from xtremedistil_tf.tasks.scores import KindWords, softmax, sums, top_probabilities, with_languages
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
-from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT
+from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT, asked_words
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
+from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.word_habits import described, rule_of
 from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, Window, cut_windows, encode_words
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from xtremedistil_tf.config import DistillationConfig
     from xtremedistil_tf.corpus.folder import TaskCorpus
 
+
+log = logging.getLogger(__name__)
 
 Tags = Sequence[Sequence[str]]
 _OUTSIDE = "O"
@@ -113,9 +119,10 @@ class TaggingTask(Task):
         main_score: `f1`, `precision` or `recall`, of entities.
         decoding: `legal`, the best sequence of tags that IOB2 allows, see `best_sequences`; or `argmax`, the best
             tag of each word by itself. Labels that are not IOB2 are decoded by argmax either way.
+        raw_words: how raw text becomes words, see `RawWords.facts`; None: white space parts them.
 
     Raises:
-        ConfigError: there is no such score or decoding.
+        ConfigError: there is no such score, decoding or rule for words.
     """
 
     kind = "tagging"
@@ -126,16 +133,22 @@ class TaggingTask(Task):
     raw_text = RAW_TEXT
     answer_column = "word_starts"
     # What taggers did before they had the option.
-    former_options = types.MappingProxyType({"decoding": "argmax"})
+    former_options = types.MappingProxyType({"decoding": "argmax"})  # and words of raw text were those of white space
     mixes = "spans"
     has_entities = True
 
-    def __init__(self, labels: Sequence[str], main_score: str = "f1", decoding: str = "legal"):
+    def __init__(self, labels: Sequence[str], main_score: str = "f1", decoding: str = "legal",
+                 raw_words: Mapping[str, Any] | None = None):
         super().__init__(labels)
         self.main_score = check_main_score(main_score, ("f1", "precision", "recall"))
         if decoding not in DECODINGS:
             raise ConfigError(f"`decoding={decoding}`: expected one of {', '.join(DECODINGS)}.")
-        self.decoding = decoding
+        self.decoding, self.raw_words = decoding, RawWords.from_facts(raw_words)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        rest = {name: value for name, value in super().options.items() if name != "raw_words"}
+        return rest if self.raw_words.is_whitespace else rest | {"raw_words": self.raw_words.facts()}
 
     @property
     def transitions(self) -> Transitions:
@@ -321,7 +334,22 @@ class TaggingTask(Task):
 
     @classmethod
     def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
-        return {"decoding": config.decoding}
+        rule = rule_of(corpus.train, config.word_splitting)
+        log.info("`word_splitting=%s`: %s", config.word_splitting, described(rule))
+        return {"decoding": config.decoding, "raw_words": rule.facts()}
+
+    def read_unlabeled(self, path: str, pairs: bool) -> Iterator[Example]:
+        return read_text(path, self._words)
+
+    def parse(self, line: str, number: int, source: str) -> Example | None:
+        words = self._words(line)
+        return Example(words, None, None, source, number) if words else None
+
+    def asked(self, given: Any) -> Asked | None:
+        return asked_words(given, self.raw_words)
+
+    def _words(self, text: str) -> tuple[str, ...]:
+        return tuple(word.text for word in self.raw_words.split(text))
 
     @classmethod
     def described(cls, labels: Sequence[str], pairs: bool) -> str:

@@ -1,0 +1,172 @@
+"""How many of a labelled data set's words come back from text: split at white space, and by the rule of its labels.
+
+  python benchmarks/raw_words.py --data=FOLDER[,FOLDER...] [--train=20000] [--lines=1000]
+      [--out=benchmarks/results/raw_words.md]
+
+Each folder has train.tsv and test.tsv (words, a tab, tags; plain or .xz). The rule is found from the training words
+(`tokenization.word_habits.rule_of`). The words of the test sentences are joined to text as people write it: no space
+before closing marks and after opening ones, none between characters of scripts without spaces, quotes in turn. The
+rule's words are then compared with the labelled ones: F1 of their places in the text. On every joined line the rule in
+a TensorFlow graph is compared with the one in Python.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import os
+import pathlib
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from absl import app, flags
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from pages import environment, percent, public_command, table, write_page
+from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.corpus.files import open_lines
+from xtremedistil_tf.tokenization.raw_words import MARK, UNSPACED, RawWords, kind_of
+from xtremedistil_tf.tokenization.word_habits import described, rule_of
+
+_DATA = flags.DEFINE_list("data", None, "Folders of labelled data.", required=True)
+_TRAIN = flags.DEFINE_integer("train", 20000, "Training sentences that the rule is found from.")
+_LINES = flags.DEFINE_integer("lines", 1000, "Test sentences.")
+_OUT = flags.DEFINE_string("out", None, "The Markdown file to write.")
+
+_BATCH = 256
+_CLOSING = ",.;:!?%،؛؟।॥、。…‰°"
+_OPENING = "¿¡$€£#@"
+_QUOTES = ('"', "''", "'", "``", "`", "**", "*")
+
+
+def sentences(folder: pathlib.Path, split: str, most: int) -> Iterator[tuple[str, ...]]:
+    """The words of the first lines of a file."""
+    file = next(path for path in sorted(folder.glob(f"{split}.tsv*")))
+    for _, line in itertools.islice(open_lines(file), most):
+        if words := tuple(line.split("\t")[0].split()):
+            yield words
+
+
+class Joiner:
+    """Joins words to text as people write it.
+
+    Args:
+        language: of the text: French has spaces around `«` and `»`, and before `;:!?`.
+    """
+
+    def __init__(self, language: str):
+        self._french = language == "fr"
+
+    def text(self, words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+        """The text, and the place of each word in it."""
+        text, spans, opened, glued = "", [], collections.Counter(), True
+        for word in words:
+            closes = word in _QUOTES and opened[word] % 2 == 1
+            if not (glued or closes or self._leans_back(word) or (text and _unspaced(text[-1], word[0]))):
+                text += "\u00a0" if self._french and word in (";", ":", "!", "?", "»") else " "
+            spans.append((len(text), len(text) + len(word)))
+            text += word
+            glued = self._leans_on(word) or (word in _QUOTES and not closes)
+            opened[word] += 1
+        return text, spans
+
+    def _leans_back(self, word: str) -> bool:
+        if self._french and word in (";", ":", "!", "?", "»"):
+            return False
+        return (_all(word, ("Pe", "Pf"), _CLOSING) or word == "/" or word == "n't"
+                or (word[0] in "'’" and word[1:].isalpha()))
+
+    def _leans_on(self, word: str) -> bool:
+        if self._french and word == "«":
+            return False
+        return (_all(word, ("Ps", "Pi"), _OPENING) or word == "/"
+                or (word[-1] in "'’" and word[:-1].isalpha()))
+
+
+def _all(word: str, categories: tuple[str, ...], marks: str) -> bool:
+    return all(character in marks or unicodedata.category(character) in categories for character in word)
+
+
+def _unspaced(before: str, after: str) -> bool:
+    kinds = kind_of(before), kind_of(after)
+    return any(kind & UNSPACED for kind in kinds) and all(kind & (UNSPACED | MARK) or character.isalnum()
+                                                          for kind, character in zip(kinds, (before, after)))
+
+
+def _spans(words: Sequence[str]) -> list[tuple[int, int]]:
+    """Places of words with a space between them."""
+    ends = list(itertools.accumulate(len(word) + 1 for word in words))
+    return [(end - 1 - len(word), end - 1) for word, end in zip(words, ends)]
+
+
+def f1(wanted: Iterable[Sequence[Any]], found: Iterable[Sequence[Any]]) -> float:
+    """F1 of places."""
+    right = total = 0
+    for one, other in zip(wanted, found):
+        right += 2 * len(set(one) & set(other))
+        total += len(one) + len(other)
+    return right / max(total, 1)
+
+
+def in_graph(rule: RawWords, texts: list[str]) -> int:
+    """Texts on which the rule in the graph differs."""
+    import tensorflow as tf
+
+    from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
+
+    split = tf.function(GraphRawWords(rule).split, input_signature=[tf.TensorSpec([None], tf.string)])
+    different = 0
+    for begin in range(0, len(texts), _BATCH):
+        batch = texts[begin: begin + _BATCH]
+        found = split(tf.constant([text.encode() for text in batch]))
+        rows = [[[*map(bytes.decode, row)] for row in found["words"].to_list()],
+                found["starts"].to_list(), found["ends"].to_list()]
+        for text, *columns in zip(batch, *rows):
+            different += rule.split(text) != [*zip(*columns)]
+    return different
+
+
+def measure(folder: pathlib.Path) -> dict[str, Any]:
+    """Figures of one data set."""
+    rule = rule_of(Example(words) for words in sentences(folder, "train", _TRAIN.value))
+    joiner = Joiner(folder.name[:2])
+    joined = [joiner.text(words) for words in sentences(folder, "test", _LINES.value)]
+    texts, wanted = [text for text, _ in joined], [spans for _, spans in joined]
+    found = {"lines": len(texts), "rule": rule.facts(), "described": described(rule)}
+    for name, one in (("whitespace", RawWords()), ("found", rule)):
+        found[name] = f1(wanted, ([(word.start, word.end) for word in one.split(text)] for text in texts))
+    found["parted"] = f1(*zip(*((_spans(words), [(word.start, word.end) for word in rule.split(" ".join(words))])
+                                for words in sentences(folder, "test", _LINES.value))))
+    found["different"] = in_graph(rule, texts)
+    print(folder.parent.name, folder.name, found["lines"], f"{found['whitespace']:.4f} {found['found']:.4f} {found['parted']:.4f}",
+          found["different"], found["described"], flush=True)
+    return found
+
+
+def main(argv):
+    del argv
+    folders = [pathlib.Path(name) for name in _DATA.value]
+    figures = {f"{folder.parent.name}/{folder.name}": measure(folder) for folder in folders}
+    rows = [[name, m["lines"], percent(m["whitespace"]), percent(m["found"]), percent(m["parted"]), m["different"]]
+            for name, m in figures.items()]
+    measured = table(["data", "lines", "white space, F1", "rule, F1", "rule on parted text, F1", "graph differs"], rows)
+    rules = table(["data", "rule"], [[name, m["described"].replace("|", r"\|")] for name, m in figures.items()])
+    print(measured)
+    if _OUT.value:
+        import tensorflow as tf
+
+        command = public_command("python benchmarks/raw_words.py " + " ".join(sys.argv[1:]))
+        write_page(pathlib.Path(_OUT.value), [
+            "# Words of raw text", environment({"python": sys.version.split()[0], "tensorflow": tf.__version__}),
+            f"```sh\n{command}\n```", measured,
+            "F1 of the places of words in test sentences that were joined to text as people write it, by white space "
+            "and by the rule found from the training words; by the rule on the same sentences with a space between all "
+            "words; and lines on which the rule's graph differs from Python.",
+            "## Rules", rules], figures)
+
+
+if __name__ == "__main__":
+    app.run(main)
