@@ -23,10 +23,11 @@ CASES = {
 def run(folder: pathlib.Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(text, encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    environment |= {"PYTHONPATH": str(PLUGINS), "XTREMEDISTIL_PATIENCE": "1", "PYTEST_DEBUG_TEMPROOT": str(folder)}
-    return subprocess.run([sys.executable, "-m", "pytest", "-p", "leftovers", "-p", "skips", "-p", "no:cacheprovider",
-                           "--rootdir", str(folder), *options, "test_it.py"], cwd=folder, env=environment,
-                          capture_output=True, text=True)
+    environment |= {"PYTHONPATH": str(PLUGINS), "XTREMEDISTIL_PATIENCE": "1", "PYTEST_DEBUG_TEMPROOT": str(folder),
+                    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # importing the others took most of the time
+    return subprocess.run([sys.executable, "-m", "pytest", "-p", "xdist", "-p", "leftovers", "-p", "skips",
+                           "-p", "no:cacheprovider", "--rootdir", str(folder), *options, "test_it.py"], cwd=folder,
+                          env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("text, told", CASES.values(), ids=CASES)

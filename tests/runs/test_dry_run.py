@@ -18,13 +18,13 @@ def config(task, teacher, out, **options):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, tiny_task, tiny_teacher_dir):
+def run(tmp_path_factory, tiny_task, flat_teacher_dir):
     out = tmp_path_factory.mktemp("run") / "out"
-    return train(prepare(config(tiny_task, tiny_teacher_dir, out, direct_baseline=False, distil_epochs=1, ft_epochs=1)))
+    return train(prepare(config(tiny_task, flat_teacher_dir, out, direct_baseline=False, distil_epochs=1, ft_epochs=1)))
 
 
-def test_the_plan_is_that_of_the_run(run, tmp_path, tiny_task, tiny_teacher_dir, capsys):
-    settings = config(tiny_task, tiny_teacher_dir, tmp_path / "new")
+def test_the_plan_is_that_of_the_run(run, tmp_path, tiny_task, flat_teacher_dir, capsys):
+    settings = config(tiny_task, flat_teacher_dir, tmp_path / "new")
     steps = {step.name: step for step in dry_run(settings)}
     assert not (tmp_path / "new").exists()
     printed = capsys.readouterr().out
@@ -48,10 +48,10 @@ def test_the_plan_is_that_of_the_run(run, tmp_path, tiny_task, tiny_teacher_dir,
     assert float(words.split()[-1]) == pytest.approx(sum(lengths) / len(lengths), abs=0.06)
 
 
-def test_an_existing_folder_and_a_finished_teacher_stay_as_they_are(run, tiny_task, tiny_teacher_dir):
+def test_an_existing_folder_and_a_finished_teacher_stay_as_they_are(run, tiny_task, flat_teacher_dir):
     before = {path: path.stat().st_mtime_ns for path in run.prepared.run.folder.rglob("*") if path.is_file()}
     assert before
-    steps = dry_run(config(tiny_task, tiny_teacher_dir, run.prepared.run.folder, strategy="D0S", direct_baseline=False,
+    steps = dry_run(config(tiny_task, flat_teacher_dir, run.prepared.run.folder, strategy="D0S", direct_baseline=False,
                            teacher_model_dir=str(run.prepared.teachers.fine_tuned.path)))
     assert {path: path.stat().st_mtime_ns for path in run.prepared.run.folder.rglob("*") if path.is_file()} == before
     assert "teacher" not in [step.name for step in steps]  # it is there already

@@ -182,7 +182,7 @@ def test_a_damaged_checkpoint_starts_the_phase_again(tmp_path, caplog):
     stage = make_stage()
     result = train_phase(stage, Data(), held_out(stage), settings(epochs=1), checkpoint)
     assert len(result.history) == 1
-    assert "cannot be read" in caplog.text
+    assert "cannot read the checkpoint" in caplog.text
 
 
 def test_stages_work_with_compile_and_fit():

@@ -68,7 +68,7 @@ def test_a_repair_of_another_programs_store_removes_nothing(tmp_path, fake):
     manifest = json.loads((store / "manifest.json").read_text())
     (store / "manifest.json").write_text(json.dumps(manifest | {"fingerprint": "mine", "identity": {}}))
     damage(store, 1)
-    with pytest.raises(TransferStoreError, match="another program wrote the store"):
+    with pytest.raises(TransferStoreError, match="Another program wrote the store"):
         run("verify", "--repair", f"--store={store}")
     assert (store / "shard-00001" / "teacher_logits.npy").exists() and len(TransferStore(store)) == 70
 

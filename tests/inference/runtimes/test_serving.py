@@ -105,9 +105,9 @@ def test_the_name_that_the_export_command_gives(address):
 
 def test_a_model_for_another_task(address):
     runtime = ServingRuntime(address, "classification", TASKS["regression"])
-    with pytest.raises(ModelLoadError, match="answers with 2 logits for each input, expected 1 logits for each"):
+    with pytest.raises(ModelLoadError, match="returns 2 logits for each input, expected 1 logits for each"):
         runtime.forward(batch(TASKS["regression"]))
-    with pytest.raises(ModelLoadError, match="takes token_type_ids, which this task's inputs do not have"):
+    with pytest.raises(ModelLoadError, match="needs token_type_ids, which this task's inputs do not have"):
         runtime.forward(batch(TASKS["tagging"]))
     runtime.close()
 

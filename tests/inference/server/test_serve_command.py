@@ -121,8 +121,8 @@ def test_a_missing_extra_is_told_before_anything_is_loaded(package, monkeypatch)
 
 
 @pytest.mark.parametrize("flags, part", [
-    ({}, "--model_dir is required"), ({"port": 65536}, "at most 65535"), ({"host": ""}, "--host is required"),
-    ({"serving_name": "a/b"}, "--serving_name=a/b"), ({"max_queue": 0}, "at least 1")])
+    ({}, "`model_dir` is required"), ({"port": 65536}, "at most 65535"), ({"host": ""}, "`host` is required"),
+    ({"serving_name": "a/b"}, "`serving_name=a/b`"), ({"max_queue": 0}, "at least 1")])
 def test_flags_are_checked(flags, part):
     with pytest.raises(ConfigError, match=part):
         ServeConfig(**(flags | ({"model_dir": "x"} if flags else {}))).validate()
