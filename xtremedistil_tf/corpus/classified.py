@@ -55,6 +55,8 @@ class LabelRules:
             return None, "empty label, expected the name of a class"
         if problem := encoding_problem(value):
             return None, f"label: {problem}"
+        if re.search(r"[\t\r\n]", value):  # JSON can spell it; labels.tsv and files of predictions cannot hold it
+            return None, f"label {quoted(value)} holds a tab or a line break, expected a name on one line"
         if self._labels is None or value in self._known:
             return value, None
         if re.fullmatch("[0-9]{1,6}", value) and int(value) < len(self._labels):

@@ -148,7 +148,12 @@ def is_sound(example: Any) -> bool:
                         for answer in example.answers or ()))
     labels = example.label if isinstance(example.label, tuple) else (example.label,)
     return (all(map(_is_text, (example.text, example.pair, example.language))) and bool(example.text.strip())
-            and all(math.isfinite(label) if isinstance(label, float) else _is_text(label) for label in labels))
+            and all(math.isfinite(label) if isinstance(label, float) else _is_name(label) for label in labels))
+
+
+def _is_name(label: str | None) -> bool:
+    """Whether `labels.tsv` and lines of predictions can hold it."""
+    return label is None or (_is_text(label) and label == label.strip() and not set(label) & set("\t\r\n"))
 
 
 def _is_text(text: str | None) -> bool:
