@@ -61,7 +61,8 @@ def with_epochs(config: Configured, sentences: int) -> Configured:
     return dataclasses.replace(config, distil_epochs=epochs)
 
 
-_NAMES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+#: What a value of a type is called in messages.
+TYPE_NAMES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 
 
 class _Settings(Protocol):
@@ -93,7 +94,7 @@ def config_from(config_class: type[Config], arguments: Mapping[str, Any], others
         wanted = field_type(config_class, name)
         value = _plain(given)
         if not _fits(value, wanted):
-            faults.append(f"`{name}={given!r}`: expected {_NAMES[wanted]}.")
+            faults.append(f"`{name}={given!r}`: expected {TYPE_NAMES[wanted]}.")
             continue
         values[name] = wanted(value)
     config = config_class(**values)
