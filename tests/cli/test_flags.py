@@ -48,13 +48,15 @@ def test_later_flags_win_over_the_flag_file(tmp_path):
 
 @pytest.mark.parametrize("word, message", [
     ("--sed=3", "sed.*seed"),
-    ("--seq_len=long", "seq_len"),
+    ("--seq_len=long", "`seq_len=long`: expected a whole number"),
+    ("--dropout=some", "`dropout=some`: expected a number"),
+    ("--do_NER=perhaps", "`do_NER=perhaps`: expected True or False"),
     ("--seq_len=0", "`seq_len=0`: expected at least 4"),
     ("--strategy=D9", "`strategy=D9`: expected one of D0S"),
     ("--dropout=1.5", "`dropout=1.5`: expected at most 0.99"),
     ("--learning_rate=1e-3 --final_learning_rate=1", "Expected a value that is not above it"),
     ("stray", "unexpected words on the command line: stray"),
-    ("--flagfile=/no/such/file", "/no/such/file"),
+    ("--flagfile=/no/such/file", "^`flagfile=/no/such/file`: No such file or directory"),
 ])
 def test_mistakes_are_named(word, message):
     with pytest.raises(ConfigError, match=message):

@@ -55,7 +55,8 @@ def test_scores_are_numbers(write):
 
 
 @pytest.mark.parametrize("content, pairs, options, message", [
-    ("a b\n", False, {}, r"t.tsv:1: 1 columns, expected `text<TAB>label` lines"),
+    ("Ada sings\tB-PER O\n", False, {}, "tags 'B-PER O', expected the name of one class; with tags use `task_kind=tag"),
+    ("a b\n", False, {}, r"t.tsv:1: 1 column, expected `text<TAB>label` lines"),
     ("a\tb\tc\n", False, {}, r"t.tsv:1: 3 columns"),
     ("a\t1\n", True, {}, r"t.tsv:1: 2 columns, expected `text<TAB>text<TAB>label` lines"),
     ("x\t0\n \t0\n", False, {}, r"t.tsv:2: empty text"),

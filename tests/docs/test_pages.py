@@ -78,7 +78,8 @@ def test_every_picture_of_a_result_is_there_and_so_is_the_command(page):
 PACKAGE = ROOT / "xtremedistil_tf"
 ROOMS = "|".join(sorted(folder.parent.name for folder in PACKAGE.glob("*/__init__.py")))
 # `corpus/conll.py`, `tasks.opening.kind_named` or `xtremedistil_tf.errors.DataError` in backticks.
-_MODULE = re.compile(rf"`(?:xtremedistil_tf[/.])?((?:{ROOMS})(?:/[\w/]*(?:\.py)?|(?:\.(?!py`)[a-z]\w+)+(?:\.[A-Z]\w*)?))`")
+_MODULE = re.compile(rf"`(?:xtremedistil_tf[/.])?((?:{ROOMS})"
+                     r"(?:/[\w/]*(?:\.py)?|(?:\.(?!py`)[a-z]\w+)+(?:\.[A-Z]\w*)?))`")
 # Names that are no modules: folders of a model directory, files, attributes.
 _OTHERS = re.compile(r"export/|\.(?:json|npy|md|yaml|config|task|labels|train|dev)$")
 

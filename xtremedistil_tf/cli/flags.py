@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from absl import flags
 
 from xtremedistil_tf.config import field_type
+from xtremedistil_tf.config.arguments import TYPE_NAMES
 from xtremedistil_tf.config.naming import respelled
 from xtremedistil_tf.errors import ConfigError
 
@@ -19,6 +21,10 @@ _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEF
            bool: flags.DEFINE_boolean}
 # The original lets one leave out the value of these, which then means their default.
 _VALUE_OPTIONAL = ("opt_policy", "pt_student_checkpoint")
+
+# Messages of absl: a value of another type; a file of flags that cannot be opened.
+_ILLEGAL = re.compile(r"flag --(\w+)=(.*?): ", re.DOTALL)
+_UNREADABLE = re.compile(r"ERROR:: Unable to open flagfile: \[Errno \d+\] (.+): '(.+)'")
 
 
 class _Settings(Protocol):
@@ -51,12 +57,20 @@ def parse_flags(config_class: type[Config], argv: Sequence[str], description: st
     try:
         words = values(_without_empty(argv, values))[1:]
     except (flags.Error, OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{error} (see --help)") from error
+        raise ConfigError(f"{_explained(error, config_class)} (see --help)") from error
     if words:
         raise ConfigError(f"unexpected words on the command line: {' '.join(words)}. Expected --name=value flags.")
     config = config_class(**{f.name: values[f.name].value for f in dataclasses.fields(config_class)})
     config.validate()
     return config
+
+
+def _explained(error: Exception, config_class: type) -> str:
+    """What absl found, in the words of our own messages."""
+    illegal = _ILLEGAL.match(str(error))
+    if illegal and any(field.name == illegal[1] for field in dataclasses.fields(config_class)):
+        return f"`{illegal[1]}={illegal[2]}`: expected {TYPE_NAMES[field_type(config_class, illegal[1])]}"
+    return _UNREADABLE.sub(r"`flagfile=\2`: \1", str(error))
 
 
 def as_flags(text: str, config_class: type) -> str:

@@ -29,7 +29,8 @@ _DEFAULT = {"embedding_init": "teacher_states", "embedding_scale": "unit", "warm
 _PAPER = {"strategy": "D4.2", "embedding_rate": 1.0, "embedding_init": "svd", "embedding_scale": "none",
           "warmup_ratio": 0.0, "clip_norm": 0.0, "distil_epochs": 500, "ft_epochs": 100, "patience": 5}
 _PAPER_BILSTM = {"learning_rate": 1e-3, "projection_size": -1}
-_NAMES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+#: What a value of a type is called in messages.
+TYPE_NAMES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 
 
 def with_recipe(config: Configured, kind: str) -> Configured:
@@ -91,7 +92,7 @@ def config_from(config_class: type[Config], arguments: Mapping[str, Any], others
         wanted = field_type(config_class, name)
         value = _plain(given)
         if not _fits(value, wanted):
-            faults.append(f"`{name}={given!r}`: expected {_NAMES[wanted]}.")
+            faults.append(f"`{name}={given!r}`: expected {TYPE_NAMES[wanted]}.")
             continue
         values[name] = wanted(value)
     config = config_class(**values)

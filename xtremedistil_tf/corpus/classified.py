@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.corpus.example import TextExample
-from xtremedistil_tf.corpus.files import COMPRESSED, Faults, encoding_problem, open_lines, quoted, stem_and_suffix
+from xtremedistil_tf.corpus.files import (
+    COMPRESSED,
+    Faults,
+    counted,
+    encoding_problem,
+    open_lines,
+    quoted,
+    stem_and_suffix,
+)
 from xtremedistil_tf.errors import DataError
 
 FORMATS = (".tsv", ".jsonl")
@@ -18,6 +26,8 @@ FORMATS = (".tsv", ".jsonl")
 TEXT_KEYS = ("text", "question", "sentence", "sentence1", "premise", "question1", "text_a")
 PAIR_KEYS = ("text_pair", "sentence2", "sentence", "hypothesis", "question2", "pair", "text_b")
 _LABEL_KEYS = ("label", "score", "labels")
+# Several tags where a class should stand: a tagging task that is read as classification.
+_TAGS = re.compile(r"(?:O|[BI]-\S+)(?: (?:O|[BI]-\S+))+")
 
 
 Resolve = Callable[[Any], "tuple[Any, str | None]"]
@@ -57,6 +67,8 @@ class LabelRules:
             return None, f"label: {problem}"
         if re.search(r"[\t\r\n]", value):  # JSON can spell it; labels.tsv and files of predictions cannot hold it
             return None, f"label {quoted(value)} holds a tab or a line break, expected a name on one line"
+        if _TAGS.fullmatch(value):
+            return None, f"tags {quoted(value)}, expected the name of one class; with tags use `task_kind=tagging`"
         if self._labels is None or value in self._known:
             return value, None
         if re.fullmatch("[0-9]{1,6}", value) and int(value) < len(self._labels):
@@ -145,7 +157,7 @@ def _tsv(line: str, pairs: bool, labelled: bool) -> _Parsed:
     texts = 1 + pairs
     wanted = (texts + 1,) if labelled else (texts, texts + 1)
     if len(columns) not in wanted:
-        return (), None, None, f"{len(columns)} columns, expected {expected(pairs, labelled)}"
+        return (), None, None, f"{counted(len(columns), 'column')}, expected {expected(pairs, labelled)}"
     return columns[:texts], columns[-1], None, None
 
 

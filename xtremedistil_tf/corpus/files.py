@@ -223,7 +223,7 @@ def counts_problem(words: Sequence[str], tags: Sequence[str]) -> str | None:
     """What is wrong when tokens and tags do not pair up, or None."""
     if len(words) == len(tags):
         return None
-    return f"{_count(words, 'token')} but {_count(tags, 'tag')}, expected one tag for each token"
+    return f"{counted(len(words), 'token')} but {counted(len(tags), 'tag')}, expected one tag for each token"
 
 
 def words_problem(words: Sequence[str]) -> str | None:
@@ -236,5 +236,6 @@ def words_problem(words: Sequence[str]) -> str | None:
     return f"token {number}, {quoted(word)}, {what}, expected a token without white space"
 
 
-def _count(items: Sequence[str], name: str) -> str:
-    return f"{len(items)} {name}" + ("" if len(items) == 1 else "s")
+def counted(number: int, name: str) -> str:
+    """Such as "1 column" or "2 columns"."""
+    return f"{number} {name}" + ("" if number == 1 else "s")

@@ -25,20 +25,27 @@ def text_files(path: str | os.PathLike[str]) -> list[pathlib.Path]:
         DataError: something named does not exist, a folder has no text file, or it has one both plain
             and compressed.
     """
+    files: list[pathlib.Path] = []
+    for name in text_paths(path):
+        files += _folder_files(name) if name.is_dir() else [name]
+    return files
+
+
+def text_paths(path: str | os.PathLike[str]) -> list[pathlib.Path]:
+    """The files and folders that a path, or several separated by commas, name.
+
+    Raises:
+        DataError: one of them does not exist, or there is none.
+    """
     # A name that exists is taken whole: it may itself hold a comma.
     whole = os.fspath(path)
     names = [whole] if os.path.exists(whole) else [n.strip() for n in whole.split(",") if n.strip()]
     if not names:
         raise DataError("No transfer text is given. Expected a file, a folder, or several separated by commas.")
-    files: list[pathlib.Path] = []
     for name in map(pathlib.Path, names):
-        if name.is_dir():
-            files += _folder_files(name)
-        elif os.path.exists(name):
-            files.append(name)
-        else:
+        if not os.path.exists(name):
             raise DataError(f"{name}: no such file or folder; {listing(name.parent)}.")
-    return files
+    return [pathlib.Path(name) for name in names]
 
 
 def read_text(path: str | os.PathLike[str], split: Callable[[str], Sequence[str]] = str.split) -> Iterator[Example]:

@@ -17,9 +17,10 @@ from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.commands import listed
 from xtremedistil_tf.corpus import TaskCorpus
 from xtremedistil_tf.corpus.example import AnyExample, texts_of
+from xtremedistil_tf.corpus.text import text_paths
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
-from xtremedistil_tf.runs.student_shape import needs_no_teacher
+from xtremedistil_tf.runs.student_shape import BASELINE, needs_no_teacher
 from xtremedistil_tf.tasks.opening import open_task
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.fine_tuned import teachers_tokenizer
@@ -70,6 +71,8 @@ def open_labelled(config: DistillationConfig) -> Labelled:
     log.info("task %s (%s): %d train, %d dev, %d test examples, labels %s%s", config.task, task.kind,
              len(corpus.train), len(corpus.dev), len(corpus.test), " ".join(corpus.labels),
              f", languages {' '.join(corpus.languages)}" if corpus.languages else "")
+    if config.transfer_file and not config.transfer_store and config.strategy != BASELINE:
+        text_paths(config.transfer_file)  # a wrong path is said before a teacher is downloaded
     checkpoints = [resolve_checkpoint(name) for name in listed(config.pt_teacher_checkpoint)]
     for checkpoint in checkpoints:
         check_teacher_class(config.pt_teacher, checkpoint)
