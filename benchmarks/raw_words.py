@@ -26,7 +26,6 @@ from absl import app, flags
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from pages import environment, percent, public_command, table, write_page
-
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import open_lines
 from xtremedistil_tf.tokenization.raw_words import MARK, UNSPACED, RawWords, kind_of
@@ -78,13 +77,13 @@ class Joiner:
         if self._french and word in (";", ":", "!", "?", "»"):
             return False
         return (_all(word, ("Pe", "Pf"), _CLOSING) or word == "/" or word == "n't"
-                or word[0] in "'’" and word[1:].isalpha())
+                or (word[0] in "'’" and word[1:].isalpha()))
 
     def _leans_on(self, word: str) -> bool:
         if self._french and word == "«":
             return False
         return (_all(word, ("Ps", "Pi"), _OPENING) or word == "/"
-                or word[-1] in "'’" and word[:-1].isalpha())
+                or (word[-1] in "'’" and word[:-1].isalpha()))
 
 
 def _all(word: str, categories: tuple[str, ...], marks: str) -> bool:

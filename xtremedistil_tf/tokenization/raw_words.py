@@ -10,7 +10,8 @@ edges of a chunk are words of their own, marks inside stay (`3.14`, `isn't`, `d'
    without spaces (Han, kana, Thai, ...), Thai vowel signs too, as data sets have them.
 3. A mark, that is punctuation or a symbol, counts as a letter in four places: a single period after an initial
    (one cased letter that begins the chunk or follows a period, a dash, a bracket or an opening quote: `J.`, `U.S.`);
-   the slash after a letter in an address, that is with `://`; a mark of `kept_before` before, or of `kept_after` after, a letter.
+   the slash after a letter in an address, that is with `://`; a mark of `kept_before` before, or of `kept_after`
+   after, a letter.
 4. What stands before the first letter of a chunk and after its last one is parted: equal marks in a row are one
    word (`...`, `!!`, `''`), others, and all brackets, are a word each.
 5. The rest is a word, without one of the `beginnings` (`l'`) and one of the `endings` (`'s`), longest first, which
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -187,7 +189,7 @@ class RawWords:
         tail = next((len(part) for part in self.endings
                      if len(part) < len(middle) - head and middle.endswith(part)), 0)
         bounds = [first, first + head, stop - tail, stop]
-        return [(begin, end) for begin, end in zip(bounds, bounds[1:]) if begin < end]
+        return [(begin, end) for begin, end in itertools.pairwise(bounds) if begin < end]
 
 
 def clusters(text: str, characters: bool) -> list[Cluster]:
@@ -203,8 +205,8 @@ def clusters(text: str, characters: bool) -> list[Cluster]:
         kind = kind_of(character)
         alone = bool(kind & (APART | UNSPACED if characters else APART))
         belongs = not space and not (alone and kind & UNSPACED) and bool(
-            kind & (INVISIBLE | COMBINING) or kind & SYMBOL and before == JOINER
-            or kind & FLAG and kind_of(before) & FLAG)
+            kind & (INVISIBLE | COMBINING) or (kind & SYMBOL and before == JOINER)
+            or (kind & FLAG and kind_of(before) & FLAG))
         if belongs:
             end = found[-1].end if kind & INVISIBLE else place + 1
             found[-1] = found[-1]._replace(end=end)

@@ -336,7 +336,7 @@ class TaggingTask(Task):
 
     @classmethod
     def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
-        rule = rule_of(corpus.train, config.word_splitting)
+        rule = rule_of((e for e in corpus.train if isinstance(e, Example)), config.word_splitting)
         log.info("`word_splitting=%s`: %s", config.word_splitting, described(rule))
         return {"decoding": config.decoding, "raw_words": rule.facts()}
 
