@@ -113,7 +113,7 @@ class RawWords:
         beginnings, endings: parts of words that are words of their own, with a straight apostrophe.
 
     Raises:
-        ConfigError: there is no such rule.
+        ConfigError: there is no such rule, or a part has no apostrophe.
     """
 
     rule: str = WHITESPACE
@@ -128,6 +128,8 @@ class RawWords:
             raise ConfigError(f"`word_splitting={self.rule}`: expected one of {', '.join(RULES)}.")
         for name in ("beginnings", "endings"):
             parts = sorted(set(getattr(self, name)), key=lambda part: (-len(part), part))
+            if any(APOSTROPHE not in part for part in parts):
+                raise ConfigError(f"{name} {' '.join(parts)}: expected a straight apostrophe in each.")
             object.__setattr__(self, name, tuple(parts))
 
     @property
@@ -147,8 +149,20 @@ class RawWords:
 
     def split(self, text: str) -> list[Word]:
         """The words of a text, in order."""
+        parted = _parted_by_space(text)
         if self.is_whitespace:
-            return _parted_by_space(text)
+            return parted
+        found: list[Word] = []
+        for token in parted:
+            # Most are letters only, which is known at once.
+            if token.text.isalnum() and (not self.characters or token.text.isascii()):
+                found.append(token)
+            else:
+                found += [Word(word, start + token.start, end + token.start)
+                          for word, start, end in self._words_of(token.text)]
+        return found
+
+    def _words_of(self, text: str) -> list[Word]:
         found: list[Word] = []
         chunk: list[Cluster] = []
         for cluster in clusters(text, self.characters):

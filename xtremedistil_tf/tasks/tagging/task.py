@@ -351,7 +351,8 @@ class TaggingTask(Task):
         return asked_words(given, self.raw_words)
 
     def _words(self, text: str) -> tuple[str, ...]:
-        return tuple(word.text for word in self.raw_words.split(text))
+        return tuple(text.split() if self.raw_words.is_whitespace else (
+            word.text for word in self.raw_words.split(text)))
 
     @classmethod
     def described(cls, labels: Sequence[str], pairs: bool) -> str:
