@@ -87,3 +87,8 @@ def test_facts_come_back():
 def test_an_unknown_rule():
     with pytest.raises(ConfigError, match="`word_splitting=spaces`: expected one of whitespace, punctuation"):
         RawWords("spaces")
+
+
+def test_parts_without_an_apostrophe():
+    with pytest.raises(ConfigError, match="endings in: expected a straight apostrophe"):
+        RawWords("punctuation", endings=("in",))

@@ -41,8 +41,8 @@ def decoding_choice(group: str) -> Any:
 def word_splitting_choice(group: str) -> Any:
     """The field of how raw text is split into words."""
     return setting(group, "auto",
-        "Tagging: how raw text (transfer text, and text to predict) is split into words. whitespace; punctuation: marks "
-        "at the edges of words are words of their own; auto: as in the training data (docs/word_splitting.md).",
+        "Tagging: how raw text (transfer text, and text to predict) is split into words. whitespace; punctuation: "
+        "marks at the edges of words are words of their own; auto: as in the training data (docs/word_splitting.md).",
         WORD_SPLITTINGS)
 
 

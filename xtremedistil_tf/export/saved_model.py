@@ -38,7 +38,7 @@ def export_saved_model(path: str | os.PathLike[str], student: Any, tokenizer: An
     Signature `raw_strings`, for WordPiece and Unigram vocabularies. All inputs are string [batch]. Outputs
     are [batch] unless noted:
 
-    - tagging: `texts`, which are split as the task's `raw_words` says -> for each word `words` and `tags` string, `scores`
+    - tagging: `texts`, split as `RawWords` of the task has it -> for each word `words` and `tags` string, `scores`
       float32 (the probability that the softmax over the labels gives to the tag; below that of a label that was
       not allowed), `starts` and `ends` int32, [batch, words]; `word_counts` int32. Tags are decoded over the
       whole text, see `best_sequences`. For each entity that the tags make (see `entity_rules`) `entities` string

@@ -10,7 +10,8 @@ edges of a chunk are words of their own, marks inside stay (`3.14`, `isn't`, `d'
    without spaces (Han, kana, Thai, ...), Thai vowel signs too, as data sets have them.
 3. A mark, that is punctuation or a symbol, counts as a letter in four places: a single period after an initial
    (one cased letter that begins the chunk or follows a period, a dash, a bracket or an opening quote: `J.`, `U.S.`);
-   the slash after a letter in an address, that is with `://`; a mark of `kept_before` before, or of `kept_after` after, a letter.
+   the slash after a letter in an address, that is with `://`; a mark of `kept_before` before, or of `kept_after`
+   after, a letter.
 4. What stands before the first letter of a chunk and after its last one is parted: equal marks in a row are one
    word (`...`, `!!`, `''`), others, and all brackets, are a word each.
 5. The rest is a word, without one of the `beginnings` (`l'`) and one of the `endings` (`'s`), longest first, which
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -111,7 +113,7 @@ class RawWords:
         beginnings, endings: parts of words that are words of their own, with a straight apostrophe.
 
     Raises:
-        ConfigError: there is no such rule.
+        ConfigError: there is no such rule, or a part has no apostrophe.
     """
 
     rule: str = WHITESPACE
@@ -126,6 +128,8 @@ class RawWords:
             raise ConfigError(f"`word_splitting={self.rule}`: expected one of {', '.join(RULES)}.")
         for name in ("beginnings", "endings"):
             parts = sorted(set(getattr(self, name)), key=lambda part: (-len(part), part))
+            if any(APOSTROPHE not in part for part in parts):
+                raise ConfigError(f"{name} {' '.join(parts)}: expected a straight apostrophe in each.")
             object.__setattr__(self, name, tuple(parts))
 
     @property
@@ -145,8 +149,20 @@ class RawWords:
 
     def split(self, text: str) -> list[Word]:
         """The words of a text, in order."""
+        parted = _parted_by_space(text)
         if self.is_whitespace:
-            return _parted_by_space(text)
+            return parted
+        found: list[Word] = []
+        for token in parted:
+            # Most are letters only, which is known at once.
+            if token.text.isalnum() and (not self.characters or token.text.isascii()):
+                found.append(token)
+            else:
+                found += [Word(word, start + token.start, end + token.start)
+                          for word, start, end in self._words_of(token.text)]
+        return found
+
+    def _words_of(self, text: str) -> list[Word]:
         found: list[Word] = []
         chunk: list[Cluster] = []
         for cluster in clusters(text, self.characters):
@@ -187,7 +203,7 @@ class RawWords:
         tail = next((len(part) for part in self.endings
                      if len(part) < len(middle) - head and middle.endswith(part)), 0)
         bounds = [first, first + head, stop - tail, stop]
-        return [(begin, end) for begin, end in zip(bounds, bounds[1:]) if begin < end]
+        return [(begin, end) for begin, end in itertools.pairwise(bounds) if begin < end]
 
 
 def clusters(text: str, characters: bool) -> list[Cluster]:

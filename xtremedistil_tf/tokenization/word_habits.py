@@ -73,7 +73,8 @@ class WordHabits:
         if word_splitting == AUTO and not characters and alone <= attached:
             return RawWords()
         beginnings = self._parts(lambda word: word.endswith(APOSTROPHE), str.startswith, _LONGEST_BEGINNING)
-        endings = self._parts(lambda word: (word.startswith(APOSTROPHE) and word.islower()) or word == _NOT, str.endswith, _LONGEST_ENDING)
+        endings = self._parts(lambda word: (word.startswith(APOSTROPHE) and word.islower()) or word == _NOT,
+                              str.endswith, _LONGEST_ENDING)
         return RawWords(PUNCTUATION, characters, self._kept(self.before), self._kept(self.after), beginnings, endings)
 
     def _kept(self, counts: collections.Counter[str]) -> str:
@@ -117,9 +118,9 @@ def rule_of(examples: Iterable[Example], word_splitting: str = AUTO) -> RawWords
         word_splitting: `auto`; or the rule's name, in which case the words decide its details only.
 
     `punctuation` where commas, periods, brackets and quotes are words of their own more often than they stand at the
-    edge of a longer one, or where characters are words; else `whitespace`. `characters`: nine tenths of the words with a character of a script
-    without spaces are that character alone. Marks are kept at words, and parts parted, where the data does so at
-    least five times, five times in 100,000 words, and more often than not.
+    edge of a longer one, or where characters are words; else `whitespace`. `characters`: nine
+    tenths of the words with a character of a script without spaces are that character alone. Marks are kept at words,
+    and parts parted, where the data does so at least five times, five times in 100,000 words, and more often than not.
     """
     if word_splitting == WHITESPACE:
         return RawWords()

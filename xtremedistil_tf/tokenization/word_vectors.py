@@ -10,9 +10,11 @@ from xtremedistil_tf.tokenization.raw_words import RawWords
 TEXTS = (
     "", " \t\n", "one  two\u00a0three\u3000four",
     "Ada lives in Berlin, Germany.", "(He said: “No!”)", "«Quoi ?» ‘x’ „y“ \"z\" 'w'", "[[a]] ((b)) {c}",
-    "well... wait!! what?! ''bold'' -- a - b", "3.14 1,000 50% $5 A/B x=y", "isn't Berlin's dogs' l'Union l’Union d'Artagnan",
+    "well... wait!! what?! ''bold'' -- a - b", "3.14 1,000 50% $5 A/B x=y",
+    "isn't Berlin's dogs' l'Union l’Union d'Artagnan",
     "J. R. R. Tolkien met U.S. and U.S.S.R. troops.", "(J.) J.-P. B., e.g. p.m. Dr. No. a.. b", "isn't. don't.",
-    "Côte-d'Or Jean-Luc 1939–1945 - –", "https://a.b/c/ https://a.b/c. (http://a.b/) a/ www.a.b, me@a.de;", "#tag @me C++ *",
+    "Côte-d'Or Jean-Luc 1939–1945 - –", "https://a.b/c/ https://a.b/c. (http://a.b/) a/ www.a.b, me@a.de;",
+    "#tag @me C++ *",
     "كاليفورنيا، هل؟ نعم؛", "है। के॰ ॥", "¿Qué? ¡Sí!",
     "我喜欢Berlin，因为（它）很大。", "これはペンです。「はい」 ザ・ピース", "สวัสดีครับ ไทย", "이것은 《책》이다.",
     "👩‍👩‍👧‍👦 👍🏽! hi😀😀😂 🇩🇪🇫🇷 ❤️. 1️⃣",

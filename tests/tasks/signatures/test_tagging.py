@@ -35,14 +35,16 @@ def test_every_word_is_answered_from_the_window_that_the_package_takes(both, tex
     assert [[tag.decode() for tag in row[:len(tags)]] for row, tags in zip(found["tags"], wanted)] == wanted
 
 
-@given(st.lists(st.one_of(WORDS, st.text(max_size=40), st.text("aB.,'( \u200b我", max_size=20)), min_size=2, max_size=8))
+@given(st.lists(st.one_of(WORDS, st.text(max_size=40), st.text("aB.,'( \u200b我", max_size=20)), min_size=2,
+                max_size=8))
 @settings(max_examples=25)
 def test_words_are_those_of_the_rule(marks_apart, texts):
     run, predict, rule = marks_apart
     found, split = run(texts=texts), [rule.split(text) for text in texts]
     counts = found["word_counts"].tolist()
     assert counts == [len(row) for row in split]
-    columns = [[row[:count].tolist() for row, count in zip(found[name], counts)] for name in ("words", "starts", "ends")]
+    columns = [[row[:count].tolist() for row, count in zip(found[name], counts)]
+               for name in ("words", "starts", "ends")]
     assert [[(word.decode(), start, end) for word, start, end in zip(*row)] for row in zip(*columns)] == split
     wanted = predict([Example(tuple(word.text for word in row)) for row in split])
     assert [[tag.decode() for tag in row[:count]] for row, count in zip(found["tags"], counts)] == wanted

@@ -271,6 +271,6 @@ _DTYPES = {TEXT: ("words", "tags", "entities", "entity_types"), FLOAT: ("scores"
            INT: ("starts", "ends", "entity_starts", "entity_ends")}
 _OUTPUTS = {name: Output(dtype, 2) for dtype, names in _DTYPES.items() for name in names}
 RAW_TEXT = RawText(("texts",), frozenset(), _OUTPUTS | {"word_counts": Output(INT), "entity_counts": Output(INT)},
-                   functools.partial(asked_words, rule=RawWords()), "a text, or a list of words", _answer, _arrays, _read,
-                   frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
+                   functools.partial(asked_words, rule=RawWords()), "a text, or a list of words", _answer, _arrays,
+                   _read, frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
                    frozenset(["tags"]), "tag", lambda answer: answer.tags, _answered)

@@ -334,7 +334,7 @@ class TaggingTask(Task):
 
     @classmethod
     def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
-        rule = rule_of(corpus.train, config.word_splitting)
+        rule = rule_of((e for e in corpus.train if isinstance(e, Example)), config.word_splitting)
         log.info("`word_splitting=%s`: %s", config.word_splitting, described(rule))
         return {"decoding": config.decoding, "raw_words": rule.facts()}
 
@@ -349,7 +349,8 @@ class TaggingTask(Task):
         return asked_words(given, self.raw_words)
 
     def _words(self, text: str) -> tuple[str, ...]:
-        return tuple(word.text for word in self.raw_words.split(text))
+        return tuple(text.split() if self.raw_words.is_whitespace else (
+            word.text for word in self.raw_words.split(text)))
 
     @classmethod
     def described(cls, labels: Sequence[str], pairs: bool) -> str:
