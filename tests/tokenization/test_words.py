@@ -75,3 +75,19 @@ def test_no_limit_is_one_window():
     encoded = EncodedWords(np.arange(100, dtype=np.int32), np.arange(100, dtype=np.int32), 100)
     (window,) = cut_windows(encoded, None)
     assert (window.start, window.stop, len(window.answers)) == (0, 100, 100)
+
+
+@pytest.mark.parametrize("pieces_per_word, room, windows", [
+    ([1] * 10, 4, [(0, 4, [0, 1, 2]), (2, 6, [3, 4]), (4, 8, [5, 6]), (6, 10, [7, 8, 9])]),
+    ([1] * 7, 5, [(0, 5, [0, 1, 2, 3]), (2, 7, [4, 5, 6])]),
+    ([1] * 4, 4, [(0, 4, [0, 1, 2, 3])]),
+    ([1] * 3, 1, [(0, 1, [0]), (1, 2, [1]), (2, 3, [2])]),
+    # A window ends at the end of a word; one longer than a window is cut, and nothing is left out after it.
+    ([2, 2, 2, 2], 5, [(0, 4, [0, 2]), (2, 6, [4]), (4, 8, [6])]),
+    ([1, 7, 1, 1], 4, [(0, 1, [0]), (1, 5, [1]), (8, 10, [8, 9])]),
+    ([3, 1, 9], 4, [(0, 4, [0, 3]), (3, 4, []), (4, 8, [4])]),
+])
+def test_windows_as_made_by_hand(pieces_per_word, room, windows):
+    word_ids = np.repeat(np.arange(len(pieces_per_word)), pieces_per_word).astype(np.int32)
+    found = cut_windows(EncodedWords(word_ids, word_ids, len(pieces_per_word)), room)
+    assert [(window.start, window.stop, window.answers.tolist()) for window in found] == windows
