@@ -1,12 +1,14 @@
 """Tries mutants: forks a process for each, which puts the mutant in its place and runs the tests that reach it.
 
 The process that forks is pytest after collection. No operation of TensorFlow has been computed in it, so that a fork may
-use threads. Most mutants change the body of one function, which is then given other code. Where a change is elsewhere, the
+use threads. Most mutants change the body of one function, which is then given other code, or a constant. Else the
 fork starts before this package is imported, and imports it with the mutant.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib.abc
 import importlib.util
 import json
@@ -26,6 +28,7 @@ from mutants import Mutant
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 #: Plugins of the tests that say how a whole session went, or start a process of their own.
 _LEFT_OUT = ("forked_python", "leftovers", "durations", "cacheprovider", "xdist", "cov")
+_PR_SET_PDEATHSIG = 1
 
 
 def import_packages() -> None:
@@ -58,7 +61,7 @@ def try_mutants(module: str, tests: Sequence[str], mutants: Sequence[Mutant], fo
         raise SystemExit(f"{module}: its tests fail without any change; see {folder / 'log'}")
     found, seconds = json.loads(results.read_text(encoding="utf-8"))
     for number, mutant in enumerate(mutants):
-        if found[number] is None:  # not the body of a function
+        if not found[number]:  # neither a constant nor the body of a function
             found[number] = _status(_forked(lambda changed=mutant: _with_mutant(module, changed, tests, folder), folder,
                                             30 + 10 * seconds))
     return found
@@ -96,7 +99,8 @@ class _Session(_Tests):
         for mutant in self._mutants:
             chosen = _reaching(session.items, lines, seconds, mutant.lines)
             limit = 20 + 10 * sum(seconds[item.nodeid] for item in chosen)
-            found.append(mutant.function and _status(_forked(
+            fast = mutant.function or mutant.constants
+            found.append(fast and _status(_forked(
                 lambda items=chosen, changed=mutant: self._run_changed(session, items, changed), self._folder, limit)))
         result = json.dumps([found, sum(seconds.values())])
         (self._folder / "results.json").write_text(result, encoding="utf-8")
@@ -162,17 +166,31 @@ def _run(session: pytest.Session, items: Sequence[Any]) -> int:
 
 
 def _put_into_place(module: str, mutant: Mutant, folder: pathlib.Path) -> None:
-    """Gives the changed function its other code: whoever has imported it has the mutant."""
+    """Gives a changed function its other code, so that whoever has imported it has the mutant; exchanges a constant."""
     file = folder / f"mutant_{pathlib.Path(module).name}"
     file.write_text(mutant.code, encoding="utf-8")  # AutoGraph reads it
     code = compile(mutant.code, str(file), "exec", dont_inherit=True)
     place: Any = sys.modules[_dotted(module)]
+    if not mutant.function:
+        _exchange(vars(place), code, mutant.constants)
+        return
     *classes, function = mutant.function.split(".")
     for name in classes:
         place = getattr(place, name)
     for name in mutant.function.split("."):
         code = next(part for part in code.co_consts if isinstance(part, types.CodeType) and part.co_name == name)
     _bare(vars(place)[function]).__code__ = code
+
+
+def _exchange(module: dict[str, Any], code: types.CodeType, constants: Sequence[str]) -> None:
+    """Gives constants their other values wherever they have been imported."""
+    other = {"__name__": module["__name__"]}
+    exec(code, other)
+    for name in constants:
+        old = module[name]
+        for user in list(sys.modules.values()):
+            if getattr(user, "__dict__", {}).get(name) is old:
+                setattr(user, name, other[name])
 
 
 def _bare(value: Any) -> types.FunctionType:
@@ -238,6 +256,8 @@ def _forked(run: Callable[[], int], folder: pathlib.Path, limit: float) -> int |
 
 def _in_fork(run: Callable[[], int], folder: pathlib.Path) -> int:
     os.setpgid(0, 0)
+    with contextlib.suppress(AttributeError):  # Linux: no fork outlives the one that waits for it
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.chdir(ROOT)
     os.environ["TMPDIR"] = str(folder)
     log = os.open(folder / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)

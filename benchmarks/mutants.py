@@ -14,6 +14,8 @@ from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
+_TEXTS = ("KindWords", "LineFormat")
+
 
 @dataclasses.dataclass(frozen=True)
 class Mutant:
@@ -21,12 +23,14 @@ class Mutant:
 
     Attributes:
         function: whose body is changed, such as `f` or `Class.f`; None where the change is elsewhere.
+        constants: of the module, whose values are changed.
         lines: of the statement that is changed, in the module.
         name: the place and the change, such as `f: a + b / a - b`.
         code: of the whole module.
     """
 
     function: str | None
+    constants: tuple[str, ...]
     lines: range
     name: str
     code: str
@@ -39,9 +43,16 @@ class _Visitor(MutationVisitor):
         super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
 
     def _skip_node_and_children(self, node: libcst.CSTNode) -> bool:
-        if isinstance(node, (libcst.Raise, libcst.FormattedString, libcst.ConcatenatedString)):
+        if isinstance(node, (libcst.Raise, libcst.FormattedString, libcst.ConcatenatedString)) or _is_text(node):
             return True
         return not isinstance(node, libcst.FunctionDef) and super()._skip_node_and_children(node)
+
+
+def _is_text(node: libcst.CSTNode) -> bool:
+    """What a kind of task is called on pages and in messages."""
+    if isinstance(node, libcst.ClassDef):
+        return node.name.value in _TEXTS
+    return isinstance(node, libcst.Call) and isinstance(node.func, libcst.Name) and node.func.value in _TEXTS
 
 
 def mutants_of(module: pathlib.Path, most: int, seed: int) -> tuple[list[Mutant], int]:
@@ -81,7 +92,11 @@ def _mutant(source: str, code: str) -> Mutant:
             inside.append(node.name)
             if isinstance(node, ast.FunctionDef) and function is None and line >= node.body[0].lineno:
                 function = ".".join(inside)
-    smallest = around[-1]
+    smallest, constants = around[-1], ()
+    if smallest in tree.body and isinstance(smallest, (ast.Assign, ast.AnnAssign)):
+        constants = tuple(part.id for part in ast.walk(smallest)
+                          if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
     stop = smallest.body[0].lineno if getattr(smallest, "body", None) else smallest.end_lineno + 1
     before, after = (" ".join(text.strip() for text in part) for part in (old[first:last], new[begin:end]))
-    return Mutant(function, range(smallest.lineno, stop), f"{'.'.join(inside) or 'module'}: {before} / {after}", code)
+    name = f"{'.'.join(inside) or 'module'}: {before} / {after}"
+    return Mutant(function, constants, range(smallest.lineno, stop), name, code)
