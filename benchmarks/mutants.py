@@ -14,7 +14,7 @@ from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
-_TEXTS = ("KindWords", "LineFormat")
+_TEXTS = ("KindWords", "LineFormat", "Format", "log", "logging", "warnings")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +49,13 @@ class _Visitor(MutationVisitor):
 
 
 def _is_text(node: libcst.CSTNode) -> bool:
-    """What a kind of task is called on pages and in messages."""
+    """Messages, and what a kind of task is called on pages."""
     if isinstance(node, libcst.ClassDef):
         return node.name.value in _TEXTS
-    return isinstance(node, libcst.Call) and isinstance(node.func, libcst.Name) and node.func.value in _TEXTS
+    if not isinstance(node, libcst.Call):
+        return False
+    name = node.func.value
+    return (name if isinstance(name, str) else getattr(name, "value", None)) in _TEXTS
 
 
 def mutants_of(module: pathlib.Path, most: int, seed: int) -> tuple[list[Mutant], int]:

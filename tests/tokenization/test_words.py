@@ -36,7 +36,23 @@ def test_special_tokens_wrap_as_the_tokenizer_does(tokenizer):
     words = [["paris", "anna"]]
     (encoded,) = encode_words(tokenizer, words)
     assert special.wrap(encoded.ids).tolist() == tokenizer(words, is_split_into_words=True)["input_ids"][0]
-    assert special.wrap(np.array([1, 2]), fill=0).tolist() == [0, 1, 2, 0]
+    for kind in (np.int32, np.float16):
+        filled = special.wrap(np.array([1, 2], kind), fill=0)
+        assert filled.tolist() == [0, 1, 2, 0] and filled.dtype == kind
+    assert special.wrap(encoded.ids).dtype == encoded.ids.dtype == encoded.word_ids.dtype == np.int32
+    assert len(special) == 2
+
+
+def test_where_a_word_has_no_pieces_all_special_tokens_stand_before_it():
+    class Encoding:
+        ids, special_tokens_mask = [5, 6], [1, 1]
+
+    class Encodings:
+        encodings = (Encoding,)
+
+    special = SpecialTokens.of(lambda words, is_split_into_words: Encodings)
+    assert special.prefix.tolist() == [5, 6] and special.suffix.tolist() == [] and len(special) == 2
+    assert special.wrap(np.array([1], np.int32)).tolist() == [5, 6, 1]
 
 
 def test_many_sentences_come_in_order(tokenizer):
