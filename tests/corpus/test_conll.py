@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtremedistil_tf.corpus.conll import read_conll
+from xtremedistil_tf.corpus.conll import label_list, read_conll
 from xtremedistil_tf.corpus.files import Faults
 from xtremedistil_tf.errors import DataError
 
@@ -71,6 +71,12 @@ def test_tokens_keep_a_prefix_that_not_all_have(tmp_path, text):
 def test_as_text_tags_may_be_absent(tmp_path):
     assert read(tmp_path, "# id 3\na\nb\n\n#c\nd O\n", tagged=False) == [("a b", "", None, 2),
                                                                         ("#c d", "", None, 5)]
+
+
+def test_long_lists_of_labels_are_cut():
+    labels = [f"B-{i}" for i in range(22)]
+    assert label_list(labels[:20]) == ", ".join(labels[:20])
+    assert label_list(labels) == ", ".join(labels[:20]) + " and 2 more"
 
 
 TOKEN = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=6)
