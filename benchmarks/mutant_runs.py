@@ -99,7 +99,7 @@ class _Session(_Tests):
         for mutant in self._mutants:
             chosen = _reaching(session.items, lines, seconds, mutant.lines)
             limit = 20 + 10 * sum(seconds[item.nodeid] for item in chosen)
-            fast = mutant.function or mutant.constants
+            fast = mutant.function or mutant.constant
             found.append(fast and _status(_forked(
                 lambda items=chosen, changed=mutant: self._run_changed(session, items, changed), self._folder, limit)))
         result = json.dumps([found, sum(seconds.values())])
@@ -172,7 +172,7 @@ def _put_into_place(module: str, mutant: Mutant, folder: pathlib.Path) -> None:
     code = compile(mutant.code, str(file), "exec", dont_inherit=True)
     place: Any = sys.modules[_dotted(module)]
     if not mutant.function:
-        _exchange(vars(place), code, mutant.constants)
+        _exchange(vars(place), code)
         return
     *classes, function = mutant.function.split(".")
     for name in classes:
@@ -182,15 +182,18 @@ def _put_into_place(module: str, mutant: Mutant, folder: pathlib.Path) -> None:
     _bare(vars(place)[function]).__code__ = code
 
 
-def _exchange(module: dict[str, Any], code: types.CodeType, constants: Sequence[str]) -> None:
+def _exchange(module: dict[str, Any], code: types.CodeType) -> None:
     """Gives constants their other values wherever they have been imported."""
     other = {"__name__": module["__name__"]}
     exec(code, other)
-    for name in constants:
-        old = module[name]
+    for name, value in other.items():
+        old = module.get(name)
+        skipped = name.startswith("__") or isinstance(value, (types.FunctionType, types.ModuleType, type))
+        if skipped or repr(value) == repr(old):
+            continue
         for user in list(sys.modules.values()):
             if getattr(user, "__dict__", {}).get(name) is old:
-                setattr(user, name, other[name])
+                setattr(user, name, value)
 
 
 def _bare(value: Any) -> types.FunctionType:

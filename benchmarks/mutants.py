@@ -23,14 +23,14 @@ class Mutant:
 
     Attributes:
         function: whose body is changed, such as `f` or `Class.f`; None where the change is elsewhere.
-        constants: of the module, whose values are changed.
+        constant: whether the value of a constant of the module is changed.
         lines: of the statement that is changed, in the module.
         name: the place and the change, such as `f: a + b / a - b`.
         code: of the whole module.
     """
 
     function: str | None
-    constants: tuple[str, ...]
+    constant: bool
     lines: range
     name: str
     code: str
@@ -95,11 +95,9 @@ def _mutant(source: str, code: str) -> Mutant:
             inside.append(node.name)
             if isinstance(node, ast.FunctionDef) and function is None and line >= node.body[0].lineno:
                 function = ".".join(inside)
-    smallest, constants = around[-1], ()
-    if smallest in tree.body and isinstance(smallest, (ast.Assign, ast.AnnAssign)):
-        constants = tuple(part.id for part in ast.walk(smallest)
-                          if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+    smallest = around[-1]
+    constant = smallest in tree.body and isinstance(smallest, (ast.Assign, ast.AnnAssign))
     stop = smallest.body[0].lineno if getattr(smallest, "body", None) else smallest.end_lineno + 1
     before, after = (" ".join(text.strip() for text in part) for part in (old[first:last], new[begin:end]))
     name = f"{'.'.join(inside) or 'module'}: {before} / {after}"
-    return Mutant(function, constants, range(smallest.lineno, stop), name, code)
+    return Mutant(function, constant, range(smallest.lineno, stop), name, code)
