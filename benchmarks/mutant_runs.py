@@ -29,6 +29,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 #: Plugins of the tests that say how a whole session went, or start a process of their own.
 _LEFT_OUT = ("forked_python", "leftovers", "durations", "cacheprovider", "xdist", "cov")
 _PR_SET_PDEATHSIG = 1
+#: Where hypothesis keeps the settings of a test, and the most examples here.
+_SETTINGS, _EXAMPLES = "_hypothesis_internal_use_settings", 20
 
 
 def import_packages() -> None:
@@ -78,6 +80,17 @@ class _Tests:
         hypothesis.settings.register_profile("mutants", deadline=None, database=None, derandomize=True,
                                              phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate])
         hypothesis.settings.load_profile("mutants")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Fewer examples, for time: what they miss counts as a survivor."""
+        import hypothesis
+
+        for item in items:
+            known = getattr(item.function, _SETTINGS, None)
+            if known is not None:
+                fewer = hypothesis.settings(known, max_examples=min(_EXAMPLES, known.max_examples))
+                setattr(item.function, _SETTINGS, fewer)
 
 
 class _Session(_Tests):

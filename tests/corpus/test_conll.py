@@ -33,6 +33,7 @@ def test_tabs_and_spaces_may_mix(tmp_path):
     ("a O\n# 0\n", "a #"),
     ("#\tO\na\tO\n", "# a"),
     ("# text = vitamin O\na O\n", "a"),
+    ("# text = vitamin O\n# text = vitamin O\na O\n", "a"),
     ("# newdoc\na O\n", "a"),
     ("# newdoc id = O\n# sent_id = 1\n#a O\n", "#a"),
     ("-DOCSTART- -X- -X- O\n\n# NN B-NP O\n", "#"),
