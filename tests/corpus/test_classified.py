@@ -168,3 +168,40 @@ def test_classes_are_those_of_training(write):
     fails(write("task/x", "").parent, "dev.tsv:2: class 'c' does not occur in the training examples")
     write("task/train.tsv", "x\ta\n")
     fails(write("task/x", "").parent, "train.tsv: only the class 'a', expected at least two")
+
+
+@pytest.mark.parametrize("first", ["text", "sentence", "sentence1", "premise", "question1", "question", "text_a"])
+@pytest.mark.parametrize("second", ["text_pair", "sentence2", "hypothesis", "question2", "pair", "text_b"])
+def test_keys_of_texts_and_labels_that_data_sets_use(write, first, second):
+    for label in ("label", "score", "labels"):
+        path = write("t.jsonl", json.dumps({second: "b", "other": 1, label: "x", first: "a"}))
+        assert read_classified(path, pairs=True) == [TextExample("a", "b", "x", None, str(path), 1)]
+        assert read_classified(path) == [TextExample("a", None, "x", None, str(path), 1)]
+
+
+def test_a_given_language_counts_and_labels_of_json_may_be_numbers(write):
+    path = write("t.jsonl", '{"text": "a", "label": 1, "language": "fr"}\n\n{"text": "b", "label": " neg "}\n')
+    read = read_classified(path, labels=["neg", "pos"], language="de")
+    assert [(e.label, e.language, e.line) for e in read] == [("pos", "de", 1), ("neg", "de", 3)]
+    assert [e.language for e in read_classified(path)] == ["fr", None]
+    with pytest.raises(DataError, match="label True, expected a text or a number"):
+        read_classified(write("t.jsonl", '{"text": "a", "label": true}'))
+
+
+def test_an_index_has_at_most_six_digits_and_a_class_of_that_name_comes_first(write):
+    path = write("t.tsv", "a\t1\nb\t000000\n")
+    assert [e.label for e in read_classified(path, labels=["1", "x"])] == ["1", "1"]
+    with pytest.raises(DataError, match="unknown label '0000001'"):
+        read_classified(write("t.tsv", "a\t0000001\n"), labels=["1", "x"])
+
+
+def test_texts_without_labels_from_every_kind_of_file(write):
+    for name, content in (("t.jsonl", '{"text": "a", "language": "de"}'), ("t.tsv", "a\tx\n"), ("t.txt", "a\n")):
+        path = write(name, content)
+        assert list(read_texts(path, language="fr")) == [TextExample("a", None, None, "fr", str(path), 1)]
+    path = write("p.txt", "a\tb\nc\td\tlabel\n")
+    assert [(e.text, e.pair, e.label) for e in read_texts(path, pairs=True)] == [("a", "b", None), ("c", "d", None)]
+    with pytest.raises(DataError, match="empty, expected `text` lines"):
+        list(read_texts(write("e.txt", "\n")))
+    with pytest.raises(DataError, match="unknown kind of file"):
+        read_classified(write("t.txt", "a\tx\n"))

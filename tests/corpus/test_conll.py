@@ -1,6 +1,6 @@
 import pytest
 
-from xtremedistil_tf.corpus.conll import read_conll
+from xtremedistil_tf.corpus.conll import label_list, read_conll
 from xtremedistil_tf.corpus.files import Faults
 from xtremedistil_tf.errors import DataError
 
@@ -31,6 +31,7 @@ def test_tabs_and_spaces_may_mix(tmp_path):
     ("a O\n# 0\n", "a #"),
     ("#\tO\na\tO\n", "# a"),
     ("# text = vitamin O\na O\n", "a"),
+    ("# text = vitamin O\n# text = vitamin O\na O\n", "a"),
     ("# newdoc\na O\n", "a"),
     ("# newdoc id = O\n# sent_id = 1\n#a O\n", "#a"),
     ("-DOCSTART- -X- -X- O\n\n# NN B-NP O\n", "#"),
@@ -69,3 +70,9 @@ def test_tokens_keep_a_prefix_that_not_all_have(tmp_path, text):
 def test_as_text_tags_may_be_absent(tmp_path):
     assert read(tmp_path, "# id 3\na\nb\n\n#c\nd O\n", tagged=False) == [("a b", "", None, 2),
                                                                         ("#c d", "", None, 5)]
+
+
+def test_long_lists_of_labels_are_cut():
+    labels = [f"B-{i}" for i in range(22)]
+    assert label_list(labels[:20]) == ", ".join(labels[:20])
+    assert label_list(labels) == ", ".join(labels[:20]) + " and 2 more"

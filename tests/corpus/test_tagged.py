@@ -93,3 +93,21 @@ def test_a_token_a_line_under_another_name_is_read_as_what_it_is(tmp_path, caplo
     assert "it is read in the CoNLL format" in caplog.text
     (tmp_path / "b.tsv").write_text("Ada\tB-PER\nOslo\tB-LOC\n", encoding="utf-8")  # one-word sentences, it may be
     assert len(read_tagged(tmp_path / "b.tsv")) == 2
+
+
+@pytest.mark.parametrize("words", ["tokens", "words"])
+@pytest.mark.parametrize("tags", ["tags", "labels", "ner_tags"])
+def test_keys_of_json_lines_that_data_sets_use(tmp_path, words, tags):
+    line = json.dumps({"id": 3, tags: ["B-X", "O"], words: ["a", "b"], "language": "de"})
+    example, = read_tagged(path := put(tmp_path, "t.jsonl", f"\n{line}\n"))
+    assert (example.words, example.tags, example.language) == (("a", "b"), ("B-X", "O"), "de")
+    assert (example.source, example.line) == (str(path), 2)
+
+
+def test_one_token_a_line_is_conll_only_where_blank_lines_part_sentences(tmp_path):
+    parted = read_tagged(put(tmp_path, "a.tsv", "a\tO\nb\tB-X\n\nc\tO\n"))
+    assert [example.words for example in parted] == [("a", "b"), ("c",)]
+    alone = read_tagged(put(tmp_path, "b.tsv", "a\tO\nb\tB-X\nc\tO\n"))
+    assert [example.words for example in alone] == [("a",), ("b",), ("c",)]
+    longer = read_tagged(put(tmp_path, "c.tsv", "a\tO\n\nb c\tB-X O\n"))
+    assert [example.words for example in longer] == [("a",), ("b", "c")]

@@ -19,6 +19,8 @@ GROUPS = ("head", "projection", "bilstm", "embedding")
     ("D3.2", ["representation"] + 4 * ["joint"]),
     ("D4.1", ["representation", "logits", "labels"]),
     ("D4.2", ["representation"] + 4 * ["logits"] + 4 * ["labels"]),
+    ("logits", ["logits"]),
+    ("logits_labels", ["logits", "labels"]),
 ])
 def test_stages(strategy, stages):
     phases = phases_of(strategy, GROUPS)
@@ -32,6 +34,24 @@ def test_unfreezing_goes_from_the_top_and_keeps_what_is_unfrozen():
     unfrozen = [p.unfrozen for p in phases_of("D4.2", GROUPS)]
     assert unfrozen[0] == GROUPS[1:]
     assert unfrozen[1:5] == unfrozen[5:] == [GROUPS[:n] for n in range(1, 5)]
+
+
+@pytest.mark.parametrize("strategy", ["D0S", "D1", "D2", "D3.1", "D4.1", "logits", "logits_labels"])
+def test_without_gradual_unfreezing_everything_trains_but_the_head_in_stage_1(strategy):
+    for phase in phases_of(strategy, list(GROUPS)):
+        assert phase.unfrozen == (GROUPS[1:] if phase.stage == "representation" else GROUPS)
+        assert phase.layers == ()
+
+
+def test_the_data_of_each_stage():
+    data = {phase.stage: phase.data for strategy in STRATEGIES for phase in phases_of(strategy, GROUPS)}
+    assert data == {"representation": "transfer", "logits": "transfer", "labels": "labelled", "joint": "both"}
+
+
+def test_phases_are_numbered_by_stage_and_step():
+    assert [p.name for p in phases_of("D3.2", GROUPS[:2])] == ["1-representation", "2.1-joint-head",
+                                                               "2.2-joint-projection"]
+    assert [p.name for p in phases_of("logits_labels", GROUPS)] == ["1-logits", "2-labels"]
 
 
 def test_every_strategy_of_the_flag_has_phases():

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.scheme import IOB2, Entities
 
-from xtremedistil_tf.tasks.tagging.decoding import best_sequences, entities, transitions
+from xtremedistil_tf.tasks.tagging.decoding import best_sequences, entities, entity_rules, transitions
+from xtremedistil_tf.tasks.tagging.decoding import test_vectors as vectors_of
 
 PARTS_OF_SPEECH = ["NOUN", "VERB", "B-LOC", "I-LOC"]
 LABELS = st.lists(st.sampled_from(["O", "B-A", "I-A", "B-B", "I-B", "I-C", "B-I-A", "I-I-A", "I-A-"]),
@@ -105,3 +106,44 @@ def test_words_that_nothing_speaks_for_are_outside():
     assert transitions(("B-A", "I-A", "O")).outside == 2
     assert transitions(("I-A", "B-A")).outside == 1
     assert transitions(("NOUN", "VERB")).outside == 0
+
+
+def test_transitions_as_made_by_hand():
+    """Types are numbered as they come: none, A, B, C."""
+    rules = transitions(("O", "B-A", "I-A", "I-B", "B-C"))
+    assert rules.restricted and rules.outside == 0
+    assert rules.needs.tolist() == [-1, -1, 1, 2, -1] and rules.needs.dtype == np.int32
+    assert rules.gives.tolist() == [-2, 1, 1, 2, 3, -2] and rules.gives.dtype == np.int32
+    may = rules.may_follow(np.arange(6))
+    assert may.tolist() == [[True, True, follows_a, follows_b, True] for follows_a, follows_b in (
+        (False, False), (True, False), (True, False), (False, True), (False, False), (False, False))]
+    assert rules.successors.tolist() == [[5, 5], [2, 5], [2, 5], [3, 5], [5, 5]]
+    free = transitions(("O", "B-A", "I-A"), "argmax")
+    assert not free.restricted and free.needs.tolist() == [-1] * 3 and free.gives.tolist() == [-2, 1, 1, -2]
+
+
+def test_rules_as_made_by_hand():
+    rules = entity_rules(("O", "B-A", "I-A", "I-B"))
+    assert rules.types == ("", "A", "A", "B") and rules.begins.tolist() == [False, True, False, False]
+    assert rules.joins.astype(int).tolist() == [[0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    others = entity_rules(("NOUN", "O", "VERB"))
+    assert others.types == ("NOUN", "", "VERB") and others.begins.tolist() == [True, False, True]
+    assert others.joins.tolist() == np.eye(3, dtype=bool).tolist()
+
+
+def test_examples_for_other_programs_need_decoding():
+    labels = ["O", "B-A", "I-A", "B-B", "I-B"]
+    vectors = vectors_of(transitions(tuple(labels)))
+    assert len(vectors) == 3 and 1.5 < np.std([vector["logits"] for vector in vectors]) < 2.5
+    for vector in vectors:
+        logits = np.array(vector["logits"])
+        assert logits.shape == (5, 5) and (np.round(logits, 2) == logits).all() and (logits % 1 != 0).any()
+        assert vector["argmax"] == logits.argmax(-1).tolist() != vector["label_ids"]
+        assert [labels[label] for label in vector["label_ids"]] == best_of_all(logits, labels)
+    assert vectors_of(transitions(("NOUN", "VERB"))) == []
+
+
+def test_answers_are_numbers_of_labels():
+    rules = transitions(("O", "B-A", "I-A"))
+    assert best_sequences(np.zeros((0, 3), np.float32), [0, 0], rules).dtype == np.int64
+    assert best_sequences(np.eye(3, dtype=np.float32)[[2, 1]], [1, 0, 1], rules).tolist() == [0, 1]

@@ -58,3 +58,25 @@ def test_settings_are_checked():
         RegressionTask(main_score="mse")
     with pytest.raises(ConfigError, match="one output, found 2 labels: 'yes, no'"):
         RegressionTask(["yes", "no"])
+
+
+def test_answers_and_logits_that_count_as_the_same():
+    task = RegressionTask()
+    assert task.same(0.0, 0.01) and task.same(0.01, 0.0) and not task.same(0.0, 0.0101)
+    assert task.distance(1.0, 1.005) == 0 and task.distance(1.0, 3.5) == task.distance(3.5, 1.0) == 2.5
+    first, second = [np.array([x], np.float32) for x in (1, 2, 3)], [np.array([x], np.float32) for x in (1.5, 2, 2)]
+    assert task.same_logits(first, second, 0.5).tolist() == [True, True, False]
+    assert task.same_logits(second, first, 0.5).tolist() == [True, True, False]
+    assert task.shown_answer(np.float32(0.123456)) == 0.1235 and task.choices(first[0]) is None
+    assert task.target(3) == 3.0 and type(task.target(3)) is float
+    assert task.label_problem(3) is None and task.label_problem(float("inf")) == "target inf, expected a finite number"
+
+
+def test_scores_are_of_each_language():
+    examples = [TextExample("x", label=label, language=language) for label, language in (
+        (1.0, "de"), (2.0, "de"), (3.0, "fr"), (4.0, "fr"), (9.0, None))]
+    scores = RegressionTask(main_score="spearman").scores(examples, [1.0, 2.0, 4.0, 3.0, 9.0])
+    assert scores["per_language"]["de"]["spearman"] == pytest.approx(1) and scores["std_spearman"] == pytest.approx(1)
+    assert scores["per_language"]["fr"]["spearman"] == pytest.approx(-1)
+    assert scores["mean_spearman"] == pytest.approx(0) and scores["support"] == 5
+    assert [part["sentences"] for part in scores["per_language"].values()] == [2, 2]

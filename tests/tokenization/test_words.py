@@ -36,7 +36,23 @@ def test_special_tokens_wrap_as_the_tokenizer_does(tokenizer):
     words = [["paris", "anna"]]
     (encoded,) = encode_words(tokenizer, words)
     assert special.wrap(encoded.ids).tolist() == tokenizer(words, is_split_into_words=True)["input_ids"][0]
-    assert special.wrap(np.array([1, 2]), fill=0).tolist() == [0, 1, 2, 0]
+    for kind in (np.int32, np.float16):
+        filled = special.wrap(np.array([1, 2], kind), fill=0)
+        assert filled.tolist() == [0, 1, 2, 0] and filled.dtype == kind
+    assert special.wrap(encoded.ids).dtype == encoded.ids.dtype == encoded.word_ids.dtype == np.int32
+    assert len(special) == 2
+
+
+def test_where_a_word_has_no_pieces_all_special_tokens_stand_before_it():
+    class Encoding:
+        ids, special_tokens_mask = [5, 6], [1, 1]
+
+    class Encodings:
+        encodings = (Encoding,)
+
+    special = SpecialTokens.of(lambda words, is_split_into_words: Encodings)
+    assert special.prefix.tolist() == [5, 6] and special.suffix.tolist() == [] and len(special) == 2
+    assert special.wrap(np.array([1], np.int32)).tolist() == [5, 6, 1]
 
 
 def test_many_sentences_come_in_order(tokenizer):
@@ -75,3 +91,19 @@ def test_no_limit_is_one_window():
     encoded = EncodedWords(np.arange(100, dtype=np.int32), np.arange(100, dtype=np.int32), 100)
     (window,) = cut_windows(encoded, None)
     assert (window.start, window.stop, len(window.answers)) == (0, 100, 100)
+
+
+@pytest.mark.parametrize("pieces_per_word, room, windows", [
+    ([1] * 10, 4, [(0, 4, [0, 1, 2]), (2, 6, [3, 4]), (4, 8, [5, 6]), (6, 10, [7, 8, 9])]),
+    ([1] * 7, 5, [(0, 5, [0, 1, 2, 3]), (2, 7, [4, 5, 6])]),
+    ([1] * 4, 4, [(0, 4, [0, 1, 2, 3])]),
+    ([1] * 3, 1, [(0, 1, [0]), (1, 2, [1]), (2, 3, [2])]),
+    # A window ends at the end of a word; one longer than a window is cut, and nothing is left out after it.
+    ([2, 2, 2, 2], 5, [(0, 4, [0, 2]), (2, 6, [4]), (4, 8, [6])]),
+    ([1, 7, 1, 1], 4, [(0, 1, [0]), (1, 5, [1]), (8, 10, [8, 9])]),
+    ([3, 1, 9], 4, [(0, 4, [0, 3]), (3, 4, []), (4, 8, [4])]),
+])
+def test_windows_as_made_by_hand(pieces_per_word, room, windows):
+    word_ids = np.repeat(np.arange(len(pieces_per_word)), pieces_per_word).astype(np.int32)
+    found = cut_windows(EncodedWords(word_ids, word_ids, len(pieces_per_word)), room)
+    assert [(window.start, window.stop, window.answers.tolist()) for window in found] == windows

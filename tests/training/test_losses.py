@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax
+import tensorflow as tf
+from scipy.special import log_softmax, rel_entr, softmax
 
 from xtremedistil_tf.training.losses import (
+    answers_where,
+    attention_kl,
+    attention_mse,
     label_loss,
     logit_loss,
     representation_kl,
     representation_mse,
     span_loss,
     squared_error,
+    total,
 )
 
 
@@ -90,3 +95,59 @@ def test_span_loss(arrays):
     assert float(span_loss(starts, ends, logits, mask)) == pytest.approx(np.mean(expected), rel=1e-5)
     half = span_loss(starts, ends, logits.astype(np.float16), mask)
     assert half.dtype == "float32" and float(half) == pytest.approx(np.mean(expected), rel=1e-2)
+
+
+def test_answers_stand_where_they_are_wanted():
+    states, kernel = np.random.default_rng(0).normal(size=(2, 3, 4)), np.random.default_rng(1).normal(size=(4, 2))
+    answered, rows = np.array([[0.5, 0, 1], [0, 0, 2]]), []
+    found = answers_where(tf.constant(answered), tf.constant(states),
+                          lambda pieces: rows.append(len(pieces)) or tf.constant(pieces @ kernel))
+    np.testing.assert_allclose(found, (states @ kernel) * (answered > 0)[..., None])
+    assert rows == [3]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+def test_attention_losses(kind):
+    """Three heads, four tokens of which the last is padding in the second row; only some tokens count."""
+    rng = np.random.default_rng(3)
+    mask, rows = np.array([[1, 1, 1, 1], [1, 1, 1, 0]], np.float32), np.array([[1, 0, 1, 1], [0, 1, 0, 0]], np.float32)
+    teacher, student = (softmax(np.where(mask[:, None, None] > 0, rng.normal(size=(2, 4, 3, 4)), -1e9), -1).astype(kind)
+                        for _ in range(2))
+    squares, divergences = [], []
+    for row, token in zip(*np.nonzero(rows)):
+        length = int(mask[row].sum())
+        t, s = (maps[row, token, :, :length].astype(np.float64) for maps in (teacher, student))
+        squares.append(((t - s) ** 2).mean())
+        divergences.append(rel_entr(t, s).sum(-1).mean())
+    for loss, expected in ((attention_mse, np.mean(squares)), (attention_kl, np.mean(divergences))):
+        found = loss(*map(tf.constant, (teacher, student, mask, rows)))
+        assert found.dtype == "float32" and float(found) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [label_loss, logit_loss, representation_mse, squared_error])
+def test_losses_of_half_precision_are_float32(arrays, loss):
+    teacher, student, weights, labels = arrays
+    targets = {label_loss: labels, squared_error: teacher[..., 0]}.get(loss, teacher)
+    values = student[..., 0] if loss is squared_error else student
+    half = loss(targets if loss is label_loss else targets.astype(np.float16), values.astype(np.float16), weights)
+    assert half.dtype == "float32" and float(half) == pytest.approx(float(loss(targets, values, weights)), rel=1e-2)
+
+
+def test_how_many_answers_a_mean_is_over():
+    assert total(np.array([[1, 0], [1, 1]], np.int32)).dtype == "float32"
+    assert float(total(np.array([[1, 0], [1, 1]], np.int32))) == 3
+
+
+@pytest.mark.parametrize("replicas, elsewhere", [(1, 0.0), (2, 5.0)])
+def test_a_replica_has_its_part_of_the_mean_over_the_whole_batch(monkeypatch, arrays, replicas, elsewhere):
+    class Replica:
+        num_replicas_in_sync = replicas
+
+        def all_reduce(self, how, weight):
+            assert how == tf.distribute.ReduceOp.SUM and replicas > 1
+            return weight + elsewhere
+
+    teacher, logits, weights, _ = arrays
+    monkeypatch.setattr(tf.distribute, "get_replica_context", Replica)
+    expected = (0.5 * ((teacher - logits) ** 2).sum(-1) * weights).sum() / (weights.sum() + elsewhere)
+    assert float(logit_loss(teacher, logits, weights)) == pytest.approx(expected, rel=1e-5)

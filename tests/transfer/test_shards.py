@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import zlib
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer.format import Manifest
 from xtremedistil_tf.transfer.reader import TransferStore
-from xtremedistil_tf.transfer.shards import SHARD_FACTS, Shards, verify_store
+from xtremedistil_tf.transfer.shards import OWNER, SHARD_FACTS, ShardFacts, Shards, remove_damaged, verify_store
 
 
 @pytest.fixture
@@ -149,3 +150,82 @@ def test_offsets_that_fall_are_refused(store):
     np.save(file, offsets)
     with pytest.raises(TransferStoreError, match="shard-00000: missing or damaged .*never fall"):
         TransferStore(store)
+
+
+def test_what_is_damaged_is_removed_and_nothing_else(store):
+    assert remove_damaged(store).is_whole and Manifest.load(store).complete
+    flip(store / "shard-00001" / "teacher_logits.npy")
+    delete_shard(store / "shard-00002" / "offsets.npy")
+    kept = {file: file.read_bytes() for file in (store / "shard-00000").iterdir()}
+    found = remove_damaged(store)
+    assert sorted(found.damaged) == [1, 2] and found.damaged[2] == "missing" and found.unchecked == []
+    assert found.damaged[1].startswith("teacher_logits.npy: checksum crc32:") and not found.is_whole
+    assert [folder.name for folder in sorted(store.glob("shard-*"))] == ["shard-00000"]
+    assert {file: file.read_bytes() for file in (store / "shard-00000").iterdir()} == kept
+    assert not Manifest.load(store).complete and not (store / OWNER).exists()
+
+
+def test_damaged_components_are_removed(tmp_path, fake):
+    store = fake.write(tmp_path, fake.sentences(120), hidden_components=5)
+    (store / "hidden_pca.npz").write_bytes(b"x")
+    found = verify_store(store)
+    assert found.pca_fault and not found.damaged and not found.is_whole
+    assert remove_damaged(store).pca_fault == found.pca_fault
+    assert not (store / "hidden_pca.npz").exists() and len(list(store.glob("shard-*"))) == 3
+    assert not Manifest.load(store).complete
+
+
+def test_the_damaged_store_of_another_program_is_left_as_it_is(store):
+    manifest = Manifest.load(store)
+    dataclasses.replace(manifest, identity={"program": "another"}).save(store)
+    assert remove_damaged(store).is_whole
+    delete(store / "shard-00001" / "offsets.npy")
+    with pytest.raises(TransferStoreError, match="1 of 3 shards are damaged. Another program wrote the store"):
+        remove_damaged(store)
+    assert Manifest.load(store).complete and (store / "shard-00001").exists()
+
+
+@pytest.mark.parametrize("array, values, message", [
+    ("offsets", np.arange(1, 52), "expected 51 numbers from 0"), ("offsets", np.arange(50), "expected 51 numbers"),
+    ("teacher_logits", np.zeros((3, 3), np.float32), r"teacher_logits.npy: float32 \[3, 3\], expected float32 \["),
+    ("input_ids", None, "input_ids.npy: missing")])
+def test_arrays_of_another_shape_are_found_without_reading_them(store, array, values, message):
+    file = store / "shard-00000" / f"{array}.npy"
+    delete(file)
+    if values is not None:
+        np.save(file, values)
+    (store / "shard-00000" / SHARD_FACTS).unlink()
+    shards = shards_of(store)
+    with pytest.raises(TransferStoreError, match=message):
+        TransferStore(store)
+    assert not shards.is_whole(0) and shards.is_whole(1)
+
+
+def test_another_kind_of_number_is_found(store):
+    file = store / "shard-00000" / "teacher_logits.npy"
+    np.save(file, np.load(file).astype(np.float64))
+    assert "float64" in shards_of(store).fault(0)
+
+
+def test_states_of_other_components_are_found(tmp_path, fake):
+    store = fake.write(tmp_path, fake.sentences(120), hidden_components=5)
+    facts = store / "shard-00001" / SHARD_FACTS
+    known = json.loads(facts.read_text())
+    assert verify_store(store).is_whole and known["hidden_pca"].startswith("crc32:")
+    facts.write_text(json.dumps(known | {"hidden_pca": "crc32:00000000"}))
+    assert verify_store(store).damaged == {
+        1: "teacher_hidden.npy: kept with other principal components than those in the store"}
+
+
+def test_a_shard_is_saved_whole_with_what_lies_beside_it(store):
+    shards = shards_of(store)
+    arrays = {name: np.array(shards.array(0, name)) for name in json.loads(
+        (store / "shard-00000" / SHARD_FACTS).read_text())["checksums"]}
+    shards.save(0, arrays, 7, {"note.txt": lambda path: path.write_text("x")})
+    assert (store / "shard-00000" / "note.txt").read_text() == "x"
+    facts = shards.facts(0)
+    assert (facts.examples, facts.pieces, facts.truncated) == (50, int(arrays["offsets"][-1]), 7)
+    assert shards.is_whole(0) and shards.wrong_values(0) is None
+    shards.save(0, arrays)
+    assert set(json.loads((store / "shard-00000" / SHARD_FACTS).read_text())) == {"examples", "pieces", "checksums"}
+    assert ShardFacts.load(store) == ShardFacts() and shards.offsets(0).dtype == np.int64
