@@ -151,12 +151,12 @@ def test_faulty_lines(tmp_path, line, message):
 def test_commas_in_labels_are_refused(tmp_path):
     lines = json.dumps({"text": "a", "labels": ["arts, crafts", "law"]})
     folder = write(tmp_path, train_jsonl=lines, dev_tsv="a\tlaw\n")
-    with pytest.raises(DataError, match="holds a comma"):
+    with pytest.raises(DataError, match="contains a comma"):
         load_task(folder, kind="multi_label")
     write(folder, train_jsonl=json.dumps({"text": "a", "labels": [0]}), labels_tsv="arts, crafts\nlaw\n")
-    with pytest.raises(DataError, match="holds a comma"):
+    with pytest.raises(DataError, match="contains a comma"):
         load_task(folder, kind="multi_label")
-    with pytest.raises(ConfigError, match="holds a comma"):
+    with pytest.raises(ConfigError, match="contains a comma"):
         MultiLabelTask(["a,b", "c"])
 
 

@@ -73,7 +73,7 @@ TAGGED = [
            lambda rows: _lines([" ".join(row) for row in rows]), lambda e: e.words, {"\n \n": ": empty"})]
 CLASSIFIED = [
     Layout("train.tsv", read_classified, _several(TEXT, LABEL), _tabs, lambda e: (e.text, e.label),
-           {"a\tb\nc\n": ":2: 1 columns", "a\tb\n \tb\n": ":2: empty text", "a\t \n": ":1: empty label"}),
+           {"a\tb\nc\n": ":2: 1 column", "a\tb\n \tb\n": ":2: empty text", "a\t \n": ":1: empty label"}),
     Layout("train.jsonl", read_classified, _several(TEXT, LABEL), _json_lines("text", "label"),
            lambda e: (e.text, e.label),
            {'{"text": "a", "label": "b"}\n7': ":2: 7, expected an object", '{"text": "a"}': ":1: no key label",
@@ -160,7 +160,7 @@ GLUE = {
                   faulty={"a\t1\t\tb\na\t2\t\tb\n": ":2: unknown label '2'"}),
     "rte": _glue("rte", ("index", "sentence1", "sentence2", "label"), lambda one, two, label: ("0", one, two, label),
                  _RTE + "0\ta\tb\tentailment\n", st.sampled_from(["entailment", "not_entailment"]),
-                 faulty={"a\tb\tc\n": ":1: no column sentence1", _RTE + "a\n": ":2: 1 columns"}),
+                 faulty={"a\tb\tc\n": ":1: no column sentence1", _RTE + "a\n": ":2: 1 column"}),
     "qqp": _glue("qqp", _QQP, lambda one, two, label: ("1", "2", "3", one, two, str(int(label == "duplicate"))),
                  "\t".join(_QQP) + "\n1\t2\t3\ta?\tb?\t0\n", st.sampled_from(["duplicate", "not_duplicate"])),
     "stsb": _glue("stsb", ("index", "sentence1", "sentence2", "score"),

@@ -79,7 +79,7 @@ class LabelLists:
 
 def _label_problem(label: str, others: Sequence[str]) -> str | None:
     if COMMA in label:
-        return f"label {quoted(label)} holds a comma, which parts labels; expected another name"
+        return f"label {quoted(label)} contains a comma, which separates labels; expected another name"
     return f"label {quoted(label)} for the second time, expected each label once" if label in others else None
 
 
