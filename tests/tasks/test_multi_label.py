@@ -156,7 +156,7 @@ def test_commas_in_labels_are_refused(tmp_path):
     write(folder, train_jsonl=json.dumps({"text": "a", "labels": [0]}), labels_tsv="arts, crafts\nlaw\n")
     with pytest.raises(DataError, match="holds a comma"):
         load_task(folder, kind="multi_label")
-    with pytest.raises(ConfigError, match="holds a comma"):
+    with pytest.raises(ConfigError, match="contains a comma, which separates labels"):
         MultiLabelTask(["a,b", "c"])
 
 
