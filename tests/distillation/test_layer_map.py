@@ -42,7 +42,7 @@ def test_uniform_maps_rise_from_embeddings_to_top(student, teacher):
     ("", "expected uniform"), ("1,,2", "expected uniform"),
     ("0:13", "the teacher has no state 13.*0 .* to 12"), ("5:1", "the student has no state 5.*to 4"),
     ("1:-1", "the teacher has no state -1"), ("1:1,1:2", "occurs twice"),
-    ("0,1,2,3,4,5", "names 6 teacher states, but the student has 5"),
+    ("0,1,2,3,4,5", "lists 6 teacher states, but the student has 5"),
 ])
 def test_unreadable_maps_are_refused(spec, message):
     with pytest.raises(ConfigError, match=message):

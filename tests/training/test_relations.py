@@ -42,7 +42,7 @@ def test_kinds_are_chosen_by_letter():
 
 
 def test_heads_that_do_not_divide_the_width_are_refused():
-    with pytest.raises(ConfigError, match="relation_heads=4` .* width 6. Expected one of 1, 2, 3, 6"):
+    with pytest.raises(ConfigError, match="`relation_heads=4` .* width 6. Expected one of 1, 2, 3, 6"):
         relations(*[tf.zeros((1, 2, 6))] * 3, heads=4, mask=tf.ones((1, 2)))
 
 
