@@ -41,7 +41,7 @@ MODULES = {
     "words": ("tokenization/words.py", ["tokenization/test_words.py"]),
     "alignment": ("tokenization/alignment.py", ["tokenization/test_alignment.py"]),
     "stages": ("distillation/stages.py", ["distillation/test_data.py", "distillation/test_stages.py"]),
-    "signals": ("distillation/signals.py", ["distillation/test_layer_map.py", "distillation/test_signals.py"]),
+    "signals": ("distillation/signals.py", ["distillation/test_signals.py"]),
     "conll": ("corpus/conll.py", ["corpus/test_conll.py", "corpus/test_tags.py"]),
     "shards": ("transfer/shards.py", ["transfer/test_shards.py"]),
     "reader": ("transfer/reader.py", ["transfer/test_reader.py", "transfer/test_shards.py"]),
