@@ -263,6 +263,8 @@ def test_where_there_is_no_file(tmp_path, caplog, tiny_tokenizer, sentence_piece
     for tokenizer, task, quantization, reason in (
             (bpe, TAGGING, "none", "one whose model is BPE instead of WordPiece"),
             (tiny_tokenizer, TAGGING, "int8", "strings are not calibrated"),
+            (tiny_tokenizer, TaggingTask(["O"], raw_words={"rule": "punctuation"}), "none",
+             "`word_splitting=whitespace`"),
             (sentence_piece, QuestionAnsweringTask(), "none", "does not tell where")):
         caplog.clear()
         with caplog.at_level(logging.INFO):
