@@ -141,7 +141,7 @@ def test_pairs_and_label_files(tmp_path):
 
 @pytest.mark.parametrize("line, message", [
     ("text\tart,art\n", "label 'art' for the second time"), ("text\tart,,law\n", "empty label"),
-    ("text\n", "1 columns, expected"), ("text\tfoo\n", "unknown label 'foo'")])
+    ("text\n", "1 column, expected"), ("text\tfoo\n", "unknown label 'foo'")])
 def test_faulty_lines(tmp_path, line, message):
     folder = write(tmp_path, train_tsv="a\tart\n" + line, dev_tsv="a\tlaw\n", labels_tsv="art\nlaw\n")
     with pytest.raises(DataError, match=message):
