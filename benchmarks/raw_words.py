@@ -12,12 +12,10 @@ a TensorFlow graph is compared with the one in Python.
 
 from __future__ import annotations
 
-import collections
 import itertools
 import os
 import pathlib
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -25,10 +23,11 @@ from absl import app, flags
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from joining import Joiner
 from pages import environment, percent, public_command, table, write_page
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import open_lines
-from xtremedistil_tf.tokenization.raw_words import MARK, UNSPACED, RawWords, kind_of
+from xtremedistil_tf.tokenization.raw_words import RawWords
 from xtremedistil_tf.tokenization.word_habits import described, rule_of
 
 _DATA = flags.DEFINE_list("data", None, "Folders of labelled data.", required=True)
@@ -37,9 +36,6 @@ _LINES = flags.DEFINE_integer("lines", 1000, "Test sentences.")
 _OUT = flags.DEFINE_string("out", None, "The Markdown file to write.")
 
 _BATCH = 256
-_CLOSING = ",.;:!?%،؛؟।॥、。…‰°"
-_OPENING = "¿¡$€£#@"
-_QUOTES = ('"', "''", "'", "``", "`", "**", "*")
 
 
 def sentences(folder: pathlib.Path, split: str, most: int) -> Iterator[tuple[str, ...]]:
@@ -48,52 +44,6 @@ def sentences(folder: pathlib.Path, split: str, most: int) -> Iterator[tuple[str
     for _, line in itertools.islice(open_lines(file), most):
         if words := tuple(line.split("\t")[0].split()):
             yield words
-
-
-class Joiner:
-    """Joins words to text as people write it.
-
-    Args:
-        language: of the text: French has spaces around `«` and `»`, and before `;:!?`.
-    """
-
-    def __init__(self, language: str):
-        self._french = language == "fr"
-
-    def text(self, words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-        """The text, and the place of each word in it."""
-        text, spans, opened, glued = "", [], collections.Counter(), True
-        for word in words:
-            closes = word in _QUOTES and opened[word] % 2 == 1
-            if not (glued or closes or self._leans_back(word) or (text and _unspaced(text[-1], word[0]))):
-                text += "\u00a0" if self._french and word in (";", ":", "!", "?", "»") else " "
-            spans.append((len(text), len(text) + len(word)))
-            text += word
-            glued = self._leans_on(word) or (word in _QUOTES and not closes)
-            opened[word] += 1
-        return text, spans
-
-    def _leans_back(self, word: str) -> bool:
-        if self._french and word in (";", ":", "!", "?", "»"):
-            return False
-        return (_all(word, ("Pe", "Pf"), _CLOSING) or word == "/" or word == "n't"
-                or (word[0] in "'’" and word[1:].isalpha()))
-
-    def _leans_on(self, word: str) -> bool:
-        if self._french and word == "«":
-            return False
-        return (_all(word, ("Ps", "Pi"), _OPENING) or word == "/"
-                or (word[-1] in "'’" and word[:-1].isalpha()))
-
-
-def _all(word: str, categories: tuple[str, ...], marks: str) -> bool:
-    return all(character in marks or unicodedata.category(character) in categories for character in word)
-
-
-def _unspaced(before: str, after: str) -> bool:
-    kinds = kind_of(before), kind_of(after)
-    return any(kind & UNSPACED for kind in kinds) and all(kind & (UNSPACED | MARK) or character.isalnum()
-                                                          for kind, character in zip(kinds, (before, after)))
 
 
 def _spans(words: Sequence[str]) -> list[tuple[int, int]]:
