@@ -10,7 +10,7 @@ import pytest
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.runs.labelled import Vocabulary
+from xtremedistil_tf.runs.labelled_data import Vocabulary
 from xtremedistil_tf.runs.starting_weights import StudentStart, checkpoint_word_embeddings, reduce_embeddings
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 

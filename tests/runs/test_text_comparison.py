@@ -11,7 +11,7 @@ from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import Example, read_text
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.runs import transfer_text as text_comparison
-from xtremedistil_tf.runs.labelled import Labelled
+from xtremedistil_tf.runs.labelled_data import Labelled
 from xtremedistil_tf.runs.transfer_text import compare_texts, text_metrics, transfer_text, with_teachers_view
 from xtremedistil_tf.tasks.opening import load_task
 from xtremedistil_tf.tasks.tagging import TaggingTask

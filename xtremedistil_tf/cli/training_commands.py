@@ -26,7 +26,7 @@ def distil(argv: list[str]) -> None:
     """
     config = parse_flags(DistillationConfig, argv, distil.__doc__)
     prepare_tensorflow(DistillationConfig, trains=True)
-    from xtremedistil_tf.evaluation.report.table import results_table
+    from xtremedistil_tf.evaluation.report.terminal import results_table
     from xtremedistil_tf.runs import distil as run
     from xtremedistil_tf.runs.planning import dry_run, within_budget
 

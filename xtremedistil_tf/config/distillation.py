@@ -1,4 +1,4 @@
-"""What `run_xtreme_distil.py` does."""
+"""The settings of a distillation run: names, defaults, help texts and checks."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import tf_keras
 from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.distillation.schedule import Phase
-from xtremedistil_tf.runs.labelled import Labelled, Vocabulary, open_labelled, student_vocabulary
+from xtremedistil_tf.runs.labelled_data import Labelled, Vocabulary, open_labelled, student_vocabulary
 from xtremedistil_tf.runs.outcome import Outcome
 from xtremedistil_tf.runs.phase_settings import strategy_phases
 from xtremedistil_tf.runs.run import Run

@@ -18,7 +18,7 @@ from xtremedistil_tf.errors import ExportCheckError, XtremeDistilError
 from xtremedistil_tf.evaluation.footprint import measure_footprint
 from xtremedistil_tf.evaluation.report.model_card import write_model_card
 from xtremedistil_tf.evaluation.report.page import write_report
-from xtremedistil_tf.evaluation.report.table import exports_table
+from xtremedistil_tf.evaluation.report.terminal import exports_table
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.inference.predictor import Predictor, StudentPredictor, open_runtime
 from xtremedistil_tf.students.metadata import EXPORT, exported_path, size_of

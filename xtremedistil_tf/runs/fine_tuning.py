@@ -21,7 +21,7 @@ from xtremedistil_tf.evaluation.measuring import measure_teacher
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, file_fingerprint, fingerprint
 from xtremedistil_tf.inference.predictor import StudentPredictor
-from xtremedistil_tf.runs.labelled import open_labelled
+from xtremedistil_tf.runs.labelled_data import open_labelled
 from xtremedistil_tf.runs.teachers import fine_tuned_teachers
 from xtremedistil_tf.students.metadata import exported_path
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student, save_student, versions

@@ -24,7 +24,7 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import in_minutes
 from xtremedistil_tf.runs.distil import Trained, prepare, train
-from xtremedistil_tf.runs.labelled import Labelled, open_labelled
+from xtremedistil_tf.runs.labelled_data import Labelled, open_labelled
 from xtremedistil_tf.runs.phase_settings import phase_settings, strategy_phases
 from xtremedistil_tf.runs.student_shape import BASELINE, student_kind
 from xtremedistil_tf.runs.teachers import teacher_recipe

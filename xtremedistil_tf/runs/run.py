@@ -13,7 +13,7 @@ from typing import Any
 from xtremedistil_tf.atomic import read_json, write_json
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import with_recipe
-from xtremedistil_tf.evaluation.report.table import EpochLog
+from xtremedistil_tf.evaluation.report.terminal import EpochLog
 from xtremedistil_tf.runs.student_shape import student_kind
 from xtremedistil_tf.training.distribution import Workers, strategy_for
 from xtremedistil_tf.transfer.ray_workers import require_ray

@@ -22,7 +22,7 @@ from xtremedistil_tf.checkpoints.tokenizers import common_tokenizer
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.commands import listed
 from xtremedistil_tf.fingerprint import fingerprint
-from xtremedistil_tf.runs.labelled import Vocabulary, carried_over
+from xtremedistil_tf.runs.labelled_data import Vocabulary, carried_over
 from xtremedistil_tf.runs.student_shape import starts_from_teacher_embeddings
 from xtremedistil_tf.students.encoders import load_encoder
 from xtremedistil_tf.students.registry import new_student

@@ -15,7 +15,7 @@ from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.distillation.runner import DistillationData
 from xtremedistil_tf.distillation.stages import Split, hold_out
 from xtremedistil_tf.fingerprint import fingerprint
-from xtremedistil_tf.runs.labelled import Labelled, Vocabulary
+from xtremedistil_tf.runs.labelled_data import Labelled, Vocabulary
 from xtremedistil_tf.runs.run import Run
 from xtremedistil_tf.runs.student_plan import StudentPlan
 from xtremedistil_tf.runs.student_shape import StudentShape

@@ -14,7 +14,7 @@ from xtremedistil_tf.distillation.runner import PhaseRecord, Runner, needs_teach
 from xtremedistil_tf.distillation.schedule import Phase
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.inference.predictor import StudentPredictor
-from xtremedistil_tf.runs.labelled import Labelled, Vocabulary
+from xtremedistil_tf.runs.labelled_data import Labelled, Vocabulary
 from xtremedistil_tf.runs.phase_settings import phase_settings
 from xtremedistil_tf.runs.run import Run
 from xtremedistil_tf.runs.starting_weights import StudentStart

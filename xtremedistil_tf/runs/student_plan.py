@@ -10,7 +10,7 @@ from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import with_epochs
 from xtremedistil_tf.distillation.runner import needs_hidden_states, needs_teacher
 from xtremedistil_tf.distillation.schedule import Phase
-from xtremedistil_tf.runs.labelled import Labelled, Vocabulary
+from xtremedistil_tf.runs.labelled_data import Labelled, Vocabulary
 from xtremedistil_tf.runs.phase_settings import strategy_phases
 from xtremedistil_tf.runs.student_shape import (
     StudentShape,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.runs.labelled import Labelled, teacher_roots
+from xtremedistil_tf.runs.labelled_data import Labelled, teacher_roots
 from xtremedistil_tf.runs.run import Run
 from xtremedistil_tf.runs.student_shape import TeacherSizes, needs_no_teacher
 from xtremedistil_tf.tasks.task import Task

@@ -17,7 +17,7 @@ from xtremedistil_tf.augmentation.stream import AugmentedText, Chooser, without_
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus.example import AnyExample, Example, MeasuredTexts
 from xtremedistil_tf.evaluation.measuring import teacher_answers
-from xtremedistil_tf.runs.labelled import Labelled
+from xtremedistil_tf.runs.labelled_data import Labelled
 from xtremedistil_tf.runs.student_shape import BASELINE
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
 from xtremedistil_tf.transfer.format import LOGITS

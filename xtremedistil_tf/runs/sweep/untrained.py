@@ -19,7 +19,7 @@ from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import XtremeDistilError
 from xtremedistil_tf.evaluation.footprint import count_parameters, measure_footprint
 from xtremedistil_tf.runs.export import Exports
-from xtremedistil_tf.runs.labelled import Labelled, open_labelled, student_vocabulary
+from xtremedistil_tf.runs.labelled_data import Labelled, open_labelled, student_vocabulary
 from xtremedistil_tf.runs.student_shape import TeacherSizes, needs_no_teacher, student_shape
 from xtremedistil_tf.runs.sweep.candidates import Candidate, candidates, weights
 from xtremedistil_tf.runs.transfer_text import transfer_text

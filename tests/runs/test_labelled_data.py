@@ -6,7 +6,7 @@ import pytest
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.errors import DataError, ModelLoadError
-from xtremedistil_tf.runs.labelled import open_labelled
+from xtremedistil_tf.runs.labelled_data import open_labelled
 
 
 @pytest.mark.parametrize("more, error, message", [

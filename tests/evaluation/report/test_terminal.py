@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from xtremedistil_tf.evaluation.report.table import EpochLog, exports_table, results_table
+from xtremedistil_tf.evaluation.report.terminal import EpochLog, exports_table, results_table
 
 
 def cells(text: str, name: str) -> list[str]:
@@ -52,5 +52,5 @@ def test_tensorboard_finds_the_floats_of_every_epoch(tmp_path):
 
 def test_tables_do_without_tensorflow():
     rooms = "xtremedistil_tf.evaluation.report"
-    code = f"import sys, {rooms}.table, {rooms}.page; print('tensorflow' in sys.modules)"
+    code = f"import sys, {rooms}.terminal, {rooms}.page; print('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
