@@ -1,10 +1,11 @@
-"""Words of labelled data joined to text as people write it: what scripts share that measure raw text."""
+"""Words of labelled data joined to text as people write it: and F1 of places in it, for scripts that measure raw text."""
 
 from __future__ import annotations
 
 import collections
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from xtremedistil_tf.tokenization.raw_words import MARK, UNSPACED, kind_of
 
@@ -57,3 +58,12 @@ def _unspaced(before: str, after: str) -> bool:
     kinds = kind_of(before), kind_of(after)
     return any(kind & UNSPACED for kind in kinds) and all(kind & (UNSPACED | MARK) or character.isalnum()
                                                           for kind, character in zip(kinds, (before, after)))
+
+
+def f1(wanted: Iterable[Collection[Any]], found: Iterable[Collection[Any]]) -> float:
+    """F1 of places."""
+    right = total = 0
+    for one, other in zip(wanted, found):
+        right += 2 * len(set(one) & set(other))
+        total += len(one) + len(other)
+    return right / max(total, 1)

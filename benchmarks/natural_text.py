@@ -11,7 +11,6 @@ answers words that are given, text split at white space, and text split by the r
 
 from __future__ import annotations
 
-import copy
 import itertools
 import os
 import pathlib
@@ -23,12 +22,13 @@ from absl import app, flags
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from joining import Joiner
+from joining import Joiner, f1
 from pages import environment, percent, public_command, table, write_page
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.inference.predictor import open_predictor
 from xtremedistil_tf.tasks.opening import load_task
 from xtremedistil_tf.tasks.raw_text import asked
+from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.tasks.tagging.decoding import entities
 from xtremedistil_tf.tokenization.raw_words import RawWords
 from xtremedistil_tf.tokenization.word_habits import described, rule_of
@@ -56,8 +56,8 @@ class Tagger:
 
     def places(self, given: Sequence[str], rule: RawWords) -> list[set[Place]]:
         """The entities of texts: (type, first character, the one after the last)."""
-        task = copy.copy(self._opened.task)
-        task.raw_words = rule
+        own = self._opened.task
+        task = make_task(own.kind, own.labels, **own.options | {"raw_words": rule.facts()})
         rows = [asked(task, text, number) for number, text in enumerate(given, 1)]
         return [{(entity.type, entity.start, entity.end) for entity in answer}
                 for answer in self._opened.predictor.answers(rows, None)]
@@ -71,12 +71,6 @@ class Tagger:
         """The entities of tags whose words stand at these places."""
         return {(entity.type, spans[entity.first][0], spans[entity.last][1])
                 for entity in entities(tags, self._opened.task.labels)}
-
-
-def f1(wanted: Sequence[set[Place]], found: Sequence[set[Place]]) -> float:
-    """F1 over all sentences."""
-    right = 2 * sum(len(one & other) for one, other in zip(wanted, found))
-    return right / max(sum(len(one) + len(other) for one, other in zip(wanted, found)), 1)
 
 
 def measure(tagger: Tagger, language: str, rule: RawWords) -> dict[str, Any]:

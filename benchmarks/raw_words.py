@@ -16,14 +16,14 @@ import itertools
 import os
 import pathlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from absl import app, flags
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from joining import Joiner
+from joining import Joiner, f1
 from pages import environment, percent, public_command, table, write_page
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import open_lines
@@ -50,15 +50,6 @@ def _spans(words: Sequence[str]) -> list[tuple[int, int]]:
     """Places of words with a space between them."""
     ends = list(itertools.accumulate(len(word) + 1 for word in words))
     return [(end - 1 - len(word), end - 1) for word, end in zip(words, ends)]
-
-
-def f1(wanted: Iterable[Sequence[Any]], found: Iterable[Sequence[Any]]) -> float:
-    """F1 of places."""
-    right = total = 0
-    for one, other in zip(wanted, found):
-        right += 2 * len(set(one) & set(other))
-        total += len(one) + len(other)
-    return right / max(total, 1)
 
 
 def in_graph(rule: RawWords, texts: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import json
@@ -17,6 +18,11 @@ def fingerprint(value: Any) -> str:
     """16 hex digits over the canonical JSON of `value`."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def policy_hash(text: str) -> str:
+    """A script or style as a Content-Security-Policy names it, so that no other can run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def file_fingerprint(path: str | os.PathLike[str]) -> str:

@@ -231,11 +231,11 @@ class Student:
     def _labelled(self, data: Any) -> Sequence[Any]:
         from xtremedistil_tf.config import DistillationConfig
         from xtremedistil_tf.corpus.objects import examples_of, is_path
-        from xtremedistil_tf.tasks.opening import kind_named, open_task, read_labelled
+        from xtremedistil_tf.tasks.opening import kind_named, open_corpus, read_labelled
 
         settings, task = DistillationConfig.from_json(self.config).moved_to(self.model_dir), self._task
         if isinstance(data, str) and data in _SPLITS:
-            corpus, _ = open_task(dataclasses.replace(settings, task_kind=task.kind, do_NER=False))
+            corpus = open_corpus(dataclasses.replace(settings, task_kind=task.kind, do_NER=False))
             return corpus.test or corpus.dev if data == "test" else getattr(corpus, data)
         labels = task.labels if task.names_outputs else None
         if not is_path(data):

@@ -23,7 +23,7 @@ from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.inference.predictor import Predictor, StudentPredictor, open_runtime
 from xtremedistil_tf.students.metadata import EXPORT, exported_path, size_of
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
-from xtremedistil_tf.tasks.opening import open_task
+from xtremedistil_tf.tasks.opening import open_corpus
 from xtremedistil_tf.training.batches import PADDED_TO, RaggedFeatures, pad_batch
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def _open(config: ExportConfig) -> Exports:
     saved = load_student(pathlib.Path(config.model_dir), config.decoding)
     settings = DistillationConfig.from_json(saved.config).moved_to(config.model_dir)
     settings = dataclasses.replace(settings, task=config.task or settings.task, task_kind=saved.task.kind)
-    corpus, _ = open_task(settings)
+    corpus = open_corpus(settings)
     return Exports(config, saved, settings, _spread(corpus.dev, config.max_examples), corpus.has_pairs)
 
 

@@ -16,7 +16,7 @@ from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.inference.predictor import OpenedStudent, Predictor, open_predictor
-from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_task, read_labelled
+from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_corpus, read_labelled
 from xtremedistil_tf.tasks.registry import scores_text
 from xtremedistil_tf.tasks.task import Task
 
@@ -64,7 +64,7 @@ def _gold(student: OpenedStudent, config: PredictionConfig) -> list[AnyExample]:
     if not (pathlib.Path(task).is_dir() or task.startswith(HUB_PREFIX)):
         raise ConfigError(f"`do_eval`: {f'{task} is not a folder on this machine' if task else 'no task is known'}. "
                           "Give `task`, or a labelled `pred_file`.")
-    corpus, _ = open_task(dataclasses.replace(settings, task=task, task_kind=student.task.kind))
+    corpus = open_corpus(dataclasses.replace(settings, task=task, task_kind=student.task.kind))
     return corpus.test or corpus.dev
 
 

@@ -91,19 +91,27 @@ def open_task(config: DistillationConfig) -> tuple[TaskCorpus, Task]:
     Raises:
         DataError, ConfigError: see the readers in `corpus`.
     """
+    kind, corpus = kind_of(config), open_corpus(config)
+    return corpus, make_task(kind, corpus.labels, **_options(config, kind, corpus))
+
+
+def open_corpus(config: DistillationConfig) -> TaskCorpus:
+    """Reads the labelled data of `config.task`, for a task that is there already.
+
+    Raises:
+        DataError, ConfigError: see the readers in `corpus`.
+    """
     kind = kind_of(config)
     limits: dict[str, Any] = {"max_train": config.max_train_per_language or None,
                               "max_dev": config.max_dev_per_language or None,
                               "max_test": config.max_test_per_language or None,
                               "decontaminate": not config.keep_test_text}
     if config.task_name:
-        corpus = read_glue(config.task, config.task_name, **limits)
-    elif config.task.startswith(HUB_PREFIX):
-        corpus = load_hub(config.task[len(HUB_PREFIX):], kind, pairs=config.do_pairwise, **limits)
-    else:
-        languages = [name.strip() for name in config.languages.split(",") if name.strip()]
-        corpus = load_task(config.task, languages=languages or None, kind=kind, pairs=config.do_pairwise, **limits)
-    return corpus, make_task(kind, corpus.labels, **_options(config, kind, corpus))
+        return read_glue(config.task, config.task_name, **limits)
+    if config.task.startswith(HUB_PREFIX):
+        return load_hub(config.task[len(HUB_PREFIX):], kind, pairs=config.do_pairwise, **limits)
+    languages = [name.strip() for name in config.languages.split(",") if name.strip()]
+    return load_task(config.task, languages=languages or None, kind=kind, pairs=config.do_pairwise, **limits)
 
 
 def _options(config: DistillationConfig, kind: str, corpus: TaskCorpus) -> dict[str, Any]:

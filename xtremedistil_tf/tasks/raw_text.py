@@ -99,7 +99,7 @@ class RawText:
         inputs: names of the signature's inputs, each string [batch], in the order in which one reads them.
         optional: inputs that only tasks on pairs of texts have.
         outputs: the signature's outputs by name.
-        asked: what a user gives -> what is asked; None where it has no form that is known.
+        asked: (task, what a user gives) -> what is asked; None where it has no form that is known.
         forms: what a user may give, for messages.
         answer: (task, what was asked, prediction of `Task.decode_scored`) -> the answer.
         arrays: (task, answers) -> the signature's outputs, strings as UTF-8 bytes.
@@ -114,7 +114,7 @@ class RawText:
     inputs: tuple[str, ...]
     optional: frozenset[str]
     outputs: Mapping[str, Output]
-    asked: Callable[[Any], Asked | None]
+    asked: Callable[[Any, Any], Asked | None]
     forms: str
     answer: Callable[[Any, Asked, Any], Any]
     arrays: Callable[[Any, Sequence[Any]], dict[str, np.ndarray]]
@@ -144,7 +144,7 @@ def asked(task: Task, given: Any, number: int = 0) -> Asked:
     return found
 
 
-def asked_text(given: Any) -> Asked | None:
+def asked_text(task: Task, given: Any) -> Asked | None:
     """A text or a pair of texts."""
     if isinstance(given, TextExample):
         return Asked(given)

@@ -304,7 +304,7 @@ class Task(abc.ABC):
 
     def asked(self, given: Any) -> Asked | None:
         """What a user asks, see `RawText`."""
-        return self.raw_text.asked(given)
+        return self.raw_text.asked(self, given)
 
     @classmethod
     def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:

@@ -101,7 +101,7 @@ def _gold(example: Any) -> Any:
 def _check_raw_text(task: Any, examples: Sequence[Any], predictions: Sequence[Any]) -> None:
     """Answers survive the way through the arrays of the signature `raw_strings`."""
     contract = task.raw_text
-    answers = [contract.answer(task, asked(contract, example), one) for example, one in zip(examples, predictions)]
+    answers = [contract.answer(task, asked(task, example), one) for example, one in zip(examples, predictions)]
     arrays = contract.arrays(task, answers)
     assert set(arrays) == set(contract.outputs) and contract.needed <= set(arrays)
     for name, output in contract.outputs.items():

@@ -9,7 +9,7 @@ from typing import Any
 from xtremedistil_tf.atomic import write_text
 from xtremedistil_tf.evaluation.report.costs import exported_forms, figures, size_and_speed
 from xtremedistil_tf.evaluation.report.quality import comparison, confusions, disagreements, languages, types
-from xtremedistil_tf.evaluation.report.rendering import Section, render, script_hash, source
+from xtremedistil_tf.evaluation.report.rendering import Section, render, source
 from xtremedistil_tf.evaluation.report.training import (
     learning_curves,
     scores_after_phases,
@@ -18,6 +18,7 @@ from xtremedistil_tf.evaluation.report.training import (
     transfer_text,
 )
 from xtremedistil_tf.evaluation.report.values import base_name, count, dig, items, models_of
+from xtremedistil_tf.fingerprint import policy_hash
 
 
 def write_report(path: str | os.PathLike[str], metrics: Mapping[str, Any]) -> None:
@@ -35,7 +36,7 @@ def write_report(path: str | os.PathLike[str], metrics: Mapping[str, Any]) -> No
     page = render("page.html.jinja", task=base_name(metrics.get("task")), strategy=metrics.get("strategy"),
                   teacher=teacher, examples=f"{count(metrics.get('sentences'))} {items(metrics)}",
                   split=metrics.get("split"), figures=figures(metrics), sections=_sections(metrics),
-                  style=source("style.css"), script=script, script_hash=script_hash(script))
+                  style=source("style.css"), script=script, script_hash=policy_hash(script))
     write_text(path, page)
 
 

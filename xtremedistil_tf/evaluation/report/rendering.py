@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -92,11 +90,6 @@ def source(name: str) -> Markup:
     """A file beside the templates as it is, such as the style sheet."""
     environment = _environment()
     return Markup(environment.loader.get_source(environment, name)[0])
-
-
-def script_hash(script: str) -> str:
-    """A script as a Content-Security-Policy names it, so that no other can run."""
-    return "'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() + "'"
 
 
 @functools.cache

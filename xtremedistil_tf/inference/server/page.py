@@ -5,9 +5,7 @@ Its policy lets nothing but its own style and script run; they are named by thei
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import hashlib
 import pathlib
 from collections.abc import Mapping
 
@@ -15,6 +13,7 @@ import jinja2
 import markupsafe
 
 from xtremedistil_tf.config.commands import ServeConfig
+from xtremedistil_tf.fingerprint import policy_hash
 from xtremedistil_tf.inference.server.api import PREFIX
 from xtremedistil_tf.inference.server.model import ServedModel
 from xtremedistil_tf.tasks.registry import KINDS
@@ -41,7 +40,7 @@ class Page:
         style, script = _source("style.css"), script_for(model.kind)
         policy = ("default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; "
                   "form-action 'none'; frame-ancestors 'none'; "
-                  f"style-src {_hash(style)}; script-src {_hash(script)}")
+                  f"style-src {policy_hash(style)}; script-src {policy_hash(script)}")
         # Both are files of this package and hold nothing that a model or a flag says.
         template = jinja2.Template(_source("page.html.jinja"), autoescape=True, undefined=jinja2.StrictUndefined)
         document = template.render(
@@ -59,7 +58,3 @@ def script_for(kind: str) -> str:
 def _source(name: str) -> str:
     # With "\n" on every system, as browsers read it before they compare hashes.
     return (_FOLDER / name).read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -147,7 +147,7 @@ class AnswerSpan:
     no_answer_score: float
 
 
-def _asked(given: Any) -> Asked | None:
+def _asked(task: QuestionAnsweringTask, given: Any) -> Asked | None:
     if isinstance(given, QuestionExample):
         return Asked(given)
     if isinstance(given, Mapping):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +20,6 @@ from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, padded, utf8
 from xtremedistil_tf.tasks.tagging.decoding import entities
-from xtremedistil_tf.tokenization.raw_words import RawWords
 
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.tagging.task import TaggingTask
@@ -207,12 +205,12 @@ class Tagging(Several[Entity]):
         return [word.tag for word in self.words]
 
 
-def asked_words(given: Any, rule: RawWords) -> Asked | None:
-    """A text, which the rule parts, or words."""
+def _asked(task: TaggingTask, given: Any) -> Asked | None:
+    """A text, which the task's rule parts, or words."""
     if isinstance(given, Mapping):
         given = next((given[key] for key in ("text", "tokens", "words") if key in given), None)
     if isinstance(given, str):
-        split = rule.split(given)
+        split = task.raw_words.split(given)
         return Asked(Example(tuple(word.text for word in split)), given, [(word.start, word.end) for word in split])
     words = given.words if isinstance(given, Example) else given
     if not isinstance(words, Sequence | np.ndarray) or not all(isinstance(w, str) and w.strip() for w in words):
@@ -271,6 +269,6 @@ _DTYPES = {TEXT: ("words", "tags", "entities", "entity_types"), FLOAT: ("scores"
            INT: ("starts", "ends", "entity_starts", "entity_ends")}
 _OUTPUTS = {name: Output(dtype, 2) for dtype, names in _DTYPES.items() for name in names}
 RAW_TEXT = RawText(("texts",), frozenset(), _OUTPUTS | {"word_counts": Output(INT), "entity_counts": Output(INT)},
-                   functools.partial(asked_words, rule=RawWords()), "a text, or a list of words", _answer, _arrays,
-                   _read, frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
+                   _asked, "a text, or a list of words", _answer, _arrays, _read,
+                   frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
                    frozenset(["tags"]), "tag", lambda answer: answer.tags, _answered)

@@ -15,10 +15,10 @@ from xtremedistil_tf.config.fields import DECODINGS
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.raw_text import Asked, LineFormat
+from xtremedistil_tf.tasks.raw_text import LineFormat
 from xtremedistil_tf.tasks.scores import KindWords, softmax, sums, top_probabilities, with_languages
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
-from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT, asked_words
+from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.raw_words import RawWords
@@ -344,9 +344,6 @@ class TaggingTask(Task):
     def parse(self, line: str, number: int, source: str) -> Example | None:
         words = self._words(line)
         return Example(words, None, None, source, number) if words else None
-
-    def asked(self, given: Any) -> Asked | None:
-        return asked_words(given, self.raw_words)
 
     def _words(self, text: str) -> tuple[str, ...]:
         return tuple(text.split() if self.raw_words.is_whitespace else (
