@@ -12,11 +12,11 @@ import os
 import pathlib
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
 from xtremedistil_tf.export.tflite import check_quantization, input_names, write_tflite
+from xtremedistil_tf.export.tflite_words import LiteStrings, LiteWords, one_string
 from xtremedistil_tf.tasks.signatures import LitePieces
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.graph.wordpiece import unsupported
@@ -34,19 +34,19 @@ class Pieces(NamedTuple):
 
     Attributes, each [pieces]:
         ids: int32.
-        word_starts: bool, true at the first piece of each white-space word.
-        starts, ends: int32, where pieces begin and end in the text, in bytes of its UTF-8; None where the
-            tokenizer cannot tell.
+        word_starts: bool, true at the first piece of each word.
+        starts, ends: int32, where pieces begin and end in the text, in bytes of its UTF-8; their words where the
+            tokenizer cannot tell of pieces.
     """
 
     ids: tf.Tensor
     word_starts: tf.Tensor
-    starts: tf.Tensor | None
-    ends: tf.Tensor | None
+    starts: tf.Tensor
+    ends: tf.Tensor
 
     def cut(self, count) -> Pieces:
         """The first pieces."""
-        return Pieces(*(None if values is None else values[:count] for values in self))
+        return Pieces(*(values[:count] for values in self))
 
 
 def tokenizer_graph(tokenizer) -> tuple[WordPieceGraph | SentencePieceGraph | None, str]:
@@ -72,21 +72,20 @@ class WordPieceGraph(tf.Module):
             unknown_token=model["unk_token"], token_out_type=tf.int32,
             # The tokenizer counts characters, this op bytes.
             max_bytes_per_word=4 * model["max_input_chars_per_word"])
-        self._words = tf_text.WhitespaceTokenizer()
 
     has_offsets = True
 
-    def pieces(self, texts: tf.Tensor) -> Pieces:
-        """string [1] -> its pieces."""
-        # There is one text, so the flat values do: TensorFlow Lite lacks most ops on ragged tensors.
-        normalized, offsets = self._normalizer.normalize_with_offsets(texts)
+    def pieces(self, words: LiteStrings) -> Pieces:
+        """The pieces of words, or of one text."""
+        # Flat values, as TensorFlow Lite lacks most ops on ragged tensors.
+        normalized, offsets = self._normalizer.normalize_with_offsets(words.strings)
         ids, starts, ends = self._wordpiece.tokenize_with_offsets(normalized)
-        offsets = tf.cast(offsets.values, tf.int32)
-        starts, ends = tf.gather(offsets, starts.values), tf.gather(offsets, ends.values)
-        word_begins = tf.cast(self._words.tokenize_with_offsets(texts)[1].values, tf.int32)
-        word = tf.reduce_sum(tf.cast(word_begins[None] <= starts[:, None], tf.int32), 1)
-        before = tf.concat([[0], word], 0)[:-1]
-        return Pieces(ids.values, word > before, starts, ends)
+        word, word_starts = _words_of(ids)
+        before = tf.cast(tf.gather(offsets.row_splits, word), tf.int32)
+        offsets, of_word = tf.cast(offsets.values, tf.int32), tf.gather(words.starts, word)
+        starts, ends = (of_word + tf.gather(offsets, before + tf.cast(places.values, tf.int32))
+                        for places in (starts, ends))
+        return Pieces(ids.values, word_starts, starts, ends)
 
 
 class SentencePieceGraph(tf.Module):
@@ -95,15 +94,22 @@ class SentencePieceGraph(tf.Module):
     def __init__(self, spec: dict[str, Any]):
         super().__init__()
         self._tokenizer = tf_text.FastSentencepieceTokenizer(_sentencepiece_model(spec))
-        starts = [piece.startswith(_SPACE) for piece, _ in spec["model"]["vocab"]]
-        self._is_start = tf.constant(np.array(starts))
 
     has_offsets = False
 
-    def pieces(self, texts: tf.Tensor) -> Pieces:
-        """string [1] -> its pieces."""
-        ids = self._tokenizer.tokenize(texts).values
-        return Pieces(ids, tf.gather(self._is_start, ids), None, None)
+    def pieces(self, words: LiteStrings) -> Pieces:
+        """The pieces of words, or of one text."""
+        ids = self._tokenizer.tokenize(words.strings)
+        word, word_starts = _words_of(ids)
+        return Pieces(ids.values, word_starts, tf.gather(words.starts, word), tf.gather(words.ends, word))
+
+
+def _words_of(pieces: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Ragged [words, pieces] -> of each piece its word, int32, and whether it is the first of it, bool."""
+    splits = tf.cast(pieces.row_splits, tf.int32)
+    place = tf.range(tf.size(pieces.values))
+    word = tf.reduce_sum(tf.cast(splits[None] <= place[:, None], tf.int32), 1) - 1
+    return word, tf.gather(splits, word) == place
 
 
 def _listed(vocabulary: dict[str, int]) -> list[str]:
@@ -173,9 +179,10 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
     says: `texts`; of pairs also `pairs`; of question answering `questions` and `contexts`. Outputs:
 
     - tagging: for each piece, special tokens left out, `label_ids` int32, `scores` float32 (the label's
-      probability by the softmax of the piece), `word_starts` int32 (1 at the first piece of each white-space word,
-      which answers for it), and, but for SentencePiece, `starts` and `ends` int32. The words' labels are decoded,
-      see `best_sequences`; their other pieces repeat them (decoded by argmax: have one of their own);
+      probability by the softmax of the piece), `word_starts` int32 (1 at the first piece of each word, which answers
+      for it), `starts` and `ends` int32 (of SentencePiece, those of the word). Words are those of the task's
+      `RawWords`. Their labels are decoded, see `best_sequences`; their other pieces repeat them (decoded by argmax:
+      have one of their own);
     - classification: `probabilities` float32 [1, classes];
     - regression: `scores` float32 [1];
     - question answering: for each piece of the context `start_logits` and `end_logits` float32, `starts` and
@@ -190,8 +197,7 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
         pairs: whether a classification or regression takes pairs of texts.
 
     Returns:
-        The file; None, with the reason logged, where there cannot be one: the tokenizer has no such form, or white
-        space alone does not part the student's words.
+        The file; None, with the reason logged, where there cannot be one: the tokenizer has no such form.
 
     Raises:
         ConfigError: no such quantization, or the student cannot be converted or is too short.
@@ -200,9 +206,6 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
     graph, reason = tokenizer_graph(tokenizer)
     if graph is None:
         reason = f"the tokenizer is {reason}"
-    elif "raw_words" in task.options:
-        reason = ("the student's words of raw text are not those of white space, the file's would be; a run with "
-                  "`word_splitting=whitespace` has such a file")
     elif quantization == "int8":
         reason = "strings are not calibrated; dynamic has int8 weights too"
     elif task.module("signatures").LITE.needs_offsets and not graph.has_offsets:
@@ -223,6 +226,7 @@ class RawStrings(tf.Module):
         self._answers = task.module("signatures").LITE(task)
         self._texts = self._answers.inputs(pairs)
         self._names, self._graph = input_names(task), graph
+        self._words = LiteWords(task.raw_words) if self._answers.of_words else None
         self.student_variables = student.variables
         self._call = lambda inputs: student(inputs, training=False)["logits"][0]
         self._frame = Frame.of(tokenizer, pair=len(self._texts) > 1)
@@ -235,12 +239,13 @@ class RawStrings(tf.Module):
         return tf.function(self._answer).get_concrete_function(**specs)
 
     def _answer(self, **texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        pieces = [self._graph.pieces(texts[name]) for name in self._texts]
+        pieces = [self._graph.pieces(self._words.split(texts[name]) if self._words else one_string(texts[name]))
+                  for name in self._texts]
         if self._room is not None:
             pieces = [part.cut(count) for part, count in zip(pieces, self._kept(pieces))]
         logits = self._logits(*(part.ids for part in pieces))
         return self._answers.answers(
-            logits, LitePieces(pieces, self._frame, self._no_answer_at, self._graph.has_offsets))
+            logits, LitePieces(pieces, self._frame, self._no_answer_at))
 
     def _kept(self, pieces: Any) -> list[tf.Tensor]:
         """How many pieces of each text are kept."""

@@ -23,16 +23,14 @@ class LitePieces:
     """The input that logits are for.
 
     Attributes:
-        pieces: of each text: `ids`, `word_starts`, and, where `has_offsets`, `starts` and `ends`, [pieces].
+        pieces: of each text: `ids`, `word_starts`, `starts` and `ends`, [pieces].
         frame: the special tokens around the texts.
         no_answer_at: position that stands for "no answer".
-        has_offsets: whether the tokenizer tells where pieces stand in the text.
     """
 
     pieces: Sequence[Any]
     frame: Frame
     no_answer_at: int
-    has_offsets: bool
 
 
 class LiteAnswers(tf.Module, abc.ABC):
@@ -44,6 +42,8 @@ class LiteAnswers(tf.Module, abc.ABC):
 
     #: Whether there can be no file where the tokenizer does not tell where pieces stand.
     needs_offsets: ClassVar[bool] = False
+    #: Whether words of the text are answered, not all of it.
+    of_words: ClassVar[bool] = False
 
     def __init__(self, task: Task):
         super().__init__()

@@ -29,6 +29,7 @@ from xtremedistil_tf.tasks.multi_label import MultiLabelTask
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
 from xtremedistil_tf.tasks.regression import RegressionTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.tokenization import word_vectors as vectors
 
 TAGGING = TaggingTask(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
 CLASSES = ClassificationTask(["bad", "fair", "good"])
@@ -160,8 +161,31 @@ def test_pieces_and_their_offsets(request, name):
             assert found["label_ids"].tolist() == of_word.tolist()
 
 
-def test_sentence_piece_has_no_offsets(sentence_piece_tagging):
-    assert set(sentence_piece_tagging.run(texts="anna")) == {"label_ids", "scores", "word_starts"}
+def test_sentence_piece_has_offsets_of_words(sentence_piece_tagging):
+    found = sentence_piece_tagging.run(texts="anna  göran x")
+    starts, ends = (found[name][found["word_starts"] == 1].tolist() for name in ("starts", "ends"))
+    assert (starts, ends) == ([0, 6, 13], [4, 12, 14])
+
+
+PUNCTUATION = {"rule": "punctuation", "characters": True, "kept_before": "#", "kept_after": "%",
+               "beginnings": ["l'"], "endings": ["'s", "n't"]}
+
+
+@pytest.mark.parametrize("name", ["tiny_tokenizer", "uncased", "sentence_piece"])
+def test_tags_of_words_by_the_rule(request, folder, name):
+    task = TaggingTask(TAGGING.labels, raw_words=PUNCTUATION)
+    exported = Exported(folder / f"rule_{name}", request.getfixturevalue(name), task)
+    texts = [cleaned(text) for text in (*TEXTS, *vectors.TEXTS)]
+    rows = [[word for word in task.raw_words.split(text) if exported.tokenizer.tokenize(word.text)] for text in texts]
+    predicted = exported.predict([Example(tuple(word.text for word in row)) for row in rows])
+    for text, row, tags in zip(texts, rows, predicted):
+        assert tags_of(exported, text) == tags, repr(text)
+        found = exported.run(texts=text)
+        assert all(begin <= end for begin, end in zip(found["starts"], found["ends"]))
+        # An accent that an uncased tokenizer strips is part of no piece.
+        stripped = [word.end - len(word.text.lstrip("\u0301") if name == "uncased" else word.text) for word in row]
+        starts = found["starts"][found["word_starts"] == 1]
+        assert starts.tolist() == [len(text[:place].encode()) for place in stripped], repr(text)
 
 
 @pytest.mark.parametrize(["text", "here", "python"], [
@@ -228,11 +252,11 @@ def test_answers(folder, tiny_tokenizer):
 def test_the_ops_are_tensorflow_texts(tagging, sentence_piece_tagging):
     from tensorflow.lite.python import schema_py_generated as schema
 
-    for exported, wanted in ((tagging, {b"FastBertNormalize", b"FastWordpieceTokenizeWithOffsets",
-                                        b"TFText>WhitespaceTokenizeWithOffsetsV2"}),
+    words = {b"TFText>ByteSplitWithOffsets", b"TFText>ByteSplitByOffsets"}
+    for exported, wanted in ((tagging, {b"FastBertNormalize", b"FastWordpieceTokenizeWithOffsets"}),
                              (sentence_piece_tagging, {b"TFText>FastSentencepieceTokenize"})):
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(exported.path.read_bytes(), 0))
-        assert {code.customCode for code in model.operatorCodes if code.customCode} == wanted
+        assert {code.customCode for code in model.operatorCodes if code.customCode} == wanted | words
 
 
 def unusual(tokenizer, change):
@@ -263,8 +287,6 @@ def test_where_there_is_no_file(tmp_path, caplog, tiny_tokenizer, sentence_piece
     for tokenizer, task, quantization, reason in (
             (bpe, TAGGING, "none", "one whose model is BPE instead of WordPiece"),
             (tiny_tokenizer, TAGGING, "int8", "strings are not calibrated"),
-            (tiny_tokenizer, TaggingTask(["O"], raw_words={"rule": "punctuation"}), "none",
-             "`word_splitting=whitespace`"),
             (sentence_piece, QuestionAnsweringTask(), "none", "does not tell where")):
         caplog.clear()
         with caplog.at_level(logging.INFO):

@@ -256,6 +256,8 @@ class TaggingSignatures(Signatures):
 class LiteTags(LiteAnswers):
     """`label_ids`, `scores` and `word_starts` of each piece; see `export_raw_string_tflite`."""
 
+    of_words = True
+
     def __init__(self, task):
         super().__init__(task)
         self._decoding, self._num_labels = GraphDecoding(task.transitions), task.num_outputs
@@ -270,9 +272,8 @@ class LiteTags(LiteAnswers):
                               tf.range(tf.size(pieces.ids)) + begin)
         probabilities = tf.nn.softmax(logits[begin:begin + tf.size(pieces.ids)])
         is_label = tf.range(self._num_labels) == label_ids[:, None]
-        found = {"label_ids": label_ids, "scores": tf.reduce_sum(tf.where(is_label, probabilities, 0.0), -1),
-                 "word_starts": tf.cast(pieces.word_starts, tf.int32)}
-        return found | ({"starts": pieces.starts, "ends": pieces.ends} if texts.has_offsets else {})
+        return {"label_ids": label_ids, "scores": tf.reduce_sum(tf.where(is_label, probabilities, 0.0), -1),
+                "word_starts": tf.cast(pieces.word_starts, tf.int32), "starts": pieces.starts, "ends": pieces.ends}
 
 
 SIGNATURES, LITE = TaggingSignatures, LiteTags

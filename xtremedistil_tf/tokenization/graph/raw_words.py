@@ -1,4 +1,8 @@
-"""The rule of `tokenization.raw_words` inside a TensorFlow graph: words of raw strings, equal on every string."""
+"""The rule of `tokenization.raw_words` inside a TensorFlow graph: words of raw strings, equal on every string.
+
+`WordSpans` uses only ops that TensorFlow Lite has built in, for the types that it has them for: int32 and bool, no
+bits, no segments of sorted ids, no slices that may be empty. `export.tflite_words` runs it there.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,6 @@ import tensorflow as tf
 from xtremedistil_tf.tokenization.graph.text import (
     CharacterTable,
     Text,
-    begin_indices,
     begins_group,
     encode,
     marked,
@@ -48,18 +51,42 @@ _KEPT_BEFORE, _KEPT_AFTER = 1 << 20, 1 << 21
 _ASSIGNED = (range(0xD800), range(0xE000, 0x40000), range(0xE0000, 0xF0000))
 
 
+class _Kinds(NamedTuple):
+    """Bits of characters, as numbers of those sets of bits that there are.
+
+    Attributes:
+        sets: int32 [sets], in NumPy.
+        numbers: int32 [n].
+    """
+
+    sets: np.ndarray
+    numbers: tf.Tensor
+
+    def has(self, bits: int) -> tf.Tensor:
+        """bool [n]: whether each has any of the bits."""
+        return tf.gather(tf.constant(self.sets & bits != 0), self.numbers)
+
+    def before(self) -> _Kinds:
+        """Of the character before each; no bits where there is none."""
+        return self._replace(numbers=_before(self.numbers, 0))
+
+    def after(self) -> _Kinds:
+        """Of the character after each; no bits where there is none."""
+        return self._replace(numbers=_after(self.numbers, 0))
+
+
 class _Clusters(NamedTuple):
     """`raw_words.Cluster` of a batch.
 
     Attributes:
-        characters, kinds: int32 [n].
-        starts, ends: int64 [n], in the characters of all texts.
-        row: int64 [n].
+        characters: int32 [n].
+        kinds: of each.
+        starts, ends, row: int32 [n]; places count the characters of all texts.
         begins: bool [n].
     """
 
     characters: tf.Tensor
-    kinds: tf.Tensor
+    kinds: _Kinds
     starts: tf.Tensor
     ends: tf.Tensor
     row: tf.Tensor
@@ -75,8 +102,7 @@ class GraphRawWords(tf.Module):
 
     def __init__(self, rule: RawWords):
         super().__init__(name="graph_raw_words")
-        self._rule = rule
-        self._kinds = CharacterTable(_kinds_of(rule))
+        self._spans = WordSpans(rule)
 
     def split(self, texts: tf.Tensor) -> dict[str, tf.RaggedTensor]:
         """The words of texts.
@@ -88,61 +114,78 @@ class GraphRawWords(tf.Module):
             Ragged [batch, words]: `words`, string; `starts`, `ends`, int32, offsets in Unicode characters.
         """
         text = Text.decode(valid(texts))
-        clusters = self._clusters(text)
-        begins = clusters.begins if self._rule.is_whitespace else self._word_begins(clusters)
-        word = tf.cumsum(tf.cast(begins, tf.int64)) - 1
-        firsts = tf.where(begins)[:, 0]
-        starts, rows = tf.gather(clusters.starts, firsts), tf.gather(clusters.row, firsts)
-        lengths = tf.math.segment_max(clusters.ends, word) - starts
+        starts, ends, rows = self._spans.find(text.characters, tf.cast(text.row, tf.int32))
+        offsets, lengths = tf.gather(text.starts, starts), tf.cast(ends - starts, tf.int64)
         owner = repeated(lengths)
-        place = tf.range(tf.size(owner, tf.int64)) - tf.gather(tf.cumsum(lengths, exclusive=True) - starts, owner)
-        words = encode(tf.gather(text.characters, place), owner, tf.size(firsts, tf.int64))
-        offsets = tf.gather(text.starts, starts)
-        by_row = tf.RaggedTensor.from_value_rowids(words, rows, nrows=tf.size(texts, tf.int64), validate=False)
+        place = tf.range(tf.size(owner, tf.int64)) - tf.gather(
+            tf.cumsum(lengths, exclusive=True) - tf.cast(starts, tf.int64), owner)
+        words = encode(tf.gather(text.characters, place), owner, tf.size(starts, tf.int64))
+        by_row = tf.RaggedTensor.from_value_rowids(words, tf.cast(rows, tf.int64), nrows=tf.size(texts, tf.int64),
+                                                   validate=False)
         return {"words": by_row, "starts": by_row.with_values(offsets),
-                "ends": by_row.with_values(offsets + tf.cast(lengths, tf.int32))}
+                "ends": by_row.with_values(offsets + ends - starts)}
 
-    def _clusters(self, text: Text) -> _Clusters:
-        kinds = self._kinds(text.characters)
-        has = functools.partial(_has, kinds)
-        first, place = begins_group(text.row), tf.range(tf.size(kinds, tf.int64))
-        is_space = has(SPACE)
-        if not self._rule.is_whitespace:
-            is_space |= has(INVISIBLE) & _after_space(is_space, has(INVISIBLE), first)
-        after_space = first | _before(is_space, True)
-        alone, belongs = self._alone(has), self._belongs(text.characters, kinds) & ~after_space & ~is_space
+
+class WordSpans(tf.Module):
+    """Where the words of characters are.
+
+    Args:
+        rule: by which.
+    """
+
+    def __init__(self, rule: RawWords):
+        super().__init__(name="word_spans")
+        self._rule = rule
+        self._sets, numbers = np.unique(_kinds_of(rule), return_inverse=True)
+        self._numbers = CharacterTable(numbers.astype(np.uint8))
+
+    def find(self, characters: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """int32 [n], code points of all texts, and int32 [n], the text of each, never falling -> int32 [words] each:
+        the place of each word's first character, the place after its last one, and its text."""
+        clusters = self._clusters(characters, row)
+        begins = clusters.begins if self._rule.is_whitespace else self._word_begins(clusters)
+        starts, rows, firsts = where(begins, clusters.starts, clusters.row, _places(begins))
+        # A word ends where its last cluster does, which stands before the first one of the next word.
+        lasts = tf.concat([firsts, tf.size(begins)[None]], 0)[1:] - 1
+        return starts, tf.gather(clusters.ends, lasts), rows
+
+    def _clusters(self, characters: tf.Tensor, row: tf.Tensor) -> _Clusters:
+        kinds = _Kinds(self._sets, tf.cast(self._numbers(characters), tf.int32))
+        first, place = begins_group(row), _places(row)
+        is_space, invisible = kinds.has(SPACE), kinds.has(INVISIBLE)
         if self._rule.is_whitespace:
-            alone, belongs = tf.zeros_like(first), tf.zeros_like(first)
+            belongs = alone = invisible = tf.zeros_like(first)
         else:
-            belongs &= ~(alone & has(UNSPACED))
-        is_base = ~is_space & ~belongs
-        cluster = where(~is_space, tf.cumsum(tf.cast(is_base, tf.int64)) - 1)[0]
-        visible = ~has(INVISIBLE) if not self._rule.is_whitespace else tf.ones_like(first)
-        ends = tf.math.segment_max(where(~is_space, tf.where(visible, place + 1, 0))[0], cluster)
-        characters, kinds, starts, row, alone, begins = where(
-            is_base, text.characters, kinds, place, text.row, alone, after_space)
+            is_space |= invisible & _after_space(is_space, invisible, first)
+            alone = kinds.has(APART | UNSPACED if self._rule.characters else APART)
+            belongs = self._belongs(characters, kinds) & ~(alone & kinds.has(UNSPACED))
+        after_space = first | _before(is_space, True)
+        is_base = ~is_space & (after_space | ~belongs)
+        shown = ~is_space & ~invisible
+        # A cluster ends at the last shown character before the next one begins.
+        count = tf.cumsum(tf.cast(shown, tf.int32))
+        begin_count = where(is_base, count - 1)[0]
+        end_count = tf.concat([begin_count, count[-1:]], 0)[1:]
+        ends = tf.gather(where(shown, place + 1)[0], end_count - 1)
+        characters, numbers, starts, row, alone, begins = where(
+            is_base, characters, kinds.numbers, place, row, alone, after_space)
         begins |= alone | _before(alone, False)
         characters = tf.where(characters == ord(CURLY), ord(APOSTROPHE), characters)
-        return _Clusters(characters, kinds, starts, ends, row, begins)
+        return _Clusters(characters, _Kinds(self._sets, numbers), starts, ends, row, begins)
 
-    def _alone(self, has) -> tf.Tensor:
-        return has(APART | UNSPACED if self._rule.characters else APART)
-
-    def _belongs(self, characters: tf.Tensor, kinds: tf.Tensor) -> tf.Tensor:
+    def _belongs(self, characters: tf.Tensor, kinds: _Kinds) -> tf.Tensor:
         """bool [n]: whether a character belongs to one before it, if there is one."""
-        has = functools.partial(_has, kinds)
-        joined = has(SYMBOL) & (_before(characters, 0) == ord(JOINER))
-        return has(INVISIBLE | COMBINING) | joined | (has(FLAG) & _has(_before(kinds, 0), FLAG))
+        joined = kinds.has(SYMBOL) & (_before(characters, 0) == ord(JOINER))
+        return kinds.has(INVISIBLE | COMBINING) | joined | (kinds.has(FLAG) & kinds.before().has(FLAG))
 
     def _word_begins(self, clusters: _Clusters) -> tf.Tensor:
         """bool [clusters]: where words begin."""
-        characters, begins = clusters.characters, clusters.begins
-        size, chunk = tf.size(characters, tf.int64), tf.cumsum(tf.cast(begins, tf.int64)) - 1
-        place = tf.range(size)
-        letter = ~_has(clusters.kinds, MARK) | self._counts_as_letter(clusters, chunk)
-        first, stop, room = self._middles(characters, letter, chunk)
+        characters, begins, place = clusters.characters, clusters.begins, _places(clusters.begins)
+        size, chunk = tf.size(characters), _numbered(begins)
+        letter = ~clusters.kinds.has(MARK) | self._counts_as_letter(clusters, chunk)
+        first, stop, room = self._middles(characters, letter, begins)
         inside = (place >= tf.gather(first, chunk)) & (place < tf.gather(stop, chunk))
-        same = (characters == _before(characters, -1)) & ~_has(clusters.kinds, BRACKET)
+        same = (characters == _before(characters, -1)) & ~clusters.kinds.has(BRACKET)
         found = begins | (inside != _before(inside, False)) | (~inside & ~same)
         first, stop, room = where(stop > 0, first, stop, room)
         head = _longest(self._rule.beginnings, characters, first, room, False)
@@ -151,77 +194,88 @@ class GraphRawWords(tf.Module):
         cuts = tf.concat([first + head, tf.where(tail > 0, stop - tail, first)], 0)
         return found | marked(cuts, size)
 
-    def _middles(self, characters: tf.Tensor, letter: tf.Tensor, chunk: tf.Tensor) -> list[tf.Tensor]:
-        """int64 [chunks] each: the first letter, or what counts as one; the place after the last one, 0 where there is
+    def _middles(self, characters: tf.Tensor, letter: tf.Tensor, begins: tf.Tensor) -> list[tf.Tensor]:
+        """int32 [chunks] each: the first letter, or what counts as one; the place after the last one, 0 where there is
         none; and how long the middle is, 0 where it is not to be parted."""
-        size = tf.size(characters, tf.int64)
-        place = tf.range(size)
-        first = tf.math.segment_min(tf.where(letter, place, size), chunk)
-        stop = tf.math.segment_max(tf.where(letter, place + 1, 0), chunk)
-        all_first, all_stop = tf.math.segment_min(place, chunk), tf.math.segment_max(place + 1, chunk)
-        is_part = tf.zeros_like(first, tf.bool)
+        size = tf.size(characters)
+        all_first = where(begins, _places(begins))[0]
+        all_stop = tf.concat([all_first, size[None]], 0)[1:]
+        # Letters before each place; chunks without one have as many at both ends.
+        count = tf.concat([[0], tf.cumsum(tf.cast(letter, tf.int32))], 0)
+        before, until = tf.gather(count, all_first), tf.gather(count, all_stop)
+        letters = tf.concat([where(letter, _places(letter))[0], size[None]], 0)
+        has_letter = until > before
+        first = tf.where(has_letter, tf.gather(letters, before), size)
+        stop = tf.where(has_letter, tf.gather(letters, tf.maximum(until - 1, 0)) + 1, 0)
+        is_part = tf.zeros_like(has_letter)
         for part in (*self._rule.beginnings, *self._rule.endings):
             is_part |= (all_stop - all_first == len(part)) & _matches(part, characters, all_first)
         return [tf.where(is_part, all_first, first), tf.where(is_part, all_stop, stop),
-                tf.where(is_part, tf.zeros_like(first), stop - first)]
+                tf.where(is_part, 0, stop - first)]
 
     def _counts_as_letter(self, clusters: _Clusters, chunk: tf.Tensor) -> tf.Tensor:
         characters, kinds = clusters.characters, clusters.kinds
+        kinds_before = kinds.before()
         has_before, has_after = ~clusters.begins, _after(~clusters.begins, False)
-        after_letter = has_before & ~_has(_before(kinds, 0), MARK)
-        before_letter = has_after & ~_has(_after(kinds, 0), MARK)
-        begins_before = _before(clusters.begins, True)
-        initial = (characters == ord(PERIOD)) & _has(_before(kinds, 0), CASED)
-        initial &= begins_before | _has(_before(_before(kinds, 0), 0), OPENS)
+        after_letter = has_before & ~kinds_before.has(MARK)
+        before_letter = has_after & ~kinds.after().has(MARK)
+        initial = (characters == ord(PERIOD)) & kinds_before.has(CASED)
+        initial &= _before(clusters.begins, True) | kinds_before.before().has(OPENS)
         initial &= ~(has_after & (_after(characters, 0) == ord(PERIOD)))
-        in_address = tf.gather(self._addresses(characters, has_after, chunk), chunk) & (characters == ord(SLASH))
-        return ((_has(kinds, _KEPT_BEFORE) & before_letter)
-                | (after_letter & (initial | in_address | _has(kinds, _KEPT_AFTER))))
+        in_address = self._addresses(characters, has_after, chunk) & (characters == ord(SLASH))
+        return ((kinds.has(_KEPT_BEFORE) & before_letter)
+                | (after_letter & (initial | in_address | kinds.has(_KEPT_AFTER))))
 
     def _addresses(self, characters: tf.Tensor, has_after: tf.Tensor, chunk: tf.Tensor) -> tf.Tensor:
-        """bool [chunks]: whether each is an address."""
+        """bool [n]: whether each stands in an address."""
         found, following, goes_on = tf.ones_like(has_after), characters, tf.ones_like(has_after)
         for mark in ADDRESS:
             found &= goes_on & (following == ord(mark))
             following, goes_on = _after(following, 0), goes_on & has_after
             has_after = _after(has_after, False)
-        return tf.math.segment_max(tf.cast(found, tf.int32), chunk) > 0
+        chunks = tf.reduce_max(tf.concat([chunk, [-1]], 0)) + 1
+        return tf.gather(marked(where(found, chunk)[0], chunks), chunk)
 
 
 def _longest(parts: tuple[str, ...], characters: tf.Tensor, places: tf.Tensor, room: tf.Tensor,
              backwards: bool) -> tf.Tensor:
-    """int64 [middles]: characters of the longest part that begins, or ends, at each place; shorter than the room."""
+    """int32 [middles]: characters of the longest part that begins, or ends, at each place; shorter than the room."""
     found = tf.zeros_like(places)
     for part in parts:
         begin = places - len(part) if backwards else places
         matches = (found == 0) & (room > len(part)) & _matches(part, characters, begin)
-        found = tf.where(matches, tf.constant(len(part), tf.int64), found)
+        found = tf.where(matches, len(part), found)
     return found
 
 
 def _matches(part: str, characters: tf.Tensor, begin: tf.Tensor) -> tf.Tensor:
     """bool [places]: whether the characters from each place on are those of the part; anything where some are not
     there."""
-    last = tf.maximum(tf.size(characters, tf.int64) - 1, 0)
+    last = tf.maximum(tf.size(characters) - 1, 0)
     matches = tf.ones_like(begin, tf.bool)
     for offset, character in enumerate(part):
-        here = tf.clip_by_value(begin + offset, 0, last)
+        here = tf.minimum(tf.maximum(begin + offset, 0), last)
         matches &= tf.gather(characters, here) == ord(character)
     return matches
 
 
 def _after_space(is_space: tf.Tensor, invisible: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
     """bool [n]: whether the last character before each that has a width is white space, or there is none."""
-    count = tf.cumsum(tf.cast(~invisible, tf.int64))
+    count = tf.cumsum(tf.cast(~invisible, tf.int32))
     # The last one with a width, at 0 where there is none yet.
-    last = tf.gather(tf.concat([[-1], tf.where(~invisible)[:, 0]], 0), count)
-    row_start = tf.gather(begin_indices(tf.cumsum(tf.cast(first, tf.int64))),
-                          tf.cumsum(tf.cast(first, tf.int64)) - 1)
+    last = tf.gather(tf.concat([[-1], where(~invisible, _places(first))[0]], 0), count)
+    row_start = tf.gather(where(first, _places(first))[0], _numbered(first))
     return (last < row_start) | tf.gather(is_space, tf.maximum(last, 0))
 
 
-def _has(kinds: tf.Tensor, bits: int) -> tf.Tensor:
-    return tf.bitwise.bitwise_and(kinds, bits) != 0
+def _places(values: tf.Tensor) -> tf.Tensor:
+    """[n] -> int32 [n]: 0, 1, ..."""
+    return tf.range(tf.size(values))
+
+
+def _numbered(begins: tf.Tensor) -> tf.Tensor:
+    """bool [n] -> int32 [n]: which of the begun ones each belongs to."""
+    return tf.cumsum(tf.cast(begins, tf.int32)) - 1
 
 
 def _before(values: tf.Tensor, fill) -> tf.Tensor:

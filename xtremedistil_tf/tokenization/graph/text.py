@@ -158,8 +158,8 @@ def begin_indices(group: tf.Tensor) -> tf.Tensor:
 
 
 def marked(places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """int64 [n] -> bool [size]: whether each index is among the places."""
-    return tf.scatter_nd(places[:, None], tf.ones_like(places, tf.int32), [tf.cast(size, tf.int64)]) > 0
+    """int32 or int64 [n] -> bool [size]: whether each index is among the places."""
+    return tf.scatter_nd(places[:, None], tf.ones_like(places, tf.int32), [tf.cast(size, places.dtype)]) > 0
 
 
 def begins_group(group: tf.Tensor) -> tf.Tensor:
