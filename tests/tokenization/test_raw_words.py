@@ -59,6 +59,20 @@ def test_parts_that_stand_alone_are_words():
     assert words("l'.", rule) == ["l", "'", "."]
 
 
+@pytest.mark.parametrize("text, wanted", [
+    ("Dr. No. (Dr. Dr.) Dr.,", ["Dr.", "No", ".", "(", "Dr.", "Dr.", ")", "Dr.", ","]),
+    ("am 3. Mai 31. 1999.", ["am", "3.", "Mai", "31.", "1999", "."]),
+    ("Dr... Dr.. dr. xDr.", ["Dr", "...", "Dr", "..", "dr", ".", "xDr", "."]),
+    ("l'av. l'av.x Dr.No", ["l'", "av.", "l'", "av.x", "Dr.No"]),
+    ("it's.", ["it's."]),
+    ("Dr .", ["Dr", "."]),
+])
+def test_abbreviations(text, wanted):
+    rule = RawWords("punctuation", beginnings=("l'",), endings=("'s",),
+                    abbreviations=("Dr.", "av.", "0.", "00.", "it's."))
+    assert words(text, rule) == wanted
+
+
 @given(st.text())
 def test_white_space_is_as_it_always_was(text):
     found = RawWords().split(text)
@@ -78,7 +92,8 @@ def test_words_are_parts_of_the_text_in_order_and_nothing_that_shows_is_lost(tex
 
 
 def test_facts_come_back():
-    rule = RawWords("punctuation", True, "#", "%", ("l'",), ("'s", "n't"))
+    rule = RawWords("punctuation", True, "#", "%", ("l'",), ("'s", "n't"), ("St.", "00.", "Dr."))
+    assert rule.abbreviations == ("00.", "Dr.", "St.")
     assert RawWords.from_facts(json.loads(json.dumps(rule.facts()))) == rule
     assert RawWords.from_facts(None) == RawWords() == RawWords.from_facts(RawWords().facts())
     assert RawWords().facts() == {"rule": "whitespace"}
@@ -92,3 +107,9 @@ def test_an_unknown_rule():
 def test_parts_without_an_apostrophe():
     with pytest.raises(ConfigError, match="endings in: expected a straight apostrophe"):
         RawWords("punctuation", endings=("in",))
+
+
+@pytest.mark.parametrize("word", ["Dr", "3.", ".", ""])
+def test_abbreviations_without_a_period_or_with_digits(word):
+    with pytest.raises(ConfigError, match="abbreviations .*expected a period at the end"):
+        RawWords("punctuation", abbreviations=(word,))

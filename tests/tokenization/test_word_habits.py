@@ -46,8 +46,24 @@ def test_characters():
     assert of("我们 在 柏林 。") == RawWords("punctuation")
 
 
+def test_words_that_keep_their_period():
+    marks = ", . ( ) : ; ? !"
+    assert of(marks, "Dr. No , am 3. Mai und 28. Juni .", "J. R. etc... of U.S. Army .") == RawWords(
+        "punctuation", abbreviations=("0.", "00.", "Dr."))
+    assert of(marks, "Dr. No .", times=2) == RawWords("punctuation")
+    # More than twice as often as not.
+    assert of(marks, "Dr. No , Dr. No , by the Dr .") == RawWords("punctuation")
+    assert of(marks, "Dr. No , Dr. No , Dr. No , by the Dr .") == RawWords("punctuation", abbreviations=("Dr.",))
+    many = " , ".join(f"{'a' * (2 + number % 9)}{chr(97 + number // 9)}. ," for number in range(150))
+    assert len(of(many).abbreviations) == 100
+
+
 def test_the_line_for_the_log():
     assert described(RawWords()) == "raw text is split at white space"
     assert described(RawWords("punctuation", True, "#", "%", ("l'",), ("'s",))) == (
         "raw text is split at white space and punctuation; characters of scripts without spaces are words; "
         "kept before words: #; kept after words: %; parted from words: l' 's")
+    few, many = ("Dr.", "St."), tuple(f"{letter}." for letter in "abcdefghi")
+    assert described(RawWords("punctuation", abbreviations=few)).endswith("; 2 words keep their period: Dr. St.")
+    assert described(RawWords("punctuation", abbreviations=many)).endswith("9 words keep their period: a. b. c. d. e. f. "
+                                                                           "g. h. ...")

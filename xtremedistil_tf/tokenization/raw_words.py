@@ -16,6 +16,8 @@ edges of a chunk are words of their own, marks inside stay (`3.14`, `isn't`, `d'
    word (`...`, `!!`, `''`), others, and all brackets, are a word each.
 5. The rest is a word, without one of the `beginnings` (`l'`) and one of the `endings` (`'s`), longest first, which
    are words of their own. A curly apostrophe counts as a straight one.
+6. A single period after it belongs to it, if both are one of the `abbreviations` (`Dr.`), and then no ending is parted.
+   Digits are compared as 0: `00.` stands for `31.`.
 
 `graph.raw_words` is the same in a TensorFlow graph; `word_vectors` has strings to check another implementation with.
 """
@@ -50,6 +52,7 @@ _UNSPACED = ((0xE01, 0xE3A), (0xE40, 0xE4E), (0xE81, 0xECE), (0xEDC, 0xEDF), (0x
              (0x1780, 0x17D3), (0x3005, 0x3007), (0x3021, 0x3029), (0x3031, 0x3035), (0x3041, 0x3096),
              (0x309D, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF),
              (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0xFF66, 0xFF9F), (0x1B000, 0x1B16F), (0x20000, 0x323AF))
+_AS_ZERO = dict.fromkeys(map(ord, "123456789"), "0")
 
 
 @functools.lru_cache(maxsize=65536)
@@ -111,9 +114,10 @@ class RawWords:
         characters: whether characters of scripts without spaces are words of their own.
         kept_before, kept_after: marks that stay before a word (`#`), or after it (`%`).
         beginnings, endings: parts of words that are words of their own, with a straight apostrophe.
+        abbreviations: words that keep the period at their end, their digits as 0.
 
     Raises:
-        ConfigError: there is no such rule, or a part has no apostrophe.
+        ConfigError: there is no such rule, a part has no apostrophe, or an abbreviation no period at its end.
     """
 
     rule: str = WHITESPACE
@@ -122,6 +126,7 @@ class RawWords:
     kept_after: str = ""
     beginnings: tuple[str, ...] = ()
     endings: tuple[str, ...] = ()
+    abbreviations: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -131,6 +136,11 @@ class RawWords:
             if any(APOSTROPHE not in part for part in parts):
                 raise ConfigError(f"{name} {' '.join(parts)}: expected a straight apostrophe in each.")
             object.__setattr__(self, name, tuple(parts))
+        words = tuple(sorted(set(self.abbreviations)))
+        if any(word[-1:] != PERIOD or len(word) == 1 or word != shape(word) for word in words):
+            raise ConfigError(f"abbreviations {' '.join(words)}: expected a period at the end of each, and 0 for a "
+                              "digit.")
+        object.__setattr__(self, "abbreviations", words)
 
     @property
     def is_whitespace(self) -> bool:
@@ -178,7 +188,16 @@ class RawWords:
         letters = [place for place, cluster in enumerate(chunk) if not cluster.kind & MARK]
         letters += [place for place in range(len(chunk)) if self._counts_as_letter(chunk, place)]
         first, stop = (min(letters), max(letters) + 1) if letters else (len(chunk), len(chunk))
-        spans = [*_marks(chunk, 0, first), *self._parts(chunk, first, stop), *_marks(chunk, stop, len(chunk))]
+        middle = "".join(cluster.character for cluster in chunk[first:stop])
+        head = next((len(part) for part in self.beginnings
+                     if len(part) < len(middle) and middle.startswith(part)), 0)
+        tail = next((len(part) for part in self.endings
+                     if len(part) < len(middle) - head and middle.endswith(part)), 0)
+        if letters and self._abbreviated(text, chunk, first + head, stop):
+            stop, tail = stop + 1, 0
+        bounds = [first, first + head, stop - tail, stop]
+        parts = [(begin, end) for begin, end in itertools.pairwise(bounds) if begin < end]
+        spans = [*_marks(chunk, 0, first), *parts, *_marks(chunk, stop, len(chunk))]
         places = [(chunk[begin].start, chunk[end - 1].end) for begin, end in spans]
         return [Word(text[start:end], start, end) for start, end in places]
 
@@ -195,15 +214,16 @@ class RawWords:
         in_address = mark == SLASH and ADDRESS in "".join(cluster.character for cluster in chunk)
         return bool(is_initial or in_address or mark in self.kept_after)
 
-    def _parts(self, chunk: Sequence[Cluster], first: int, stop: int) -> list[tuple[int, int]]:
-        """The words that the middle of a chunk is."""
-        middle = "".join(cluster.character for cluster in chunk[first:stop])
-        head = next((len(part) for part in self.beginnings
-                     if len(part) < len(middle) and middle.startswith(part)), 0)
-        tail = next((len(part) for part in self.endings
-                     if len(part) < len(middle) - head and middle.endswith(part)), 0)
-        bounds = [first, first + head, stop - tail, stop]
-        return [(begin, end) for begin, end in itertools.pairwise(bounds) if begin < end]
+    def _abbreviated(self, text: str, chunk: Sequence[Cluster], first: int, stop: int) -> bool:
+        """Whether the period after a word belongs to it."""
+        following = [cluster.character for cluster in chunk[stop:stop + 2]]
+        return following[:1] == [PERIOD] and following[1:] != [PERIOD] and shape(
+            text[chunk[first].start:chunk[stop - 1].end]) + PERIOD in self.abbreviations
+
+
+def shape(word: str) -> str:
+    """A word with its digits as 0."""
+    return word.translate(_AS_ZERO)
 
 
 def clusters(text: str, characters: bool) -> list[Cluster]:

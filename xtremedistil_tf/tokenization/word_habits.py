@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
@@ -10,12 +11,14 @@ from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.tokenization.raw_words import (
     APOSTROPHE,
     MARK,
+    PERIOD,
     PUNCTUATION,
     UNSPACED,
     WHITESPACE,
     Cluster,
     RawWords,
     clusters,
+    shape,
 )
 
 AUTO = "auto"
@@ -27,6 +30,8 @@ _SINGLE = 0.9
 _TELLING = ",.;:!?()[]\"«»“”„،؛؟，。、：（）「」"
 #: Most parts of words of either kind, and the most letters of one.
 _MOST_PARTS, _LONGEST_BEGINNING, _LONGEST_ENDING = 24, 8, 3
+#: Words that keep their period: the fewest times, how much more often than not, most of them, the most letters.
+_FEWEST_KEPT, _KEPT_TO_PARTED, _MOST_ABBREVIATIONS, _LONGEST_ABBREVIATION = 3, 2, 100, 12
 # Quotes and brackets stand before and after words by their nature, apostrophes belong to `beginnings` and `endings`.
 _NEVER_KEPT = ("Ps", "Pe", "Pi", "Pf")
 
@@ -40,6 +45,8 @@ class WordHabits:
         self.before: collections.Counter[str] = collections.Counter()
         self.after: collections.Counter[str] = collections.Counter()
         self.with_apostrophe: collections.Counter[str] = collections.Counter()
+        self.with_period: collections.Counter[str] = collections.Counter()
+        self.before_period: collections.Counter[str] = collections.Counter()
 
     def add(self, word: str, times: int) -> None:
         """Counts a word that is seen so often."""
@@ -55,6 +62,10 @@ class WordHabits:
             return
         self._add_marked(word, found, times)
 
+    def add_before_period(self, word: str, times: int) -> None:
+        """Counts a word after which a period is a word so often."""
+        self.before_period[shape(word) + PERIOD] += times
+
     def _add_marked(self, word: str, found: Sequence[Cluster], times: int) -> None:
         characters = "".join(cluster.character for cluster in found)
         if APOSTROPHE in characters:
@@ -62,8 +73,10 @@ class WordHabits:
         if found[0].kind & MARK:
             self.before[found[0].character] += times
         # The rule itself keeps the period of an initial.
-        if found[-1].kind & MARK and len(_PLAIN.split(word)) > 1:
+        if found[-1].kind & MARK and len(parts := _PLAIN.split(word)) > 1:
             self.after[found[-1].character] += times
+            if [part.text for part in parts] == [word[:-1], PERIOD]:
+                self.with_period[shape(word)] += times
 
     def rule(self, word_splitting: str) -> RawWords:
         """See `rule_of`."""
@@ -75,12 +88,19 @@ class WordHabits:
         beginnings = self._parts(lambda word: word.endswith(APOSTROPHE), str.startswith, _LONGEST_BEGINNING)
         endings = self._parts(lambda word: (word.startswith(APOSTROPHE) and word.islower()) or word == _NOT,
                               str.endswith, _LONGEST_ENDING)
-        return RawWords(PUNCTUATION, characters, self._kept(self.before), self._kept(self.after), beginnings, endings)
+        return RawWords(PUNCTUATION, characters, self._kept(self.before), self._kept(self.after), beginnings, endings,
+                        self._abbreviations())
 
     def _kept(self, counts: collections.Counter[str]) -> str:
         return "".join(sorted(mark for mark, count in counts.items()
                               if self._often(count) and count > self.alone[mark] and mark not in (APOSTROPHE, '"')
                               and unicodedata.category(mark) not in _NEVER_KEPT))
+
+    def _abbreviations(self) -> tuple[str, ...]:
+        kept = sorted((-count, word) for word, count in self.with_period.items()
+                      if count >= _FEWEST_KEPT and count > _KEPT_TO_PARTED * self.before_period[word]
+                      and len(word) <= _LONGEST_ABBREVIATION)
+        return tuple(word for _, word in kept[:_MOST_ABBREVIATIONS])
 
     def _parts(self, may_be_part: Callable[[str], bool], has_part: Callable[[str, str], bool],
                longest: int) -> tuple[str, ...]:
@@ -102,6 +122,7 @@ class WordHabits:
         return count >= max(_FEWEST, _FEWEST_SHARE * self.words)
 
 
+_SHOWN = 8
 _PLAIN, _NOT = RawWords(PUNCTUATION), "n't"
 
 
@@ -121,12 +142,20 @@ def rule_of(examples: Iterable[Example], word_splitting: str = AUTO) -> RawWords
     edge of a longer one, or where characters are words; else `whitespace`. `characters`: nine
     tenths of the words with a character of a script without spaces are that character alone. Marks are kept at words,
     and parts parted, where the data does so at least five times, five times in 100,000 words, and more often than not.
+    Words keep a period where they do so at least three times and more than twice as often as not.
     """
     if word_splitting == WHITESPACE:
         return RawWords()
     habits = WordHabits()
-    for word, times in collections.Counter(word for example in examples for word in example.words).items():
+    words: collections.Counter[str] = collections.Counter()
+    before_period: collections.Counter[str] = collections.Counter()
+    for example in examples:
+        words.update(example.words)
+        before_period.update(one for one, other in itertools.pairwise(example.words) if other == PERIOD)
+    for word, times in words.items():
         habits.add(word, times)
+    for word, times in before_period.items():
+        habits.add_before_period(word, times)
     return habits.rule(word_splitting)
 
 
@@ -139,4 +168,7 @@ def described(rule: RawWords) -> str:
     for name, marks in (("kept before words", rule.kept_before), ("kept after words", rule.kept_after),
                         ("parted from words", (*rule.beginnings, *rule.endings))):
         parts += [f"{name}: {' '.join(marks)}"] if marks else []
+    if count := len(rule.abbreviations):
+        shown = " ".join([*rule.abbreviations[:_SHOWN], *(["..."] if count > _SHOWN else [])])
+        parts.append(f"{count} words keep their period: {shown}")
     return "; ".join(parts)

@@ -8,19 +8,9 @@ import pytest
 import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from word_rules import KINDS, RULES
 
 from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
-from xtremedistil_tf.tokenization.raw_words import RawWords
-
-RULES = {
-    "white space": RawWords(),
-    "punctuation": RawWords("punctuation"),
-    "characters": RawWords("punctuation", characters=True),
-    "habits": RawWords("punctuation", False, "#@<", "%।.", ("l'", "qu'", "'"), ("'s", "n't", "'")),
-}
-# What the rule treats in its own way, often, so that its parts meet.
-KINDS = ("aAbJSt1я的タกั́👩👍🏽🇩🇪❤️\u200d\u200b\u200f\u00ad\u0301\u0903 \u00a0\n\x1e''’’..,:/"
-         "#@%।()（）「」“”«»\"-–_+…،。、。・〜<$lqun")
 
 
 @functools.cache
@@ -38,6 +28,7 @@ def in_graph(name: str, texts: list[str]) -> list[list[tuple[str, int, int]]]:
 @given(st.lists(st.one_of(st.text(KINDS, max_size=14), st.text(max_size=14)), max_size=5))
 @example(["", " ", "\u200b", "."])
 @example(["a\u200b", "\u200b.", "http://a/b/.", "see://", "l'an's ", "isn't", "n't", "l's", "'", "''", "\"n't\" 's l’"])
+@example(["(Ab.", "l'a.", "31. a.. a.,", "a.b a'b.", "7.", "á.", "🏽a.", "b'a. a"])
 @settings(max_examples=250)
 def test_equal_to_python(name, texts):
     assert in_graph(name, texts) == [RULES[name].split(text) for text in texts]

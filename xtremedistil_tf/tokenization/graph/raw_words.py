@@ -143,7 +143,7 @@ class WordSpans(tf.Module):
         """int32 [n], code points of all texts, and int32 [n], the text of each, never falling -> int32 [words] each:
         the place of each word's first character, the place after its last one, and its text."""
         clusters = self._clusters(characters, row)
-        begins = clusters.begins if self._rule.is_whitespace else self._word_begins(clusters)
+        begins = clusters.begins if self._rule.is_whitespace else self._word_begins(clusters, characters)
         starts, rows, firsts = where(begins, clusters.starts, clusters.row, _places(begins))
         # A word ends where its last cluster does, which stands before the first one of the next word.
         lasts = tf.concat([firsts, tf.size(begins)[None]], 0)[1:] - 1
@@ -178,21 +178,45 @@ class WordSpans(tf.Module):
         joined = kinds.has(SYMBOL) & (_before(characters, 0) == ord(JOINER))
         return kinds.has(INVISIBLE | COMBINING) | joined | (kinds.has(FLAG) & kinds.before().has(FLAG))
 
-    def _word_begins(self, clusters: _Clusters) -> tf.Tensor:
-        """bool [clusters]: where words begin."""
+    def _word_begins(self, clusters: _Clusters, text: tf.Tensor) -> tf.Tensor:
+        """bool [clusters]: where words begin; int32 [n] `text` is all characters."""
         characters, begins, place = clusters.characters, clusters.begins, _places(clusters.begins)
         size, chunk = tf.size(characters), _numbered(begins)
         letter = ~clusters.kinds.has(MARK) | self._counts_as_letter(clusters, chunk)
         first, stop, room = self._middles(characters, letter, begins)
+        head = _longest(self._rule.beginnings, characters, first, room, False)
+        tail = _longest(self._rule.endings, characters, stop, room - head, True)
+        if self._rule.abbreviations:
+            kept = self._abbreviated(clusters, text, first + head, stop, room)
+            stop, tail = stop + tf.cast(kept, tf.int32), tf.where(kept, 0, tail)
         inside = (place >= tf.gather(first, chunk)) & (place < tf.gather(stop, chunk))
         same = (characters == _before(characters, -1)) & ~clusters.kinds.has(BRACKET)
         found = begins | (inside != _before(inside, False)) | (~inside & ~same)
-        first, stop, room = where(stop > 0, first, stop, room)
-        head = _longest(self._rule.beginnings, characters, first, room, False)
-        tail = _longest(self._rule.endings, characters, stop, room - head, True)
+        first, stop, head, tail = where(stop > 0, first, stop, head, tail)
         # Without a part a middle is cut where it begins anyway.
         cuts = tf.concat([first + head, tf.where(tail > 0, stop - tail, first)], 0)
         return found | marked(cuts, size)
+
+    def _abbreviated(self, clusters: _Clusters, text: tf.Tensor, first: tf.Tensor, stop: tf.Tensor,
+                     room: tf.Tensor) -> tf.Tensor:
+        """bool [chunks]: whether the period after a middle belongs to it."""
+        is_period = clusters.characters == ord(PERIOD)
+        goes_on = _after(~clusters.begins, False)
+        single = is_period & ~(goes_on & _after(is_period, False))
+        last = tf.maximum(stop - 1, 0)
+        may = (room > 0) & tf.gather(goes_on, last) & tf.gather(_after(single, False), last)
+        begin, end = tf.gather(clusters.starts, where(may, first)[0]), tf.gather(clusters.ends, where(may, last)[0])
+        longest = max(map(len, self._rule.abbreviations))
+        table = np.array([[0] * (longest - len(word)) + [*map(ord, word[:-1])] for word in self._rule.abbreviations])
+        # Characters of each before its period, from the longest on; 0 before its beginning.
+        place = end[:, None] + tf.range(1 - longest, 0)
+        found = tf.gather(text, tf.maximum(place, 0))
+        is_digit = (found >= ord("1")) & (found <= ord("9"))
+        found = tf.where(place < begin[:, None], 0, tf.where(is_digit, ord("0"), found))
+        fits = end - begin < longest
+        same = tf.reduce_all(found[:, None] == tf.constant(table, tf.int32), -1)
+        kept = fits & tf.reduce_any(same, -1)
+        return marked(where(kept, where(may, _places(may))[0])[0], tf.size(may))
 
     def _middles(self, characters: tf.Tensor, letter: tf.Tensor, begins: tf.Tensor) -> list[tf.Tensor]:
         """int32 [chunks] each: the first letter, or what counts as one; the place after the last one, 0 where there is
