@@ -47,14 +47,14 @@ def test_characters():
 
 
 def test_words_that_keep_their_period():
-    marks = ", . ( ) : ; ? !"
+    marks = ", . . . . . ( ) : ; ? !"
     assert of(marks, "Dr. No , am 3. Mai und 28. Juni .", "J. R. etc... of U.S. Army .") == RawWords(
         "punctuation", abbreviations=("0.", "00.", "Dr."))
     assert of(marks, "Dr. No .", times=2) == RawWords("punctuation")
     # More than twice as often as not.
     assert of(marks, "Dr. No , Dr. No , by the Dr .") == RawWords("punctuation")
     assert of(marks, "Dr. No , Dr. No , Dr. No , by the Dr .") == RawWords("punctuation", abbreviations=("Dr.",))
-    many = " , ".join(f"{'a' * (2 + number % 9)}{chr(97 + number // 9)}. ," for number in range(150))
+    many = marks * 99 + " , ".join(f"{'a' * (2 + number % 9)}{chr(97 + number // 9)}. ," for number in range(150))
     assert len(of(many).abbreviations) == 100
 
 
@@ -65,5 +65,5 @@ def test_the_line_for_the_log():
         "kept before words: #; kept after words: %; parted from words: l' 's")
     few, many = ("Dr.", "St."), tuple(f"{letter}." for letter in "abcdefghi")
     assert described(RawWords("punctuation", abbreviations=few)).endswith("; 2 words keep their period: Dr. St.")
-    assert described(RawWords("punctuation", abbreviations=many)).endswith("9 words keep their period: a. b. c. d. e. f. "
-                                                                           "g. h. ...")
+    assert described(RawWords("punctuation", abbreviations=many)).endswith(
+        "; 9 words keep their period: a. b. c. d. e. f. g. h. ...")
