@@ -60,6 +60,13 @@ def test_every_form_is_written_checked_and_measured(model_dir, exported):
     assert forms["tflite dynamic"]["bytes"] < forms["tflite"]["bytes"]
 
 
+def test_words_are_beside_files_that_take_token_ids(model_dir, exported):
+    for form in ("tflite", "onnx"):
+        folder = model_dir / "export" / form
+        assert json.loads((folder / "words.json").read_text("utf-8"))["raw_words"] == {"rule": "whitespace"}
+        assert "function wordSplitter" in (folder / "words.js").read_text("utf-8")
+
+
 def test_the_card_names_every_form_and_the_licence(model_dir, exported):
     card = (model_dir / "README.md").read_text()
     assert card.startswith("---\n") and "license: mit" in card and "pipeline_tag: token-classification" in card

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import json
 import pathlib
@@ -34,6 +35,22 @@ def test_vectors_are_of_the_strings_that_are_exported():
     exported = words_facts(PUNCTUATION)
     assert [one["text"] for one in exported["test_vectors"]] == list(TEXTS)
     assert json.loads(json.dumps(exported)) == exported
+
+
+def test_exported_offsets_say_what_they_count():
+    for vector in words_facts(RawWords("punctuation", abbreviations=("Dr.",)))["test_vectors"]:
+        text, utf16 = vector["text"], vector["text"].encode("utf-16-le")
+        assert [text[start:end] for start, end in vector["code_points"]] == vector["words"]
+        assert [utf16[2 * start:2 * end].decode("utf-16-le") for start, end in vector["utf16"]] == vector["words"]
+
+
+def test_exported_characters():
+    exported = words_facts(PUNCTUATION)["characters"]
+    firsts, bits = exported["runs"][::2], exported["bits"]
+    for character, names in (("a", ["cased"]), ("(", ["mark", "bracket", "opens"]), ("我", ["unspaced"]), (" ", ["space"]),
+                             ("\U0010ffff", []), ("，", ["mark", "apart"]), ("\u0301", ["combining"])):
+        run = bisect.bisect(firsts, ord(character)) - 1
+        assert exported["runs"][2 * run + 1] == sum(bits[name] for name in names), character
 
 
 @pytest.mark.parametrize("text, wanted", [

@@ -20,6 +20,7 @@ from xtremedistil_tf.evaluation.report.model_card import write_model_card
 from xtremedistil_tf.evaluation.report.page import write_report
 from xtremedistil_tf.evaluation.report.terminal import exports_table
 from xtremedistil_tf.export.saved_model import export_saved_model
+from xtremedistil_tf.export.words import write_words
 from xtremedistil_tf.inference.predictor import Predictor, StudentPredictor, open_runtime
 from xtremedistil_tf.students.metadata import EXPORT, exported_path, size_of
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
@@ -65,9 +66,11 @@ class Exports:
             export_tflite(path.parent, student, tokenizer, task, quantization, self._calibration)
             export_raw_string_tflite(path.parent, student, tokenizer, task, quantization, pairs=self.pairs)
             write_side_files(path.parent, tokenizer, task, max_length=student.max_length)
+            write_words(path.parent, task)
         elif form == "onnx":
             from xtremedistil_tf.export.onnx import export_onnx
             export_onnx(path, student, tokenizer, task, quantization)
+            write_words(path.parent, task)
         else:
             from xtremedistil_tf.export.serving import export_serving
             source = exported_path(self.model_dir, "saved_model")

@@ -1,10 +1,17 @@
-"""Strings with the right words: what another implementation of the rule for raw text is checked against."""
+"""The rule for raw text as data: all that an implementation in another language needs, and strings to check it with."""
 
 from __future__ import annotations
 
+import functools
+import sys
+import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization import raw_words
+from xtremedistil_tf.tokenization.raw_words import RawWords, Word, kind_of
+
+_BITS = ("SPACE", "INVISIBLE", "COMBINING", "MARK", "SYMBOL", "BRACKET", "FLAG", "APART", "UNSPACED", "CASED", "OPENS")
 
 #: Each is there for a part of the rule.
 TEXTS = (
@@ -24,7 +31,43 @@ TEXTS = (
 
 
 def words_facts(rule: RawWords) -> dict[str, Any]:
-    """A rule as JSON: `raw_words`, see `RawWords.facts`, and `test_vectors`, each with a `text` and its `words`, a
-    list of [word, start, end], offsets in Unicode code points."""
-    return {"raw_words": rule.facts(),
-            "test_vectors": [{"text": text, "words": [list(word) for word in rule.split(text)]} for text in TEXTS]}
+    """A rule as JSON.
+
+    Returns:
+        `format`: 1.
+        `raw_words`: see `RawWords.facts`.
+        `characters`: `unicode`, the version; `bits`, by name, see `raw_words.kind_of`; `runs`, a flat list: the first
+        code point of a run and the bits of all its characters, and so on.
+        `test_vectors`: each a `text`; its `words`; and for each word [start, end], end being the place after its last
+        character: `code_points` in Unicode code points (Python), `utf16` in UTF-16 units (JavaScript, Java, C#).
+    """
+    return {"format": 1, "raw_words": rule.facts(),
+            "characters": {"unicode": unicodedata.unidata_version,
+                           "bits": {name.lower(): getattr(raw_words, name) for name in _BITS}, "runs": _runs()},
+            "test_vectors": [_vector(text, rule.split(text)) for text in texts_of(rule)]}
+
+
+def texts_of(rule: RawWords) -> tuple[str, ...]:
+    """Strings for a rule: `TEXTS`, and what is the rule's own."""
+    own = [*rule.beginnings, *rule.endings, *rule.abbreviations, *rule.kept_before, *rule.kept_after]
+    return (*TEXTS, *(f"({part}ab {part} ab{part}), cd{part}" for part in own))
+
+
+def _vector(text: str, words: Sequence[Word]) -> dict[str, Any]:
+    return {"text": text, "words": [word.text for word in words],
+            "code_points": [[word.start, word.end] for word in words],
+            "utf16": [[_utf16(text[:word.start]), _utf16(text[:word.end])] for word in words]}
+
+
+def _utf16(text: str) -> int:
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+@functools.lru_cache(maxsize=1)
+def _runs() -> list[int]:
+    found: list[int] = []
+    for number in range(sys.maxunicode + 1):
+        kind = kind_of.__wrapped__(chr(number))
+        if not found or kind != found[-1]:
+            found += [number, kind]
+    return found
