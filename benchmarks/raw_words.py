@@ -16,7 +16,7 @@ import itertools
 import os
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from absl import app, flags
@@ -25,8 +25,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from joining import Joiner, f1
 from pages import environment, percent, public_command, table, write_page
+from word_forms import different_in_graph, sentences
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.corpus.files import open_lines
 from xtremedistil_tf.tokenization.raw_words import RawWords
 from xtremedistil_tf.tokenization.word_habits import described, rule_of
 
@@ -35,39 +35,11 @@ _TRAIN = flags.DEFINE_integer("train", 20000, "Training sentences that the rule 
 _LINES = flags.DEFINE_integer("lines", 1000, "Test sentences.")
 _OUT = flags.DEFINE_string("out", None, "The Markdown file to write.")
 
-_BATCH = 256
-
-
-def sentences(folder: pathlib.Path, split: str, most: int) -> Iterator[tuple[str, ...]]:
-    """The words of the first lines of a file."""
-    file = next(path for path in sorted(folder.glob(f"{split}.tsv*")))
-    for _, line in itertools.islice(open_lines(file), most):
-        if words := tuple(line.split("\t")[0].split()):
-            yield words
-
 
 def _spans(words: Sequence[str]) -> list[tuple[int, int]]:
     """Places of words with a space between them."""
     ends = list(itertools.accumulate(len(word) + 1 for word in words))
     return [(end - 1 - len(word), end - 1) for word, end in zip(words, ends)]
-
-
-def in_graph(rule: RawWords, texts: list[str]) -> int:
-    """Texts on which the rule in the graph differs."""
-    import tensorflow as tf
-
-    from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
-
-    split = tf.function(GraphRawWords(rule).split, input_signature=[tf.TensorSpec([None], tf.string)])
-    different = 0
-    for begin in range(0, len(texts), _BATCH):
-        batch = texts[begin: begin + _BATCH]
-        found = split(tf.constant([text.encode() for text in batch]))
-        rows = [[[*map(bytes.decode, row)] for row in found["words"].to_list()],
-                found["starts"].to_list(), found["ends"].to_list()]
-        for text, *columns in zip(batch, *rows):
-            different += rule.split(text) != [*zip(*columns)]
-    return different
 
 
 def measure(folder: pathlib.Path) -> dict[str, Any]:
@@ -81,7 +53,7 @@ def measure(folder: pathlib.Path) -> dict[str, Any]:
         found[name] = f1(wanted, ([(word.start, word.end) for word in one.split(text)] for text in texts))
     found["parted"] = f1(*zip(*((_spans(words), [(word.start, word.end) for word in rule.split(" ".join(words))])
                                 for words in sentences(folder, "test", _LINES.value))))
-    found["different"] = in_graph(rule, texts)
+    found["different"] = len(different_in_graph(rule, texts))
     print(folder.parent.name, folder.name, found["lines"], f"{found['whitespace']:.4f} {found['found']:.4f} {found['parted']:.4f}",
           found["different"], found["described"], flush=True)
     return found

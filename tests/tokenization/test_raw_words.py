@@ -47,8 +47,9 @@ def test_exported_offsets_say_what_they_count():
 def test_exported_characters():
     exported = words_facts(PUNCTUATION)["characters"]
     firsts, bits = exported["runs"][::2], exported["bits"]
-    for character, names in (("a", ["cased"]), ("(", ["mark", "bracket", "opens"]), ("我", ["unspaced"]), (" ", ["space"]),
-                             ("\U0010ffff", []), ("，", ["mark", "apart"]), ("\u0301", ["combining"])):
+    for character, names in (("a", ["cased"]), ("(", ["mark", "bracket", "opens"]), ("我", ["unspaced"]),
+                             (" ", ["space"]), ("\U0010ffff", []), ("，", ["mark", "apart"]),
+                             ("\u0301", ["combining"])):
         run = bisect.bisect(firsts, ord(character)) - 1
         assert exported["runs"][2 * run + 1] == sum(bits[name] for name in names), character
 
