@@ -31,7 +31,7 @@ from pages import environment, public_command, table, write_page
 from word_forms import FORMS, sentences
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import open_lines
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.raw_words import ADDRESS, RawWords
 from xtremedistil_tf.tokenization.word_habits import rule_of
 from xtremedistil_tf.tokenization.word_vectors import texts_of
 
@@ -58,10 +58,11 @@ class Fuzz:
 
     def text(self, rule: RawWords) -> str:
         """A string, with parts of the rule in it."""
-        draw, own = self._draw, [*rule.beginnings, *rule.endings, *rule.abbreviations, *rule.kept_before, *rule.kept_after]
+        draw, own = self._draw, [*rule.beginnings, *rule.endings, *rule.abbreviations, *rule.kept_before, *rule.kept_after,
+                                 *rule.parted, ADDRESS]
         ways = [lambda: draw.choice(_SPECIAL)] * 6 + [lambda: draw.choice(self._characters),
                                                       lambda: chr(draw.randrange(0x20, 0x800))]
-        ways += [lambda: draw.choice(own)] * 2 if own else []
+        ways += [lambda: draw.choice(own)] * 2
         return "".join(draw.choice(ways)() for _ in range(draw.randint(0, 16)))
 
 

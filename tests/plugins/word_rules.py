@@ -11,6 +11,7 @@ RULES = {
     "punctuation": RawWords("punctuation"),
     "characters": RawWords("punctuation", characters=True),
     "habits": RawWords("punctuation", False, "#@<", "%।.", ("l'", "qu'", "'"), ("'s", "n't", "'")),
+    "parted": RawWords("punctuation", kept_before="/", parted="/|:"),
     "abbreviations": RawWords("punctuation", False, "#", "%", ("l'", "a'b"), ("'s", "b'a"),
                               ("a.", "Ab.", "0.", "00.", "a'b.", "\u0301a.", "я.", "b'a.", "กั.", "👩a.")),
 }

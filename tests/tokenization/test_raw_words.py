@@ -91,6 +91,14 @@ def test_abbreviations(text, wanted):
     assert words(text, rule) == wanted
 
 
+@pytest.mark.parametrize("text, wanted", [
+    ("and/or 1848/49, A/ /B", ["and", "/", "or", "1848", "/", "49", ",", "A", "/", "/", "B"]),
+    ("https://a.b/c/d x/y", ["https://a.b/c/d", "x", "/", "y"]),
+])
+def test_marks_parted_between_letters(text, wanted):
+    assert words(text, RawWords("punctuation", parted="/")) == wanted
+
+
 @given(st.text())
 def test_white_space_is_as_it_always_was(text):
     found = RawWords().split(text)
@@ -110,7 +118,7 @@ def test_words_are_parts_of_the_text_in_order_and_nothing_that_shows_is_lost(tex
 
 
 def test_facts_come_back():
-    rule = RawWords("punctuation", True, "#", "%", ("l'",), ("'s", "n't"), ("St.", "00.", "Dr."))
+    rule = RawWords("punctuation", True, "#", "%", ("l'",), ("'s", "n't"), ("St.", "00.", "Dr."), "/")
     assert rule.abbreviations == ("00.", "Dr.", "St.")
     assert RawWords.from_facts(json.loads(json.dumps(rule.facts()))) == rule
     assert RawWords.from_facts(None) == RawWords() == RawWords.from_facts(RawWords().facts())

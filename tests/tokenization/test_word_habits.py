@@ -30,6 +30,18 @@ def test_marks_are_kept_where_the_data_keeps_them():
     assert of("#one , 10% .", times=4) == RawWords("punctuation")
 
 
+def test_quotes_are_kept_where_the_data_keeps_them():
+    assert of("«one two» , . ;") == RawWords("punctuation", kept_before="«", kept_after="»")
+    assert of("«one two» « » , .") == RawWords("punctuation")
+
+
+def test_slashes():
+    assert of("one / two , three .") == RawWords("punctuation", parted="/")
+    assert of("one/two , three .", "http://a.b/c , .") == RawWords("punctuation")
+    assert of("one / two , three .", "http://a.b/c , .") == RawWords("punctuation", parted="/")
+    assert of("one / two , 3/4 .") == RawWords("punctuation")
+
+
 def test_brackets_quotes_and_apostrophes_are_never_kept():
     assert of('(a "b c) d\' , . ; ! ?') == RawWords("punctuation", beginnings=("d'",))
 

@@ -7,10 +7,11 @@ edges of a chunk are words of their own, marks inside stay (`3.14`, `isn't`, `d'
    marks, emoji modifiers and what a zero-width joiner binds belong to the character before them; flags in a row
    are one character.
 2. East Asian punctuation is parted wherever it stands; with `characters`, so is every character of a script
-   without spaces (Han, kana, Thai, ...), Thai vowel signs too, as data sets have them.
+   without spaces (Han, kana, Thai, ...), Thai vowel signs too, as data sets have them; and so are the marks of `parted`
+   (`and/or`), but in an address, that is with `://`.
 3. A mark, that is punctuation or a symbol, counts as a letter in four places: a single period after an initial
    (one cased letter that begins the chunk or follows a period, a dash, a bracket or an opening quote: `J.`, `U.S.`);
-   the slash after a letter in an address, that is with `://`; a mark of `kept_before` before, or of `kept_after`
+   the slash after a letter in an address; a mark of `kept_before` before, or of `kept_after`
    after, a letter.
 4. What stands before the first letter of a chunk and after its last one is parted: equal marks in a row are one
    word (`...`, `!!`, `''`), others, and all brackets, are a word each.
@@ -115,6 +116,7 @@ class RawWords:
         kept_before, kept_after: marks that stay before a word (`#`), or after it (`%`).
         beginnings, endings: parts of words that are words of their own, with a straight apostrophe.
         abbreviations: words that keep the period at their end, their digits as 0.
+        parted: marks that are words of their own between letters, too.
 
     Raises:
         ConfigError: there is no such rule, a part has no apostrophe, or an abbreviation no period at its end.
@@ -127,6 +129,7 @@ class RawWords:
     beginnings: tuple[str, ...] = ()
     endings: tuple[str, ...] = ()
     abbreviations: tuple[str, ...] = ()
+    parted: str = ""
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -175,7 +178,7 @@ class RawWords:
     def _words_of(self, text: str) -> list[Word]:
         found: list[Word] = []
         chunk: list[Cluster] = []
-        for cluster in clusters(text, self.characters):
+        for cluster in clusters(text, self.characters, "" if ADDRESS in text else self.parted):
             if cluster.begins and chunk:
                 found += self._words(text, chunk)
                 chunk = []
@@ -226,18 +229,18 @@ def shape(word: str) -> str:
     return word.translate(_AS_ZERO)
 
 
-def clusters(text: str, characters: bool) -> list[Cluster]:
+def clusters(text: str, characters: bool, parted: str = "") -> list[Cluster]:
     """The characters of a text, without white space.
 
     Args:
         text: any string.
-        characters: see `RawWords`.
+        characters, parted: see `RawWords`.
     """
     found: list[Cluster] = []
     space, apart, before = True, False, ""
     for place, character in enumerate(text):
         kind = kind_of(character)
-        alone = bool(kind & (APART | UNSPACED if characters else APART))
+        alone = bool(kind & (APART | UNSPACED if characters else APART)) or character in parted
         belongs = not space and not (alone and kind & UNSPACED) and bool(
             kind & (INVISIBLE | COMBINING) or (kind & SYMBOL and before == JOINER)
             or (kind & FLAG and kind_of(before) & FLAG))

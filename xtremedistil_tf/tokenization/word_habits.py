@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.tokenization.raw_words import (
+    ADDRESS,
     APOSTROPHE,
     MARK,
     PERIOD,
@@ -30,10 +31,12 @@ _SINGLE = 0.9
 _TELLING = ",.;:!?()[]\"«»“”„،؛؟，。、：（）「」"
 #: Most parts of words of either kind, and the most letters of one.
 _MOST_PARTS, _LONGEST_BEGINNING, _LONGEST_ENDING = 24, 8, 3
+#: Marks that people write between letters, without spaces, while they mean two words.
+_BETWEEN = "/"
 #: Words that keep their period: the fewest times, how much more often than not, most of them, the most letters.
 _FEWEST_KEPT, _KEPT_TO_PARTED, _MOST_ABBREVIATIONS, _LONGEST_ABBREVIATION = 3, 2, 100, 12
-# Quotes and brackets stand before and after words by their nature, apostrophes belong to `beginnings` and `endings`.
-_NEVER_KEPT = ("Ps", "Pe", "Pi", "Pf")
+# Brackets stand before and after words by their nature, apostrophes belong to `beginnings` and `endings`.
+_NEVER_KEPT = ("Ps", "Pe")
 
 
 class WordHabits:
@@ -45,6 +48,7 @@ class WordHabits:
         self.before: collections.Counter[str] = collections.Counter()
         self.after: collections.Counter[str] = collections.Counter()
         self.with_apostrophe: collections.Counter[str] = collections.Counter()
+        self.between: collections.Counter[str] = collections.Counter()
         self.with_period: collections.Counter[str] = collections.Counter()
         self.before_period: collections.Counter[str] = collections.Counter()
 
@@ -70,6 +74,8 @@ class WordHabits:
         characters = "".join(cluster.character for cluster in found)
         if APOSTROPHE in characters:
             self.with_apostrophe[characters] += times
+        if ADDRESS not in characters:
+            self.between.update(dict.fromkeys(set(characters[1:-1]).intersection(_BETWEEN), times))
         if found[0].kind & MARK:
             self.before[found[0].character] += times
         # The rule itself keeps the period of an initial.
@@ -89,12 +95,15 @@ class WordHabits:
         endings = self._parts(lambda word: (word.startswith(APOSTROPHE) and word.islower()) or word == _NOT,
                               str.endswith, _LONGEST_ENDING)
         return RawWords(PUNCTUATION, characters, self._kept(self.before), self._kept(self.after), beginnings, endings,
-                        self._abbreviations())
+                        self._abbreviations(), "".join(filter(self._parts_words, _BETWEEN)))
 
     def _kept(self, counts: collections.Counter[str]) -> str:
         return "".join(sorted(mark for mark, count in counts.items()
                               if self._often(count) and count > self.alone[mark] and mark not in (APOSTROPHE, '"')
                               and unicodedata.category(mark) not in _NEVER_KEPT))
+
+    def _parts_words(self, mark: str) -> bool:
+        return self._often(self.alone[mark]) and self.alone[mark] > self.between[mark]
 
     def _abbreviations(self) -> tuple[str, ...]:
         kept = sorted((-count, word) for word, count in self.with_period.items()
@@ -166,6 +175,7 @@ def described(rule: RawWords) -> str:
     parts = ["raw text is split at white space and punctuation"]
     parts += ["characters of scripts without spaces are words"] if rule.characters else []
     for name, marks in (("kept before words", rule.kept_before), ("kept after words", rule.kept_after),
+                        ("parted between letters", rule.parted),
                         ("parted from words", (*rule.beginnings, *rule.endings))):
         parts += [f"{name}: {' '.join(marks)}"] if marks else []
     if count := len(rule.abbreviations):

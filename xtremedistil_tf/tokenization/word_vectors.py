@@ -49,7 +49,8 @@ def words_facts(rule: RawWords) -> dict[str, Any]:
 
 def texts_of(rule: RawWords) -> tuple[str, ...]:
     """Strings for a rule: `TEXTS`, and what is the rule's own."""
-    own = [*rule.beginnings, *rule.endings, *rule.abbreviations, *rule.kept_before, *rule.kept_after]
+    own = [*rule.beginnings, *rule.endings, *rule.abbreviations, *rule.kept_before, *rule.kept_after,
+           *rule.parted]
     return (*TEXTS, *(f"({part}ab {part} ab{part}), cd{part}" for part in own))
 
 

@@ -11,6 +11,7 @@ function wordSplitter(facts) {
   const list = (name) => (rule[name] ?? []).map((part) => Array.from(part));
   const beginnings = list("beginnings"), endings = list("endings"), abbreviations = new Set(rule.abbreviations ?? []);
   const keptBefore = new Set(rule.kept_before ?? ""), keptAfter = new Set(rule.kept_after ?? "");
+  const parted = new Set(rule.parted ?? "");
   const apart = rule.characters ? bits.apart | bits.unspaced : bits.apart;
 
   function splitAtSpace(text) {
@@ -28,9 +29,12 @@ function wordSplitter(facts) {
   /** Characters with all that belongs to them, in chunks. */
   function chunksOf(text) {
     const chunks = [];
+    const addresses = splitAtSpace(text).filter(([start, end]) => text.slice(start, end).includes("://"));
+    const inAddress = (place) => addresses.some(([start, end]) => start <= place && place < end);
     let space = true, wasApart = false, before = "", place = 0;
     for (const character of text) {
-      const kind = kinds[character.codePointAt(0)], end = place + character.length, alone = (kind & apart) !== 0;
+      const kind = kinds[character.codePointAt(0)], end = place + character.length;
+      const alone = (kind & apart) !== 0 || (parted.has(character) && !inAddress(place));
       const belongs = !space && !(alone && kind & bits.unspaced) && (kind & (bits.invisible | bits.combining)
         || (kind & bits.symbol && before === "\u200d")
         || (kind & bits.flag && kinds[before.codePointAt(0)] & bits.flag));

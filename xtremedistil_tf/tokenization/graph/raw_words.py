@@ -46,7 +46,7 @@ from xtremedistil_tf.tokenization.raw_words import (
 )
 
 # Bits that stand beside those of `kind_of`.
-_KEPT_BEFORE, _KEPT_AFTER = 1 << 20, 1 << 21
+_KEPT_BEFORE, _KEPT_AFTER, _PARTED = 1 << 20, 1 << 21, 1 << 22
 # Surrogates are no characters; planes 4 to 13 have none, 15 and 16 only letters of private use.
 _ASSIGNED = (range(0xD800), range(0xE000, 0x40000), range(0xE0000, 0xF0000))
 
@@ -156,8 +156,11 @@ class WordSpans(tf.Module):
         if self._rule.is_whitespace:
             belongs = alone = invisible = tf.zeros_like(first)
         else:
-            is_space |= invisible & _after_space(is_space, invisible, first)
             alone = kinds.has(APART | UNSPACED if self._rule.characters else APART)
+            if self._rule.parted:
+                begins = first | _before(is_space, True)
+                alone |= kinds.has(_PARTED) & ~_addresses(characters, ~_after(begins, True), _numbered(begins))
+            is_space |= invisible & _after_space(is_space, invisible, first)
             belongs = self._belongs(characters, kinds) & ~(alone & kinds.has(UNSPACED))
         after_space = first | _before(is_space, True)
         is_base = ~is_space & (after_space | ~belongs)
@@ -246,19 +249,20 @@ class WordSpans(tf.Module):
         initial = (characters == ord(PERIOD)) & kinds_before.has(CASED)
         initial &= _before(clusters.begins, True) | kinds_before.before().has(OPENS)
         initial &= ~(has_after & (_after(characters, 0) == ord(PERIOD)))
-        in_address = self._addresses(characters, has_after, chunk) & (characters == ord(SLASH))
+        in_address = _addresses(characters, has_after, chunk) & (characters == ord(SLASH))
         return ((kinds.has(_KEPT_BEFORE) & before_letter)
                 | (after_letter & (initial | in_address | kinds.has(_KEPT_AFTER))))
 
-    def _addresses(self, characters: tf.Tensor, has_after: tf.Tensor, chunk: tf.Tensor) -> tf.Tensor:
-        """bool [n]: whether each stands in an address."""
-        found, following, goes_on = tf.ones_like(has_after), characters, tf.ones_like(has_after)
-        for mark in ADDRESS:
-            found &= goes_on & (following == ord(mark))
-            following, goes_on = _after(following, 0), goes_on & has_after
-            has_after = _after(has_after, False)
-        chunks = tf.reduce_max(tf.concat([chunk, [-1]], 0)) + 1
-        return tf.gather(marked(where(found, chunk)[0], chunks), chunk)
+
+def _addresses(characters: tf.Tensor, has_after: tf.Tensor, chunk: tf.Tensor) -> tf.Tensor:
+    """bool [n]: whether each stands in an address; `has_after` is whether the next one is of the same chunk."""
+    found, following, goes_on = tf.ones_like(has_after), characters, tf.ones_like(has_after)
+    for mark in ADDRESS:
+        found &= goes_on & (following == ord(mark))
+        following, goes_on = _after(following, 0), goes_on & has_after
+        has_after = _after(has_after, False)
+    chunks = tf.reduce_max(tf.concat([chunk, [-1]], 0)) + 1
+    return tf.gather(marked(where(found, chunk)[0], chunks), chunk)
 
 
 def _longest(parts: tuple[str, ...], characters: tf.Tensor, places: tf.Tensor, room: tf.Tensor,
@@ -315,7 +319,7 @@ def _after(values: tf.Tensor, fill) -> tf.Tensor:
 def _kinds_of(rule: RawWords) -> np.ndarray:
     """int32 [characters of Unicode]"""
     kinds = _kinds().copy()
-    for marks, bit in ((rule.kept_before, _KEPT_BEFORE), (rule.kept_after, _KEPT_AFTER)):
+    for marks, bit in ((rule.kept_before, _KEPT_BEFORE), (rule.kept_after, _KEPT_AFTER), (rule.parted, _PARTED)):
         for mark in marks:
             kinds[ord(mark)] |= bit
     return kinds
