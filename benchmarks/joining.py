@@ -11,6 +11,7 @@ from xtremedistil_tf.tokenization.raw_words import MARK, UNSPACED, kind_of
 
 _CLOSING = ",.;:!?%،؛؟।॥、。…‰°"
 _OPENING = "¿¡$€£#@"
+_WITHOUT_SPACES = ("ja", "km", "lo", "my", "th", "zh")
 _QUOTES = ('"', "''", "'", "``", "`", "**", "*")
 
 
@@ -18,18 +19,19 @@ class Joiner:
     """Joins words to text as people write it.
 
     Args:
-        language: of the text: French has spaces around `«` and `»`, and before `;:!?`.
+        language: of the text: French has spaces around `«` and `»`, and before `;:!?`; languages without spaces have
+            none around words of other scripts either.
     """
 
     def __init__(self, language: str):
-        self._french = language == "fr"
+        self._french, self._has_spaces = language == "fr", language not in _WITHOUT_SPACES
 
     def text(self, words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
         """The text, and the place of each word in it."""
         text, spans, opened, glued = "", [], collections.Counter(), True
         for word in words:
             closes = word in _QUOTES and opened[word] % 2 == 1
-            if not (glued or closes or self._leans_back(word) or (text and _unspaced(text[-1], word[0]))):
+            if not (glued or closes or self._leans_back(word) or (text and self._unspaced(text[-1], word[0]))):
                 text += "\u00a0" if self._french and word in (";", ":", "!", "?", "»") else " "
             spans.append((len(text), len(text) + len(word)))
             text += word
@@ -49,15 +51,16 @@ class Joiner:
         return (_all(word, ("Ps", "Pi"), _OPENING) or word == "/"
                 or (word[-1] in "'’" and word[:-1].isalpha()))
 
+    def _unspaced(self, before: str, after: str) -> bool:
+        kinds = kind_of(before), kind_of(after)
+        if self._has_spaces:
+            return all(kind & UNSPACED for kind in kinds)
+        return any(kind & UNSPACED for kind in kinds) and all(kind & (UNSPACED | MARK) or character.isalnum()
+                                                              for kind, character in zip(kinds, (before, after)))
+
 
 def _all(word: str, categories: tuple[str, ...], marks: str) -> bool:
     return all(character in marks or unicodedata.category(character) in categories for character in word)
-
-
-def _unspaced(before: str, after: str) -> bool:
-    kinds = kind_of(before), kind_of(after)
-    return any(kind & UNSPACED for kind in kinds) and all(kind & (UNSPACED | MARK) or character.isalnum()
-                                                          for kind, character in zip(kinds, (before, after)))
 
 
 def f1(wanted: Iterable[Collection[Any]], found: Iterable[Collection[Any]]) -> float:
