@@ -35,6 +35,12 @@ def test_quotes_are_kept_where_the_data_keeps_them():
     assert of("«one two» « » , .") == RawWords("punctuation")
 
 
+def test_hyphens_after_words():
+    assert of("West- and East - a - b - c , .") == RawWords("punctuation", kept_after="-")
+    assert of("-a and -b - , .") == RawWords("punctuation", kept_before="-")
+    assert of("-a and b - c - , .") == RawWords("punctuation")
+
+
 def test_slashes():
     assert of("one / two , three .") == RawWords("punctuation", parted="/")
     assert of("one/two , three .", "http://a.b/c , .") == RawWords("punctuation")

@@ -33,6 +33,8 @@ _TELLING = ",.;:!?()[]\"«»“”„،؛؟，。、：（）「」"
 _MOST_PARTS, _LONGEST_BEGINNING, _LONGEST_ENDING = 24, 8, 3
 #: Marks that people write between letters, without spaces, while they mean two words.
 _BETWEEN = "/"
+#: A dash that stands alone has spaces around it in text: how many there are says nothing of `West- and`.
+_HYPHEN = "-"
 #: Words that keep their period: the fewest times, how much more often than not, most of them, the most letters.
 _FEWEST_KEPT, _KEPT_TO_PARTED, _MOST_ABBREVIATIONS, _LONGEST_ABBREVIATION = 3, 2, 100, 12
 # Brackets stand before and after words by their nature, apostrophes belong to `beginnings` and `endings`.
@@ -94,13 +96,14 @@ class WordHabits:
         beginnings = self._parts(lambda word: word.endswith(APOSTROPHE), str.startswith, _LONGEST_BEGINNING)
         endings = self._parts(lambda word: (word.startswith(APOSTROPHE) and word.islower()) or word == _NOT,
                               str.endswith, _LONGEST_ENDING)
-        return RawWords(PUNCTUATION, characters, self._kept(self.before), self._kept(self.after), beginnings, endings,
-                        self._abbreviations(), "".join(filter(self._parts_words, _BETWEEN)))
+        return RawWords(PUNCTUATION, characters, self._kept(self.before), self._kept(self.after, spaced=_HYPHEN),
+                        beginnings, endings, self._abbreviations(), "".join(filter(self._parts_words, _BETWEEN)))
 
-    def _kept(self, counts: collections.Counter[str]) -> str:
+    def _kept(self, counts: collections.Counter[str], spaced: str = "") -> str:
+        """Marks that are seen at words often, and, but for the spaced ones, more often than alone."""
         return "".join(sorted(mark for mark, count in counts.items()
-                              if self._often(count) and count > self.alone[mark] and mark not in (APOSTROPHE, '"')
-                              and unicodedata.category(mark) not in _NEVER_KEPT))
+                              if self._often(count) and (count > self.alone[mark] or mark in spaced)
+                              and mark not in (APOSTROPHE, '"') and unicodedata.category(mark) not in _NEVER_KEPT))
 
     def _parts_words(self, mark: str) -> bool:
         return self._often(self.alone[mark]) and self.alone[mark] > self.between[mark]
