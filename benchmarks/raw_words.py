@@ -53,7 +53,7 @@ def measure(folder: pathlib.Path) -> dict[str, Any]:
         found[name] = f1(wanted, ([(word.start, word.end) for word in one.split(text)] for text in texts))
     found["parted"] = f1(*zip(*((_spans(words), [(word.start, word.end) for word in rule.split(" ".join(words))])
                                 for words in sentences(folder, "test", _LINES.value))))
-    found["different"] = len(different_in_graph(rule, texts))
+    found["different"] = len(different_in_graph(rule, texts, [rule.split(text) for text in texts]))
     print(folder.parent.name, folder.name, found["lines"], f"{found['whitespace']:.4f} {found['found']:.4f} {found['parted']:.4f}",
           found["different"], found["described"], flush=True)
     return found

@@ -14,7 +14,7 @@ import numpy as np
 from xtremedistil_tf.corpus.files import open_lines
 from xtremedistil_tf.export.words import write_words
 from xtremedistil_tf.tasks.tagging import TaggingTask
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.raw_words import RawWords, Word
 
 _BATCH = 256
 _NODE = """
@@ -34,8 +34,8 @@ def sentences(folder: pathlib.Path, split: str, most: int) -> Iterator[tuple[str
             yield words
 
 
-def different_in_graph(rule: RawWords, texts: Sequence[str]) -> list[str]:
-    """Texts on which the rule in a TensorFlow graph differs."""
+def different_in_graph(rule: RawWords, texts: Sequence[str], wanted: Sequence[Sequence[Word]]) -> list[str]:
+    """Texts on which the rule in a TensorFlow graph differs from the wanted words."""
     import tensorflow as tf
 
     from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
@@ -47,12 +47,13 @@ def different_in_graph(rule: RawWords, texts: Sequence[str]) -> list[str]:
         found = split(tf.constant([text.encode() for text in batch]))
         rows = [[[*map(bytes.decode, row)] for row in found["words"].to_list()],
                 found["starts"].to_list(), found["ends"].to_list()]
-        different += [text for text, *columns in zip(batch, *rows) if rule.split(text) != [*zip(*columns)]]
+        different += [text for text, words, *columns in zip(batch, wanted[begin: begin + _BATCH], *rows)
+                      if words != [*zip(*columns)]]
     return different
 
 
-def different_in_lite(rule: RawWords, texts: Sequence[str]) -> list[str]:
-    """Texts on which the rule in a TensorFlow Lite file differs."""
+def different_in_lite(rule: RawWords, texts: Sequence[str], wanted: Sequence[Sequence[Word]]) -> list[str]:
+    """Texts on which the rule in a TensorFlow Lite file differs from the wanted words."""
     import tensorflow as tf
     from ai_edge_litert.interpreter import InterpreterWithCustomOps
     from tensorflow_text import tflite_registrar
@@ -60,32 +61,32 @@ def different_in_lite(rule: RawWords, texts: Sequence[str]) -> list[str]:
     from xtremedistil_tf.export.tflite import write_tflite
     from xtremedistil_tf.export.tflite_words import LiteWords
 
-    words = LiteWords(rule)
-    function = tf.function(lambda texts: words.split(texts)._asdict())
+    graph = LiteWords(rule)
+    function = tf.function(lambda texts: graph.split(texts)._asdict())
     with tempfile.TemporaryDirectory() as folder:
-        path = write_tflite(pathlib.Path(folder) / "words.tflite", words, "words",
+        path = write_tflite(pathlib.Path(folder) / "words.tflite", graph, "words",
                             function.get_concrete_function(texts=tf.TensorSpec([1], tf.string)), "dynamic", custom_ops=True)
         run = InterpreterWithCustomOps(
             model_path=str(path), custom_op_registerers=tflite_registrar.SELECT_TFTEXT_OPS).get_signature_runner("words")
     different = []
-    for text in texts:
+    for text, words in zip(texts, wanted):
         found = run(texts=np.array([text.encode()], object))
         rows = [*zip(map(bytes.decode, found["strings"]), found["starts"].tolist(), found["ends"].tolist())]
-        if rows != [(word.text, len(text[:word.start].encode()), len(text[:word.end].encode())) for word in rule.split(text)]:
+        if rows != [(word.text, len(text[:word.start].encode()), len(text[:word.end].encode())) for word in words]:
             different.append(text)
     return different
 
 
-def different_in_node(rule: RawWords, texts: Sequence[str]) -> list[str]:
-    """Texts on which words.js differs."""
+def different_in_node(rule: RawWords, texts: Sequence[str], wanted: Sequence[Sequence[Word]]) -> list[str]:
+    """Texts on which words.js differs from the wanted words."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         write_words(folder, TaggingTask(["O"], raw_words=rule.facts()))
         (folder / "texts.json").write_text(json.dumps([*texts]), "utf-8")
         subprocess.run(["node", "-e", _NODE], cwd=folder, check=True)
         rows = [json.loads(line) for line in (folder / "found.jsonl").read_text("utf-8").split("\n")]
-    return [text for text, row in zip(texts, rows, strict=True)
-            if row != [[word.text, _utf16(text[:word.start]), _utf16(text[:word.end])] for word in rule.split(text)]]
+    return [text for text, words, row in zip(texts, wanted, rows, strict=True)
+            if row != [[word.text, _utf16(text[:word.start]), _utf16(text[:word.end])] for word in words]]
 
 
 def _utf16(text: str) -> int:

@@ -1,12 +1,13 @@
 """Strings on which the rule for words in another form differs from the one in Python.
 
-  python benchmarks/word_parity.py --data=FOLDER[,FOLDER...] [--text=FILE[,FILE...]] [--lines=3000] [--fuzzed=100000]
+  python benchmarks/word_parity.py --data=FOLDER[,FOLDER...] [--text=FILE[,FILE...]] [--lines=3000] [--fuzzed=100000] [--rules=10]
       [--out=benchmarks/results/word_parity.md]
 
-Each folder of `--data` has folders of languages with train.tsv and test.tsv (words, a tab, tags; plain or .xz). The rule
-of each language is found from its training words, and compared in all forms (`word_forms.FORMS`) on its sentences, which
-are joined to text as people write it; on the lines of the files of its name among `--text` (de.txt.xz); and on its part
-of the fuzzed strings: characters that the rule treats in its own way, and characters of all Unicode.
+Each folder of `--data` has folders of languages with train.tsv and test.tsv (words, a tab, tags; plain or .xz). The
+languages are put into groups; the rule of each is found from its training words, and compared in all forms
+(`word_forms.FORMS`) on its sentences, which are joined to text as people write it; on the lines of the files of its names
+among `--text` (de.txt.xz); and on its part of the fuzzed strings: parts of the rule, characters that it treats in their own
+way, and characters of all Unicode.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _DATA = flags.DEFINE_list("data", None, "Folders of languages.", required=True)
 _TEXT = flags.DEFINE_list("text", [], "Files of plain text.")
 _LINES = flags.DEFINE_integer("lines", 3000, "Sentences of each file.")
 _FUZZED = flags.DEFINE_integer("fuzzed", 100000, "Strings that are made up.")
+_RULES = flags.DEFINE_integer("rules", 10, "Groups of languages, each with a rule.")
 _OUT = flags.DEFINE_string("out", None, "The Markdown file to write.")
 
 _SPECIAL = ("aAbbJSt107я的タกั́👩👍🏽🇩🇪❤️\u200d\u200b\u200f\u00ad\u0301\u0903 \u00a0\n\x1e''’’....,:/"
@@ -66,36 +68,43 @@ class Fuzz:
         return "".join(draw.choice(ways)() for _ in range(draw.randint(0, 16)))
 
 
-def rules() -> dict[str, tuple[str, RawWords, list[str]]]:
-    """Data set and language -> language, its rule and its texts."""
-    found = {}
+def folders() -> dict[str, list[pathlib.Path]]:
+    """Language -> its folders of labelled data."""
+    found: dict[str, list[pathlib.Path]] = {}
     for folder in sorted(path for name in _DATA.value for path in pathlib.Path(name).iterdir() if any(path.glob("train.tsv*"))):
-        language = folder.name.split("-")[0]
-        rule, joiner = rule_of(Example(words) for words in sentences(folder, "train", 20000)), Joiner(language)
-        texts = [joiner.text(words)[0] for split in ("train", "dev", "test") if any(folder.glob(f"{split}.tsv*"))
-                 for words in sentences(folder, split, _LINES.value)]
-        for file in _TEXT.value:
-            if pathlib.Path(file).name.split(".")[0] == folder.name and not any(one == language for one, *_ in found.values()):
-                texts += [line.rstrip("\n") for _, line in itertools.islice(open_lines(pathlib.Path(file)), _LINES.value)]
-        found[f"{folder.parent.name}/{folder.name}"] = language, rule, texts
+        found.setdefault(folder.name.split("-")[0], []).append(folder)
+    return found
+
+
+def texts_in(language: str, places: list[pathlib.Path]) -> list[str]:
+    """Sentences of a language as people write them, and lines of plain text."""
+    joiner = Joiner(language)
+    found = [joiner.text(words)[0] for folder in places for split in ("train", "dev", "test")
+             if any(folder.glob(f"{split}.tsv*")) for words in sentences(folder, split, _LINES.value)]
+    for file in map(pathlib.Path, _TEXT.value):
+        if file.name.split(".")[0] == language:
+            found += [line.rstrip("\n") for _, line in itertools.islice(open_lines(file), _LINES.value)]
     return found
 
 
 def main(argv):
     del argv
-    found, fuzz = rules(), Fuzz(0)
-    each = -(-_FUZZED.value // len(found))
-    natural = sum(len(texts) for *_, texts in found.values())
-    print(f"{len(found)} rules, {natural} texts, {each * len(found)} fuzzed", flush=True)
-    different: collections.Counter[str] = collections.Counter()
-    for name, (_, rule, texts) in found.items():
-        compared = [*texts_of(rule), *texts, *(fuzz.text(rule) for _ in range(each))]
-        wrong = {form: compare(rule, compared) for form, compare in FORMS.items()}
-        print(name, len(compared), {form: len(texts) for form, texts in wrong.items()},
-              *(ascii(text) for texts in wrong.values() for text in texts[:3]), flush=True)
-        different.update({form: len(texts) for form, texts in wrong.items()})
-    languages = {language for language, *_ in found.values()}
-    rows = [[form, len(languages), len(found), natural, each * len(found), different[form]] for form in FORMS]
+    found, fuzz = folders(), Fuzz(0)
+    languages = sorted(found)
+    groups = [languages[number::_RULES.value] for number in range(min(_RULES.value, len(languages)))]
+    each, natural, different = -(-_FUZZED.value // len(groups)), 0, collections.Counter()
+    for group in groups:
+        places = [folder for language in group for folder in found[language]]
+        rule = rule_of(Example(words) for folder in places for words in sentences(folder, "train", 2000))
+        texts = [text for language in group for text in texts_in(language, found[language])]
+        natural += len(texts)
+        texts += [*texts_of(rule), *(fuzz.text(rule) for _ in range(each))]
+        wanted = [rule.split(text) for text in texts]
+        for form, compare in FORMS.items():
+            wrong = compare(rule, texts, wanted)
+            different[form] += len(wrong)
+            print(*group, len(texts), form, len(wrong), *map(ascii, wrong[:3]), flush=True)
+    rows = [[form, len(languages), len(groups), natural, each * len(groups), different[form]] for form in FORMS]
     measured = table(["form", "languages", "rules", "texts", "fuzzed strings", "differ from Python"], rows)
     print(measured)
     if _OUT.value:
@@ -106,10 +115,10 @@ def main(argv):
         write_page(pathlib.Path(_OUT.value), [
             "# Words of raw text in every form", environment(versions), f"```sh\n{command}\n```", measured,
             "A text counts as different where a word or an offset is: of graphs in Unicode characters, of TensorFlow Lite in "
-            "bytes of UTF-8, of JavaScript in UTF-16 units. Each rule is that of a data set's training words; its texts are "
-            "its sentences, joined as people write them, and lines of Wikipedia."],
-            {"different": dict(different), "languages": sorted(languages), "rules": len(found), "texts": natural,
-             "fuzzed": each * len(found)})
+            "bytes of UTF-8, of JavaScript in UTF-16 units. Each rule is that of the training words of several languages; its "
+            "texts are their sentences, joined as people write them, and lines of Wikipedia."],
+            {"different": dict(different), "languages": languages, "rules": len(groups), "texts": natural,
+             "fuzzed": each * len(groups)})
 
 
 if __name__ == "__main__":

@@ -226,7 +226,7 @@ class RawStrings(tf.Module):
         self._answers = task.module("signatures").LITE(task)
         self._texts = self._answers.inputs(pairs)
         self._names, self._graph = input_names(task), graph
-        self._words = LiteWords(task.raw_words) if self._answers.of_words else None
+        self._words = LiteWords(self._answers.raw_words) if self._answers.raw_words else None
         self.student_variables = student.variables
         self._call = lambda inputs: student(inputs, training=False)["logits"][0]
         self._frame = Frame.of(tokenizer, pair=len(self._texts) > 1)

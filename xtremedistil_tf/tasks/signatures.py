@@ -13,6 +13,7 @@ from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, parts_of
 from xtremedistil_tf.tokenization.graph.unigram import InGraphUnigram
 from xtremedistil_tf.tokenization.graph.wordpiece import InGraphWordPiece
+from xtremedistil_tf.tokenization.raw_words import RawWords
 from xtremedistil_tf.tokenization.texts import Frame
 
 TOKEN_IDS, RAW_STRINGS = "token_ids", "raw_strings"
@@ -42,11 +43,11 @@ class LiteAnswers(tf.Module, abc.ABC):
 
     #: Whether there can be no file where the tokenizer does not tell where pieces stand.
     needs_offsets: ClassVar[bool] = False
-    #: Whether words of the text are answered, not all of it.
-    of_words: ClassVar[bool] = False
 
     def __init__(self, task: Task):
         super().__init__()
+        #: How a text becomes words, where these are answered and not all of it.
+        self.raw_words: RawWords | None = None
 
     def inputs(self, pairs: bool) -> tuple[str, ...]:
         """Names of the inputs, each string [1]."""

@@ -256,10 +256,9 @@ class TaggingSignatures(Signatures):
 class LiteTags(LiteAnswers):
     """`label_ids`, `scores` and `word_starts` of each piece; see `export_raw_string_tflite`."""
 
-    of_words = True
-
     def __init__(self, task):
         super().__init__(task)
+        self.raw_words = task.raw_words
         self._decoding, self._num_labels = GraphDecoding(task.transitions), task.num_outputs
 
     def answers(self, logits: tf.Tensor, texts: LitePieces) -> dict[str, tf.Tensor]:
