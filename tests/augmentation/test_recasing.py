@@ -78,7 +78,8 @@ def test_the_teacher_is_asked_about_the_originals():
         return [np.full((len(e.words), 2), [9.0, 0.0]) for e in examples]
 
     stream = augmented([WORDS], [OtherCase()], 2, 0)
-    assert len(list(confident(stream, answers, Quality(make_task("tagging", ["O", "B-X"]), 0.9), ["case"], Tally()))) == 3
+    quality = Quality(make_task("tagging", ["O", "B-X"]), 0.9)
+    assert len(list(confident(stream, answers, quality, ["case"], Tally()))) == 3
     assert asked == [WORDS] * 3
 
 
@@ -88,7 +89,8 @@ class Teacher:
     def predict(self, source):
         for index in range(len(source)):
             ids = source.read(index)["input_ids"]
-            yield types.SimpleNamespace(index=index, logits=np.stack([ids % n for n in (7, 5, 3)], -1).astype(np.float32))
+            logits = np.stack([ids % n for n in (7, 5, 3)], -1).astype(np.float32)
+            yield types.SimpleNamespace(index=index, logits=logits)
 
 
 def test_the_store_has_the_answers_to_the_originals(tmp_path, tiny_tokenizer):
@@ -101,7 +103,8 @@ def test_the_store_has_the_answers_to_the_originals(tmp_path, tiny_tokenizer):
     for original, *variants in (rows[:3], rows[3:]):
         for variant in variants:
             assert variant["input_ids"].tolist() != original["input_ids"].tolist()
-            np.testing.assert_array_equal(*(row["teacher_logits"][row["word_starts"] > 0] for row in (original, variant)))
+            words = [row["teacher_logits"][row["word_starts"] > 0] for row in (original, variant)]
+            np.testing.assert_array_equal(*words)
             assert sum(variant["word_starts"]) == sum(original["word_starts"])
 
 

@@ -20,7 +20,8 @@ from xtremedistil_tf.errors import ConfigError
 Item = TypeVar("Item")
 ORIGINAL = "original"
 #: What stands for each augmenter in a column; never renumbered, since stores on disk hold them.
-CODES = {ORIGINAL: 0, "masked": 1, "neighbours": 2, "entities": 3, "retrieval": 4, "mixing": 5, "external": 6, "case": 7}
+CODES = {ORIGINAL: 0, "masked": 1, "neighbours": 2, "entities": 3, "retrieval": 4, "mixing": 5, "external": 6,
+         "case": 7}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter, VariantPlan
-from xtremedistil_tf.corpus.example import AnyExample, Answer, Example, QuestionExample, TextExample, texts_of
+from xtremedistil_tf.corpus.example import Answer, AnyExample, Example, QuestionExample, TextExample, texts_of
 
 
 def lower(text: str) -> str:

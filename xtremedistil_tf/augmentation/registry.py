@@ -21,7 +21,6 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import KINDS
 from xtremedistil_tf.tasks.task import Task
 
-
 # In both cases, and in alphabets with case.
 _CASED = "Aa Bb Ωω Яя"
 
@@ -166,8 +165,8 @@ def _external(facts: Facts) -> Augmenter:
 
 def _case(facts: Facts) -> Augmenter:
     if facts.tokenizer is not None and _pieces(facts.tokenizer, _CASED) == _pieces(facts.tokenizer, _CASED.lower()):
-        raise ConfigError("`augment=case`: the tokenizer turns all text into small letters, so that there is nothing to "
-                          "learn. Leave it out.")
+        raise ConfigError("`augment=case`: the tokenizer turns all text into small letters, so that there is nothing "
+                          "to learn. Leave it out.")
     return OtherCase()
 
 

@@ -264,7 +264,7 @@ class AugmentedText:
             while record and record["index"] == index:
                 variant = _variant(original, record)
                 if record["augmenter"] in read_by_student:
-                    variant = dataclasses.replace(variant, original=original)
+                    variant = dataclasses.replace(variant, original=original)  # type: ignore[arg-type]  # of one type
                 yield Augmented(variant, record["augmenter"], index)
                 record = next(records, None)
 
