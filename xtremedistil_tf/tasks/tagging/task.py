@@ -13,12 +13,13 @@ import numpy as np
 
 from xtremedistil_tf.config.fields import DECODINGS
 from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.corpus.files import encoding_problem, quoted, words_problem
 from xtremedistil_tf.corpus.text import read_text
-from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.raw_text import LineFormat
+from xtremedistil_tf.errors import ConfigError, DataError
+from xtremedistil_tf.tasks.raw_text import Asked, LineFormat
 from xtremedistil_tf.tasks.scores import KindWords, softmax, sums, top_probabilities, with_languages
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
-from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT
+from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT, WORD_KEYS, asked_text, some_words
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.raw_words import RawWords
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 Tags = Sequence[Sequence[str]]
 _OUTSIDE = "O"
+_WHITE_SPACE = RawWords()
 #: Words of a sentence that are shown where two models disagree on it.
 _MOST_WORDS = 60
 WORDS = KindWords(
@@ -100,12 +102,14 @@ class TaggingFeatures:
         windows: for each row, (sentence index, window, word index of each answer).
         num_words: words of each sentence.
         prefix: number of special tokens before the pieces.
+        truncated: none is.
     """
 
     features: RaggedFeatures
     windows: list[tuple[int, Window, np.ndarray]]
     num_words: list[int]
     prefix: int
+    truncated: int = 0
 
 
 class TaggingTask(Task):
@@ -341,9 +345,27 @@ class TaggingTask(Task):
     def read_unlabeled(self, path: str, pairs: bool) -> Iterator[Example]:
         return read_text(path, self._words)
 
-    def parse(self, line: str, number: int, source: str) -> Example | None:
-        words = self._words(line)
-        return Example(words, None, None, source, number) if words else None
+    def asked_line(self, line: str, number: int, source: str) -> Asked | None:
+        return self.asked_texts([line])
+
+    def asked_row(self, columns: Sequence[str], pairs: bool) -> Asked | None:
+        """The first column holds words with white space between them; of the others nothing is read."""
+        return some_words(asked_text(columns[0], _WHITE_SPACE))
+
+    def asked_texts(self, texts: Sequence[str]) -> Asked | None:
+        return some_words(asked_text(texts[0], self.raw_words))
+
+    def asked_record(self, record: Mapping[str, Any], pairs: bool) -> Asked | None:
+        """Words under `tokens` or `words`, else a text."""
+        key = next((key for key in WORD_KEYS if key in record), None)
+        if key is None:
+            return super().asked_record(record, pairs)
+        words = record[key]
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise DataError(f"{key!r} is {quoted(words)}, expected a list of words")
+        if problem := words_problem(words) or encoding_problem(" ".join(words).replace("\0", "")):
+            raise DataError(f"{key!r}: {problem}")
+        return some_words(self.asked({key: words}))
 
     def _words(self, text: str) -> tuple[str, ...]:
         return tuple(text.split() if self.raw_words.is_whitespace else (
