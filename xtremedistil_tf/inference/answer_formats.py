@@ -142,5 +142,6 @@ def json_line(value: Any) -> str:
 
 def _csv_row(cells: Sequence[Any]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    # A field with one of the characters of the line end is quoted: both are line ends to readers.
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"

@@ -192,9 +192,9 @@ def _place(source: str, name: str, header: Sequence[str] | None) -> int:
     if header is None:
         raise ConfigError(f"`columns={name}`: without a header (`table_header=False`), expected the numbers of "
                           "columns, from 1.")
-    what = "several columns" if name in names else "no column"
-    raise DataError(f"{source_name(source)}:1: {what} {quoted(name)} in the header {quoted(", ".join(names))}. Give "
-                    "`columns` the names that stand there, or numbers from 1.")
+    what, given = "several columns" if name in names else "no column", quoted(", ".join(names))
+    raise DataError(f"{source_name(source)}:1: {what} {quoted(name)} in the header {given}. Give `columns` the names "
+                    "that stand there, or numbers from 1.")
 
 
 def _noting_faults(lines: Iterator[tuple[int, str, str | None]], faults: list[str]) -> Iterator[str]:
