@@ -23,6 +23,7 @@ from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT, WORD_KEYS, asked_tex
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.sentences import sentences_of
 from xtremedistil_tf.tokenization.word_habits import described, rule_of
 from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, Window, cut_windows, encode_words
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 Tags = Sequence[Sequence[str]]
 _OUTSIDE = "O"
 _WHITE_SPACE = RawWords()
+#: Pieces of a training example where nobody tells; of a window where the model takes any number, to bound memory.
+_USUAL_LENGTH, _LONGEST_WINDOW = 128, 256
 #: Words of a sentence that are shown where two models disagree on it.
 _MOST_WORDS = 60
 WORDS = KindWords(
@@ -124,6 +127,8 @@ class TaggingTask(Task):
         decoding: `legal`, the best sequence of tags that IOB2 allows, see `best_sequences`; or `argmax`, the best
             tag of each word by itself. Labels that are not IOB2 are decoded by argmax either way.
         raw_words: how raw text becomes words, see `RawWords.facts`; None: white space parts them.
+        seq_len: pieces of the longest sentence in training, special tokens included; longer texts are answered
+            sentence by sentence. None: 128.
 
     Raises:
         ConfigError: there is no such score, decoding or rule for words.
@@ -142,17 +147,17 @@ class TaggingTask(Task):
     has_entities = True
 
     def __init__(self, labels: Sequence[str], main_score: str = "f1", decoding: str = "legal",
-                 raw_words: Mapping[str, Any] | None = None):
+                 raw_words: Mapping[str, Any] | None = None, seq_len: int | None = None):
         super().__init__(labels)
         self.main_score = check_main_score(main_score, ("f1", "precision", "recall"))
         if decoding not in DECODINGS:
             raise ConfigError(f"`decoding={decoding}`: expected one of {', '.join(DECODINGS)}.")
-        self.decoding, self.raw_words = decoding, RawWords.from_facts(raw_words)
+        self.decoding, self.raw_words, self.seq_len = decoding, RawWords.from_facts(raw_words), seq_len
 
     @property
     def options(self) -> dict[str, Any]:
-        rest = {name: value for name, value in super().options.items() if name != "raw_words"}
-        return rest if self.raw_words.is_whitespace else rest | {"raw_words": self.raw_words.facts()}
+        found = super().options | {"raw_words": None if self.raw_words.is_whitespace else self.raw_words.facts()}
+        return {name: value for name, value in found.items() if value is not None}
 
     @property
     def transitions(self) -> Transitions:
@@ -196,17 +201,29 @@ class TaggingTask(Task):
 
     def prediction_features(self, tokenizer: Any, examples: Iterable[Example],
                             max_length: int | None) -> TaggingFeatures:
-        """Longer sentences than `max_length` become overlapping windows."""
-        special = SpecialTokens.of(tokenizer)
-        room = None if max_length is None else max_length - len(special)
+        """Texts longer than `seq_len` are parted into sentences, and sentences longer than `max_length` (256 where
+        there is none) into overlapping windows."""
+        special, examples = SpecialTokens.of(tokenizer), list(examples)
+        at_once, most = (length - len(special) for length in self.lengths(max_length))
         rows, windows, num_words = [], [], []
         for number, encoded in enumerate(encode_words(tokenizer, (e.words for e in examples))):
             num_words.append(encoded.num_words)
-            for window in cut_windows(encoded, room):
-                rows.append({"input_ids": special.wrap(encoded.ids[window.start:window.stop])})
-                windows.append((number, window, encoded.word_ids[window.answers]))
+            for sentence in sentences_of(encoded, examples[number].words, at_once):
+                for window in cut_windows(sentence, most):
+                    rows.append({"input_ids": special.wrap(sentence.ids[window.start:window.stop])})
+                    windows.append((number, window, sentence.word_ids[window.answers]))
         features = RaggedFeatures.from_rows(rows, {"input_ids": Column(np.int32)})
         return TaggingFeatures(features, windows, num_words, len(special.prefix))
+
+    def lengths(self, max_length: int | None) -> tuple[int, int]:
+        """Most pieces of a text that is answered at once, and of a window; special tokens included.
+
+        Args:
+            max_length: most pieces that the model takes; None: any number.
+        """
+        at_once = self.seq_len or _USUAL_LENGTH
+        most = max(_LONGEST_WINDOW, at_once) if max_length is None else max_length
+        return min(at_once, most), most
 
     def decode(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> list[list[str]]:
         """One tag per word, decoded over the whole sentence, windows or not. A word without pieces (control
@@ -340,7 +357,7 @@ class TaggingTask(Task):
     def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
         rule = rule_of((e for e in corpus.train if isinstance(e, Example)), config.word_splitting)
         log.info("`word_splitting=%s`: %s", config.word_splitting, described(rule))
-        return {"decoding": config.decoding, "raw_words": rule.facts()}
+        return {"decoding": config.decoding, "raw_words": rule.facts(), "seq_len": config.seq_len}
 
     def read_unlabeled(self, path: str, pairs: bool) -> Iterator[Example]:
         return read_text(path, self._words)
