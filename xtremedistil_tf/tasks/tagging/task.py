@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import types
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.raw_text import Asked, LineFormat
 from xtremedistil_tf.tasks.scores import KindWords, softmax, sums, top_probabilities, with_languages
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
+from xtremedistil_tf.tasks.tagging.entity_scores import entity_scores
 from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT, WORD_KEYS, asked_text, some_words
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Tags = Sequence[Sequence[str]]
 _OUTSIDE = "O"
 _WHITE_SPACE = RawWords()
 #: Pieces of a training example where nobody tells; of a window where the model takes any number, to bound memory.
@@ -54,37 +53,6 @@ WORDS = KindWords(
     counted="entities", decoded="tags", long_texts="longer ones are answered in windows", shows_labels=True,
     note="Entity scores over {support} entities; an entity counts only if its type and all its words are right.",
     decoding_notes={"legal": "Every model’s tags are the best sequence that IOB2 allows."})
-
-
-def entity_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
-    """Entity precision, recall and F1 by seqeval (strict IOB2: an `I-` without its `B-` is no entity).
-
-    Args:
-        gold, predicted: one tag per word and sentence.
-
-    Returns:
-        `f1`, `precision`, `recall` (micro-averaged over all sentences), `support` (gold entities) and
-        `per_type` {type: {f1, precision, recall, support}}. All in [0, 1].
-    """
-    from seqeval.metrics import classification_report
-    from seqeval.scheme import IOB2
-
-    if not any(tag != "O" for tags in gold for tag in tags):
-        spurious = any(tag.startswith("B-") for tags in predicted for tag in tags)
-        value = 0.0 if spurious else 1.0
-        return {"f1": value, "precision": value, "recall": value, "support": 0, "per_type": {}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # types without predictions score 0, which the table shows
-        report = classification_report([list(t) for t in gold], [list(t) for t in predicted],
-                                       mode="strict", scheme=IOB2, output_dict=True, zero_division=0)
-    total = _row(report.pop("micro avg"))
-    averages = ("macro avg", "weighted avg")
-    return total | {"per_type": {name: _row(row) for name, row in report.items() if name not in averages}}
-
-
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    return {"f1": float(row["f1-score"]), "precision": float(row["precision"]),
-            "recall": float(row["recall"]), "support": int(row["support"])}
 
 
 def _example_of_line(line: str, number: int, source: str) -> Example | None:
