@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import tracemalloc
@@ -20,7 +21,8 @@ from xtremedistil_tf.tokenization.raw_words import RawWords
 
 RULE = RawWords("punctuation").facts()
 LABELS = ["O", "B-LOC", "I-LOC"]
-SENTENCES = ["Anna met boris in paris.", "The old house, near oslo!", "\u0410\u043d\u043d\u0430 left (quito).", "Who is  left?"]
+SENTENCES = ["Anna met boris in paris.", "The old house, near oslo!", "\u0410\u043d\u043d\u0430 left (quito).",
+             "Who is  left?"]
 
 
 class Recording:
@@ -66,7 +68,7 @@ def plain_answers(tokenizer, words, forward, most):
     """Tags of one endless sentence by the words of the documentation, one word after another."""
     pieces = [tokenizer.convert_tokens_to_ids(tokenizer.tokenize(word)) for word in words]
     starts = np.cumsum([0, *map(len, pieces)])
-    flat, total, begin, windows = sum(pieces, []), int(starts[-1]), 0, []
+    flat, total, begin, windows = list(itertools.chain(*pieces)), int(starts[-1]), 0, []
     while True:
         end = max((int(stop) for stop in starts if begin < stop <= begin + most), default=begin + most)
         windows.append((begin, end))
