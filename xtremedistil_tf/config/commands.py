@@ -157,7 +157,8 @@ class ServeConfig:
     max_texts: int = setting("Limits", 1024, "Maximum texts in a request.", minimum=1)
     batch_bytes: int = setting("Limits", 1 << 16,
         "Maximum bytes of text in a batch, padding included. This bounds memory. Larger requests are cut into "
-        "batches; a single longer text is an error.", minimum=1)
+        "batches. A single longer text is answered in parts by taggers and question answering, else it is an error.",
+        minimum=1)
     max_queue: int = setting("Limits", 32,
         "Maximum requests that run or wait; further ones get status 503.", minimum=1)
     max_connections: int = setting("Limits", 128, "Maximum open connections.", minimum=1)
