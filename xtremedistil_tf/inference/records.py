@@ -105,7 +105,7 @@ class InputReader:
             yield Record(example.line, self.task.asked(example))
 
     def _by_line(self, source: str, suffix: str) -> Iterator[Record]:
-        lines = _decoded_lines(source)
+        lines = decoded_lines(source)
         parse = self._line_parser(source, suffix, lines)
         for number, line, fault in lines:
             if fault or not line.strip():
@@ -150,7 +150,7 @@ class InputReader:
     def _csv(self, source: str) -> Iterator[Record]:
         csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
         faults: list[str] = []
-        rows = csv.reader(_noting_faults(_decoded_lines(source, keep_ends=True), faults), strict=True)
+        rows = csv.reader(_noting_faults(decoded_lines(source, keep_ends=True), faults), strict=True)
         header = _csv_header(source, rows, faults) if self.header else None
         places = [_place(source, name, header) for name in self.columns]
         while True:
@@ -213,7 +213,7 @@ def _bytes_of(source: str) -> Iterator[BinaryIO]:
         yield handle  # type: ignore[misc]  # what decompresses is no BinaryIO by name
 
 
-def _decoded_lines(source: str, keep_ends: bool = False) -> Iterator[tuple[int, str, str | None]]:
+def decoded_lines(source: str, keep_ends: bool = False) -> Iterator[tuple[int, str, str | None]]:
     """(line from 1, its text, what is wrong with it) of all lines; the text is empty where it is not UTF-8."""
     nuls = 0
     with _bytes_of(source) as handle:
