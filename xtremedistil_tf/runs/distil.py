@@ -95,8 +95,14 @@ def distil(config: DistillationConfig, command: str = "") -> dict[str, Any]:
     Raises:
         XtremeDistilError: what a user can mend.
     """
+    run = Run.of(config)
+    with run.alone():
+        return _distilled(run, command)
+
+
+def _distilled(run: Run, command: str) -> dict[str, Any]:
     began = time.monotonic()
-    prepared = prepare(config)
+    prepared = prepare(run)
     comparison = compare_texts(prepared.run.config, prepared.labelled, prepared.text.originals)
     if comparison:
         log_comparison(comparison)
@@ -110,9 +116,8 @@ def distil(config: DistillationConfig, command: str = "") -> dict[str, Any]:
                        command).metrics(began)
 
 
-def prepare(config: DistillationConfig) -> Prepared:
+def prepare(run: Run) -> Prepared:
     """Reads the labelled data and the text, and finds or makes the teachers and the student's vocabulary."""
-    run = Run.of(config)
     c = run.config
     tf_keras.utils.set_random_seed(c.seed)
     with run.step("labelled data") as step:

@@ -6,9 +6,7 @@ import dataclasses
 import logging
 import math
 import pathlib
-import resource
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +20,12 @@ from xtremedistil_tf.distillation.schedule import LABELS
 from xtremedistil_tf.distillation.stages import held_out_count
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.process import peak_memory
 from xtremedistil_tf.progress import in_minutes
 from xtremedistil_tf.runs.distil import Trained, prepare, train
 from xtremedistil_tf.runs.labelled_data import Labelled, open_labelled
 from xtremedistil_tf.runs.phase_settings import phase_settings, strategy_phases
+from xtremedistil_tf.runs.run import Run
 from xtremedistil_tf.runs.student_shape import BASELINE, student_kind
 from xtremedistil_tf.runs.teachers import teacher_recipe
 from xtremedistil_tf.runs.transfer_text import compare_texts, transfer_text
@@ -118,7 +118,7 @@ def measure_steps(config: DistillationConfig) -> Measurement:
     try:
         with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=model_dir) as folder:
             labelled = open_labelled(config)
-            sample = train(prepare(_sampled(config, labelled.corpus, pathlib.Path(folder))))
+            sample = train(prepare(Run.of(_sampled(config, labelled.corpus, pathlib.Path(folder)))))
             text = transfer_text(config, labelled)
             steps, disk = _measured(config, labelled, text, sample)
             comparison = compare_texts(config, labelled, text)
@@ -222,9 +222,8 @@ def _plan_lines(config: DistillationConfig, steps: Sequence[Step], disk: dict[st
                "transfer example, and the time to generate them.")
     yield (f"\non disk    {shown_bytes(sum(disk.values()))}, {shown_bytes(shutil.disk_usage(folder).free)} free: "
            + ", ".join(f"{name} {shown_bytes(size)}" for name, size in disk.items()))
-    unit = 1 if sys.platform == "darwin" else 1024
-    yield (f"memory     {shown_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)} on the sample; it "
-           "hardly grows with the transfer set")
+    if peak := peak_memory():
+        yield f"memory     {shown_bytes(peak)} on the sample; it hardly grows with the transfer set"
 
 
 def _comparison_lines(comparison: Comparison) -> Iterator[str]:
