@@ -17,8 +17,8 @@ from xtremedistil_tf.inference.predictor import open_predictor
 from xtremedistil_tf.runs.predict import predict
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-SENTENCES = ["anna met boris in paris .", "The old house , near oslo !", "\u043c\u043e\u0441\u043a\u0432\u0430 left ( quito ) .",
-             "Who left ?"]
+SENTENCES = ["anna met boris in paris .", "The old house , near oslo !", "Who left ?",
+             "\u043c\u043e\u0441\u043a\u0432\u0430 left ( quito ) ."]
 
 
 def run(*flags: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
