@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.inference.predictor import Predictor
 from xtremedistil_tf.inference.records import Record
+from xtremedistil_tf.tasks.raw_text import Asked
 from xtremedistil_tf.tasks.task import Task
 
 #: What begins the line of a record that could not be answered, in formats without a field for it.
@@ -33,6 +35,10 @@ class TsvWriter:
     def __init__(self, task: Task):
         self._task = task
 
+    def answers(self, predictor: Predictor, asked: Sequence[Asked]) -> Sequence[Any]:
+        """What `shown` needs to know of what was asked, in order."""
+        return predictor.predict([one.example for one in asked])
+
     def header(self) -> str:
         """What stands before the first record."""
         return ""
@@ -42,19 +48,22 @@ class TsvWriter:
 
         Args:
             record: the record.
-            answer: see `RawText.answer`; anything where nothing was asked.
+            answer: see `answers`; anything where nothing was asked.
         """
         if record.fault:
             return f"{ERROR}\t{record.fault}\n"
         if record.asked is None:
             return "\n"
-        return f"{self._task.lines.show(record.asked.example, self._task.raw_text.prediction(answer))}\n"
+        return f"{self._task.lines.show(record.asked.example, answer)}\n"
 
 
 class JsonWriter(TsvWriter):
     """An object a record: `line`, the texts, and the answer's fields; `blank` or `error` where there is none."""
 
     suffix = ".jsonl"
+
+    def answers(self, predictor: Predictor, asked: Sequence[Asked]) -> Sequence[Any]:
+        return predictor.answers(asked)
 
     def shown(self, record: Record, answer: Any) -> str:
         found: dict[str, Any] = {"line": record.line}
@@ -100,8 +109,8 @@ class ConllWriter(TsvWriter):
     def shown(self, record: Record, answer: Any) -> str:
         # Our reader takes a line for a comment that has more words than a token and its tag.
         begin = f"# line {record.line}" + (f" {ERROR}: {record.fault}" if record.fault else "")
-        words = answer.words if record.asked else ()
-        return "\n".join([begin, *(f"{word.text}\t{word.tag}" for word in words), "", ""])
+        words = zip(record.asked.example.words, answer) if record.asked else ()  # type: ignore[union-attr]  # of a tagger
+        return "\n".join([begin, *(f"{word}\t{tag}" for word, tag in words), "", ""])
 
 
 FORMATS: Mapping[str, type[TsvWriter]] = {"tsv": TsvWriter, "jsonl": JsonWriter, "conll": ConllWriter, "csv": CsvWriter}

@@ -60,7 +60,7 @@ def predict(student: OpenedStudent, config: PredictionConfig) -> None:
 def answered(predictor: Predictor, writer: TsvWriter, records: Iterable[Record]) -> Iterator[str]:
     """What is written for each record, in order, in memory that does not grow with the input."""
     for chunk in chunks(records, lambda record: record.characters):
-        answers = iter(predictor.answers([record.asked for record in chunk if record.asked]))
+        answers = iter(writer.answers(predictor, [record.asked for record in chunk if record.asked]))
         for record in chunk:
             yield writer.shown(record, next(answers) if record.asked else None)
 

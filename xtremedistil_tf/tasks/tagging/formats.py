@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -232,13 +233,13 @@ def some_words(one: Asked | None) -> Asked | None:
 
 
 def _answer(task: TaggingTask, one: Asked, prediction: tuple[Sequence[str], np.ndarray]) -> Tagging:
-    tags, scores = prediction
-    words = tuple(TaggedWord(one.text[start:end], tag, start, end, float(score))
+    tags, scores = prediction[0], prediction[1].tolist()
+    words = tuple(TaggedWord(one.text[start:end], tag, start, end, score)
                   for (start, end), tag, score in zip(one.spans, tags, scores))
     found = []
     for entity in entities(tags, task.labels):
         start, end = one.spans[entity.first][0], one.spans[entity.last][1]
-        mean = float(np.mean(scores[entity.first: entity.last + 1]))
+        mean = statistics.fmean(scores[entity.first: entity.last + 1])
         found.append(Entity(entity.type, one.text[start:end], start, end, mean))
     return Tagging(tuple(found), words)
 
