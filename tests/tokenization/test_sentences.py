@@ -13,8 +13,8 @@ from xtremedistil_tf.tokenization.sentences import sentence_stops, sentences_of
 from xtremedistil_tf.tokenization.words import EncodedWords
 
 WORD = st.one_of(
-    st.sampled_from([".", "!", "?!", "\u2026", "\u3002", "\u0964", "Dr", "Dr.", "J.", "U.S.", "3.", "London.",
-                     "London.\u201d", "\u201d", ")", "\u00bb", '"', "the", "The", "\u0431\u044b\u043b",
+    st.sampled_from([".", "!", "?!", "\u2026", "\u3002", "\u0964", "Dr", "Dr.", "J.", "U.S.", "3.", "J.R.R.", "Bros",
+                     "London.", "London.\u201d", "\u201d", ")", "\u00bb", '"', "the", "The", "\u0431\u044b\u043b",
                      "\u0411\u044b\u043b", "1990", "A", "\u00e9t\u00e9", "a.", "]", "word"]),
     st.text("aB.!\u3002)\u201d ]\u0301\u00e9\u042f\U0001f600", min_size=1, max_size=4).filter(
         lambda word: word.split() == [word]))
@@ -26,6 +26,7 @@ WORD = st.one_of(
     ["He said : \u201c Never . \u201d", "Then he left ."],
     ["(He left.)", "She stayed."],
     ["Dr . Smith met J. R. Smith of the U.S. and Dr. No on 3. May in the 90 . Yes"],
+    ["J.R.R. Tolkien met J.-P. Sartre of Warner Bros. Entertainment and Prof . Moriarty of the U.S.S.R. Army"],
     ["What ? ! ...", "Nothing"],
     ["Yahoo ! was founded", ],
     ["a . b . c"],

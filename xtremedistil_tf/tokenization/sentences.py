@@ -2,8 +2,8 @@
 
 A word ends a sentence if it is a mark that does, or ends in one, unless
 
-- it is an abbreviation: at most three characters before its period, the first one a capital or a digit (`Dr.`, `J.`,
-  `3.`), in one word or in two;
+- it is an abbreviation, in one word or with its period as the next one: at most three characters, the first one a
+  capital or a digit (`Dr.`, `J.`, `3.`); initials (`J.R.R.`); one of a few longer ones that stand in names (`Bros.`);
 - or the next word begins with a small letter, or is such a mark, too.
 
 Closing brackets and quotes belong to the sentence before them. A text without such words is one sentence. The patterns
@@ -23,10 +23,12 @@ _MARKS = ".!?\u2026\u3002\uff01\uff1f\uff0e\uff61\u0964\u0965\u061f\u06d4\u1362\
 _CLOSING = "\u201d\u2019\u00bb\u203a\u300d\u300f)\\]"
 _SMALL = "a-z\u00df-\u00f6\u00f8-\u00ff\u03ac-\u03ce\u0430-\u045f\u0561-\u0587"
 _CAPITAL = "A-Z0-9\u00c0-\u00d6\u00d8-\u00de\u0386-\u03ab\u0400-\u042f\u0531-\u0556"
+_ABBREVIATED = (f"[{_CAPITAL}].{{0,2}}|(?:[{_CAPITAL}][.]-?)*[{_CAPITAL}]|"
+                "Bros|Capt|Corp|Dept|Prof|Sept|Univ")
 #: Regular expressions, each for a whole word.
 ENDS = f"(?s).*[{_MARKS}][{_CLOSING}]*"
-ABBREVIATION = f"(?s)[{_CAPITAL}].{{0,2}}[.]"
-SHORT = f"(?s)[{_CAPITAL}].{{0,2}}"
+ABBREVIATION = f"(?s)(?:{_ABBREVIATED})[.]"
+SHORT = f"(?s){_ABBREVIATED}"
 CLOSES = f"[{_CLOSING}]+"
 GOES_ON = f"(?s)[{_SMALL}].*|[{_MARKS}]+[{_CLOSING}]*|[{_CLOSING}]+"
 PERIOD = "."
