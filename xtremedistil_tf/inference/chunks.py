@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
-_MOST_ITEMS, _MOST_CHARACTERS = 4096, 1 << 20
+_MOST_ITEMS, _MOST_CHARACTERS = 4096, 1 << 18
 
 
 def chunks(items: Iterable[Item], characters: Callable[[Item], int]) -> Iterator[list[Item]]:
