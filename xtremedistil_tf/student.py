@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import html
-import itertools
 import logging
 import os
 import pathlib
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 4096
 #: What a run keeps beside its student, which a copy does not need.
 _WORK = ("teacher", "transfer", "checkpoints", "baseline", "logs", "budget.json", "steps.json")
 _SPLITS = ("test", "dev", "train")
@@ -184,9 +182,8 @@ class Student:
         if isinstance(given, str | Example | TextExample | QuestionExample | Mapping):
             return True
         # Words are given as lists of lists, so that a list of strings is always several texts.
-        parts = len(self._task.raw_text.inputs) - (not self._opened.config.get("do_pairwise")) * bool(
-            self._task.raw_text.optional)
-        return parts > 1 and isinstance(given, tuple) and all(isinstance(part, str) for part in given)
+        parts = self._task.raw_text.names(bool(self._opened.config.get("do_pairwise")))
+        return len(parts) > 1 and isinstance(given, tuple) and all(isinstance(part, str) for part in given)
 
     def predict_iter(self, given: Iterable[Any], batch_size: int | None = None) -> Iterator[Any]:
         """Answers things one after another, in order, in constant memory.
@@ -206,10 +203,15 @@ class Student:
         return self._answers(iter(given), batch_size)
 
     def _answers(self, given: Iterator[Any], batch_size: int | None) -> Iterator[Any]:
-        numbered = enumerate(given, 1)
-        while chunk := list(itertools.islice(numbered, _CHUNK)):
-            rows = [asked(self._task, one, number) for number, one in chunk]
-            yield from self._opened.predictor.answers(rows, batch_size)
+        from xtremedistil_tf.inference.predictor import cut_note
+
+        predictor, count = self._opened.predictor, 0
+        before = predictor.truncated
+        rows = (asked(self._task, one, number) for number, one in enumerate(given, 1))
+        for count, answer in enumerate(predictor.answer_stream(rows, batch_size), 1):  # noqa: B007
+            yield answer
+        if note := cut_note(predictor.truncated - before, count, predictor.max_length):
+            log.warning(note)
 
     def evaluate(self, data: Any = "test") -> Scores:
         """Measures it.

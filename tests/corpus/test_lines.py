@@ -85,7 +85,7 @@ def test_a_huge_line_is_refused_without_being_read_whole(tmp_path):
     assert peak < 5_000_000
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".xz"])
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
 def test_damaged_compression_is_named(tmp_path, suffix):
     whole = PACKERS[suffix](b"".join(b"line %d\n" % (i * i) for i in range(2000)))
     path = tmp_path / f"file.txt{suffix}"

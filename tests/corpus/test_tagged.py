@@ -27,7 +27,7 @@ WRITERS = {".tsv": as_tsv, ".conll": as_conll, ".jsonl": as_jsonl}
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
-@pytest.mark.parametrize("packing", ["", ".gz", ".xz"])
+@pytest.mark.parametrize("packing", ["", ".gz", ".bz2", ".xz"])
 def test_all_formats_read_the_same(tmp_path, suffix, packing):
     path = put(tmp_path, f"train{suffix}{packing}", WRITERS[suffix](SENTENCES))
     examples = read_tagged(path)

@@ -103,8 +103,8 @@ def test_raw_text_is_split_by_the_rule(tmp_path):
     asked = task.asked(TEXT)
     assert asked.example == Example(words) and asked.text == TEXT
     assert [TEXT[start:end] for start, end in asked.spans] == list(words)
-    assert task.parse(TEXT, 3, "in") == Example(words, None, None, "in", 3)
-    assert task.parse(" \t", 3, "in") is None
+    assert task.asked_line(TEXT, 3, "in").example == Example(words)
+    assert task.asked_line(" \t", 3, "in") is None
     # Words that are given are what they are.
     assert task.asked(["home,", "5%."]).example == Example(("home,", "5%."))
     (tmp_path / "a.txt").write_text(f"{TEXT}\n", encoding="utf-8")
@@ -115,7 +115,7 @@ def test_raw_text_is_split_by_the_rule(tmp_path):
 
 def test_without_a_rule_raw_text_is_split_at_white_space(tmp_path):
     task = TaggingTask(LABELS)
-    assert task.asked(TEXT).example == Example(("Ada's", "home,", "5%.")) == task.parse(TEXT, 0, "")
+    assert task.asked(TEXT).example == Example(("Ada's", "home,", "5%.")) == task.asked_line(TEXT, 0, "").example
     assert task.options == {"main_score": "f1", "decoding": "legal"}
 
 

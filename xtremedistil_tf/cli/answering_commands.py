@@ -21,10 +21,13 @@ def predict(argv: list[str]) -> None:
     """Predict with a distilled student, or evaluate it.
 
     Writes one output line per input line, in input order: `words<TAB>tags` (every word gets a tag, whatever the
-    sentence length), `label<TAB>probability`, a score, or `answer<TAB>start<TAB>end<TAB>score`. Needs only --model_dir.
+    length of the text), `label<TAB>probability`, a score, or `answer<TAB>start<TAB>end<TAB>score`; with
+    --output_format=jsonl, objects with entities, offsets and scores. Needs only --model_dir. See docs/prediction.md.
 
       python run_xtreme_distil_predict.py --model_dir=out --do_predict --pred_file=text.txt
       echo "Ada Lovelace was born in London ." | python run_xtreme_distil_predict.py --model_dir=out --do_predict
+      python run_xtreme_distil_predict.py --model_dir=out --do_predict --pred_file=table.csv --columns=body \\
+        --output_file=answers.jsonl.gz --output_format=jsonl --on_error=skip
       python run_xtreme_distil_predict.py --model_dir=out --do_eval --pred_file=test.tsv
     """
     _answer(parse_flags(PredictionConfig, argv, predict.__doc__))

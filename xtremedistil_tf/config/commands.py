@@ -20,6 +20,7 @@ from xtremedistil_tf.errors import ConfigError
 #: Form -> the quantizations that it is written in.
 QUANTIZATIONS_OF = {"saved_model": ("none",), "tflite": ("none", "float16", "dynamic", "int8"),
                     "onnx": ("none", "int8"), "serving": ("none",)}
+OUTPUT_FORMATS = ("tsv", "jsonl", "conll", "csv")
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 LOCAL_FORMS = ("keras", "saved_model", "tflite", "onnx")
 SERVING_PREFIXES = ("serving://", "serving+http://", "serving+https://")
@@ -98,10 +99,18 @@ class PredictionConfig:
 
     model_dir: str = setting("Data", "", "Folder of a finished distillation run.")
     pred_file: str = setting("Data", "-",
-        "Input text, one example per line (or a labelled file for `do_eval`). -: standard input.")
+        "Input text, one example per line, or a .jsonl file, a table (`columns`), or a labelled file (for `do_eval` it "
+        "must be one). Also compressed: .gz, .bz2, .xz. -: standard input.")
     output_file: str = setting("Data", "",
-        "Output file. Default: <model_dir>/predictions.txt for an input file, standard output for standard input. -: "
-        "standard output.")
+        "Output file; compressed if its name ends in .gz, .bz2 or .xz. Default: <model_dir>/predictions.txt (.jsonl, "
+        ".conll, .csv) for an input file, standard output for standard input. -: standard output.")
+    output_format: str = setting("Data", "tsv",
+        "Format of the output (docs/prediction.md). tsv: one line per input line; jsonl: one object per line, with "
+        "offsets, scores and entities; conll: one word and tag per line (taggers only); csv: a table.", OUTPUT_FORMATS)
+    columns: str = setting("Data", "",
+        "`pred_file` is a table (.csv, or with tabs) or .jsonl: names or numbers (from 1) of the columns that hold the "
+        "text, or the two texts, separated by commas. Default: it is no table.")
+    table_header: bool = setting("Data", True, "The first line of a table names its columns.")
     do_predict: bool = setting("What to do", False,
         "Predict `pred_file`: one output line per input line, in input order.")
     do_eval: bool = setting("What to do", False,
@@ -114,6 +123,9 @@ class PredictionConfig:
     quantize: str = setting("Model", "none", "Quantization of the file.", QUANTIZATIONS)
     decoding: str = other_decoding("Model", "the tags are")
     batch_size: int = setting("Run", 256, "Batch size. Recommended: 32 to 512.", minimum=1)
+    on_error: str = setting("Run", "stop",
+        "What to do with a line that cannot be read (not UTF-8, not JSON, too few columns). stop: report it and write "
+        "no output file; skip: write the error in its place, count it and go on.", ("stop", "skip"))
     opt_policy: str = setting("Run", "float32",
         "Accepted for command lines of the original program; prediction always uses float32.", POLICIES)
 
@@ -125,6 +137,9 @@ class PredictionConfig:
                               "serving://host:port or serving+http://host:port.")
         if not (self.do_predict or self.do_eval):
             raise ConfigError("nothing to do. Give `do_predict`, `do_eval` or both.")
+        if not self.table_header and not self.columns:
+            raise ConfigError("`table_header=False`: there is no table. Give `columns`, the numbers of the columns "
+                              "that hold the text.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +157,8 @@ class ServeConfig:
     max_texts: int = setting("Limits", 1024, "Maximum texts in a request.", minimum=1)
     batch_bytes: int = setting("Limits", 1 << 16,
         "Maximum bytes of text in a batch, padding included. This bounds memory. Larger requests are cut into "
-        "batches; a single longer text is an error.", minimum=1)
+        "batches. A single longer text is answered in parts by taggers and question answering, else it is an error.",
+        minimum=1)
     max_queue: int = setting("Limits", 32,
         "Maximum requests that run or wait; further ones get status 503.", minimum=1)
     max_connections: int = setting("Limits", 128, "Maximum open connections.", minimum=1)

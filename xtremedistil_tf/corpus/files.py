@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import functools
 import gzip
@@ -12,7 +13,7 @@ import pathlib
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 from xtremedistil_tf.errors import DataError
 
@@ -23,7 +24,9 @@ _LANGUAGE_PREFIX = re.compile(rf"({_LANGUAGE_CODE}):(?=.)")
 # File names of everyday life that happen to have the shape of a code.
 _NOT_LANGUAGES = frozenset({"all", "dev", "raw"})
 MAX_LINE_CHARS = 100_000
-COMPRESSED = (".gz", ".xz")
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+#: Suffixes of files that are decompressed on the way.
+COMPRESSED = tuple(_OPENERS)
 # A character takes at most 4 bytes; 3 more for a byte order mark and 2 for the line end.
 _MAX_LINE_BYTES = 4 * MAX_LINE_CHARS + 5
 _NEWLINE, _NUL = b"\n", b"\0"
@@ -78,7 +81,7 @@ def file_language(file: pathlib.Path) -> str | None:
 def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     """Yields (line number from 1, text without its line end) of a UTF-8 file.
 
-    `.gz` and `.xz` are decompressed on the way. Only `\\n` and `\\r\\n` end a line: U+2028, form feeds
+    `.gz`, `.bz2` and `.xz` are decompressed on the way. Only `\\n` and `\\r\\n` end a line: U+2028, form feeds
     and the like stay in the text. A byte order mark at the start is dropped. Memory does not depend
     on the length of the file, nor of a line.
 
@@ -88,32 +91,49 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     """
     path = pathlib.Path(path)
     number = 0
-    with _explained(path, lambda: f" after line {number}"), _open(path) as handle:
+    with opened(path, lambda: f" after line {number}") as handle:
         while raw := handle.readline(_MAX_LINE_BYTES):
             number += 1
             yield number, _decode(raw, path, number)
 
 
 @contextlib.contextmanager
-def _explained(path: pathlib.Path, place: Callable[[], str] = str) -> Iterator[None]:
-    """Turns what reading raises into DataErrors."""
+def opened(path: pathlib.Path, place: Callable[[], str] = str) -> Iterator[io.BufferedIOBase]:
+    """The bytes of a file, decompressed by its suffix; what reading it raises becomes a DataError.
+
+    Args:
+        path: the file.
+        place: says where reading is, for the message on a damaged file.
+    """
     try:
-        yield
+        with _OPENERS.get(path.suffix, open)(path, "rb") as handle:
+            yield handle
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: damaged or truncated {path.suffix} file{place()} ({error}). "
-                        "Copy or download it again.") from error
+        raise _damaged(path, place(), error) from error
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; {listing(path.parent)}.") from error
     except IsADirectoryError as error:
         raise DataError(f"{path}: is a folder, expected a file; {listing(path)}.") from error
     except OSError as error:
+        if error.errno is None:  # of a damaged .bz2 file
+            raise _damaged(path, place(), error) from error
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+
+
+def compressing(path: pathlib.Path) -> IO[str]:
+    """A new UTF-8 file to write, compressed by its suffix; only `\\n` ends its lines."""
+    handle: IO[str] = _OPENERS.get(path.suffix, open)(path, "wt", encoding="utf-8", newline="")
+    return handle
+
+
+def _damaged(path: pathlib.Path, place: str, error: Exception) -> DataError:
+    return DataError(f"{path}: damaged or truncated {path.suffix} file{place} ({error}). Copy or download it again.")
 
 
 def read_whole(path: str | os.PathLike[str]) -> str:
     """All of a UTF-8 file as one text, whatever the length of its lines; otherwise as `open_lines`."""
     path = pathlib.Path(path)
-    with _explained(path), _open(path) as handle:
+    with opened(path) as handle:
         raw = handle.read()
 
     def place(offset: int) -> str:
@@ -127,14 +147,6 @@ def read_whole(path: str | os.PathLike[str]) -> str:
     if "\0" in text:
         raise DataError(f"{place(raw.find(_NUL))}: NUL byte, expected UTF-8 text. If the file is UTF-16, {_TO_UTF8}.")
     return text
-
-
-def _open(path: pathlib.Path) -> io.BufferedIOBase:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rb")
-    if path.suffix == ".xz":
-        return lzma.open(path, "rb")
-    return open(path, "rb")
 
 
 def _decode(raw: bytes, path: pathlib.Path, number: int) -> str:

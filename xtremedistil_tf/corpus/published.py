@@ -12,14 +12,14 @@ from typing import Any
 
 from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS, LabelRules
 from xtremedistil_tf.corpus.example import AnyExample, TextExample
-from xtremedistil_tf.corpus.files import Faults, listing, open_lines, quoted
+from xtremedistil_tf.corpus.files import COMPRESSED, Faults, listing, open_lines, quoted
 from xtremedistil_tf.corpus.folder import TaskCorpus, limited
 from xtremedistil_tf.errors import ConfigError, DataError, MissingExtraError, reason_of
 
 log = logging.getLogger(__name__)
 _ENTAILMENT = ("entailment", "not_entailment")
 _BINARY = ("0", "1")
-_GLUE_SUFFIXES = (".tsv", ".txt", ".tsv.gz", ".tsv.xz")
+_GLUE_SUFFIXES = (".tsv", ".txt", *(f".tsv{suffix}" for suffix in COMPRESSED))
 _HUB_SPLITS = {"train": ("train",), "dev": ("validation", "dev", "valid", "validation_matched"), "test": ("test",)}
 #: What stands for a label in a row without one.
 UNLABELED = -1

@@ -10,14 +10,16 @@ import functools
 import importlib.util
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from xtremedistil_tf.config.commands import LOCAL_FORMS, check_quantization
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.corpus.files import counted
 from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.inference.chunks import chunks
 from xtremedistil_tf.inference.runtimes import KerasRuntime, Runtime
 from xtremedistil_tf.students.metadata import (
     exported_forms,
@@ -33,6 +35,9 @@ from xtremedistil_tf.tasks.task import PredictionFeatures, Task
 from xtremedistil_tf.tokenization.light import light_tokenizer
 from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
 
+#: So long are the inputs of a whole batch at most: of longer ones fewer make a batch, so that memory is bounded.
+_BATCH_LENGTH = 512
+
 
 class Predictor:
     """Answers examples of any length.
@@ -44,12 +49,16 @@ class Predictor:
         task: what it answers.
         max_length: most pieces that it takes; None: any number.
         batch_size: most inputs in a batch.
+
+    Attributes:
+        max_length: as given.
+        truncated: number of examples so far that were longer than `max_length` and were cut.
     """
 
     def __init__(self, forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], tokenizer: Any, task: Task,
                  max_length: int | None, batch_size: int = 256):
         self._forward, self._tokenizer, self._task = forward, tokenizer, task
-        self._max_length, self._batch_size = max_length, batch_size
+        self.max_length, self._batch_size, self.truncated = max_length, batch_size, 0
 
     def predict(self, examples: Iterable[AnyExample]) -> list[Any]:
         """One prediction of the task per example, in order."""
@@ -67,7 +76,8 @@ class Predictor:
 
     def _answered(self, examples: Iterable[AnyExample],
                   batch_size: int | None = None) -> tuple[PredictionFeatures, list[np.ndarray]]:
-        features = self._task.prediction_features(self._tokenizer, examples, self._max_length)
+        features = self._task.prediction_features(self._tokenizer, examples, self.max_length)
+        self.truncated += features.truncated
         return features, self.logits(features.features, batch_size)
 
     def answers(self, asked: Sequence[Asked], batch_size: int | None = None) -> list[Any]:
@@ -77,11 +87,25 @@ class Predictor:
         predictions = task.decode_scored(features, logits)
         return [task.raw_text.answer(task, one, prediction) for one, prediction in zip(asked, predictions)]
 
+    def answer_stream(self, asked: Iterable[Asked], batch_size: int | None = None) -> Iterator[Any]:
+        """As `answers`, one after another in memory that does not grow with their number."""
+        for chunk in chunks(asked, lambda one: sum(map(len, one.texts))):
+            yield from self.answers(chunk, batch_size)
+
     def logits(self, source: FeatureSource, batch_size: int | None = None) -> list[np.ndarray]:
         """float32 [pieces, outputs] or [outputs] of every row of a source."""
-        answers = run_over(self._forward, source, batch_size or self._batch_size, self._tokenizer.pad_token_id,
-                           {"logits": self._task.per_piece})
+        size = batch_size or self._batch_size
+        answers = run_over(self._forward, source, size, self._tokenizer.pad_token_id,
+                           {"logits": self._task.per_piece}, size * _BATCH_LENGTH)
         return in_order(answers, "logits", len(source.lengths))
+
+
+def cut_note(cut: int, count: int, max_length: int | None) -> str | None:
+    """What to tell people where `cut` of `count` inputs were cut at `max_length` subwords; None where none was."""
+    if not cut:
+        return None
+    return (f"{cut:,} of {counted(count, 'input')} cut: longer than the {max_length} subwords that this student takes. "
+            "Only the beginning was read.")
 
 
 def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",

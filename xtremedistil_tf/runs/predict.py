@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import pathlib
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from typing import IO, Any
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.config import DistillationConfig, PredictionConfig
-from xtremedistil_tf.corpus import open_lines
+from xtremedistil_tf.config.commands import listed
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.corpus.files import stem_and_suffix
+from xtremedistil_tf.corpus.files import compressing, counted, stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
-from xtremedistil_tf.inference.predictor import OpenedStudent, Predictor, open_predictor
+from xtremedistil_tf.inference.answer_formats import TsvWriter, writer_of
+from xtremedistil_tf.inference.chunks import chunks
+from xtremedistil_tf.inference.predictor import OpenedStudent, Predictor, cut_note, open_predictor
+from xtremedistil_tf.inference.records import STANDARD_STREAM, InputReader, Record, source_name
 from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_corpus, read_labelled
 from xtremedistil_tf.tasks.registry import scores_text
-from xtremedistil_tf.tasks.task import Task
 
-_CHUNK = 4096
-STANDARD_STREAM = "-"
+log = logging.getLogger(__name__)
 
 
 def run(config: PredictionConfig) -> None:
@@ -29,25 +31,75 @@ def run(config: PredictionConfig) -> None:
     student = open_predictor(config.model_dir, config.format, config.quantize, config.batch_size,
                              decoding=config.decoding)
     if config.do_predict:
-        with _output(config) as output:
-            for line in answer_lines(student.predictor, student.task, _input(config.pred_file, student)):
-                print(line, file=output)
+        predict(student, config)
     if config.do_eval:
         scores = evaluate(student, config)
         print(scores_text(scores, student.task), file=sys.stderr if config.do_predict else sys.stdout)
 
 
-def answer_lines(predictor: Predictor, task: Task, examples: Iterable[AnyExample | None]) -> Iterator[str]:
-    """One line of answer per example, in order; an empty line for None, an input line that held nothing.
+def predict(student: OpenedStudent, config: PredictionConfig) -> None:
+    """Writes the answer to each record of `pred_file`, and says at the end how many were cut or could not be read.
 
-    Works in chunks of a few thousand examples, so memory does not grow with the input.
+    Raises:
+        DataError, ConfigError: see `InputReader`; with `on_error=stop`: a record that cannot be read. There is no
+            output file then.
     """
-    show = task.lines.show
-    for chunk in _chunks(examples):
-        real = [example for example in chunk if example is not None]
-        answers = iter(predictor.predict(real))
-        for example in chunk:
-            yield "" if example is None else show(example, next(answers))
+    pairs = bool(student.config.get("do_pairwise"))
+    writer = writer_of(config.output_format, student.task)
+    reader = InputReader(student.task, pairs, listed(config.columns), config.table_header)
+    tally = Tally(config.pred_file, config.on_error == "stop")
+    with _output(config, writer) as output:
+        output.write(writer.header())
+        for text in answered(student.predictor, writer, tally.counting(reader.read(config.pred_file))):
+            output.write(text)
+    for note in (tally.note(), cut_note(student.predictor.truncated, tally.records, student.predictor.max_length)):
+        if note:
+            log.warning(note)
+
+
+def answered(predictor: Predictor, writer: TsvWriter, records: Iterable[Record]) -> Iterator[str]:
+    """What is written for each record, in order, in memory that does not grow with the input."""
+    for chunk in chunks(records, lambda record: record.characters):
+        answers = iter(writer.answers(predictor, [record.asked for record in chunk if record.asked]))
+        for record in chunk:
+            yield writer.shown(record, next(answers) if record.asked else None)
+
+
+class Tally:
+    """Counts records, and those that cannot be read.
+
+    Args:
+        source: what is read.
+        stops: whether the first one that cannot be read ends it.
+
+    Attributes:
+        records: number of records so far.
+    """
+
+    def __init__(self, source: str, stops: bool):
+        self._source, self._stops = source_name(source), stops
+        self.records, self._faulty, self._first = 0, 0, ""
+
+    def counting(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The same records.
+
+        Raises:
+            DataError: one cannot be read, and it stops.
+        """
+        for record in records:
+            self.records += 1
+            if record.fault:
+                self._faulty += 1
+                self._first = self._first or f"{self._source}:{record.line}: {record.fault}"
+                if self._stops:
+                    raise DataError(f"{self._first}. Correct the line, or go on without such lines: `on_error=skip`.")
+            yield record
+
+    def note(self) -> str | None:
+        """What to tell people about the records that were not answered."""
+        if not self._faulty:
+            return None
+        return f"{self._faulty:,} of {counted(self.records, 'record')} not answered; the first: {self._first}"
 
 
 def evaluate(student: OpenedStudent, config: PredictionConfig) -> dict[str, Any]:
@@ -58,7 +110,7 @@ def evaluate(student: OpenedStudent, config: PredictionConfig) -> dict[str, Any]
 
 def _gold(student: OpenedStudent, config: PredictionConfig) -> list[AnyExample]:
     settings = DistillationConfig.from_json(student.config)
-    if config.pred_file != STANDARD_STREAM and _is_labelled(config.pred_file):
+    if config.pred_file != STANDARD_STREAM and stem_and_suffix(config.pred_file)[1] != ".txt":
         return read_labelled(config.pred_file, student.task.kind, settings.do_pairwise, student.task.labels)
     task = config.task or settings.task
     if not (pathlib.Path(task).is_dir() or task.startswith(HUB_PREFIX)):
@@ -68,50 +120,15 @@ def _gold(student: OpenedStudent, config: PredictionConfig) -> list[AnyExample]:
     return corpus.test or corpus.dev
 
 
-def _is_labelled(path: str) -> bool:
-    return stem_and_suffix(path)[1] != ".txt"
-
-
-def _input(source: str, student: OpenedStudent) -> Iterator[AnyExample | None]:
-    parse = student.task.parse
-    if source == STANDARD_STREAM:
-        for number, line in enumerate(_standard_input(), 1):
-            yield parse(line, number, "standard input")
-    elif _is_labelled(source):
-        yield from student.task.read_unlabeled(source, bool(student.config.get("do_pairwise")))
-    else:
-        for number, line in open_lines(source):
-            yield parse(line, number, source)
-
-
-def _standard_input() -> Iterator[str]:
-    for number, raw in enumerate(sys.stdin.buffer, 1):
-        try:
-            yield raw.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise DataError(f"standard input:{number}: not UTF-8 ({error.reason} at byte {error.start}). "
-                            "Convert it to UTF-8.") from error
-
-
 @contextlib.contextmanager
-def _output(config: PredictionConfig) -> Iterator[TextIO]:
+def _output(config: PredictionConfig, writer: TsvWriter) -> Iterator[IO[str]]:
     target = config.output_file or (
-        STANDARD_STREAM if config.pred_file == STANDARD_STREAM else f"{config.model_dir}/predictions.txt")
+        STANDARD_STREAM if config.pred_file == STANDARD_STREAM else f"{config.model_dir}/predictions{writer.suffix}")
     if target == STANDARD_STREAM:
-        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # Python's own output can be
+        # Line ends are those of the format, on every system.
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # Python's own output can be
         yield sys.stdout
         return
-    with atomic_file(target) as part, open(part, "w", encoding="utf-8") as handle:
+    with atomic_file(target) as part, compressing(part) as handle:
         yield handle
     print(f"wrote {target}", file=sys.stderr)
-
-
-def _chunks(examples: Iterable[AnyExample | None]) -> Iterator[list[AnyExample | None]]:
-    chunk: list[AnyExample | None] = []
-    for example in examples:
-        chunk.append(example)
-        if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

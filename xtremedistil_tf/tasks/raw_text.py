@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from xtremedistil_tf.corpus.example import AnyExample, TextExample
-from xtremedistil_tf.corpus.files import quoted
+from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS
+from xtremedistil_tf.corpus.example import AnyExample, TextExample, texts_of
+from xtremedistil_tf.corpus.files import encoding_problem, quoted
 from xtremedistil_tf.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ Item = TypeVar("Item")
 Outputs = Mapping[str, np.ndarray]
 TEXT, FLOAT, INT = "string", "float32", "int32"
 TEXT_FORMS = "a text, or of pairs a tuple (text, pair)"
+#: Input of a signature -> the keys under which JSON objects may have it, the first one found counts.
+INPUT_KEYS = {"texts": TEXT_KEYS, "pairs": PAIR_KEYS, "questions": ("question",), "contexts": ("context",)}
 
 
 class LineFormat(NamedTuple):
@@ -71,6 +74,11 @@ class Asked:
     text: str = ""
     spans: Sequence[tuple[int, int]] = ()
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts as they were given."""
+        return (self.text,) if self.spans else texts_of(self.example)
+
 
 class Several(Sequence[Item], abc.ABC):
     """An answer of several parts, which is a sequence of them."""
@@ -109,6 +117,7 @@ class RawText:
         method: of `ServingClient`, that asks such a model.
         prediction: what the task's own `decode` would give, from an answer.
         example: (what was asked, its answer) -> the example that the prediction is of.
+        answer_class: of answers, a dataclass; its fields are what formats with names write.
     """
 
     inputs: tuple[str, ...]
@@ -124,6 +133,11 @@ class RawText:
     method: str = "ask"
     prediction: Callable[[Any], Any] = lambda answer: answer
     example: Callable[[Any, Any], Any] = lambda example, answer: example
+    answer_class: type = dataclasses.field(kw_only=True)
+
+    def names(self, pairs: bool) -> tuple[str, ...]:
+        """The inputs that a task has; with `pairs` also those that only tasks on pairs of texts have."""
+        return tuple(name for name in self.inputs if pairs or name not in self.optional)
 
 
 def asked(task: Task, given: Any, number: int = 0) -> Asked:
@@ -156,6 +170,20 @@ def asked_text(task: Task, given: Any) -> Asked | None:
             and (given[1] is None or isinstance(given[1], str))):
         return None
     return Asked(TextExample(*given))
+
+
+def text_in(record: Mapping[str, Any], key: str) -> str:
+    """The text that a JSON object has under a key.
+
+    Raises:
+        DataError: it is no text, or one that UTF-8 cannot hold.
+    """
+    text = record[key]
+    if not isinstance(text, str):
+        raise DataError(f"{key!r} is {quoted(text)}, expected a text")
+    if problem := encoding_problem(text.replace("\0", "")):
+        raise DataError(f"{key!r}: {problem}")
+    return text
 
 
 def utf8(texts: Iterable[str]) -> np.ndarray:

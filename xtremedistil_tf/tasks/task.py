@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.corpus.files import Faults
-from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.raw_text import Asked, LineFormat, RawText
+from xtremedistil_tf.corpus.files import Faults, counted, quoted
+from xtremedistil_tf.errors import ConfigError, DataError
+from xtremedistil_tf.tasks.raw_text import INPUT_KEYS, Asked, LineFormat, RawText, text_in
 from xtremedistil_tf.tasks.scores import KindWords
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
@@ -70,9 +70,11 @@ class PredictionFeatures(Protocol):
 
     Attributes:
         features: one row per input of the model; an example may have several (windows).
+        truncated: number of examples that were cut.
     """
 
     features: RaggedFeatures
+    truncated: int
 
 
 class Task(abc.ABC):
@@ -298,13 +300,50 @@ class Task(abc.ABC):
         """Streams transfer text, see `opening.read_unlabeled`."""
         return self.files(pairs).read_unlabeled(path)
 
-    def parse(self, line: str, number: int, source: str) -> AnyExample | None:
-        """The example of a line of text, see `LineFormat`."""
-        return self.lines.parse(line, number, source)
-
     def asked(self, given: Any) -> Asked | None:
         """What a user asks, see `RawText`."""
         return self.raw_text.asked(self, given)
+
+    def asked_line(self, line: str, number: int, source: str) -> Asked | None:
+        """What a line of text asks, see `LineFormat`; None: it holds nothing."""
+        example = self.lines.parse(line, number, source)
+        return None if example is None else self.asked(example)
+
+    def asked_row(self, columns: Sequence[str], pairs: bool) -> Asked | None:
+        """What a row of a labelled TSV file asks; its label is not read, and may be missing.
+
+        Args:
+            columns: of the row.
+            pairs: whether the task is on pairs of texts.
+
+        Raises:
+            DataError: it has more or fewer columns.
+        """
+        names = self.raw_text.names(pairs)
+        if len(columns) not in (len(names), len(names) + 1):
+            raise DataError(f"{counted(len(columns), 'column')}, expected {len(names)}, or one more for the label")
+        return self.asked_texts(columns[:len(names)])
+
+    def asked_texts(self, texts: Sequence[str]) -> Asked | None:
+        """What is asked by one text for each input, see `RawText.names`; None: they hold nothing."""
+        if not any(map(str.strip, texts)):
+            return None
+        return self.asked(texts[0] if len(texts) == 1 else tuple(texts))
+
+    def asked_record(self, record: Mapping[str, Any], pairs: bool) -> Asked | None:
+        """What a JSON object asks, see `INPUT_KEYS`; None: it holds nothing.
+
+        Raises:
+            DataError: a text is missing, or no text.
+        """
+        keys: list[str] = []
+        for name in self.raw_text.names(pairs):
+            known = INPUT_KEYS.get(name, (name,))
+            key = next((key for key in known if key in record and key not in keys), None)
+            if key is None:
+                raise DataError(f"no key {' or '.join(known[:3])} among {quoted(', '.join(record))}")
+            keys.append(key)
+        return self.asked_texts([text_in(record, key) for key in keys])
 
     @classmethod
     def hub_rows(cls, data: Any, pairs: bool, name: str) -> HubRows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -111,28 +112,33 @@ def cut_windows(encoded: EncodedWords, max_pieces: int | None) -> list[Window]:
     best_window = np.zeros(len(starts), np.int64)
     best_margin = np.full(len(starts), -1.0)
     for index, (begin, end) in enumerate(spans):
-        left = np.where(begin == 0, np.inf, starts - begin)
-        right = np.where(end == total, np.inf, end - 1 - starts)
-        margin = np.where((starts >= begin) & (starts < end), np.minimum(left, right), -1)
-        better = margin > best_margin
-        best_window[better], best_margin[better] = index, margin[better]
-    return [Window(begin, end, starts[best_window == index]) for index, (begin, end) in enumerate(spans)]
+        inside = slice(*np.searchsorted(starts, (begin, end)))
+        left = np.inf if begin == 0 else starts[inside] - begin
+        right = np.inf if end == total else end - 1 - starts[inside]
+        margin = np.broadcast_to(np.minimum(left, right), best_margin[inside].shape)
+        better = margin > best_margin[inside]
+        best_window[inside][better], best_margin[inside][better] = index, margin[better]
+    order = np.argsort(best_window, kind="stable")
+    cuts = np.searchsorted(best_window[order], np.arange(len(spans) + 1))
+    return [Window(*span, starts[order[first:stop]]) for span, (first, stop) in zip(spans, itertools.pairwise(cuts))]
 
 
 def _spans(starts: np.ndarray, total: int, max_pieces: int) -> list[tuple[int, int]]:
-    ends = np.append(starts[1:], total)
+    starts, stops = np.append(starts, total), np.append(starts, total)  # a word begins where the one before it ends
     spans, begin = [], 0
+
+    def next_start(place: int) -> int:
+        return int(starts[np.searchsorted(starts, place)])
+
     while True:
-        fitting = ends[(ends > begin) & (ends <= begin + max_pieces)]
-        end = int(fitting[-1]) if len(fitting) else begin + max_pieces
+        fitting = int(stops[np.searchsorted(stops, begin + max_pieces, "right") - 1])
+        end = fitting if fitting > begin else begin + max_pieces
         spans.append((begin, end))
         if end >= total:
             return spans
-        later = starts[starts >= begin + max(1, max_pieces // 2)]
-        following = int(later[0]) if len(later) else total
+        following = next_start(begin + max(1, max_pieces // 2))
         if following > end:  # nothing may be skipped: go on at the first word that this window cut off
-            beyond = starts[starts >= end]
-            following = int(beyond[0]) if len(beyond) else total
+            following = next_start(end)
         if following >= total:
             return spans
         begin = following

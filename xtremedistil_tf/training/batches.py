@@ -191,10 +191,19 @@ class BatchPlan:
             batches += _cut(part[np.argsort(self.lengths[part], kind="stable")], self.batch_size)
         return [batches[i] for i in rng.permutation(len(batches))]
 
-    def sorted_by_length(self) -> list[np.ndarray]:
-        """The batches of an inference pass, longest first, so that too little memory shows at once."""
+    def sorted_by_length(self, most_pieces: int | None = None) -> list[np.ndarray]:
+        """The batches of an inference pass, longest first, so that too little memory shows at once.
+
+        Args:
+            most_pieces: of a batch with its padding, unless one example alone has more; None: any number.
+        """
         order = self.indices[np.argsort(-self.lengths[self.indices], kind="stable")]
-        return _cut(order, self.batch_size)
+        batches = []
+        while most_pieces and len(order) and self.lengths[order[0]] * self.batch_size > most_pieces:
+            size = max(1, most_pieces // int(self.lengths[order[0]]))
+            batches.append(order[:size])
+            order = order[size:]
+        return batches + _cut(order, self.batch_size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +234,8 @@ def _cut(indices: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def run_over(forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], source: FeatureSource, batch_size: int,
-             pad_id: int, per_piece: Mapping[str, bool]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+             pad_id: int, per_piece: Mapping[str, bool],
+             most_pieces: int | None = None) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Yields (index, outputs of that example), longest examples first.
 
     Args:
@@ -234,9 +244,10 @@ def run_over(forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], sour
         batch_size: most examples in a batch.
         pad_id: id of the padding piece.
         per_piece: for each output, whether it has a time axis, which is then cut to the example's pieces.
+        most_pieces: see `BatchPlan.sorted_by_length`.
     """
     lengths = source.lengths
-    for indices in BatchPlan(lengths, np.arange(len(lengths)), batch_size).sorted_by_length():
+    for indices in BatchPlan(lengths, np.arange(len(lengths)), batch_size).sorted_by_length(most_pieces):
         batch = pad_batch(source, indices, pad_id)
         outputs = {name: np.asarray(values) for name, values in forward(batch).items()}
         for row, index in enumerate(indices):

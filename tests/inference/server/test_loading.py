@@ -171,3 +171,19 @@ def test_directories_that_cannot_be_served(without_export, tmp_path):
     (path / "export" / "saved_model" / "saved_model.pb").write_bytes(b"damaged")
     with pytest.raises(ModelLoadError, match="the SavedModel cannot be read"):
         load_model(path)
+
+
+@pytest.mark.parametrize("exported", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_longer_than_a_batch_is_answered_whole_or_refused(model_dir, tmp_path, kind, exported):
+    folder = shutil.copytree(model_dir(kind), tmp_path / "out")
+    if not exported:
+        shutil.rmtree(folder / "export")
+    model = load_model(folder)
+    long = "Anna met boris in paris. " * 60
+    request = {"inputs": {name: ["anna", long, "москва"] for name in KINDS[kind][1]}}
+    if kind in ("tagging", "question_answering"):
+        assert_alike(ask(model, request, batch_bytes=300), ask(model, request))
+        return
+    with pytest.raises(RequestError, match="at most 300 are taken"):
+        ask(model, request, batch_bytes=300)

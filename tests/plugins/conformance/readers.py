@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import collections
 import gzip
 import json
@@ -19,7 +20,8 @@ from hypothesis import strategies as st
 from xtremedistil_tf.corpus.example import Example, QuestionExample
 from xtremedistil_tf.errors import DataError
 
-PACKERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress,
+                                             ".xz": lzma.compress}
 
 
 @dataclass(frozen=True)

@@ -80,13 +80,16 @@ class Api:
             _check_size(padded_size(inputs), config.batch_bytes, "the inputs hold {} numbers")
             return self._call(signature, inputs)
         sizes = _bytes_of_rows(inputs)
-        _check_size(max(sizes, default=0), config.batch_bytes, "a text of {} bytes")
-        return run_batches(lambda batch: self._call(signature, batch), inputs,
-                           plan(sizes, config.batch_bytes))
+        if signature.whole is None:
+            _check_size(max(sizes, default=0), config.batch_bytes, "a text of {} bytes")
+        # A longer text is a batch of its own.
+        batches = plan([min(size, config.batch_bytes) for size in sizes], config.batch_bytes)
+        return run_batches(lambda batch: self._call(signature, batch), inputs, batches)
 
     def _call(self, signature: ServedSignature, inputs: Tensors) -> Tensors:
+        is_long = signature.takes_texts and max(_bytes_of_rows(inputs), default=0) > self._config.batch_bytes
         with self._turn:
-            return signature.call(inputs)
+            return signature.whole(inputs) if is_long and signature.whole else signature.call(inputs)
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:

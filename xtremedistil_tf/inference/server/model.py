@@ -17,10 +17,12 @@ from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.process import register_text_ops
 from xtremedistil_tf.students.metadata import exported_path
 from xtremedistil_tf.tasks.raw_text import asked
-from xtremedistil_tf.tasks.registry import kind_of_outputs
+from xtremedistil_tf.tasks.registry import KINDS, kind_of_outputs
 
 if TYPE_CHECKING:
+    from xtremedistil_tf.inference.predictor import Predictor
     from xtremedistil_tf.students.model_directory import SavedStudent
+    from xtremedistil_tf.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +67,14 @@ class ServedSignature:
         call: inputs by name -> outputs by name; strings are UTF-8 bytes in object arrays. Raises RequestError
             where the model refuses the inputs.
         optional: inputs that may be left out.
+        whole: as `call`, for one text of any length in bounded memory; None: there is no such way.
     """
 
     inputs: Mapping[str, Spec]
     outputs: Mapping[str, Spec]
     call: Callable[[Tensors], Tensors]
     optional: frozenset[str] = frozenset()
+    whole: Callable[[Tensors], Tensors] | None = None
 
     @property
     def takes_texts(self) -> bool:
@@ -131,11 +135,30 @@ def load_model(model_dir: pathlib.Path) -> ServedModel:
     exported = exported_path(model_dir, "saved_model")
     signatures = _signatures_of(exported) if exported.is_dir() else {}
     if RAW_STRINGS in signatures:
+        whole = _whole_texts(model_dir, signatures[RAW_STRINGS])
+        signatures |= {name: dataclasses.replace(signatures[name], whole=whole)
+                       for name in (RAW_STRINGS, DEFAULT_SIGNATURE)}
         return ServedModel(signatures, _labels(model_dir), str(exported))
     saved = load_student(model_dir)
     signature = _keras_signature(saved)
     return ServedModel({DEFAULT_SIGNATURE: signature, RAW_STRINGS: signature}, saved.task.labels,
                        str(saved.weights_file))
+
+
+def _whole_texts(model_dir: pathlib.Path, signature: ServedSignature) -> Callable[[Tensors], Tensors] | None:
+    """See `ServedSignature.whole`. A SavedModel reads all windows of a text at once; in Python batches bound memory."""
+    kind = kind_of_outputs(signature.outputs)
+    if kind is None or not KINDS[kind].per_piece:
+        return None
+
+    @functools.cache
+    def call() -> Callable[[Tensors], Tensors]:
+        from xtremedistil_tf.inference.predictor import open_predictor
+
+        opened = open_predictor(model_dir, "saved_model")
+        return _python_call(opened.predictor, opened.task)
+
+    return lambda texts: call()(texts)
 
 
 def _labels(model_dir: pathlib.Path) -> list[str]:
@@ -203,15 +226,20 @@ def _keras_signature(saved: SavedStudent) -> ServedSignature:
     """
     from xtremedistil_tf.inference.predictor import StudentPredictor
 
-    predictor = StudentPredictor(saved.student, saved.tokenizer, saved.task)
     contract = saved.task.raw_text
+    call = _python_call(StudentPredictor(saved.student, saved.tokenizer, saved.task), saved.task)
     outputs = {name: Spec(output.dtype, (None,) * output.rank) for name, output in contract.outputs.items()}
+    return ServedSignature({name: Spec("string", (None,)) for name in contract.inputs}, outputs, call,
+                           contract.optional, call if saved.task.per_piece else None)
+
+
+def _python_call(predictor: Predictor, task: Task) -> Callable[[Tensors], Tensors]:
+    contract = task.raw_text
 
     def call(texts: Tensors) -> Tensors:
         given = [texts[name] for name in contract.inputs if name in texts]
         columns = [[text.decode("utf-8", "replace") for text in values] for values in given]
-        rows = [asked(saved.task, row[0] if len(row) == 1 else row) for row in zip(*columns)]
-        return contract.arrays(saved.task, predictor.answers(rows))
+        rows = [asked(task, row[0] if len(row) == 1 else row) for row in zip(*columns)]
+        return contract.arrays(task, predictor.answers(rows))
 
-    return ServedSignature({name: Spec("string", (None,)) for name in contract.inputs}, outputs, call,
-                     contract.optional)
+    return call

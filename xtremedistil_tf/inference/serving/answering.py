@@ -13,8 +13,9 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from xtremedistil_tf.atomic import atomic_file
-from xtremedistil_tf.corpus.files import open_lines, quoted
-from xtremedistil_tf.errors import ConfigError, ModelLoadError
+from xtremedistil_tf.corpus.files import quoted
+from xtremedistil_tf.errors import ConfigError, DataError, ModelLoadError
+from xtremedistil_tf.inference.records import decoded_lines
 from xtremedistil_tf.inference.runtimes import logits_of
 from xtremedistil_tf.inference.serving.client import DEFAULT_MODEL, ServingClient
 from xtremedistil_tf.inference.serving.grpc_client import GrpcClient
@@ -44,15 +45,15 @@ def predict_file(client: ServingClient, path_in: str | os.PathLike[str], path_ou
 
     Raises:
         ConfigError: a number below 1.
-        DataError: see `open_lines`; faults are found before the first request.
+        DataError: the file cannot be read, or a line is not UTF-8; faults are found before the first request.
         ModelLoadError: the server does not answer, or refuses.
     """
     if batch_size < 1 or concurrency < 1:
         raise ConfigError(f"batch_size {batch_size}, concurrency {concurrency}: expected 1 or more.")
-    total = sum(1 for _ in open_lines(path_in))
+    source = os.fspath(path_in)
+    total = sum(1 for _ in _lines(source))
     kind = KINDS[client.kind]
     layout, raw_text = kind.lines, kind.raw_text
-    source = os.fspath(path_in)
 
     def shown(example: Any, found: Any) -> str:
         return layout.show(raw_text.example(example, found), raw_text.prediction(found))
@@ -64,9 +65,16 @@ def predict_file(client: ServingClient, path_in: str | os.PathLike[str], path_ou
 
     with atomic_file(path_out) as part, open(part, "w", encoding="utf-8") as output, \
             progress_bar(total, "answering", "line") as bar:
-        for lines in _map_in_order(answer, _batches(open_lines(path_in), batch_size), concurrency):
+        for lines in _map_in_order(answer, _batches(_lines(source), batch_size), concurrency):
             output.writelines(f"{line}\n" for line in lines)
             bar.update(len(lines))
+
+
+def _lines(source: str) -> Iterator[tuple[int, str]]:
+    for number, line, fault in decoded_lines(source):
+        if fault:
+            raise DataError(f"{source}:{number}: {fault}. Correct the line.")
+        yield number, line
 
 
 def _batches(items: Iterable[S], size: int) -> Iterator[list[S]]:

@@ -104,4 +104,5 @@ def _prediction(answer: Label) -> Any:
 _OUTPUTS = {"labels": Output(TEXT), "scores": Output(FLOAT), "probabilities": Output(FLOAT, 2),
             "label_names": Output(TEXT, 2)}
 RAW_TEXT = RawText(("texts", "pairs"), frozenset(["pairs"]), _OUTPUTS, asked_text, TEXT_FORMS, _answer, _arrays, _read,
-                   frozenset(_OUTPUTS), frozenset(["labels"]), "classify", _prediction)
+                   frozenset(_OUTPUTS), frozenset(["labels"]), "classify", _prediction,
+                   answer_class=Label)

@@ -182,4 +182,5 @@ def _arrays(task: MultiLabelTask, answers: Sequence[Labels]) -> dict[str, np.nda
 _OUTPUTS = {"labels": Output(TEXT, 2), "scores": Output(FLOAT, 2), "label_counts": Output(INT),
             "probabilities": Output(FLOAT, 2), "label_names": Output(TEXT, 2)}
 RAW_TEXT = RawText(("texts", "pairs"), frozenset(["pairs"]), _OUTPUTS, asked_text, TEXT_FORMS, _answer, _arrays, _read,
-                   frozenset(_OUTPUTS), frozenset(["labels", "label_counts"]))
+                   frozenset(_OUTPUTS), frozenset(["labels", "label_counts"]),
+                   answer_class=Labels)

@@ -175,4 +175,5 @@ def _arrays(task: QuestionAnsweringTask, answers: Sequence[AnswerSpan]) -> dict[
 
 RAW_TEXT = RawText(("questions", "contexts"), frozenset(), _OUTPUTS, _asked,
                    "a tuple (question, context), or a mapping with question and context", _answer, _arrays, _read,
-                   frozenset(_OUTPUTS), frozenset(["answers"]), "answer")
+                   frozenset(_OUTPUTS), frozenset(["answers"]), "answer",
+                   answer_class=AnswerSpan)

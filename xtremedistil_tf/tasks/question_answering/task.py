@@ -52,12 +52,14 @@ class QuestionFeatures:
         features: columns `input_ids` and `token_type_ids`, one row per window.
         windows: for each row, (index of the question, window).
         contexts, offsets: of each question the context and the offsets of its pieces.
+        truncated: number of examples whose question was cut.
     """
 
     features: RaggedFeatures
     windows: list[tuple[int, QuestionWindow]]
     contexts: list[str]
     offsets: list[np.ndarray]
+    truncated: int
 
 
 class QuestionAnsweringTask(Task):
@@ -141,14 +143,15 @@ class QuestionAnsweringTask(Task):
         """One row per window; longer questions than half of `max_length` are cut."""
         examples = list(examples)
         columns = {name: self.text_columns[name] for name in ("input_ids", "token_type_ids")}
-        rows, windows, offsets = [], [], []
+        rows, windows, offsets, truncated = [], [], [], 0
         for number, encoded in enumerate(_encode(tokenizer, examples, max_length)):
             offsets.append(encoded.offsets)
+            truncated += encoded.question_truncated
             for window in encoded.windows:
                 rows.append({"input_ids": window.ids, "token_type_ids": window.token_type_ids})
                 windows.append((number, window))
         return QuestionFeatures(RaggedFeatures.from_rows(rows, columns), windows,
-                                [example.context for example in examples], offsets)
+                                [example.context for example in examples], offsets, truncated)
 
     def decode(self, features: QuestionFeatures, row_logits: Sequence[np.ndarray]) -> list[AnswerSpan]:
         """The best answer of at most `max_answer_pieces` over all windows of each question.

@@ -73,4 +73,5 @@ def _arrays(task: RegressionTask, answers: Sequence[Number]) -> dict[str, np.nda
 
 
 RAW_TEXT = RawText(("texts", "pairs"), frozenset(["pairs"]), {"scores": Output(FLOAT)}, asked_text, TEXT_FORMS,
-                   _answer, _arrays, _read, frozenset(["scores"]), frozenset(["scores"]), "score", float)
+                   _answer, _arrays, _read, frozenset(["scores"]), frozenset(["scores"]), "score", float,
+                   answer_class=Number)

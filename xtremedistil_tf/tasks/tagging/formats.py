@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,14 @@ from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, padded, utf8
 from xtremedistil_tf.tasks.tagging.decoding import entities
+from xtremedistil_tf.tokenization.raw_words import RawWords
 
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.tagging.task import TaggingTask
 
 
 _TAG_COLUMNS = ("ner_tags", "tags", "labels")
-_WORD_COLUMNS = ("tokens", "words")
+WORD_KEYS = ("tokens", "words")
 _TAG_KEYS = ("tags", "ner_tags", "labels")
 
 
@@ -46,7 +48,7 @@ def _record(row: Any, labelled: bool) -> Record | None:
     if isinstance(row, Example):
         words, tags, language = row.words, row.tags or (), row.language
     elif isinstance(row, Mapping):
-        words = next((row[key] for key in _WORD_COLUMNS if key in row), row.get("text"))
+        words = next((row[key] for key in WORD_KEYS if key in row), row.get("text"))
         tags, language = next((row[key] for key in _TAG_KEYS if key in row), ()), row.get("language")
     elif not labelled:
         words, tags = row, ()
@@ -73,7 +75,7 @@ def files(pairs: bool) -> Kind:
 
 def hub_rows(data: Any, pairs: bool, name: str) -> HubRows:
     """`tokens` or `words`, and `ner_tags` or `tags`: classes with names, or strings."""
-    words, tags = column_of(data, _WORD_COLUMNS, name), column_of(data, _TAG_COLUMNS, name)
+    words, tags = column_of(data, WORD_KEYS, name), column_of(data, _TAG_COLUMNS, name)
     feature = getattr(data.features[tags], "feature", None)
     names = getattr(feature, "names", None)
     if not names and getattr(feature, "dtype", "") not in ("string", "large_string"):
@@ -210,8 +212,7 @@ def _asked(task: TaggingTask, given: Any) -> Asked | None:
     if isinstance(given, Mapping):
         given = next((given[key] for key in ("text", "tokens", "words") if key in given), None)
     if isinstance(given, str):
-        split = task.raw_words.split(given)
-        return Asked(Example(tuple(word.text for word in split)), given, [(word.start, word.end) for word in split])
+        return asked_text(given, task.raw_words)
     words = given.words if isinstance(given, Example) else given
     if not isinstance(words, Sequence | np.ndarray) or not all(isinstance(w, str) and w.strip() for w in words):
         return None
@@ -220,14 +221,25 @@ def _asked(task: TaggingTask, given: Any) -> Asked | None:
     return Asked(Example(words), " ".join(words), [(end - len(word), end) for word, end in zip(words, ends)])
 
 
+def asked_text(text: str, rule: RawWords) -> Asked:
+    """What a text asks whose words are those of a rule."""
+    split = rule.split(text)
+    return Asked(Example(tuple(word.text for word in split)), text, [(word.start, word.end) for word in split])
+
+
+def some_words(one: Asked | None) -> Asked | None:
+    """What is asked, None where it has no words."""
+    return one if one and one.spans else None
+
+
 def _answer(task: TaggingTask, one: Asked, prediction: tuple[Sequence[str], np.ndarray]) -> Tagging:
-    tags, scores = prediction
-    words = tuple(TaggedWord(one.text[start:end], tag, start, end, float(score))
+    tags, scores = prediction[0], prediction[1].tolist()
+    words = tuple(TaggedWord(one.text[start:end], tag, start, end, score)
                   for (start, end), tag, score in zip(one.spans, tags, scores))
     found = []
     for entity in entities(tags, task.labels):
         start, end = one.spans[entity.first][0], one.spans[entity.last][1]
-        mean = float(np.mean(scores[entity.first: entity.last + 1]))
+        mean = statistics.fmean(scores[entity.first: entity.last + 1])
         found.append(Entity(entity.type, one.text[start:end], start, end, mean))
     return Tagging(tuple(found), words)
 
@@ -271,4 +283,5 @@ _OUTPUTS = {name: Output(dtype, 2) for dtype, names in _DTYPES.items() for name 
 RAW_TEXT = RawText(("texts",), frozenset(), _OUTPUTS | {"word_counts": Output(INT), "entity_counts": Output(INT)},
                    _asked, "a text, or a list of words", _answer, _arrays, _read,
                    frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
-                   frozenset(["tags"]), "tag", lambda answer: answer.tags, _answered)
+                   frozenset(["tags"]), "tag", lambda answer: answer.tags, _answered,
+                   answer_class=Tagging)

@@ -12,6 +12,7 @@ from xtremedistil_tf.tasks.signatures import LiteAnswers, LitePieces, Signatures
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, entity_rules
 from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, parts_of, word_windows
 from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
+from xtremedistil_tf.tokenization.sentences import ABBREVIATION, CLOSES, ENDS, GOES_ON, PERIOD, SHORT
 
 WORDS = "words"
 
@@ -164,6 +165,53 @@ def _substrings(texts: tf.Tensor, rows: tf.Tensor, starts: tf.Tensor, ends: tf.T
     return tf.strings.unicode_encode(parts_of(characters, rows, starts, ends), "UTF-8")
 
 
+class GraphSentences(tf.Module):
+    """Parts texts into the sentences that `tokenization.sentences` finds outside a graph."""
+
+    def part(self, pieces: tf.RaggedTensor, words: tf.Tensor, is_long: tf.Tensor) -> tf.RaggedTensor:
+        """The words of texts, a row a sentence of those that are long, a row a text of the others.
+
+        Args:
+            pieces: ragged int32 [texts, words, pieces].
+            words: string [all words].
+            is_long: bool [texts].
+
+        Returns:
+            Ragged int32 [rows, words, pieces], the words in the same order; at least one row.
+        """
+        text = pieces.value_rowids()
+        begins_text = tf.concat([tf.ones_like(text[:1], tf.bool), text[1:] != text[:-1]], 0)
+        ends = tf.cond(tf.reduce_any(is_long), lambda: self._ends(words, begins_text),
+                       lambda: tf.zeros_like(begins_text))
+        ends &= tf.gather(is_long, text)
+        begins = begins_text | tf.concat([tf.zeros_like(ends[:1]), ends[:-1]], 0)
+        row = tf.cumsum(tf.cast(begins, tf.int64)) - 1
+        count = tf.maximum(tf.reduce_sum(tf.cast(begins, tf.int64)), 1)
+        return tf.RaggedTensor.from_value_rowids(pieces.values, row, nrows=count, validate=False)
+
+    def _ends(self, words: tf.Tensor, begins_text: tf.Tensor) -> tf.Tensor:
+        """bool [all words]: whether a sentence ends with each word and another one of the same text follows."""
+        def match(pattern: str) -> tf.Tensor:
+            return tf.strings.regex_full_match(words, pattern)
+
+        def before(values: tf.Tensor) -> tf.Tensor:
+            return tf.concat([tf.zeros_like(values[:1]), values[:-1]], 0) & ~begins_text
+
+        ends = match(ENDS) & ~match(ABBREVIATION) & ~((words == PERIOD) & before(match(SHORT)))
+        # Whether the nearest word before it that closes nothing ends a sentence, if all between do.
+        closes, place = match(CLOSES), tf.range(tf.size(words))
+        other = tf.where(~closes | begins_text, place, -1)
+        ends = tf.gather(ends, _latest(other))
+        goes_on = match(GOES_ON) | begins_text
+        return ends & ~tf.concat([goes_on[1:], tf.ones_like(goes_on[:1])], 0)
+
+
+def _latest(places: tf.Tensor) -> tf.Tensor:
+    """int32 [n], rising but for -1 -> the last one that is not -1 up to each; the first is not."""
+    found = tf.boolean_mask(places, places >= 0)
+    return tf.gather(found, tf.cumsum(tf.cast(places >= 0, tf.int32)) - 1)
+
+
 class TaggingSignatures(Signatures):
     """One tag for each word, however many there are; see `export_saved_model`."""
 
@@ -180,8 +228,8 @@ class TaggingSignatures(Signatures):
             self._takes_words = tokenizer_graph.takes_whole_texts
             if not task.raw_words.is_whitespace:
                 self._raw_words = GraphRawWords(task.raw_words)
-            self._frame = GraphFrame(tokenizer, pair=False)
-            self._room = self._frame.room(student.max_length)
+            self._frame, self._sentences = GraphFrame(tokenizer, pair=False), GraphSentences()
+            self._at_once, self._room = map(self._frame.room, task.lengths(student.max_length))
 
     def inputs(self):
         words = {WORDS: {"words": tf.TensorSpec([None, None], tf.string, "words")}}
@@ -193,7 +241,7 @@ class TaggingSignatures(Signatures):
 
     def raw_strings(self, texts):
         split = self._split(texts)
-        label_ids, scores = self._answers_of_words(split["pieces"])
+        label_ids, scores = self._answers_of_words(split["pieces"], split["words"].values)
         entities = self._entities.find(texts, label_ids, scores.values, split["starts"].values,
                                        split["ends"].values)
         return {"words": split["words"].to_tensor(""), "starts": split["starts"].to_tensor(-1),
@@ -215,13 +263,16 @@ class TaggingSignatures(Signatures):
         given = tf.boolean_mask(words, tf.sequence_mask(counts, time))
         pieces = tf.RaggedTensor.from_row_lengths(self.tokenizer_graph.tokenize_texts(given)["pieces"],
                                                   tf.cast(counts, tf.int64), validate=False)
-        return self._padded(*self._answers_of_words(pieces), shape=tf.shape(words))
+        return self._padded(*self._answers_of_words(pieces, given), shape=tf.shape(words))
 
-    def _answers_of_words(self, pieces: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
-        """Ragged int32 [batch, words, pieces] -> label number, int32, and score, float32, of each word, both
-        ragged [batch, words]."""
+    def _answers_of_words(self, pieces: tf.RaggedTensor, words: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """Ragged int32 [batch, words, pieces] and string [all words] -> label number, int32, and score, float32, of
+        each word, both ragged [batch, words]."""
         lengths = tf.cast(pieces.row_lengths(axis=2), tf.int32)
-        logits, has_pieces = self._logits_of_words(pieces.merge_dims(1, 2), lengths), lengths.values > 0
+        is_long = tf.reduce_sum(lengths, 1) > self._at_once
+        sentences = self._sentences.part(pieces, words, is_long)
+        of_sentences = tf.cast(sentences.row_lengths(axis=2), tf.int32)
+        logits, has_pieces = self._logits_of_words(sentences.merge_dims(1, 2), of_sentences), lengths.values > 0
         sure = tf.where(tf.range(len(self._labels)) == self._outside, 0.0, -math.inf)
         logits = tf.where(has_pieces[:, None], logits, sure)
         counts = tf.cast(lengths.row_lengths(), tf.int32)

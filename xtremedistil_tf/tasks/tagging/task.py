@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import types
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,18 @@ import numpy as np
 
 from xtremedistil_tf.config.fields import DECODINGS
 from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.corpus.files import encoding_problem, quoted, words_problem
 from xtremedistil_tf.corpus.text import read_text
-from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.raw_text import LineFormat
+from xtremedistil_tf.errors import ConfigError, DataError
+from xtremedistil_tf.tasks.raw_text import Asked, LineFormat
 from xtremedistil_tf.tasks.scores import KindWords, softmax, sums, top_probabilities, with_languages
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
-from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT
+from xtremedistil_tf.tasks.tagging.entity_scores import entity_scores
+from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT, WORD_KEYS, asked_text, some_words
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.sentences import sentences_of
 from xtremedistil_tf.tokenization.word_habits import described, rule_of
 from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, Window, cut_windows, encode_words
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
@@ -35,8 +37,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Tags = Sequence[Sequence[str]]
 _OUTSIDE = "O"
+_WHITE_SPACE = RawWords()
+#: Pieces of a training example where nobody tells; of a window where the model takes any number, to bound memory.
+_USUAL_LENGTH, _LONGEST_WINDOW = 128, 256
 #: Words of a sentence that are shown where two models disagree on it.
 _MOST_WORDS = 60
 WORDS = KindWords(
@@ -49,37 +53,6 @@ WORDS = KindWords(
     counted="entities", decoded="tags", long_texts="longer ones are answered in windows", shows_labels=True,
     note="Entity scores over {support} entities; an entity counts only if its type and all its words are right.",
     decoding_notes={"legal": "Every model’s tags are the best sequence that IOB2 allows."})
-
-
-def entity_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
-    """Entity precision, recall and F1 by seqeval (strict IOB2: an `I-` without its `B-` is no entity).
-
-    Args:
-        gold, predicted: one tag per word and sentence.
-
-    Returns:
-        `f1`, `precision`, `recall` (micro-averaged over all sentences), `support` (gold entities) and
-        `per_type` {type: {f1, precision, recall, support}}. All in [0, 1].
-    """
-    from seqeval.metrics import classification_report
-    from seqeval.scheme import IOB2
-
-    if not any(tag != "O" for tags in gold for tag in tags):
-        spurious = any(tag.startswith("B-") for tags in predicted for tag in tags)
-        value = 0.0 if spurious else 1.0
-        return {"f1": value, "precision": value, "recall": value, "support": 0, "per_type": {}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # types without predictions score 0, which the table shows
-        report = classification_report([list(t) for t in gold], [list(t) for t in predicted],
-                                       mode="strict", scheme=IOB2, output_dict=True, zero_division=0)
-    total = _row(report.pop("micro avg"))
-    averages = ("macro avg", "weighted avg")
-    return total | {"per_type": {name: _row(row) for name, row in report.items() if name not in averages}}
-
-
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    return {"f1": float(row["f1-score"]), "precision": float(row["precision"]),
-            "recall": float(row["recall"]), "support": int(row["support"])}
 
 
 def _example_of_line(line: str, number: int, source: str) -> Example | None:
@@ -100,12 +73,14 @@ class TaggingFeatures:
         windows: for each row, (sentence index, window, word index of each answer).
         num_words: words of each sentence.
         prefix: number of special tokens before the pieces.
+        truncated: none is.
     """
 
     features: RaggedFeatures
     windows: list[tuple[int, Window, np.ndarray]]
     num_words: list[int]
     prefix: int
+    truncated: int = 0
 
 
 class TaggingTask(Task):
@@ -120,6 +95,8 @@ class TaggingTask(Task):
         decoding: `legal`, the best sequence of tags that IOB2 allows, see `best_sequences`; or `argmax`, the best
             tag of each word by itself. Labels that are not IOB2 are decoded by argmax either way.
         raw_words: how raw text becomes words, see `RawWords.facts`; None: white space parts them.
+        seq_len: pieces of the longest sentence in training, special tokens included; longer texts are answered
+            sentence by sentence. None: 128.
 
     Raises:
         ConfigError: there is no such score, decoding or rule for words.
@@ -138,17 +115,17 @@ class TaggingTask(Task):
     has_entities = True
 
     def __init__(self, labels: Sequence[str], main_score: str = "f1", decoding: str = "legal",
-                 raw_words: Mapping[str, Any] | None = None):
+                 raw_words: Mapping[str, Any] | None = None, seq_len: int | None = None):
         super().__init__(labels)
         self.main_score = check_main_score(main_score, ("f1", "precision", "recall"))
         if decoding not in DECODINGS:
             raise ConfigError(f"`decoding={decoding}`: expected one of {', '.join(DECODINGS)}.")
-        self.decoding, self.raw_words = decoding, RawWords.from_facts(raw_words)
+        self.decoding, self.raw_words, self.seq_len = decoding, RawWords.from_facts(raw_words), seq_len
 
     @property
     def options(self) -> dict[str, Any]:
-        rest = {name: value for name, value in super().options.items() if name != "raw_words"}
-        return rest if self.raw_words.is_whitespace else rest | {"raw_words": self.raw_words.facts()}
+        found = super().options | {"raw_words": None if self.raw_words.is_whitespace else self.raw_words.facts()}
+        return {name: value for name, value in found.items() if value is not None}
 
     @property
     def transitions(self) -> Transitions:
@@ -192,17 +169,29 @@ class TaggingTask(Task):
 
     def prediction_features(self, tokenizer: Any, examples: Iterable[Example],
                             max_length: int | None) -> TaggingFeatures:
-        """Longer sentences than `max_length` become overlapping windows."""
-        special = SpecialTokens.of(tokenizer)
-        room = None if max_length is None else max_length - len(special)
+        """Texts longer than `seq_len` are parted into sentences, and sentences longer than `max_length` (256 where
+        there is none) into overlapping windows."""
+        special, examples = SpecialTokens.of(tokenizer), list(examples)
+        at_once, most = (length - len(special) for length in self.lengths(max_length))
         rows, windows, num_words = [], [], []
         for number, encoded in enumerate(encode_words(tokenizer, (e.words for e in examples))):
             num_words.append(encoded.num_words)
-            for window in cut_windows(encoded, room):
-                rows.append({"input_ids": special.wrap(encoded.ids[window.start:window.stop])})
-                windows.append((number, window, encoded.word_ids[window.answers]))
+            for sentence in sentences_of(encoded, examples[number].words, at_once):
+                for window in cut_windows(sentence, most):
+                    rows.append({"input_ids": special.wrap(sentence.ids[window.start:window.stop])})
+                    windows.append((number, window, sentence.word_ids[window.answers]))
         features = RaggedFeatures.from_rows(rows, {"input_ids": Column(np.int32)})
         return TaggingFeatures(features, windows, num_words, len(special.prefix))
+
+    def lengths(self, max_length: int | None) -> tuple[int, int]:
+        """Most pieces of a text that is answered at once, and of a window; special tokens included.
+
+        Args:
+            max_length: most pieces that the model takes; None: any number.
+        """
+        at_once = self.seq_len or _USUAL_LENGTH
+        most = max(_LONGEST_WINDOW, at_once) if max_length is None else max_length
+        return min(at_once, most), most
 
     def decode(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> list[list[str]]:
         """One tag per word, decoded over the whole sentence, windows or not. A word without pieces (control
@@ -336,14 +325,32 @@ class TaggingTask(Task):
     def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
         rule = rule_of((e for e in corpus.train if isinstance(e, Example)), config.word_splitting)
         log.info("`word_splitting=%s`: %s", config.word_splitting, described(rule))
-        return {"decoding": config.decoding, "raw_words": rule.facts()}
+        return {"decoding": config.decoding, "raw_words": rule.facts(), "seq_len": config.seq_len}
 
     def read_unlabeled(self, path: str, pairs: bool) -> Iterator[Example]:
         return read_text(path, self._words)
 
-    def parse(self, line: str, number: int, source: str) -> Example | None:
-        words = self._words(line)
-        return Example(words, None, None, source, number) if words else None
+    def asked_line(self, line: str, number: int, source: str) -> Asked | None:
+        return self.asked_texts([line])
+
+    def asked_row(self, columns: Sequence[str], pairs: bool) -> Asked | None:
+        """The first column holds words with white space between them; of the others nothing is read."""
+        return some_words(asked_text(columns[0], _WHITE_SPACE))
+
+    def asked_texts(self, texts: Sequence[str]) -> Asked | None:
+        return some_words(asked_text(texts[0], self.raw_words))
+
+    def asked_record(self, record: Mapping[str, Any], pairs: bool) -> Asked | None:
+        """Words under `tokens` or `words`, else a text."""
+        key = next((key for key in WORD_KEYS if key in record), None)
+        if key is None:
+            return super().asked_record(record, pairs)
+        words = record[key]
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise DataError(f"{key!r} is {quoted(words)}, expected a list of words")
+        if problem := words_problem(words) or encoding_problem(" ".join(words).replace("\0", "")):
+            raise DataError(f"{key!r}: {problem}")
+        return some_words(self.asked({key: words}))
 
     def _words(self, text: str) -> tuple[str, ...]:
         return tuple(text.split() if self.raw_words.is_whitespace else (
