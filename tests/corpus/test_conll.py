@@ -1,7 +1,8 @@
 import pytest
 
-from xtremedistil_tf.corpus.conll import label_list, read_conll
+from xtremedistil_tf.corpus.conll import read_conll
 from xtremedistil_tf.corpus.files import Faults
+from xtremedistil_tf.corpus.tag_rules import label_list
 from xtremedistil_tf.errors import DataError
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.corpus.folder import infer_labels, read_labels
+from xtremedistil_tf.corpus.label_files import infer_labels, read_labels
 from xtremedistil_tf.errors import DataError
 
 

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtremedistil_tf.corpus.conll import TagRules, is_iob2, strip_language
+from xtremedistil_tf.corpus.tag_rules import TagRules, strip_language
+from xtremedistil_tf.corpus.tag_schemes import is_iob2
 
 
 @pytest.mark.parametrize("tag", ["O", "B-LOC", "I-geo-loc", "B-x:y"])

@@ -8,7 +8,8 @@ from __future__ import annotations
 from xtremedistil_tf.corpus.classified import read_classified
 from xtremedistil_tf.corpus.example import Answer, AnyExample, Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.files import MAX_LINE_CHARS, open_lines
-from xtremedistil_tf.corpus.folder import TaskCorpus, infer_labels, read_class_names, read_folder, read_labels
+from xtremedistil_tf.corpus.folder import TaskCorpus, read_folder
+from xtremedistil_tf.corpus.label_files import infer_labels, read_class_names, read_labels
 from xtremedistil_tf.corpus.published import read_glue, read_hub
 from xtremedistil_tf.corpus.squad import read_squad
 from xtremedistil_tf.corpus.tagged import read_tagged

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
-from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.corpus.folder import read_folder
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
+from xtremedistil_tf.corpus.text_columns import PAIR_KEYS, TEXT_KEYS
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.fingerprint import file_fingerprint, fingerprint
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.corpus.classified import FORMATS, read_texts
+from xtremedistil_tf.corpus.classified import FORMATS, OTHER_FORMATS, read_texts
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.corpus.files import Faults, file_language, quoted
-from xtremedistil_tf.corpus.folder import read_class_names
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
+from xtremedistil_tf.corpus.label_files import read_class_names
 from xtremedistil_tf.corpus.published import HubRows, all_unlabeled, text_columns
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError
@@ -46,7 +46,7 @@ def text_kind(pairs: bool, read: Callable[..., list[TextExample]], read_labels: 
               infer_labels: Callable[..., list[str]]) -> Kind:
     """How labelled texts are kept in files; see `Kind`."""
     return Kind(FORMATS, read, functools.partial(_texts, pairs=pairs), read_labels, infer_labels,
-                functools.partial(_record, pairs=pairs), _ROW_FORMS)
+                functools.partial(_record, pairs=pairs), _ROW_FORMS, other_formats=OTHER_FORMATS)
 
 
 def _record(row: Any, labelled: bool, pairs: bool) -> Record | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conformance.readers import Layout
 from xtremedistil_tf.corpus import read_glue, read_squad
 from xtremedistil_tf.corpus.classified import read_classified
-from xtremedistil_tf.corpus.folder import read_class_names, read_labels
+from xtremedistil_tf.corpus.label_files import read_class_names, read_labels
 from xtremedistil_tf.corpus.tagged import read_tagged
 from xtremedistil_tf.tasks.opening import read_labelled, read_unlabeled
 

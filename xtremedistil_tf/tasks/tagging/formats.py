@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xtremedistil_tf.corpus import tagged
-from xtremedistil_tf.corpus.conll import is_iob2
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.corpus.folder import infer_labels, read_labels
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
+from xtremedistil_tf.corpus.label_files import infer_labels, read_labels
 from xtremedistil_tf.corpus.published import UNLABELED, HubRows, all_unlabeled, column_of
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
+from xtremedistil_tf.corpus.tag_schemes import AUTO, is_iob2
 from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, padded, utf8
 from xtremedistil_tf.tasks.tagging.decoding import entities
+from xtremedistil_tf.tokenization.raw_words import PUNCTUATION, RawWords
 
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.tagging.task import TaggingTask
@@ -31,8 +33,10 @@ _TAG_KEYS = ("tags", "ner_tags", "labels")
 
 
 def _united_tags(files: Sequence[os.PathLike[str]]) -> list[str] | None:
-    lists = [read_labels(file) for file in files]
-    return list(dict.fromkeys(["O"] + [label for labels in lists for label in labels])) if lists else None
+    labels = list(dict.fromkeys(label for file in files for label in read_labels(file)))
+    if not files or not all(map(is_iob2, labels)):
+        return labels or None
+    return list(dict.fromkeys(["O", *labels]))
 
 
 def _inferred_tags(splits: Mapping[str, Sequence[Example]]) -> list[str]:
@@ -62,8 +66,24 @@ def _record(row: Any, labelled: bool) -> Record | None:
     return {"tokens": list(words), "tags": list(tags), "language": language}
 
 
-_FILES = Kind(tuple(tagged.FORMATS), tagged.read_tagged, read_text, _united_tags, _inferred_tags, _record,
-             ("(words, tags), or a mapping with tokens and tags", "a text, a list of words, or a mapping with tokens"))
+def _read(path: str | os.PathLike[str], labels: Sequence[str] | None, language: str | None,
+          reading: Reading = BY_CONTENT) -> list[Example]:
+    # Annotation tools keep raw text: its words are those that raw text has later.
+    return tagged.read_tagged(path, labels, language, dataclasses.replace(
+        reading, split_words=reading.split_words or RawWords(PUNCTUATION).split))
+
+
+def _settled(reading: Reading, train: Sequence[Example]) -> Reading:
+    """Tags without letters are in the other splits what they are in train: entities, or labels of words."""
+    if reading.tag_scheme != AUTO or not train:
+        return reading
+    tags = {tag for example in train for tag in example.tags or ()}
+    return dataclasses.replace(reading, entities=all(map(is_iob2, tags)) if tags != {"O"} else None)
+
+
+_FILES = Kind(tagged.FORMATS, _read, read_text, _united_tags, _inferred_tags, _record,
+             ("(words, tags), or a mapping with tokens and tags", "a text, a list of words, or a mapping with tokens"),
+             other_formats=tagged.OTHER_FORMATS, tagged=True, settled=_settled)
 
 
 def files(pairs: bool) -> Kind:
