@@ -103,8 +103,11 @@ def read_classified(path: str | os.PathLike[str], pairs: bool = False, labels: S
     """
     rules, faults = LabelRules(labels, regression), Faults(path)
     rows = list(text_rows(path, pairs, True, reading, faults))
-    if rows and (all(row.lacks_label for row in rows) or _are_hidden(rows, labels)):
-        raise UnlabelledError(f"{os.fspath(path)}: {counted(len(rows), 'text')} without a label.")
+    if rows and all(row.lacks_label for row in rows):
+        raise UnlabelledError(f"{os.fspath(path)}:{rows[0].line}: {rows[0].problem}; nor has any of the "
+                              f"{counted(len(rows), 'text')} a label.")
+    if _are_hidden(rows, labels):
+        raise UnlabelledError(f"{os.fspath(path)}: all {len(rows)} labels are -1, which stands for no label.")
     if not resolve:
         rows = _tidy(rows, path, labels, regression)
     examples = list(_examples(rows, path, pairs, faults, language, resolve or rules.resolve))

@@ -77,6 +77,8 @@ def _decided(path: str | os.PathLike[str], reading: Reading, tagged: bool, delim
     is_2012 = any(text.startswith(CONLL2012_MARK) for rows in raw[:1] for _, text in rows)
     plain = [[(number, cells_of(text, delimiter)) for number, text in rows if not _may_be_comment(rows, number, text)]
              for rows in raw]
+    if not any(plain):  # only lines that may be comments
+        plain = [[(number, cells_of(text, delimiter)) for number, text in rows] for rows in raw]
     return columns_of([rows for rows in plain if rows], reading, os.fspath(path), is_2012, tagged)
 
 

@@ -251,6 +251,8 @@ def _in_iob2(examples: list[Example], path: str | os.PathLike[str], reading: Rea
     if scheme == AUTO:
         known = reading.entities if labels is None else all(map(is_iob2, labels))
         scheme = scheme_of(counts, known) if known is not False else NONE
+        if scheme == IO and labels is not None and not {f"B-{tag}" for tag in counts if tag != "O"} <= set(labels):
+            return examples
     elif scheme == IOB2:
         return examples
     if scheme == NONE and labels is None and hardly_tags(counts):

@@ -119,7 +119,7 @@ def _checked(words: tuple[str, ...], tags: tuple[str, ...] | None) -> tuple[str,
     if not words:
         raise _RecordFault("no tokens, expected at least one")
     # Other white space inside a token, such as a no-break space, is parted later.
-    bad = [word for word in words if not word.split() or any(space in word for space in " \t\r\n")]
+    bad = [word if not word.split() or any(space in word for space in " \t\r\n") else "x" for word in words]
     problem = words_problem(bad) or encoding_problem(" ".join(words))
     if problem is None and tags is not None:
         problem = counts_problem(words, tags) or encoding_problem(" ".join(tags))
@@ -147,7 +147,6 @@ def _strings(record: Record, keys: tuple[str, ...], labels: Sequence[str] | None
     if labels and values and all(type(value) is int and 0 <= value < len(labels) for value in values):
         return tuple(labels[value] for value in values)
     for value in itertools.filterfalse(lambda one: isinstance(one, str), values):
-        hint = " (class numbers need their names, one a line in the order of the numbers, in labels.tsv)" \
-            if keys is _TAG_KEYS else ""
+        hint = " (write label names, or name the class numbers in labels.tsv)" if keys is _TAG_KEYS else ""
         raise _RecordFault(f"{key!r} holds {quoted(value)}, expected strings only{hint}")
     return tuple(values)

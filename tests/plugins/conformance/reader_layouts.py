@@ -31,10 +31,20 @@ def _several(*columns: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     return st.lists(st.tuples(*columns), min_size=1, max_size=4)
 
 
+def _in_iob2(row: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A sentence in which each entity begins with its B-: others are mended, and not read back as they were written."""
+    before, found = "O", []
+    for word, tag in row:
+        begins = tag.startswith("I-") and before[2:] != tag[2:]
+        before = f"B-{tag[2:]}" if begins else tag
+        found.append((word, before))
+    return found
+
+
 def _sentences(word: st.SearchStrategy[str]) -> st.SearchStrategy[list[Any]]:
     def paired(rows: list[list[tuple[str, str]]]) -> list[Any]:
         # A word and a tag without the prefix of a language: else prefixes that all have by chance would be taken off.
-        return [tuple(zip(("a", "O"), *row)) for row in rows]
+        return [tuple(zip(*_in_iob2([("a", "O"), *row]))) for row in rows]
 
     rows = st.lists(st.lists(st.tuples(word, TAG), min_size=1, max_size=4), min_size=1, max_size=4)
     return rows.map(paired)
@@ -59,10 +69,10 @@ def _tagged(name: str, write: Callable[[list[Any]], str], word: st.SearchStrateg
 
 TAGGED = [
     _tagged("train.tsv", lambda rows: _lines([f"{' '.join(words)}\t{' '.join(tags)}" for words, tags in rows]), WORD,
-            {"a\tO\na b\tO\n": ":2: 2 tokens but 1 tag", "a\tX\n": ":1: malformed tag 'X'", "a\n": ":1: no tab"}),
+            {"a\tO\na b\tO\n": ":2: 2 tokens but 1 tag", "a b\tB-A X\n": ":1: malformed tag 'X'", "a\n": ":1: no tab"}),
     _tagged("train.conll", lambda rows: "\n".join(_lines([f"{w} {t}" for w, t in zip(*row)]) for row in rows), TOKEN,
             {"a O\nb\n": ":2: token 'b' without a tag", "a O\nb O O\n": ":2: 3 columns",
-             "a O\n\nb X\n": ":3: malformed tag 'X'"}),
+             "a B-A\n\nb X\n": ":3: malformed tag 'X'"}),
     _tagged("tabs.conll", lambda rows: "\n".join(_tabs(list(zip(*row))) for row in rows), TOKEN,
             {"a\tO\na b\tO\n": ":2: token 1, 'a b', holds white space"}),
     _tagged("train.jsonl", _json_lines("tokens", "tags"), WORD,
@@ -170,8 +180,9 @@ _NAMES = st.lists(LABEL, min_size=2, max_size=4, unique=True)
 LABEL_FILES = [
     Layout("classes.tsv", read_class_names, _NAMES, _lines, str,
            {"a\nb\nb\n": ":3: label 'b' for the second time", "0\ta\n2\tb\n": ": no class with index 1"}),
-    Layout("tags.tsv", read_labels, st.lists(TAG, min_size=1, unique=True), _lines, str,
-           {"O\nX-LOC\n": ":2: label 'X-LOC'"})]
+    Layout("tags.tsv", read_labels, st.lists(TAG, min_size=1, unique=True).filter(lambda tags: all(
+        f"B{tag[1:]}" in tags for tag in tags if tag.startswith("I-"))), _lines, str,
+           {"B-A\nX-LOC\n": ":2: label 'X-LOC'"})]
 ALL = {f"{group}/{layout.name}": layout for group, layouts in (
     ("tagging", TAGGED), ("texts", CLASSIFIED), ("multi_label", MULTI_LABEL), ("questions", QUESTIONS),
     ("labels", LABEL_FILES)) for layout in layouts} | {f"glue/{name}": layout for name, layout in GLUE.items()}
