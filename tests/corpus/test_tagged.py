@@ -76,7 +76,7 @@ def test_empty_files(tmp_path, suffix, text):
 @pytest.mark.parametrize("name", ["train.csv", "train", "train.conllu.gz", "train.xz"])
 def test_a_layout_is_recognised_by_content_whatever_the_name(tmp_path, name):
     path = tmp_path / name
-    path.write_bytes(PACKERS.get(path.suffix, bytes)("a\tO\nb\tB-X\n\nc\tO\n".encode()))
+    path.write_bytes(PACKERS.get(path.suffix, bytes)(b"a\tO\nb\tB-X\n\nc\tO\n"))
     assert [(e.words, e.tags) for e in read_tagged(path)] == [(("a", "b"), ("O", "B-X")), (("c",), ("O",))]
 
 

@@ -166,9 +166,9 @@ def _tag(rows: Sequence[Sequence[str]], token: int, width: int, index: int | Non
         return token, tag, said + others_said if others_said or token or tag != width - 1 else ""
     if lettered:
         return token, lettered[-1], ""
-    tag = _plain(rows, width, index, names)
-    if tag is not None:
-        return token, tag, f"the token is column {token + 1} and its tag column {tag + 1}"
+    plain = _plain(rows, width, index, names)
+    if plain is not None:
+        return token, plain, f"the token is column {token + 1} and its tag column {plain + 1}"
     if not tagged:
         return token, None, ""
     shown = "; ".join(f"{column + 1}: {', '.join(map(quoted, _values(rows, column)[:3]))}" for column in range(width))

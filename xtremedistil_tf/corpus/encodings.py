@@ -79,8 +79,8 @@ def _decodes(raw: bytes, name: str) -> bool:
 def _decompressed(path: pathlib.Path) -> io.BufferedIOBase:
     if path.suffix == ".zst":
         return _zstandard(path)
-    opened: Callable[..., Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}.get(path.suffix, open)
-    handle: io.BufferedIOBase = opened(path, "rb")
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+    handle: io.BufferedIOBase = openers.get(path.suffix, open)(path, "rb")
     return handle if isinstance(handle, io.BufferedReader) else _buffered(handle)
 
 

@@ -56,7 +56,7 @@ class Kind:
     Attributes:
         formats: suffixes of its labelled files.
         read: (path, labels or None, language or None, reading) -> labelled examples.
-        read_unlabeled: path -> examples without labels.
+        read_unlabeled: (path, reading) -> examples without labels.
         read_labels: label files -> labels.
         infer_labels: {split: examples} -> labels, where there is no label file.
         record: (row of Python, whether it is labelled) -> the record that stands for it in a file; None where the row
@@ -72,7 +72,7 @@ class Kind:
 
     formats: tuple[str, ...]
     read: Callable[..., Sequence[AnyExample]]
-    read_unlabeled: Callable[[str], Iterator[AnyExample]]
+    read_unlabeled: Callable[..., Iterator[AnyExample]]
     read_labels: Callable[[Sequence[os.PathLike[str]]], list[str] | None]
     infer_labels: Callable[[Mapping[str, Sequence[Any]]], list[str]]
     record: Callable[[Any, bool], dict[str, Any] | None]

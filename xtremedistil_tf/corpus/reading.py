@@ -16,7 +16,7 @@ SplitWords = Callable[[str], Sequence[tuple[str, int, int]]]
 @dataclass(frozen=True)
 class Reading:
     """Attributes:
-        tag_scheme: of tags, see `tag_schemes.SCHEMES`.
+        tag_scheme: of tags, one of `config.fields.TAG_SCHEMES`.
         token_column, tag_column: of files with a token a line; a number from 1, from -1 backwards, or a name in the
             header. Empty: by the content of the file.
         text_column: of texts, of pairs two with a comma between them.

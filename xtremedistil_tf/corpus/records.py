@@ -119,7 +119,7 @@ def _whole(path: str | os.PathLike[str]) -> list[Any] | None:
         return value
     if not isinstance(value, dict):
         return None
-    held = next((value[key] for key in _HOLDERS if isinstance(value.get(key), list)), None)
+    held: list[Any] | None = next((value[key] for key in _HOLDERS if isinstance(value.get(key), list)), None)
     if held is not None:
         return held
     columns = list(value.values())

@@ -39,7 +39,8 @@ class SpanTally:
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        self._path, self._counts, self._first = os.fspath(path), Counter[str](), {}
+        self._path, self._counts = os.fspath(path), Counter[str]()
+        self._first: dict[str, str] = {}
 
     def add(self, what: str, text: str, span: Span) -> None:
         """Counts one."""

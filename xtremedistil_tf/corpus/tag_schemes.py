@@ -7,13 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from xtremedistil_tf.errors import ConfigError
-
 AUTO, IOB2, IOB1, IO, NONE, MIXED = "auto", "IOB2", "IOB1", "IO", "none", "mixed"
 #: Scheme -> the letters before its types. A file has the first one whose letters are enough.
 LETTERS = {IOB2: "BI", "BIOES": "BIES", "BILOU": "BILU", "BMEWO": "BMEW", "BMES": "BMES"}
-#: What `tag_scheme` may be.
-SCHEMES = (AUTO, IOB2, IOB1, "BIOES", "BILOU", "BMEWO", "BMES", IO, NONE)
 OUTSIDE = "O"
 #: The type of entities whose tags name none (`B`, `I`, `O`).
 UNNAMED = "ENTITY"
@@ -58,14 +54,6 @@ def scheme_of(counts: Counter[str], entities: bool | None = None) -> str:
     # Parts of speech may be single letters, one of them an O.
     entities = entities and (not tags or max(map(len, tags)) > 1)
     return IO if entities else NONE
-
-
-def check_scheme(name: str) -> str:
-    """The name of a scheme in its usual spelling; raises ConfigError where there is none."""
-    known = {scheme.lower(): scheme for scheme in SCHEMES}
-    if name.lower() not in known:
-        raise ConfigError(f"`tag_scheme={name}`: expected one of {', '.join(SCHEMES)}.")
-    return known[name.lower()]
 
 
 class Converted(NamedTuple):

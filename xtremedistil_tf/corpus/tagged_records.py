@@ -14,6 +14,7 @@ from xtremedistil_tf.corpus.files import Faults, counts_problem, encoding_proble
 from xtremedistil_tf.corpus.reading import Reading
 from xtremedistil_tf.corpus.records import csv_rows, delimiter_of, is_json, is_parquet, json_records, parquet_records
 from xtremedistil_tf.corpus.spans import SpanTally, spans_in, split_at_space, tagged_sentences
+from xtremedistil_tf.corpus.text_columns import text_in
 
 Record = Mapping[str, Any]
 _WORD_KEYS = ("tokens", "words")
@@ -86,8 +87,9 @@ def _sentences(record: Record, tagged: bool, reading: Reading, labels: Sequence[
     language = _language(record)
     split = reading.split_words or split_at_space
     has_words = any(key in record for key in _WORD_KEYS) and not _is_prodigy(record)
-    if not has_words and not tagged and isinstance(record.get("text"), str):
-        words = tuple(word for word, _, _ in split(record["text"]))
+    text = None if has_words or tagged else text_in(record, reading)
+    if text is not None:
+        words = tuple(word for word, _, _ in split(text))
         yield _checked(words, None), None, language
         return
     spans = None if has_words else spans_in(record)
@@ -100,8 +102,8 @@ def _sentences(record: Record, tagged: bool, reading: Reading, labels: Sequence[
         lines = list(tagged_sentences(text, found, split, tally))
         if not lines:
             raise _RecordFault("empty text, expected some")
-        for words, tags in lines:
-            yield words, tags if tagged else None, language
+        for parts, their_tags in lines:
+            yield parts, their_tags if tagged else None, language
         return
     words = _strings(record, _WORD_KEYS, None)
     tags = _strings(record, _TAG_KEYS, labels) if tagged else None

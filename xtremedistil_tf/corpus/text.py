@@ -11,7 +11,7 @@ from xtremedistil_tf.corpus.encodings import say_once
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import Faults, entries, file_language, listing, split_language, stem_and_suffix
 from xtremedistil_tf.corpus.plain_text import plain_lines
-from xtremedistil_tf.corpus.reading import Reading
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.corpus.records import is_csv, is_json, is_parquet, peeked
 from xtremedistil_tf.corpus.sentences import PAGE_CHARS, sentences_of
 from xtremedistil_tf.corpus.tag_rules import strip_language
@@ -60,7 +60,8 @@ def text_paths(path: str | os.PathLike[str]) -> list[pathlib.Path]:
     return [pathlib.Path(name) for name in names]
 
 
-def read_text(path: str | os.PathLike[str], split: Callable[[str], Sequence[str]] = str.split) -> Iterator[Example]:
+def read_text(path: str | os.PathLike[str], split: Callable[[str], Sequence[str]] = str.split,
+              reading: Reading = BY_CONTENT) -> Iterator[Example]:
     """Streams unlabelled sentences from what `text_files(path)` names.
 
     Plain text is one sentence a line, made words by `split`, blank lines skipped; a line longer than `PAGE_CHARS` is
@@ -76,21 +77,21 @@ def read_text(path: str | os.PathLike[str], split: Callable[[str], Sequence[str]
     """
     for file in text_files(path):
         empty = True
-        for example in _read_file(file, split):
+        for example in _read_file(file, split, reading):
             empty = False
             yield example
         if empty:
             raise DataError(f"{file}: empty, expected one sentence a line.")
 
 
-def _read_file(file: pathlib.Path, split: Callable[[str], Sequence[str]]) -> Iterator[Example]:
+def _read_file(file: pathlib.Path, split: Callable[[str], Sequence[str]], reading: Reading) -> Iterator[Example]:
     suffix = stem_and_suffix(file)[1]
     if is_json(file) or is_parquet(file) or suffix in FORMATS or _is_tagged(file):
         if suffix == ".tsv" and has_header(file):
-            return _texts(file, split)
-        return _tagged(file, split)
+            return _texts(file, split, reading)
+        return _tagged(file, split, reading)
     if is_csv(file, (*TEXT_KEYS, *LABEL_KEYS)):
-        return _texts(file, split)
+        return _texts(file, split, reading)
     return _plain(file, split)
 
 
@@ -105,10 +106,10 @@ def _plain(file: pathlib.Path, split: Callable[[str], Sequence[str]]) -> Iterato
         say_once(source, f"{pages:,} lines are longer than {PAGE_CHARS:,} characters and split into sentences")
 
 
-def _texts(file: pathlib.Path, split: Callable[[str], Sequence[str]]) -> Iterator[Example]:
+def _texts(file: pathlib.Path, split: Callable[[str], Sequence[str]], reading: Reading) -> Iterator[Example]:
     """Of files whose first row names the columns."""
     faults, language = Faults(file), file_language(file)
-    for row in text_rows(file, False, False, Reading(), faults):
+    for row in text_rows(file, False, False, reading, faults):
         if row.problem:
             faults.add(row.line, row.problem)
         elif words := tuple(split(row.texts[0])):
@@ -116,9 +117,11 @@ def _texts(file: pathlib.Path, split: Callable[[str], Sequence[str]]) -> Iterato
     faults.raise_if_any()
 
 
-def _tagged(file: pathlib.Path, split: Callable[[str], Sequence[str]]) -> Iterator[Example]:
+def _tagged(file: pathlib.Path, split: Callable[[str], Sequence[str]], reading: Reading) -> Iterator[Example]:
     faults, language = Faults(file), file_language(file)
-    reading = Reading(split_words=lambda text: [(word, 0, 0) for word in split(text)])
+    # Of its columns those of the labelled files need not be here.
+    reading = Reading(text_column=reading.text_column,
+                      split_words=lambda text: [(word, 0, 0) for word in split(text)])
     for example in sentences(file, faults, False, reading):
         prefix, _ = strip_language(example.tags or ())
         for bare in parted([example], file):

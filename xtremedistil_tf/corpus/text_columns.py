@@ -19,7 +19,7 @@ from xtremedistil_tf.corpus.files import (
 )
 from xtremedistil_tf.corpus.parallel import Parallel
 from xtremedistil_tf.corpus.plain_text import plain_lines
-from xtremedistil_tf.corpus.reading import Reading, column_index
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading, column_index
 from xtremedistil_tf.corpus.records import (
     csv_rows,
     delimiter_of,
@@ -131,6 +131,9 @@ def _of_table(rows: Iterator[tuple[int, list[str]]], pairs: bool, labelled: bool
     if first is None:
         return
     names = [name.strip().lower() for name in first[1]]
+    if not labelled:  # the labelled files have these columns; other text may have others
+        given = {name.strip().lower() for name in reading.text_column.split(",")}
+        reading = reading if given <= set(names) else BY_CONTENT
     places = _places(names, pairs, labelled, reading, path)
     width = 1 + pairs + labelled
     if places is None or (reading.text_column + reading.label_column and not _is_named(names, reading)):
@@ -185,7 +188,7 @@ def _places(names: list[str], pairs: bool, labelled: bool, reading: Reading,
     label = column_index(reading.label_column, len(names), names, "label_column", path) \
         if labelled and reading.label_column else None
     if not texts:
-        texts = _text_places(names, pairs, label, path) if _is_header(names) else \
+        texts = _text_places(names, pairs, labelled, label, path) if _is_header(names) else \
             [place for place in range(len(names)) if place != label][:1 + pairs]
     if len(texts) != 1 + pairs:
         raise DataError(f"{path}: {counted(len(texts), 'column')} of texts in the first row ({', '.join(names)}), "
@@ -195,12 +198,19 @@ def _places(names: list[str], pairs: bool, labelled: bool, reading: Reading,
     return texts, label
 
 
-def _text_places(names: list[str], pairs: bool, label: int | None, path: str) -> list[int]:
+def text_in(record: Mapping[str, Any], reading: Reading) -> str | None:
+    """The text of a record, None where it has none under a known name."""
+    lowered = {key.lower(): key for key in reversed(list(record)) if isinstance(key, str)}
+    names = [reading.text_column, *(lowered[key] for key in _TEXT_NAMES if key in lowered)]
+    return next((record[name] for name in names if isinstance(record.get(name), str)), None)
+
+
+def _text_places(names: list[str], pairs: bool, labelled: bool, label: int | None, path: str) -> list[int]:
     found: list[int] = []
     for keys in (_TEXT_NAMES, _PAIR_NAMES)[:1 + pairs]:
         place = next((names.index(key) for key in keys if key in names and names.index(key) not in found), None)
         found += [] if place is None or place == label else [place]
-    if not pairs and found and (partner := _OF_PAIRS.get(names[found[0]])) in names:
+    if labelled and not pairs and found and (partner := _OF_PAIRS.get(names[found[0]])) in names:
         raise _second_text(path, names[found[0]], str(partner))
     return found
 
@@ -221,8 +231,10 @@ def _label_place(names: list[str], texts: Sequence[int], path: str) -> int:
 
 def _of_record(number: int, record: Mapping[str, Any], pairs: bool, labelled: bool, reading: Reading,
                path: str) -> TextRow:
-    lowered = {key.lower(): key for key in reversed(record) if isinstance(key, str)}
+    lowered = {key.lower(): key for key in reversed(list(record)) if isinstance(key, str)}
     texts = [name.strip() for name in reading.text_column.split(",") if name.strip()]
+    if not labelled and any(key not in record for key in texts):
+        texts = []  # the labelled files have these keys; other text may have others
     for keys in () if texts else (_TEXT_NAMES, _PAIR_NAMES)[:1 + pairs]:
         key = next((lowered[key] for key in keys if key in lowered and lowered[key] not in texts), None)
         if key is None:
@@ -231,7 +243,7 @@ def _of_record(number: int, record: Mapping[str, Any], pairs: bool, labelled: bo
         texts.append(key)
     if any(key not in record for key in texts):
         return TextRow(number, problem=f"no key {' or '.join(texts)} among {quoted(', '.join(record))}")
-    if not pairs and not reading.text_column and _OF_PAIRS.get(texts[0].lower()) in lowered:
+    if labelled and not pairs and not reading.text_column and _OF_PAIRS.get(texts[0].lower()) in lowered:
         raise _second_text(path, texts[0], _OF_PAIRS[texts[0].lower()])
     names = [reading.label_column] if reading.label_column else [
         lowered[key] for key in _LABEL_NAMES if key in lowered and lowered[key] not in texts]

@@ -16,7 +16,7 @@ from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.inference.predictor import OpenedStudent, Predictor, open_predictor
-from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_corpus, read_labelled
+from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_corpus, read_labelled, reading_of
 from xtremedistil_tf.tasks.registry import scores_text
 from xtremedistil_tf.tasks.task import Task
 
@@ -59,7 +59,8 @@ def evaluate(student: OpenedStudent, config: PredictionConfig) -> dict[str, Any]
 def _gold(student: OpenedStudent, config: PredictionConfig) -> list[AnyExample]:
     settings = DistillationConfig.from_json(student.config)
     if config.pred_file != STANDARD_STREAM and _is_labelled(config.pred_file):
-        return read_labelled(config.pred_file, student.task.kind, settings.do_pairwise, student.task.labels)
+        return read_labelled(config.pred_file, student.task.kind, settings.do_pairwise, student.task.labels,
+                             reading_of(settings))
     task = config.task or settings.task
     if not (pathlib.Path(task).is_dir() or task.startswith(HUB_PREFIX)):
         raise ConfigError(f"`do_eval`: {f'{task} is not a folder on this machine' if task else 'no task is known'}. "

@@ -19,6 +19,7 @@ from xtremedistil_tf.corpus.example import AnyExample, Example, MeasuredTexts
 from xtremedistil_tf.evaluation.measuring import teacher_answers
 from xtremedistil_tf.runs.labelled_data import Labelled
 from xtremedistil_tf.runs.student_shape import BASELINE
+from xtremedistil_tf.tasks.opening import reading_of
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
 from xtremedistil_tf.transfer.format import LOGITS
 from xtremedistil_tf.transfer.reader import TransferStore
@@ -154,7 +155,9 @@ def _text(config: DistillationConfig, labelled: Labelled) -> TransferText:
     own = [*(corpus.surplus if c.transfer_surplus else ()), *(corpus.unmeasured if c.transfer_unmeasured else ())]
 
     def read() -> Iterable[AnyExample]:
-        return labelled.task.read_unlabeled(c.transfer_file, c.do_pairwise) if c.transfer_file else ()
+        if not c.transfer_file:
+            return ()
+        return labelled.task.read_unlabeled(c.transfer_file, c.do_pairwise, reading_of(c))
 
     if not c.transfer_like:
         return TransferText(read, c.transfer_file, own, c.max_transfer, measured)

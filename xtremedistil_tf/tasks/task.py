@@ -14,6 +14,7 @@ import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import Faults
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.raw_text import Asked, LineFormat, RawText
 from xtremedistil_tf.tasks.scores import KindWords
@@ -112,6 +113,16 @@ class Task(abc.ABC):
 
     def __init__(self, labels: Sequence[str]):
         self.labels = list(labels)
+
+    @classmethod
+    def words_for(cls, main_score: str) -> KindWords:
+        """What people read about tasks with this main score."""
+        return cls.words
+
+    @property
+    def own_words(self) -> KindWords:
+        """What people read about this task."""
+        return self.words_for(self.main_score)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -294,9 +305,9 @@ class Task(abc.ABC):
         found: Kind = cls.module("formats").files(pairs)
         return found
 
-    def read_unlabeled(self, path: str, pairs: bool) -> Iterator[AnyExample]:
+    def read_unlabeled(self, path: str, pairs: bool, reading: Reading = BY_CONTENT) -> Iterator[AnyExample]:
         """Streams transfer text, see `opening.read_unlabeled`."""
-        return self.files(pairs).read_unlabeled(path)
+        return self.files(pairs).read_unlabeled(path, reading)
 
     def parse(self, line: str, number: int, source: str) -> AnyExample | None:
         """The example of a line of text, see `LineFormat`."""

@@ -18,6 +18,7 @@ from xtremedistil_tf.corpus.files import Faults, file_language, quoted
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
 from xtremedistil_tf.corpus.label_files import read_class_names
 from xtremedistil_tf.corpus.published import HubRows, all_unlabeled, text_columns
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_examples
@@ -60,9 +61,9 @@ def _record(row: Any, labelled: bool, pairs: bool) -> Record | None:
     return dict(zip(["text", *(["text_pair"] if pairs else []), "label"], row))
 
 
-def _texts(path: str, pairs: bool) -> Iterator[TextExample]:
+def _texts(path: str, reading: Reading = BY_CONTENT, pairs: bool = False) -> Iterator[TextExample]:
     for file in text_files(path):
-        yield from read_texts(file, pairs, file_language(file))
+        yield from read_texts(file, pairs, file_language(file), reading)
 
 
 def text_rows(data: Any, label: str, pairs: bool, name: str, value: Callable[[Any], Any],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LABELS = ("start", "end")
 
 
-def _questions(path: str) -> Iterator[QuestionExample]:
+def _questions(path: str, reading: Any = None) -> Iterator[QuestionExample]:
     for file in text_files(path):
         yield from squad.read_squad(file, file_language(file), "ignored")
 

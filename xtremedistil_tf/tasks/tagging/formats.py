@@ -66,7 +66,7 @@ def _record(row: Any, labelled: bool) -> Record | None:
     return {"tokens": list(words), "tags": list(tags), "language": language}
 
 
-def _read(path: str | os.PathLike[str], labels: Sequence[str] | None, language: str | None,
+def _labelled(path: str | os.PathLike[str], labels: Sequence[str] | None, language: str | None,
           reading: Reading = BY_CONTENT) -> list[Example]:
     # Annotation tools keep raw text: its words are those that raw text has later.
     return tagged.read_tagged(path, labels, language, dataclasses.replace(
@@ -81,7 +81,7 @@ def _settled(reading: Reading, train: Sequence[Example]) -> Reading:
     return dataclasses.replace(reading, entities=all(map(is_iob2, tags)) if tags != {"O"} else None)
 
 
-_FILES = Kind(tagged.FORMATS, _read, read_text, _united_tags, _inferred_tags, _record,
+_FILES = Kind(tagged.FORMATS, _labelled, read_text, _united_tags, _inferred_tags, _record,
              ("(words, tags), or a mapping with tokens and tags", "a text, a list of words, or a mapping with tokens"),
              other_formats=tagged.OTHER_FORMATS, tagged=True, settled=_settled)
 
