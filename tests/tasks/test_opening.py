@@ -120,23 +120,24 @@ def test_a_label_not_in_the_list(tmp_path, split):
 
 
 def test_missing_train(tmp_path):
-    put(tmp_path, dev="a\tO\n", train_csv="a,O\n")
+    put(tmp_path, dev="a\tO\n", train_pdf="a,O\n")
     message = fails(tmp_path)
     assert "no train sentences, expected train.tsv or train.conll or train.jsonl" in message
-    assert "holds: dev.tsv, train.csv" in message
+    assert "holds: dev.tsv, train.pdf" in message
 
 
 def test_missing_dev_says_how_to_make_one(tmp_path):
     put(tmp_path, train="a\tO\n")
     message = fails(tmp_path)
-    assert "no dev sentences" in message and "every tenth sentence" in message
+    assert "no dev sentences" in message and "`dev_fraction=0.1` takes every tenth" in message
 
 
 def test_an_empty_folder_and_no_folder(tmp_path):
     assert "no train sentences" in fails(tmp_path) and "no train sentences" in fails(tmp_path, ["de"])
     assert f"no such task folder; the folder {tmp_path} is empty" in fails(tmp_path / "ner")
-    (tmp_path / "file").touch()
-    assert "is a file, expected a task folder" in fails(tmp_path / "file")
+    (tmp_path / "file").write_text("a\tB-X\n", encoding="utf-8")
+    message = fails(tmp_path / "file")
+    assert "no dev sentences" in message and "`dev_fraction=0.1`" in message
 
 
 @pytest.mark.parametrize(("first", "second"), [

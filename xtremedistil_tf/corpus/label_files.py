@@ -7,6 +7,7 @@ import pathlib
 import re
 from collections.abc import Callable, Iterable
 
+from xtremedistil_tf.corpus.class_checks import warn_of_spellings
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import Faults, open_lines
 from xtremedistil_tf.corpus.tag_schemes import OUTSIDE, is_iob2, is_lettered, labels_in_iob2
@@ -115,6 +116,7 @@ def infer_labels(examples: Iterable[Example]) -> list[str]:
     for example in examples:
         for tag in set(example.tags or ()) - seen.keys():
             seen[tag] = example
+    warn_of_spellings(seen)
     strange = [tag for tag in seen if not is_iob2(tag)]
     if strange and not any(is_lettered(tag) and tag != OUTSIDE for tag in seen):
         return sorted(seen, key=lambda tag: (tag != OUTSIDE, tag))

@@ -16,6 +16,7 @@ from xtremedistil_tf.corpus.parallel import Parallel, parallel_files
 from xtremedistil_tf.errors import DataError
 
 Source: TypeAlias = "pathlib.Path | Parallel"
+_OF_TAGGING = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".bmes")
 _SHARD = re.compile(r"-([0-9]{5})-of-([0-9]{5})$")
 _WORDS = {word: split for split, words in SPLITS.items() for word in words}
 # Three small letters, but no language that somebody has data in.
@@ -133,6 +134,10 @@ def only_file(folder: pathlib.Path, kind: Kind) -> pathlib.Path | None:
 def missing(folder: pathlib.Path, kind: Kind, split: str, wanted: Iterable[str], remedy: str) -> DataError:
     """What to say where a split has no examples."""
     names = " or ".join(f"{split}{suffix}" for suffix in kind.formats)
+    others = [path.name for path in (entries(folder) if folder.is_dir() else ())
+              if stem_and_suffix(path)[1] in _OF_TAGGING]
+    if others and split == "train" and not kind.tagged:
+        remedy = f"{others[0]} looks like a file of tagged words: give `do_NER`. {remedy}"
     where = f" for {', '.join(sorted(wanted))}" if wanted else ""
     return DataError(f"{folder}: no {split} sentences{where}, expected {names} (also with {' or '.join(COMPRESSED)}; "
                      f"docs/data.md has all names) there or in a folder named by the language; {listing(folder)}. "

@@ -42,6 +42,7 @@ from xtremedistil_tf.corpus.tag_schemes import (
     IOB2,
     LETTERS,
     NONE,
+    UNNAMED,
     conversion_line,
     hardly_tags,
     is_iob2,
@@ -222,7 +223,7 @@ def _is_line_per_token(path: str | os.PathLike[str]) -> bool:
         words, tags = columns[0].split(), columns[1].split() if len(columns) == 2 else []
         if len(words) > 1:
             whole += len(words) == len(tags)
-            several += len(words) != len(tags)
+            several += len(columns) == 2 and len(words) != len(tags)
         alone += len(words) == 1
         wide += len(columns) > 2 or (len(columns) == 1 and len(words) > 1 and _ends_in_tag(words))
         gaps |= bool(before) and number - before > 1
@@ -264,8 +265,10 @@ def _in_iob2(examples: list[Example], path: str | os.PathLike[str], reading: Rea
     found = [to_iob2(example.tags or (), scheme) for example in examples]
     if said := conversion_line(scheme, found):
         say_once(os.fspath(path), said)
-    if scheme != IOB2 or said:
-        examples = [replace(example, tags=one.tags) for example, one in zip(examples, found)]
+    if {"B", "I"} & set(counts):
+        say_once(os.fspath(path), f"the tags B and I name no type of entity; it is called {UNNAMED}")
+    examples = [example if one.tags == example.tags else replace(example, tags=one.tags)
+                for example, one in zip(examples, found)]
     if len(examples) == 1 and len(examples[0].words) > _MOST_WORDS:
         raise DataError(f"{path}: no blank line parts its {len(examples[0].words):,} tokens into sentences. Expected a "
                         "blank line after each sentence.")

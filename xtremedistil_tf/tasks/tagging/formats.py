@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xtremedistil_tf.corpus import tagged
+from xtremedistil_tf.corpus.class_checks import warn_of_unknown_tags
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
 from xtremedistil_tf.corpus.label_files import infer_labels, read_labels
@@ -40,6 +41,7 @@ def _united_tags(files: Sequence[os.PathLike[str]]) -> list[str] | None:
 
 
 def _inferred_tags(splits: Mapping[str, Sequence[Example]]) -> list[str]:
+    warn_of_unknown_tags(splits["train"], {name: examples for name, examples in splits.items() if name != "train"})
     return infer_labels(example for examples in splits.values() for example in examples)
 
 
