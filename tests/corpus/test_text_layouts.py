@@ -1,4 +1,4 @@
-"""Texts with labels in every layout that people have: the same examples come out, or the flag is named that is needed."""
+"""Texts with labels in every layout that people have: the same examples come out, or the needed flag is named."""
 
 from __future__ import annotations
 

@@ -31,13 +31,13 @@ def check_classes(train: Sequence[TextExample]) -> None:
     parts = {part.strip() for label in several for part in label.split(_COMMA)}
     if several and parts - {""} <= set(counts) | {""} and all(len(label.split(_COMMA)) > 1 for label in several):
         raise DataError(f"{source}: {len(counts)} classes, of which {len(several)} are several of the others, such as "
-                        f"{quoted(several[0])}. Give `task_kind=multi_label`; if they are classes of their own, name all "
-                        "classes in labels.tsv.")
+                        f"{quoted(several[0])}. Give `task_kind=multi_label`; if they are classes of their own, name "
+                        "all classes in labels.tsv.")
     if len(train) >= _FEWEST_EXAMPLES and _FEWEST_OF_CLASS * len(counts) > len(train):
         shown = ", ".join(quoted(label) for label, _ in counts.most_common(3))
         texts = len({example.text for example in train})
-        swapped = "; the texts are only {texts} different ones: perhaps the columns are the other way round, which " \
-                  "`text_column` and `label_column` say".format(texts=texts) if texts < len(counts) else ""
+        swapped = f"; the texts are only {texts} different ones: perhaps the columns are the other way round, which " \
+                  "`text_column` and `label_column` say" if texts < len(counts) else ""
         raise DataError(f"{source}: {len(counts):,} classes for {len(train):,} examples, such as {shown}{swapped}. "
                         "Expected several examples of a class: `label_column` names the column; for numbers give "
                         "`task_kind=regression`; if these are the classes, name them in labels.tsv.")

@@ -78,8 +78,10 @@ def json_records(path: str | os.PathLike[str], faults: Faults) -> Iterator[tuple
     Raises:
         DataError: see `open_lines`.
     """
-    first = next((line for line in peeked(path) if line.strip()), "")
-    if (not is_object(first) or _holds_records(_loaded(first))) and (found := _whole(path)) is not None:
+    lines = [line for line in peeked(path) if line.strip()]
+    first = _loaded(lines[0]) if lines else None
+    is_one = not isinstance(first, dict) or _holds_records(first) or (len(lines) == 1 and _are_columns(first))
+    if is_one and (found := _whole(path)) is not None:
         say_once(os.fspath(path), f"is one JSON value; its {len(found):,} objects are read")
         rows: Iterator[tuple[int, Any]] = enumerate(found, 1)
     else:
@@ -112,6 +114,13 @@ def _holds_records(record: Record) -> bool:
                for key in _HOLDERS)
 
 
+def _are_columns(record: Record) -> bool:
+    """Whether an object has a list of each column's values; the tokens of a sentence are one, too."""
+    columns = list(record.values())
+    return len(columns) > 1 and not {"tokens", "words"} & set(record) and all(
+        isinstance(one, list) and len(one) == len(columns[0]) for one in columns)
+
+
 def _whole(path: str | os.PathLike[str]) -> list[Any] | None:
     """The records of a file that is one JSON value; None where it is none."""
     value = _loaded(read_whole(path))
@@ -122,10 +131,7 @@ def _whole(path: str | os.PathLike[str]) -> list[Any] | None:
     held: list[Any] | None = next((value[key] for key in _HOLDERS if isinstance(value.get(key), list)), None)
     if held is not None:
         return held
-    columns = list(value.values())
-    if columns and all(isinstance(one, list) and len(one) == len(columns[0]) for one in columns):
-        return [dict(zip(value, row)) for row in zip(*columns)]
-    return [value]
+    return [dict(zip(value, row)) for row in zip(*value.values())] if _are_columns(value) else [value]
 
 
 def parquet_records(path: str | os.PathLike[str]) -> Iterator[tuple[int, Record]]:

@@ -36,7 +36,7 @@ def _ends(text: str, match: re.Match[str]) -> bool:
     following = text[match.end():match.end() + 2].lstrip("\"'“„«([")
     if following and following[0].islower():
         return False
-    if not match[0].startswith(".") or match[0].startswith(".."):
+    if match[0].rstrip() != ".":  # another mark, several, or a closing quotation mark
         return True
     word = _LAST_WORD.search(text, max(0, match.start() - 20), match.start())
     if word is None:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xtremedistil_tf.corpus.class_checks import check_classes
 from xtremedistil_tf.corpus.classified import FORMATS, OTHER_FORMATS, read_texts
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.corpus.files import Faults, file_language, quoted
-from xtremedistil_tf.corpus.class_checks import check_classes
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
 from xtremedistil_tf.corpus.label_files import read_class_names
 from xtremedistil_tf.corpus.published import HubRows, all_unlabeled, text_columns
