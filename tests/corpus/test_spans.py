@@ -52,7 +52,8 @@ def test_brat(tmp_path):
                                       "R1\tlives Arg1:T1 Arg2:T2\nT4\tX 36 38;38 39\tSo .\n")
     assert tagged(path) == [RIGHT, [("So", "B-X"), (".", "O")]]
     put(tmp_path, "train.ann", "T1\tPER 0 99\tx\n")
-    assert "train.ann:1: 'T1\\tPER 0 99\\tx', expected `T1<TAB>type start end" in refusal(read_labelled, path, "tagging")
+    assert "train.ann:1: 'T1\\tPER 0 99\\tx', expected `T1<TAB>type start end" in refusal(
+        read_labelled, path, "tagging")
 
 
 def test_overlaps_and_parts_of_words_are_counted_and_named(tmp_path, caplog):

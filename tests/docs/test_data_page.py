@@ -10,7 +10,8 @@ import pytest
 from xtremedistil_tf.tasks.opening import read_labelled, read_unlabeled
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "data.md"
-_PART = re.compile(r'^## (?P<title>[^\n]+)$|^```text title="(?P<name>[^"]+)"\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
+_PART = re.compile(r'^## (?P<title>[^\n]+)$|^```text title="(?P<name>[^"]+)"\n(?P<text>.*?)^```$',
+                   re.MULTILINE | re.DOTALL)
 # What each example gives first.
 FIRST = {
     ("Tagging", "train.conll"): ("EU", "B-ORG"), ("Tagging", "germeval.tsv"): ("Schartau", "B-PER"),

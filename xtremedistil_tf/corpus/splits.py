@@ -19,24 +19,13 @@ Source: TypeAlias = "pathlib.Path | Parallel"
 _OF_TAGGING = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".bmes")
 _SHARD = re.compile(r"-([0-9]{5})-of-([0-9]{5})$")
 _WORDS = {word: split for split, words in SPLITS.items() for word in words}
-# Three small letters, but no language that somebody has data in.
+# Names of everyday folders that have the shape of a code.
 _NO_LANGUAGES = frozenset(
-    "all bak bin bio bkp csv dev doc etc iob log ner new nlp old out pos raw src tar tmp tsv txt xml zip".split())
-# ISO 639-1.
-_TWO_LETTERS = frozenset((
-    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee "
-    "el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is "
-    "it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mo mr "
-    "ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh "
-    "si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo "
-    "xh yi yo za zh zu").split())
-
+    "all bak bin bio bk bkp csv dev doc etc gz iob log ner new nlp old out pos raw src tar tmp tsv txt xml zip".split())
 
 def is_language_folder(name: str) -> bool:
     """Whether a folder of this name can be a language: `de`, `ceb`, `zh-Hant`, `pt_BR`, but not `old` or `bak`."""
-    name = name.replace("_", "-")
-    code = name.split("-")[0]
-    return is_language(name) and name not in _NO_LANGUAGES and (code in _TWO_LETTERS or len(code) == 3)
+    return is_language(name.replace("_", "-")) and name not in _NO_LANGUAGES
 
 
 def language_folders(folder: pathlib.Path, kind: Kind, listed: Iterable[str]) -> dict[str, pathlib.Path]:

@@ -114,6 +114,12 @@ def _parted(tag: str, scheme: str) -> tuple[str, str]:
     return (letter, kind) if known else ("", "")
 
 
+def iob2_of(label: str, scheme: str) -> str:
+    """What a label of a scheme is in IOB2, wherever it stands."""
+    letter, kind = _parted(label, scheme)
+    return f"{'B' if letter in _BEGINS else 'I'}-{kind}" if kind else label
+
+
 def labels_in_iob2(labels: Sequence[str]) -> list[str]:
     """A list of labels in IOB2: `B-` and `I-` of each type, in the order in which the types first occur.
 

@@ -143,6 +143,8 @@ def transfer_text(config: DistillationConfig, labelled: Labelled) -> TransferTex
     text = None
     if not c.transfer_store and (c.strategy != BASELINE or c.student_vocab_size):
         text = _text(c, labelled)
+    if text and text.repeated:
+        log.info("%d transfer examples repeat the text of another and are left out", text.repeated)
     if corpus.left_out or (text and text.left_out):
         log.info("%d training and %d transfer examples are left out: their text also occurs in the dev and test sets "
                  "(`keep_test_text` keeps them)", corpus.left_out, text.left_out if text else 0)
