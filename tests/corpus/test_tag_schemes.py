@@ -71,6 +71,19 @@ def test_tags_without_types(tmp_path):
         tag if tag == "O" else f"{tag}-ENTITY" for tag in "B I B O O B I O B".split()]
 
 
+@pytest.mark.parametrize("spell", ["{0}_{1}", "{1}-{0}", "{1}_{0}", "{0:l}-{1}"])
+def test_unusual_spellings(tmp_path, spell, caplog):
+    def spelt(tag):
+        if tag == "O":
+            return "o" if ":l" in spell else "O"
+        letter, kind = tag.split("-")
+        return spell.replace("{0:l}", letter.lower()).format(letter, kind)
+
+    tags = [spelt(tag) for tag in IN_IOB2]
+    assert tags_of(write(tmp_path, tags)) == IN_IOB2
+    assert f"tags such as {tags[0]} are read as B-PER" in caplog.text
+
+
 def test_tags_of_several_schemes_at_once_are_refused(tmp_path):
     message = refusal(read_tagged, write(tmp_path, "B-PER L-PER S-PER O O B-LOC I-LOC O O".split()))
     assert "train.conll:2: malformed tag 'L-PER'" in message and "train.conll:3: malformed tag 'S-PER'" in message

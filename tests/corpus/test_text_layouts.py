@@ -38,6 +38,7 @@ LAYOUTS = {
     "bare.tsv": ("".join(f"{text}\t{label}\n" for text, label in FLAT), FLAT),
     "header.tsv": ("Text\tLabel\n" + "".join(f"{text}\t{label}\n" for text, label in FLAT), FLAT),
     "turned.tsv": ("label\tid\ttext\n" + "".join(f"{label}\t7\t{text}\n" for text, label in FLAT), FLAT),
+    "fasttext.txt": ("".join(f"__label__{label} {text}\n" for text, label in FLAT), FLAT),
     "sst.tsv": ("sentence\tpolarity\n" + "".join(f"{text}\t{label}\t\n" for text, label in FLAT), FLAT),
 }
 
@@ -178,6 +179,11 @@ def test_multi_label_and_regression_read_tables_too(tmp_path):
     assert [e.label for e in read_labelled(path, "multi_label")] == [("x", "y"), ()]
     path = put(tmp_path, "s.csv", "sentence1,sentence2,similarity\na,b,2.5\n")
     assert read_labelled(path, "regression", True)[0].label == 2.5
+
+
+def test_texts_and_classes_in_a_tagging_task_name_the_flag(tmp_path):
+    for name, text in (("t.tsv", "a film\tgood\nmore of it\tbad\n"), ("t.jsonl", '{"text": "a", "label": "x"}')):
+        assert "omit `do_NER`" in refusal(read_labelled, put(tmp_path, name, text), "tagging")
 
 
 def test_which_json_is_question_answering(tmp_path):

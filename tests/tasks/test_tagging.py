@@ -85,7 +85,7 @@ def test_what_chooses_by_score_depends_on_the_decoding():
     # As it always was: what was chosen before there was a choice is still found.
     assert TaggingTask(LABELS, decoding="argmax").scored_by == {}
     assert TaggingTask(["NOUN", "VERB"]).scored_by == {"main_score": "accuracy"}
-    assert TaggingTask(["X"], main_score="recall").scored_by == {"main_score": "recall"}
+    assert TaggingTask(["B-X"], decoding="argmax", main_score="recall").scored_by == {"main_score": "recall"}
 
 
 def test_an_unknown_decoding_is_refused():

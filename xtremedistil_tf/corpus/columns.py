@@ -130,7 +130,8 @@ def _index(sentences: Sequence[Sequence[Sequence[str]]], width: int) -> int | No
     """The column that numbers the tokens of each sentence, from 0 or 1, with CoNLL-U's `3-4` and `5.1` between."""
     for column in range(min(3, width - 1)):
         values = [[cells[column] for cells in sentence] for sentence in sentences if sentence]
-        if any(len(row) > 1 for row in values) and all(map(_counts_up, values)):
+        several = any(len(row) > 1 for row in values) or (values and width in _CONLLU_WIDTHS)
+        if several and all(map(_counts_up, values)):
             return column
     return None
 

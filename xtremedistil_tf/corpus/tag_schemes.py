@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 
 AUTO, IOB2, IOB1, IO, NONE, MIXED = "auto", "IOB2", "IOB1", "IO", "none", "mixed"
 #: Scheme -> the letters before its types. A file has the first one whose letters are enough.
@@ -15,6 +15,11 @@ OUTSIDE = "O"
 UNNAMED = "ENTITY"
 _IOB2 = re.compile(r"O|[BI]-\S+")
 _LETTERED = re.compile(r"[BIESLUMW]-\S+")
+# Underscores; the letter behind its type; small letters.
+_SPELLINGS: tuple[tuple[re.Pattern[str], Callable[[Any], str]], ...] = (
+    (re.compile(r"([BIESLUMW])_(\S+)"), lambda match: f"{match[1]}-{match[2]}"),
+    (re.compile(r"(\S+)[-_]([BIESLUMW])"), lambda match: f"{match[2]}-{match[1]}"),
+    (re.compile(r"o|([bieslumw])-(\S+)"), lambda match: f"{match[1].upper()}-{match[2]}"))
 _BEGINS, _GOES_ON = frozenset("BSUW"), frozenset("IELM")
 _CLOSES = frozenset("ESLUW")
 #: More different tags than this, and more than every fifth token has another: hardly tags.
@@ -29,6 +34,21 @@ def is_iob2(tag: str) -> bool:
 def is_lettered(tag: str) -> bool:
     """Whether `tag` is `O`, or a type behind a letter of one of the schemes."""
     return tag == OUTSIDE or _LETTERED.fullmatch(tag) is not None
+
+
+def usual_spelling(tags: Collection[str]) -> Callable[[str], str] | None:
+    """How tags of an unusual spelling become `B-PER`: `B_PER`, `PER-B`, `b-per` with `o`; None where they are usual.
+
+    Args:
+        tags: all of a file.
+    """
+    marked = [tag for tag in tags if tag != OUTSIDE]
+    if not marked or any(map(_LETTERED.fullmatch, marked)):
+        return None
+    for pattern, written in _SPELLINGS:
+        if all(map(pattern.fullmatch, marked)) and any(pattern.fullmatch(tag) and tag != "o" for tag in marked):
+            return lambda tag: OUTSIDE if tag in (OUTSIDE, "o") else written(pattern.fullmatch(tag))
+    return None
 
 
 def scheme_of(counts: Counter[str], entities: bool | None = None) -> str:

@@ -49,6 +49,7 @@ from xtremedistil_tf.corpus.tag_schemes import (
     is_lettered,
     scheme_of,
     to_iob2,
+    usual_spelling,
 )
 from xtremedistil_tf.corpus.tagged_records import read_records
 from xtremedistil_tf.errors import DataError
@@ -185,7 +186,10 @@ def _tsv_problem(columns: list[str], words: tuple[str, ...], tags: tuple[str, ..
     if tags is None:
         found = "no tab" if len(columns) == 1 else f"{len(columns) - 1} tabs"
         return f"{found}, expected tokens, one tab, tags"
-    return counts_problem(words, tags) or (None if all(word.split() for word in words) else words_problem(words))
+    problem = counts_problem(words, tags)
+    if problem and len(tags) == 1 and not is_lettered(tags[0]):
+        problem += "; for texts and their classes omit `do_NER`"
+    return problem or (None if all(word.split() for word in words) else words_problem(words))
 
 
 def parted(examples: Iterable[Example], path: str | os.PathLike[str]) -> list[Example]:
@@ -235,8 +239,8 @@ def _is_line_per_token(path: str | os.PathLike[str]) -> bool:
     if whole or not rows:
         return False
     found = wide > rows / 2 or (not several and (gaps or goes_on))
-    if found:
-        say_once(os.fspath(path), "has one token and tag per line and blank lines; it is read in the CoNLL format")
+    if found and stem_and_suffix(path)[1] == ".tsv":
+        say_once(os.fspath(path), "has a token and its tag per line, not a sentence; it is read in the CoNLL format")
     return found
 
 
@@ -249,6 +253,11 @@ def _in_iob2(examples: list[Example], path: str | os.PathLike[str], reading: Rea
     """The sentences with tags in IOB2; says what was converted."""
     counts = Counter(tag for example in examples for tag in example.tags or ())
     scheme = reading.tag_scheme
+    if scheme != NONE and (spell := usual_spelling(counts)):
+        first = next(tag for tag in counts if spell(tag) != tag)
+        say_once(os.fspath(path), f"tags such as {first} are read as {spell(first)}")
+        examples = [replace(example, tags=tuple(map(spell, example.tags or ()))) for example in examples]
+        counts = Counter(tag for example in examples for tag in example.tags or ())
     if scheme == AUTO:
         known = reading.entities if labels is None else all(map(is_iob2, labels))
         scheme = scheme_of(counts, known) if known is not False else NONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +47,7 @@ _LABEL_NAMES = (*LABEL_KEYS, "gold_label", "class", "category", "sentiment", "in
                 "polarity", "emotion", "topic", "is_duplicate", "airline_sentiment", "similarity")
 _OF_PAIRS = {"sentence1": "sentence2", "premise": "hypothesis", "question1": "question2", "text_a": "text_b",
              "text": "text_pair", "question": "sentence", "text_1": "text_2", "sentence_1": "sentence_2"}
+_MARK = "__label__"
 _NAME = re.compile(r"[A-Za-z_#][\w #./-]{0,40}")
 #: What stands for a label in a row of which only the others know it.
 _NO_LABEL = "no key label among "
@@ -98,6 +100,8 @@ def text_rows(path: str | os.PathLike[str], pairs: bool, labelled: bool, reading
             yield _of_record(number, record, pairs, labelled, reading, os.fspath(path))
     elif is_csv(path, (*_TEXT_NAMES, *_LABEL_NAMES)):
         yield from _of_table(csv_rows(path, delimiter_of(path)), pairs, labelled, reading, os.fspath(path))
+    elif next((line for line in peeked(path) if line.strip()), "").startswith(_MARK):
+        yield from _marked(path)
     elif labelled or stem_and_suffix(path)[1] == ".tsv":
         yield from _of_table(tsv_rows(path), pairs, labelled, reading, os.fspath(path))
     else:
@@ -114,6 +118,16 @@ def has_header(path: str | os.PathLike[str]) -> bool:
     """Whether the first row of a TSV file names the column of the text."""
     first = next((line for line in peeked(path) if line.strip()), "")
     return _is_header([name.strip().lower() for name in first.split("\t")])
+
+
+def _marked(path: str | os.PathLike[str]) -> Iterator[TextRow]:
+    """fastText's lines: labels with a mark before each, then the text."""
+    for number, line in plain_lines(path, MAX_LINE_CHARS):
+        words = line.split(" ")
+        labels = list(itertools.takewhile(lambda word: word.startswith(_MARK), words))
+        problem = None if labels else f"no {_MARK} at the beginning, expected one as in the first line"
+        yield TextRow(number, [" ".join(words[len(labels):])], ",".join(label[len(_MARK):] for label in labels),
+                      problem=problem)
 
 
 def _plain(path: str | os.PathLike[str], pairs: bool) -> Iterator[TextRow]:
@@ -158,7 +172,10 @@ def _columns_problem(cells: Sequence[str], wanted: Sequence[int], pairs: bool, l
     found = counted(len(cells), "column")
     if named:
         return f"{found}, expected {wanted[0]} as in the first row"
-    more = "; for pairs of texts give `do_pairwise`" if labelled and not pairs and len(cells) == wanted[0] + 1 else ""
+    more = ""
+    if labelled and len(cells) > wanted[0]:
+        more = f"; {'' if pairs else 'for pairs of texts give `do_pairwise`, '}for other columns `text_column` and " \
+               "`label_column`"
     return f"{found}, expected {expected(pairs, labelled)}{more}"
 
 
