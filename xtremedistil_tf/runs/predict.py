@@ -62,8 +62,8 @@ def _gold(student: OpenedStudent, config: PredictionConfig) -> list[AnyExample]:
         return read_labelled(config.pred_file, student.task.kind, settings.do_pairwise, student.task.labels,
                              reading_of(settings))
     task = config.task or settings.task
-    if not (pathlib.Path(task).is_dir() or task.startswith(HUB_PREFIX)):
-        raise ConfigError(f"`do_eval`: {f'{task} is not a folder on this machine' if task else 'no task is known'}. "
+    if not ((task and pathlib.Path(task).exists()) or task.startswith(HUB_PREFIX)):
+        raise ConfigError(f"`do_eval`: {f'{task} is not there on this machine' if task else 'no task is known'}. "
                           "Give `task`, or a labelled `pred_file`.")
     corpus = open_corpus(dataclasses.replace(settings, task=task, task_kind=student.task.kind))
     return corpus.test or corpus.dev
