@@ -4,8 +4,9 @@ import pathlib
 import pytest
 from conformance.readers import refusal
 
+from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.opening import load_task
+from xtremedistil_tf.tasks.opening import load_task, open_corpus
 
 fails = functools.partial(refusal, load_task)
 
@@ -148,3 +149,10 @@ def test_two_files_for_one_split(tmp_path, first, second):
         (tmp_path / name).touch()
     message = fails(tmp_path)
     assert first in message and second in message and "expected one" in message
+
+
+@pytest.mark.parametrize("options", [{"task": "hf:x"}, {"task": "x", "task_name": "mnli"}])
+def test_settings_of_files_are_refused_for_other_data(options):
+    config = DistillationConfig(tag_scheme="IOB1", **options)
+    with pytest.raises(ConfigError, match="`tag_scheme=IOB1` is for files of a task folder"):
+        open_corpus(config)

@@ -114,6 +114,8 @@ def open_corpus(config: DistillationConfig) -> TaskCorpus:
                               "max_dev": config.max_dev_per_language or None,
                               "max_test": config.max_test_per_language or None,
                               "decontaminate": not config.keep_test_text}
+    if config.task_name or config.task.startswith(HUB_PREFIX):
+        _refuse_reading(config)
     if config.task_name:
         return read_glue(config.task, config.task_name, **limits)
     if config.task.startswith(HUB_PREFIX):
@@ -121,6 +123,15 @@ def open_corpus(config: DistillationConfig) -> TaskCorpus:
     languages = [name.strip() for name in config.languages.split(",") if name.strip()]
     return load_task(config.task, languages=languages or None, kind=kind, pairs=config.do_pairwise,
                      reading=reading_of(config), dev_fraction=config.dev_fraction, **limits)
+
+
+def _refuse_reading(config: DistillationConfig) -> None:
+    """Data that says itself how it is to be read takes no settings for it."""
+    for name in ("tag_scheme", "token_column", "tag_column", "text_column", "label_column", "dev_fraction"):
+        value = getattr(config, name)
+        if value not in ("", "auto", 0.0):
+            raise ConfigError(f"`{name}={value}` is for files of a task folder, not for data sets of the hub and GLUE. "
+                              "Omit it.")
 
 
 def _options(config: DistillationConfig, kind: str, corpus: TaskCorpus) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import numpy as np
 from xtremedistil_tf.corpus.classified import read_classified
 from xtremedistil_tf.corpus.kinds import Kind
 from xtremedistil_tf.corpus.published import UNLABELED, HubRows, column_of
-from xtremedistil_tf.corpus.reading import BY_CONTENT
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.raw_text import FLOAT, TEXT, TEXT_FORMS, Asked, Output, Outputs, RawText, asked_text, utf8
 from xtremedistil_tf.tasks.text_task import LABEL_COLUMNS, inferred_labels, text_kind, text_rows, united_labels
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 def files(pairs: bool) -> Kind:
     """See `Task.files`."""
-    return text_kind(pairs, lambda path, labels, language, reading=BY_CONTENT: read_classified(
+    return text_kind(pairs, lambda path, labels, language, reading: read_classified(
         path, pairs, labels, language, reading=reading),
                      united_labels, inferred_labels)
 

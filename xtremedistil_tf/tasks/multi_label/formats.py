@@ -19,7 +19,6 @@ from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.corpus.kinds import Kind
 from xtremedistil_tf.corpus.published import UNLABELED, HubRows, column_of
-from xtremedistil_tf.corpus.reading import BY_CONTENT
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.raw_text import (
     FLOAT,
@@ -48,7 +47,7 @@ _COLUMNS = ("labels", "label", "tags", "categories", "topics")
 
 def files(pairs: bool) -> Kind:
     """See `Task.files`."""
-    return text_kind(pairs, lambda path, labels, language, reading=BY_CONTENT: read_classified(
+    return text_kind(pairs, lambda path, labels, language, reading: read_classified(
         path, pairs, language=language, resolve=LabelLists(labels).resolve, reading=reading), _label_files, _inferred)
 
 

@@ -79,7 +79,7 @@ def _write(file: TextIO, records: Iterable[Record]) -> None:
 
 
 _FILES = Kind(squad.FORMATS,
-             lambda path, labels, language, reading=None: squad.read_squad(path, language, "required"), _questions,
+             lambda path, labels, language, reading: squad.read_squad(path, language, "required"), _questions,
              lambda files: list(_LABELS), lambda splits: list(_LABELS), _record,
              ("(question, context, answers), or a mapping with question, context and answers",
               "(question, context), or a mapping with question and context"), _write, ".json", versioned=True)

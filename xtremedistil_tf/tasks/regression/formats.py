@@ -12,7 +12,6 @@ import numpy as np
 from xtremedistil_tf.corpus.classified import read_classified
 from xtremedistil_tf.corpus.kinds import Kind
 from xtremedistil_tf.corpus.published import HubRows, column_of
-from xtremedistil_tf.corpus.reading import BY_CONTENT
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.raw_text import FLOAT, TEXT_FORMS, Asked, Output, Outputs, RawText, asked_text
 from xtremedistil_tf.tasks.text_task import LABEL_COLUMNS, text_kind, text_rows
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 def files(pairs: bool) -> Kind:
     """See `Task.files`."""
-    return text_kind(pairs, lambda path, labels, language, reading=BY_CONTENT: read_classified(
+    return text_kind(pairs, lambda path, labels, language, reading: read_classified(
         path, pairs, None, language, True, reading=reading),
                      lambda files: ["score"], lambda splits: ["score"])
 

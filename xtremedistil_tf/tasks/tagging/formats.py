@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +18,8 @@ from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
 from xtremedistil_tf.corpus.label_files import infer_labels, read_labels
 from xtremedistil_tf.corpus.published import UNLABELED, HubRows, all_unlabeled, column_of
-from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
-from xtremedistil_tf.corpus.tag_schemes import AUTO, is_iob2
+from xtremedistil_tf.corpus.reading import Reading
+from xtremedistil_tf.corpus.tag_schemes import AUTO, IOB2, MIXED, NONE, is_iob2, labels_in_iob2, scheme_of, to_iob2
 from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, padded, utf8
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from xtremedistil_tf.tasks.tagging.task import TaggingTask
 
 
-_TAG_COLUMNS = ("ner_tags", "tags", "labels")
+log = logging.getLogger(__name__)
+
+_TAG_COLUMNS = ("ner_tags", "tags", "labels", "upos", "pos_tags")
 _WORD_COLUMNS = ("tokens", "words")
 _TAG_KEYS = ("tags", "ner_tags", "labels")
 
@@ -69,7 +73,7 @@ def _record(row: Any, labelled: bool) -> Record | None:
 
 
 def _labelled(path: str | os.PathLike[str], labels: Sequence[str] | None, language: str | None,
-          reading: Reading = BY_CONTENT) -> list[Example]:
+              reading: Reading) -> list[Example]:
     # Annotation tools keep raw text: its words are those that raw text has later.
     return tagged.read_tagged(path, labels, language, dataclasses.replace(
         reading, split_words=reading.split_words or RawWords(PUNCTUATION).split))
@@ -101,18 +105,26 @@ def hub_rows(data: Any, pairs: bool, name: str) -> HubRows:
     if not names and getattr(feature, "dtype", "") not in ("string", "large_string"):
         raise DataError(f"hf:{name}: column {tags} holds {getattr(feature, 'dtype', None) or 'no lists'}, expected "
                         "lists of tags as strings or as classes with names.")
-    if bad := [tag for tag in names or () if not is_iob2(tag)]:
-        raise DataError(f"hf:{name}: column {tags} has the class {bad[0]!r}, expected O, B-type and I-type.")
+    counts = Counter(names or itertools.chain.from_iterable(row or () for row in data[tags]))
+    scheme = scheme_of(counts, "O" in counts if names else None)
+    if scheme == MIXED:
+        bad = next(tag for tag in counts if not is_iob2(tag))
+        raise DataError(f"hf:{name}: column {tags} has the class {bad!r}, expected O, B-type and I-type, or another "
+                        "tag scheme throughout.")
+    if scheme not in (IOB2, NONE):
+        log.warning("hf:%s: tags are %s; converted to IOB2", name, scheme)
 
     def read(row: dict[str, Any], source: str, number: int) -> Example | None:
         if not row[words] or len(row[words]) != len(row[tags]) or UNLABELED in row[tags]:
             return None
-        named = tuple(names[tag] if names else tag for tag in row[tags])
+        named = to_iob2([names[tag] if names else tag for tag in row[tags]], scheme).tags
         # White space inside a token of a hub data set would be two words everywhere else.
         return Example(tuple("".join(word.split()) or "_" for word in row[words]), named, None, source, number)
 
     def labels(splits: Mapping[str, Sequence[Example]]) -> list[str]:
-        return list(dict.fromkeys(["O", *names])) if names else _inferred_tags(splits)
+        if not names or scheme == NONE:
+            return list(names or ()) or _inferred_tags(splits)
+        return list(dict.fromkeys(["O", *labels_in_iob2(names)]))
 
     def unlabeled(test: Any) -> bool:
         return all_unlabeled(test, _TAG_COLUMNS, lambda rows: itertools.chain.from_iterable(row or () for row in rows))
