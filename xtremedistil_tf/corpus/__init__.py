@@ -1,6 +1,7 @@
 """Reading corpora: labelled examples, plain text, label files, task folders, GLUE, data sets of the hub.
 
-Begin with `example` and `folder`. A file for each format; `kinds` is what a kind of task tells the readers.
+Begin with `example` and `folder`. `tagged` and `text_columns` recognise what a labelled file is, `text` does so for
+transfer text; `kinds` is what a kind of task tells the readers, `reading` what a user does.
 """
 
 from __future__ import annotations

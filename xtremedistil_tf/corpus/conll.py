@@ -22,12 +22,11 @@ def read_conll(path: str | os.PathLike[str], faults: Faults, tagged: bool = True
                lines: dict[int, list[int]] | None = None, delimiter: str = "") -> Iterator[Example]:
     """Yields the sentences of a file with a token a line, tags as written.
 
-    Columns are separated by tabs or, in lines without a tab, by spaces; which one holds the token and which the tag is
-    decided by the whole file, see `columns_of`. `-DOCSTART-` lines end a sentence and are skipped, as are comments
-    (`# ...` before the first token of a sentence, unless the line has the columns and the tag of a token), and the
-    multiword tokens (`3-4`) and empty nodes (`5.1`) of CoNLL-U. Where every token of every sentence begins with a
-    language prefix that its sentence shares (`en:Paris`, as WikiANN is distributed), it is taken off and becomes the
-    language. White space inside a token stays: see `tagged.parted`.
+    Columns are separated by tabs or, in lines without a tab, by spaces; see `columns_of`. `-DOCSTART-` lines end a
+    sentence and are skipped, as are comments (`# ...` before the first token of a sentence, unless the line has the
+    columns and the tag of a token), and the multiword tokens (`3-4`) and empty nodes (`5.1`) of CoNLL-U. Where
+    every token of every sentence begins with a language prefix that its sentence shares (`en:Paris`, as WikiANN is
+    distributed), it is taken off and becomes the language. White space inside a token stays: see `tagged.parted`.
 
     Args:
         path: the file.

@@ -70,12 +70,10 @@ def read_folder(folder: str | os.PathLike[str], kind: Kind, languages: Sequence[
                 decontaminate: bool = False, reading: Reading = BY_CONTENT, dev_fraction: float = 0.0) -> TaskCorpus:
     """Reads the train, dev and test files of a task folder, and the same files in `folder/<language>/`.
 
-    docs/data.md says how files may be called and what they may hold. A language folder is a subfolder that holds at
-    least one of the files and has a language code for a name, or is listed; its name is the language of
-    its examples. A file of labels may stand in the task folder, in language folders, or
-    nowhere: then tags are inferred from all examples and classes from those of train. Tags of several files are
-    united in order of first appearance, `O` is put first, and added where it is missing; several files of classes
-    must be equal.
+    docs/data.md says how files may be called and what they may hold. A language folder is a subfolder that holds one of
+    the files and has a language code for a name, or is listed. A file of labels may stand in the task folder, in
+    language folders, or nowhere: then tags are inferred from all examples and classes from those of train. Tags of
+    several files are united, `O` first; several files of classes must be equal.
 
     Args:
         folder: the task folder, or its only file.
@@ -102,10 +100,7 @@ def read_folder(folder: str | os.PathLike[str], kind: Kind, languages: Sequence[
     if wanted:
         _check_languages(folder, wanted, splits, named)
         splits = {name: [e for e in examples if e.language in wanted] for name, examples in splits.items()}
-    if splits["train"] and not splits["dev"] and dev_fraction:
-        splits["train"], splits["dev"] = held_out(splits["train"], dev_fraction)
-        log.info("%s: no dev file; `dev_fraction=%g` of the training examples (%d) are the dev set", folder,
-                 dev_fraction, len(splits["dev"]))
+    splits = _with_dev(splits, dev_fraction, folder)
     for split in ("train", "dev"):
         if not splits[split]:
             raise missing(folder, kind, split, wanted, _REMEDY[split])
@@ -115,6 +110,16 @@ def read_folder(folder: str | os.PathLike[str], kind: Kind, languages: Sequence[
     corpus = limited(whole, max_train, max_dev, max_test, decontaminate)
     known = {e.language for name in _SPLITS for e in getattr(corpus, name) if e.language}
     return replace(corpus, languages=sorted(known))
+
+
+def _with_dev(splits: dict[str, list[AnyExample]], fraction: float,
+              folder: pathlib.Path) -> dict[str, list[AnyExample]]:
+    if not splits["train"] or splits["dev"] or not fraction:
+        return splits
+    train, dev = held_out(splits["train"], fraction)
+    log.info("%s: no dev file; `dev_fraction=%g` of the training examples (%d) are the dev set", folder, fraction,
+             len(dev))
+    return splits | {"train": train, "dev": dev}
 
 
 def _places(folder: pathlib.Path, kind: Kind, wanted: set[str]) -> tuple[list[_Place], dict[str, pathlib.Path]]:

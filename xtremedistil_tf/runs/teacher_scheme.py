@@ -8,7 +8,7 @@ from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.evaluation.measuring import teacher_answers
 from xtremedistil_tf.runs.labelled_data import Labelled
 from xtremedistil_tf.tasks.registry import make_task
-from xtremedistil_tf.tasks.tagging.task import entity_scores
+from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores
 from xtremedistil_tf.teachers.fine_tuned import FineTuned
 
 #: Dev sentences with entities that are asked, and entities in the answers that tell anything.
