@@ -8,9 +8,10 @@ import sys
 import types
 
 import numpy as np
+import pytest
 
 from xtremedistil_tf import progress
-from xtremedistil_tf.process import OURS, kept_random_state, log_lines
+from xtremedistil_tf.process import OURS, kept_random_state, log_lines, peak_memory
 
 
 def test_our_log_is_shown_unless_the_caller_shows_it(capsys, monkeypatch):
@@ -45,3 +46,29 @@ def test_in_a_notebook_the_bar_is_shown_whatever_stderr_is(monkeypatch):
     assert progress.in_notebook()
     with progress.progress_bar(3, "work", "item") as bar:
         assert not isinstance(bar, progress._LoggedBar)
+
+
+def test_the_rate_leaves_out_the_first_items(monkeypatch):
+    """They wait for a graph that is built once."""
+    now = [0.0]
+    bar = progress.progress_bar(100, "training", "batch", initial=10)
+    monkeypatch.setattr(bar, "_time", lambda: now[0])
+    bar.start_t = 0.0
+    now[0] = 20.0
+    bar.update(1)
+    now[0] = 30.0
+    bar.update(10)
+    facts = bar.format_dict
+    bar.close()
+    assert (facts["n"] - facts["initial"], facts["elapsed"], facts["total"]) == (10, 10.0, 100)
+
+
+def test_peak_memory_is_of_this_process(tmp_path, monkeypatch):
+    import resource
+
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    assert peak_memory() == pytest.approx(ours, rel=0.5)
+    monkeypatch.setattr("xtremedistil_tf.process.pathlib.Path", lambda path: tmp_path / "none")
+    assert peak_memory() == ours
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert peak_memory() is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import pathlib
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,19 @@ def hide_triton() -> None:
     sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
 
 
+def peak_memory() -> int | None:
+    """Most bytes that this process has held; None on systems that do not tell."""
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():  # `ru_maxrss` would count those of the parent that it was forked from
+        kilobytes = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:")).split()[1]
+        return int(kilobytes) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def start_tensorflow(deterministic: bool) -> None:
     """Imports TensorFlow without its start-up lines.
 
@@ -34,6 +48,18 @@ def start_tensorflow(deterministic: bool) -> None:
         import tensorflow as tf
         if deterministic:
             tf.config.experimental.enable_op_determinism()
+
+
+def register_text_ops() -> bool:
+    """Makes the operations of tensorflow_text known to TensorFlow; False where it is not to be had, as on Windows.
+
+    A SavedModel whose signatures take texts needs them, if its vocabulary is a WordPiece one.
+    """
+    try:
+        import tensorflow_text  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

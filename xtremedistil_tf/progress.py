@@ -13,7 +13,20 @@ log = logging.getLogger(__name__)
 _LOG_SECONDS = 20
 
 
-class _LoggedBar(tqdm):
+class _Bar(tqdm):
+    """The rate, and with it the time left, leaves the first items out: a graph is built while they are waited for."""
+
+    initial: float
+    _begun = False
+
+    def update(self, n: float | None = 1) -> bool | None:
+        done: bool | None = super().update(n)
+        if not self._begun and self.n > self.initial:
+            self._begun, self.initial, self.start_t = True, self.n, self._time()
+        return done
+
+
+class _LoggedBar(_Bar):
     """Where no terminal shows a bar: a line in the log every 20 seconds."""
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
@@ -28,7 +41,7 @@ def progress_bar(total: int, label: str, unit: str, initial: int = 0) -> tqdm:
 
         return notebook_bar(total=total, desc=label, unit=unit, initial=initial, leave=False)
     if in_notebook() or sys.stderr.isatty():
-        return tqdm(total=total, desc=label, unit=unit, initial=initial, leave=False, dynamic_ncols=True)
+        return _Bar(total=total, desc=label, unit=unit, initial=initial, leave=False, dynamic_ncols=True)
     return _LoggedBar(total=total, desc=label, unit=unit, initial=initial, leave=False, ascii=True, ncols=100,
                       mininterval=_LOG_SECONDS, maxinterval=_LOG_SECONDS)
 

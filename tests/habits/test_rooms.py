@@ -12,7 +12,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = ROOT / "xtremedistil_tf"
 
 # From the bottom to the top: a room imports rooms before it alone. docs/architecture.md draws them.
-ROOMS = ("errors", "atomic", "fingerprint", "progress", "process", "config", "corpus", "training", "checkpoints",
+ROOMS = ("errors", "atomic", "folder_lock", "fingerprint", "progress", "process", "config", "corpus", "training",
+         "checkpoints",
          "tokenization", "onnx_rewriting", "onnx_graphs", "tasks", "distillation", "students", "teachers", "inference",
          "transfer", "export", "augmentation", "evaluation", "runs", "student", "api", "cli")
 MOST_ROOMS, MOST_FLOORS = 16, 9

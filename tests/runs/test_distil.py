@@ -15,6 +15,7 @@ from xtremedistil_tf.corpus import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.runs.distil import distil, prepare, train
+from xtremedistil_tf.runs.run import Run
 from xtremedistil_tf.runs.store import StoreStep
 from xtremedistil_tf.runs.student_plan import plan_student
 from xtremedistil_tf.students.model_directory import load_student
@@ -98,7 +99,7 @@ def run(tmp_path, tiny_teacher_dir, teachers):
                         strategy="D2", student_distil_batch_size=32) | options
         config = DistillationConfig(**settings)
         config.validate()
-        return distil(config) if whole else until(prepare(config))
+        return distil(config) if whole else until(prepare(Run.of(config)))
     return run
 
 

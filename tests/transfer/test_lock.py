@@ -15,8 +15,8 @@ import time
 
 import pytest
 
+from xtremedistil_tf import folder_lock as lock
 from xtremedistil_tf.errors import TransferStoreError
-from xtremedistil_tf.transfer import shards as lock
 from xtremedistil_tf.transfer.shards import LOCK, OWNER, writer_lock
 
 HOLD = ("import pathlib, sys, time; from xtremedistil_tf.transfer.shards import writer_lock\n"

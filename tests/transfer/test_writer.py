@@ -246,6 +246,14 @@ def test_a_store_that_does_not_fit_is_refused_before_the_teacher_runs(tmp_path, 
     assert log.exists()
 
 
+def test_what_is_left_free_is_said_and_no_limit_of_nothing_is_advised(tmp_path, fake, monkeypatch):
+    monkeypatch.setattr(size.shutil, "disk_usage", lambda path: SimpleNamespace(free=size.MARGIN_BYTES // 2))
+    said = r"67\.\d MB are left free for other files, but 33\.\d MB are free"
+    with pytest.raises(TransferStoreError, match=said) as error:
+        fake.write(tmp_path, fake.sentences(3))
+    assert "max_transfer" not in str(error.value)  # 0 would mean all
+
+
 def start_writer(fake, root, log, count, seconds, form=""):
     code = ("import runpy, pathlib; from xtremedistil_tf.transfer import writer\n"
             f"writer._PIECES_PER_SHARD = {16 * 50}\n"

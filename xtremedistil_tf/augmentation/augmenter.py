@@ -20,7 +20,8 @@ from xtremedistil_tf.errors import ConfigError
 Item = TypeVar("Item")
 ORIGINAL = "original"
 #: What stands for each augmenter in a column; never renumbered, since stores on disk hold them.
-CODES = {ORIGINAL: 0, "masked": 1, "neighbours": 2, "entities": 3, "retrieval": 4, "mixing": 5, "external": 6}
+CODES = {ORIGINAL: 0, "masked": 1, "neighbours": 2, "entities": 3, "retrieval": 4, "mixing": 5, "external": 6,
+         "case": 7}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,11 +99,14 @@ class Augmenter(abc.ABC):
     Attributes:
         name: as in `augment`.
         keeps_label: whether a good variant has the answer of its original.
+        teacher_reads_original: whether its variants are for the student alone, with the teacher's answers for
+            their original; such a variant may be the same text in other letters.
         settings: JSON-able, everything that its variants depend on besides the examples and the plan.
     """
 
     name: ClassVar[str]
     keeps_label: ClassVar[bool]
+    teacher_reads_original: ClassVar[bool] = False
     settings: dict[str, Any]
 
     @abc.abstractmethod

@@ -90,7 +90,7 @@ def confident(stream: Iterable[Augmented], answers: Answers, quality: Quality, k
         Whatever `answers` does.
     """
     for group in _groups(stream):
-        logits = list(answers([item.example for item in group]))
+        logits = list(answers([item.example.original or item.example for item in group]))
         own = np.maximum.accumulate([number if item.augmenter == ORIGINAL else 0
                                      for number, item in enumerate(group)])
         good = quality.confidence(logits) >= quality.threshold

@@ -12,6 +12,7 @@ from xtremedistil_tf.augmentation.augmenter import Augmenter
 from xtremedistil_tf.augmentation.entities import ExchangedEntities, Gazetteer
 from xtremedistil_tf.augmentation.external import ExternalFile, ExternalFunction
 from xtremedistil_tf.augmentation.mixing import MixedPairs, MixedSpans
+from xtremedistil_tf.augmentation.recasing import OtherCase
 from xtremedistil_tf.augmentation.retrieval import Encoder, RetrievedSentences, load_faiss
 from xtremedistil_tf.augmentation.word_exchange import MaskedWords, NeighbouringWords
 from xtremedistil_tf.corpus.example import Example
@@ -19,6 +20,9 @@ from xtremedistil_tf.corpus.tag_schemes import is_iob2
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import KINDS
 from xtremedistil_tf.tasks.task import Task
+
+# In both cases, and in alphabets with case.
+_CASED = "Aa Bb Ωω Яя"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +89,7 @@ def make_augmenter(name: str, **facts: Any) -> Augmenter:
     """An augmenter by its name.
 
     Args:
-        name: `masked`, `neighbours`, `entities`, `retrieval`, `mixing` or `external`.
+        name: `masked`, `neighbours`, `entities`, `retrieval`, `mixing`, `external` or `case`.
         facts: see `Facts`.
 
     Raises:
@@ -159,8 +163,19 @@ def _external(facts: Facts) -> Augmenter:
     return ExternalFile(facts.file, facts.pairs) if facts.file else ExternalFunction(facts.function)
 
 
+def _case(facts: Facts) -> Augmenter:
+    if facts.tokenizer is not None and _pieces(facts.tokenizer, _CASED) == _pieces(facts.tokenizer, _CASED.lower()):
+        raise ConfigError("`augment=case`: the tokenizer turns all text into small letters, so that there is nothing "
+                          "to learn. Leave it out.")
+    return OtherCase()
+
+
+def _pieces(tokenizer: Any, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
 _MAKERS = {"masked": _masked, "neighbours": _neighbours, "entities": _entities, "retrieval": _retrieval,
-           "mixing": _mixing, "external": _external}
+           "mixing": _mixing, "external": _external, "case": _case}
 
 
 def _gazetteer(facts: Facts) -> Gazetteer | None:

@@ -139,6 +139,7 @@ def _stream(examples: Iterable[AnyExample], augmenters: Sequence[Augmenter], pla
             tally: Tally, near: float) -> Iterator[Augmented]:
     originals, *copies = itertools.tee(examples, len(augmenters) + 1)
     makers = {a.name: a.variants(copy, plans[a.name]) for a, copy in zip(augmenters, copies)}
+    passed = {a.name for a in augmenters if a.teacher_reads_original}
     seen = DigestSet()
     for index, original in enumerate(originals):
         group = _Group(parts_of(original), seen, near)
@@ -147,7 +148,8 @@ def _stream(examples: Iterable[AnyExample], augmenters: Sequence[Augmenter], pla
         for name, maker in makers.items():
             candidates, wanted = next(maker), plans[name].wanted(index)
             tally.of(name).wanted += wanted
-            for number, variant in enumerate(group.fresh(candidates, wanted, tally.of(name)), 1):
+            choose = group.any if name in passed else group.fresh
+            for number, variant in enumerate(choose(candidates, wanted, tally.of(name)), 1):
                 yield Augmented(_named(variant, f"{name}{number}"), name, index)
     for maker in makers.values():  # so that it can say what is wrong with the end
         next(maker, None)
@@ -176,6 +178,13 @@ class _Group:
                 counts.kept += 1
                 wanted -= 1
                 yield variant
+
+    @staticmethod
+    def any(candidates: Iterable[AnyExample], wanted: int, counts: Counts) -> Iterator[AnyExample]:
+        """The first `wanted` candidates, however near."""
+        for variant in itertools.islice(candidates, wanted):
+            counts.kept += 1
+            yield variant
 
 
 def _named(variant: AnyExample, suffix: str) -> AnyExample:
@@ -214,6 +223,10 @@ class AugmentedText:
         choose: passes on the good ones of a stream, such as `confident` with a teacher; None: all.
         choice: JSON-able, stands for `choose`.
 
+    Attributes:
+        sentences, fingerprint: as of `Originals`.
+        has_originals: whether the teacher reads other texts than the student in places, see `Example.original`.
+
     Raises:
         ConfigError, DataError and others: see `augmented` and the augmenters.
     """
@@ -234,6 +247,7 @@ class AugmentedText:
         self.tally = Tally.from_json(facts)
         self.sentences = facts["sentences"]
         self.fingerprint = f"{identity}-{self.sentences}"
+        self.has_originals = any(a.teacher_reads_original for a in augmenters)
         for counts, line in zip(self.tally.counts.values(), self.tally.lines()):
             log.log(logging.WARNING if counts.kept < _FEW_VARIANTS * counts.wanted else logging.INFO, "%s", line)
 
@@ -243,11 +257,15 @@ class AugmentedText:
     def items(self) -> Iterator[Augmented]:
         """The examples with where each came from."""
         records = self._records()
+        read_by_student = {a.name for a in self._settings[0] if a.teacher_reads_original}
         record = next(records, None)
         for index, original in enumerate(self._originals):
             yield Augmented(original, ORIGINAL, index)
             while record and record["index"] == index:
-                yield Augmented(_variant(original, record), record["augmenter"], index)
+                variant = _variant(original, record)
+                if record["augmenter"] in read_by_student:
+                    variant = dataclasses.replace(variant, original=original)  # type: ignore[arg-type]  # of one type
+                yield Augmented(variant, record["augmenter"], index)
                 record = next(records, None)
 
     def codes(self) -> np.ndarray:
@@ -284,6 +302,7 @@ class AugmentedText:
 def _record(item: Augmented, original: AnyExample) -> dict[str, Any]:
     changed = {field.name: value for field in dataclasses.fields(original)
                if (value := getattr(item.example, field.name)) != getattr(original, field.name)}
+    changed.pop("original", None)  # is beside it in the stream
     if changed.get("answers"):
         changed["answers"] = [dataclasses.asdict(answer) for answer in changed["answers"]]
     return {"index": item.index, "augmenter": item.augmenter} | changed

@@ -40,8 +40,9 @@ def trial(argv: list[str]) -> None:
     config = parse_flags(DistillationConfig, argv, trial.__doc__)
     prepare_tensorflow(DistillationConfig, trains=True)
     from xtremedistil_tf.runs.distil import prepare, train
+    from xtremedistil_tf.runs.run import Run
 
-    records = train(prepare(config)).student.records
+    records = train(prepare(Run.of(config))).student.records
     (score,) = records[-1].scores.values()
     print(json.dumps({"score": score, "training_seconds": sum(record.seconds for record in records)}))
 

@@ -153,7 +153,7 @@ class DistillationConfig:
     # Augmentation
     augment: str = setting("Augmentation", "",
         "Augmenters that generate more transfer text from the transfer text (docs/augmentation.md), separated by "
-        "commas: masked, neighbours, entities, retrieval, mixing, external.")
+        "commas: masked, neighbours, entities, retrieval, mixing, external, case.")
     augment_factor: float = setting("Augmentation", 1.0,
         "Maximum new examples per original, shared evenly among the augmenters. Recommended: 0.5 to 4.", minimum=0.0)
     augment_checkpoint: str = setting("Augmentation", "",

@@ -17,6 +17,7 @@ class Example:
         tags: one per word (`O`, `B-type`, `I-type`); None where the sentence is not labelled.
         language: such as `de`; None where unknown.
         source, line: file and line (from 1) that the sentence came from, for messages.
+        original: what the teacher reads in its place, such as the same sentence in its own case; None: the same.
     """
 
     words: tuple[str, ...]
@@ -24,6 +25,7 @@ class Example:
     language: str | None = None
     source: str = ""
     line: int = 0
+    original: Example | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class TextExample:
         text: the (first) text.
         pair: the second text, None where the task has one text only.
         label: name of the class, the target of a regression, or names of several labels; None where not labelled.
-        language, source, line: as in `Example`.
+        language, source, line, original: as in `Example`.
     """
 
     text: str
@@ -43,6 +45,7 @@ class TextExample:
     language: str | None = None
     source: str = ""
     line: int = 0
+    original: TextExample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class QuestionExample:
         id: unique in its file.
         question, context: texts.
         answers: the right answers; empty where the context holds none, None where not labelled.
-        language, source: as in `Example`.
+        language, source, original: as in `Example`.
         line: number of the question in its file, from 1.
     """
 
@@ -77,6 +80,7 @@ class QuestionExample:
     language: str | None = None
     source: str = ""
     line: int = 0
+    original: QuestionExample | None = None
 
 
 AnyExample = Example | TextExample | QuestionExample

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import numpy as np
 from xtremedistil_tf.errors import XtremeDistilError
 from xtremedistil_tf.inference.predictor import open_runtime
 from xtremedistil_tf.inference.runtimes import Runtime
+from xtremedistil_tf.process import peak_memory
 from xtremedistil_tf.training.batches import Column, RaggedFeatures, pad_batch
 
 #: What `latency` spends on each size unless it is told.
@@ -138,16 +138,7 @@ def _measure(request: dict[str, Any]) -> dict[str, Any]:
     runtime.close()
     return {"cold_start_s": round(cold, 3), "latency": times | {"seq_len": request["seq_len"]},
             "examples_per_second": round(rate, 1),
-            "peak_memory_mb": round(_peak_memory() / 1e6, 1)}
-
-
-def _peak_memory() -> int:
-    """Bytes of this process; `ru_maxrss` on Linux would count those of the parent that it was forked from."""
-    status = pathlib.Path("/proc/self/status")
-    if status.exists():
-        kilobytes = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:")).split()[1]
-        return int(kilobytes) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            "peak_memory_mb": round(peak / 1e6, 1) if (peak := peak_memory()) else None}
 
 
 def _throughput(runtime: Runtime, features: RaggedFeatures, pad_id: int) -> float:

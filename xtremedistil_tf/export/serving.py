@@ -18,6 +18,7 @@ from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import ConfigError, MissingExtraError, ModelLoadError
 from xtremedistil_tf.export.serving_configs import METRICS_PATH, MODELS, fixed_files, models_config
 from xtremedistil_tf.inference.serving.client import text_inputs
+from xtremedistil_tf.process import register_text_ops
 from xtremedistil_tf.tasks.registry import KINDS
 
 if TYPE_CHECKING:
@@ -197,8 +198,8 @@ def _warmup_inputs(specs: Mapping[str, Any], examples: Sequence[AnyExample]) -> 
 
 def _loaded_model(source: pathlib.Path) -> Any:
     import tensorflow as tf
-    import tensorflow_text  # noqa: F401  registers the ops of the signatures that take texts
 
+    register_text_ops()
     try:
         return tf.saved_model.load(str(source))
     except (OSError, ValueError, tf.errors.OpError) as error:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from xtremedistil_tf.errors import MissingExtraError, ModelLoadError
+from xtremedistil_tf.process import register_text_ops
 
 
 class Runtime(Protocol):
@@ -83,14 +84,15 @@ class SavedModelRuntime:
 
     def __init__(self, path: str | os.PathLike[str]):
         import tensorflow as tf
-        import tensorflow_text  # noqa: F401  registers the ops of the raw-string signature
 
+        registered = register_text_ops()
         try:
             self._model = tf.saved_model.load(str(path))
             self._signature = self._model.signatures["token_ids"]
-        except (OSError, KeyError) as error:
-            raise ModelLoadError(f"{path}: not a SavedModel with a token_ids signature ({error}). Export the "
-                                 "student again.") from error
+        except (OSError, KeyError, RuntimeError, tf.errors.OpError) as error:
+            remedy = "Export the student again." if registered else (
+                "If it was exported on another system, it needs the package tensorflow_text, which is not installed.")
+            raise ModelLoadError(f"{path}: not a SavedModel with a token_ids signature ({error}). {remedy}") from error
         self._names = list(self._signature.structured_input_signature[1])
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:

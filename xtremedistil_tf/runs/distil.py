@@ -53,7 +53,7 @@ class Trained:
     Attributes:
         prepared: what it had before.
         store_step: what its store was made from.
-        store_seconds: that the store took in this run.
+        store_seconds: that the store took when it was written.
         step: what the student was trained from.
         student: the student.
     """
@@ -95,8 +95,14 @@ def distil(config: DistillationConfig, command: str = "") -> dict[str, Any]:
     Raises:
         XtremeDistilError: what a user can mend.
     """
+    run = Run.of(config)
+    with run.alone():
+        return _distilled(run, command)
+
+
+def _distilled(run: Run, command: str) -> dict[str, Any]:
     began = time.monotonic()
-    prepared = prepare(config)
+    prepared = prepare(run)
     comparison = compare_texts(prepared.run.config, prepared.labelled, prepared.text.originals)
     if comparison:
         log_comparison(comparison)
@@ -110,9 +116,8 @@ def distil(config: DistillationConfig, command: str = "") -> dict[str, Any]:
                        command).metrics(began)
 
 
-def prepare(config: DistillationConfig) -> Prepared:
+def prepare(run: Run) -> Prepared:
     """Reads the labelled data and the text, and finds or makes the teachers and the student's vocabulary."""
-    run = Run.of(config)
     c = run.config
     tf_keras.utils.set_random_seed(c.seed)
     with run.step("labelled data") as step:
@@ -148,11 +153,11 @@ def train(prepared: Prepared) -> Trained:
     p = prepared
     plan = plan_student(p.run.config, p.labelled, p.teachers, p.text, p.vocabulary, p.checkpoint)
     store_step = StoreStep(p.run, p.labelled, p.teachers, p.text, p.vocabulary, plan)
-    store, began = None, time.monotonic()
+    store = None
     with p.run.workers.chief_first():
         if plan.needs_store:
             store = store_step.make()
-    seconds = time.monotonic() - began
     data = training_data(p.run, p.labelled, p.teachers, p.vocabulary, plan, store)
     step = StudentStep(p.run, p.labelled, p.teachers, p.vocabulary, plan, store, data)
+    seconds = p.run.seconds_of("transfer store") if store else 0.0
     return Trained(p, store_step, seconds, step, step.train(plan.phases, "checkpoints"))

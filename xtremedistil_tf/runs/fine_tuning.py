@@ -22,6 +22,7 @@ from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, file_fingerprint, fingerprint
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.runs.labelled_data import open_labelled
+from xtremedistil_tf.runs.run import model_dir_lock
 from xtremedistil_tf.runs.teachers import fine_tuned_teachers
 from xtremedistil_tf.students.metadata import exported_path
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student, save_student, versions
@@ -34,6 +35,8 @@ from xtremedistil_tf.training.stage import precision
 
 log = logging.getLogger(__name__)
 
+_LIMITS = ("max_train_per_language", "max_dev_per_language", "max_test_per_language")
+
 
 def fine_tune_model(config: ModelFineTuningConfig) -> dict[str, Any]:
     """Fine-tunes the model (or finds it fine-tuned), measures it, and writes `scores.json`."""
@@ -41,7 +44,8 @@ def fine_tune_model(config: ModelFineTuningConfig) -> dict[str, Any]:
     folder = pathlib.Path(config.model_dir)
     folder.mkdir(parents=True, exist_ok=True)
     labelled = open_labelled(settings)
-    fine_tuned = fine_tuned_teachers(settings, labelled, folder)
+    with model_dir_lock(folder):
+        fine_tuned = fine_tuned_teachers(settings, labelled, folder)
     split, examples = labelled.measured
     scores = measure_teacher(fine_tuned.load(labelled.task), labelled.tokenizer, examples, config.seq_len,
                              len(labelled.tokenizer), labelled.corpus.dev)
@@ -59,9 +63,27 @@ def fine_tune_student(config: StudentFineTuningConfig) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     settings = dataclasses.replace(DistillationConfig.from_json(saved.config), task_kind=saved.task.kind,
                                    model_dir=str(out))
-    settings = dataclasses.replace(settings, task=config.task or settings.task)
+    settings = _of_the_task(settings, config.task)
     corpus, task = open_task(settings)
     _check_labels(config, saved, task)
+    with model_dir_lock(out):
+        return _fine_tuned(config, saved, settings, corpus, out)
+
+
+def _of_the_task(settings: DistillationConfig, task: str) -> DistillationConfig:
+    """The settings of the first run; its limits are about its own task only."""
+    limits = {name: value for name in _LIMITS if (value := getattr(settings, name))}
+    if task and task != settings.task:
+        return dataclasses.replace(settings, task=task, max_train_per_language=0, max_dev_per_language=0,
+                                   max_test_per_language=0)
+    if limits:
+        log.info("limits of the run that distilled the student: %s",
+                 ", ".join(f"`{name}={value}`" for name, value in limits.items()))
+    return settings
+
+
+def _fine_tuned(config: StudentFineTuningConfig, saved: SavedStudent, settings: DistillationConfig, corpus: TaskCorpus,
+                out: pathlib.Path) -> dict[str, Any]:
     student = _train(config, saved, corpus, settings.seq_len, out, file_fingerprint(saved.weights_file))
     split, examples = ("test", corpus.test) if corpus.test else ("dev", corpus.dev)
     tuned = StudentPredictor(student, saved.tokenizer, saved.task).calibrated(corpus.dev)

@@ -6,9 +6,7 @@ import dataclasses
 import logging
 import math
 import pathlib
-import resource
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +20,12 @@ from xtremedistil_tf.distillation.schedule import LABELS
 from xtremedistil_tf.distillation.stages import held_out_count
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.process import peak_memory
 from xtremedistil_tf.progress import in_minutes
 from xtremedistil_tf.runs.distil import Trained, prepare, train
 from xtremedistil_tf.runs.labelled_data import Labelled, open_labelled
 from xtremedistil_tf.runs.phase_settings import phase_settings, strategy_phases
+from xtremedistil_tf.runs.run import Run
 from xtremedistil_tf.runs.student_shape import BASELINE, student_kind
 from xtremedistil_tf.runs.teachers import teacher_recipe
 from xtremedistil_tf.runs.transfer_text import compare_texts, transfer_text
@@ -74,17 +74,15 @@ class Step:
 
 
 def dry_run(config: DistillationConfig, show: Callable[[str], None] = print) -> list[Step]:
-    """Measures every step on a sample, shows the plan, and leaves nothing behind.
+    """Shows what the data say, measures every step on a sample, shows the plan, and leaves nothing behind.
 
     Args:
         config: validated configuration of the run.
         show: gets the plan's lines.
     """
     config = with_recipe(config, student_kind(config))
-    measured = measure_steps(config)
+    measured = measure_steps(config, show)
     for line in _plan_lines(config, measured.steps, measured.disk, measured.folder):
-        show(line)
-    for line in _comparison_lines(measured.comparison) if measured.comparison else ():
         show(line)
     return measured.steps
 
@@ -97,20 +95,19 @@ class Measurement:
         steps: of the whole run.
         disk: bytes on disk by what takes them.
         folder: an existing folder on that disk.
-        comparison: of transfer text and dev text, where there are both.
     """
 
     steps: list[Step]
     disk: dict[str, float]
     folder: pathlib.Path
-    comparison: Comparison | None = None
 
 
-def measure_steps(config: DistillationConfig) -> Measurement:
+def measure_steps(config: DistillationConfig, show: Callable[[str], None] = lambda line: None) -> Measurement:
     """Measures every step of a run on a sample, and leaves nothing behind.
 
     Args:
         config: with its recipe's values.
+        show: gets, before anything is measured, the lines that say how much data there is and what the text is like.
     """
     model_dir = pathlib.Path(config.model_dir)
     is_new = not model_dir.exists()
@@ -118,14 +115,15 @@ def measure_steps(config: DistillationConfig) -> Measurement:
     try:
         with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=model_dir) as folder:
             labelled = open_labelled(config)
-            sample = train(prepare(_sampled(config, labelled.corpus, pathlib.Path(folder))))
             text = transfer_text(config, labelled)
+            for line in _data_lines(config, labelled, text):
+                show(line)
+            sample = train(prepare(Run.of(_sampled(config, labelled.corpus, pathlib.Path(folder)))))
             steps, disk = _measured(config, labelled, text, sample)
-            comparison = compare_texts(config, labelled, text)
     finally:
         if is_new:
             model_dir.rmdir()
-    return Measurement(steps, disk, model_dir.resolve().parent if is_new else model_dir, comparison)
+    return Measurement(steps, disk, model_dir.resolve().parent if is_new else model_dir)
 
 
 def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Path) -> DistillationConfig:
@@ -222,9 +220,17 @@ def _plan_lines(config: DistillationConfig, steps: Sequence[Step], disk: dict[st
                "transfer example, and the time to generate them.")
     yield (f"\non disk    {shown_bytes(sum(disk.values()))}, {shown_bytes(shutil.disk_usage(folder).free)} free: "
            + ", ".join(f"{name} {shown_bytes(size)}" for name, size in disk.items()))
-    unit = 1 if sys.platform == "darwin" else 1024
-    yield (f"memory     {shown_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)} on the sample; it "
-           "hardly grows with the transfer set")
+    if peak := peak_memory():
+        yield f"memory     {shown_bytes(peak)} on the sample; it hardly grows with the transfer set"
+
+
+def _data_lines(config: DistillationConfig, labelled: Labelled, text: TransferText | None) -> Iterator[str]:
+    """What is known before anything is measured."""
+    counts = [f"{len(getattr(labelled.corpus, split)):,} {split}" for split in ("train", "dev", "test")]
+    yield f"labelled   {', '.join(counts)} examples" + (f"; transfer text {text.sentences:,} examples" if text else "")
+    comparison = compare_texts(config, labelled, text)
+    yield from _comparison_lines(comparison) if comparison else ()
+    yield "\nmeasuring each step on a sample ..."
 
 
 def _comparison_lines(comparison: Comparison) -> Iterator[str]:

@@ -13,7 +13,9 @@ from typing import Any
 from xtremedistil_tf.atomic import read_json, write_json
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import with_recipe
+from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.evaluation.report.terminal import EpochLog
+from xtremedistil_tf.folder_lock import folder_lock
 from xtremedistil_tf.runs.student_shape import student_kind
 from xtremedistil_tf.training.distribution import Workers, strategy_for
 from xtremedistil_tf.transfer.ray_workers import require_ray
@@ -21,6 +23,24 @@ from xtremedistil_tf.transfer.ray_workers import require_ray
 log = logging.getLogger(__name__)
 
 STEPS_FILE = "steps.json"
+# Nobody copies it with the model.
+_LOCK_FOLDER = "checkpoints"
+
+
+@contextlib.contextmanager
+def model_dir_lock(folder: pathlib.Path) -> Iterator[None]:
+    """Holds a model directory: two runs in it would train into one another's files.
+
+    Raises:
+        ConfigError: another process holds it, or it cannot be written.
+    """
+    def busy(owner: str) -> None:
+        raise ConfigError(f"`model_dir={folder}`: {owner} is training in this folder. Wait until it has finished, or "
+                          "give another folder.")
+
+    (folder / _LOCK_FOLDER).mkdir(parents=True, exist_ok=True)
+    with folder_lock(folder / _LOCK_FOLDER, "run", busy, ConfigError):
+        yield
 
 
 @dataclasses.dataclass
@@ -68,6 +88,10 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         return cls(config, folder, Workers(strategy_for()), EpochLog(folder / "logs"))
 
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Holds the model directory, see `model_dir_lock`; the chief does it for all workers."""
+        return model_dir_lock(self.folder) if self.workers.chief else contextlib.nullcontext()
+
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Step]:
         """Times a step, logs whether it was made or reused, and keeps its fingerprint in `steps.json`."""
@@ -81,6 +105,15 @@ class Run:
             self._keep(name, dataclasses.asdict(step) | {"seconds": seconds})
 
     def _keep(self, name: str, facts: dict[str, Any]) -> None:
+        known = self._known()
+        if facts["reused"] and known.get(name, {}).get("fingerprint") == facts["fingerprint"]:
+            facts |= {"seconds": known[name]["seconds"]}  # those of making it
+        write_json(self.folder / STEPS_FILE, known | {name: facts})
+
+    def seconds_of(self, name: str) -> float:
+        """Seconds that a step took when it was made, in this run or an earlier one; 0 where none tells."""
+        return float(self._known().get(name, {}).get("seconds", 0.0))
+
+    def _known(self) -> dict[str, Any]:
         file = self.folder / STEPS_FILE
-        known = read_json(file) if file.exists() else {}
-        write_json(file, known | {name: facts})
+        return dict(read_json(file)) if file.exists() else {}

@@ -79,9 +79,9 @@ class StoreStep:
             identity["piece_states"] = plan.signals.hidden[-1]
         if c.teacher_path != EXACT:
             identity["teacher_path"] = [c.teacher_path, c.teacher_tolerance]
-        return StoreSpec(identity, self.labelled.task, text.sentences, c.seq_len, self._signal_columns(),
-                         self.vocabulary.teachers is not None, c.hidden_components, c.hidden_dtype,
-                         c.attention_sample, plan.piece_states)
+        aligned = self.vocabulary.teachers is not None or (isinstance(text, AugmentedText) and text.has_originals)
+        return StoreSpec(identity, self.labelled.task, text.sentences, c.seq_len, self._signal_columns(), aligned,
+                         c.hidden_components, c.hidden_dtype, c.attention_sample, plan.piece_states)
 
     def predictor_recipe(self) -> PredictorRecipe:
         """Makes what runs the teacher, with the signals that the phases need."""

@@ -67,8 +67,8 @@ def row_spans(tokenizer, examples: Iterable[AnyExample], features: RaggedFeature
         ModelLoadError: a slow tokenizer, which does not know where in the text its pieces stand.
     """
     if not tokenizer.is_fast:
-        raise ModelLoadError(f"A student with a vocabulary of its own needs a teacher with a fast tokenizer; "
-                             f"{tokenizer.name_or_path!r} has none. Omit `student_vocab_size`.")
+        raise ModelLoadError(f"A student with a vocabulary of its own, or with `augment=case`, needs a teacher with a "
+                             f"fast tokenizer; {tokenizer.name_or_path!r} has none. Omit these settings.")
     rows = iter(range(len(features)))
     blank = _blank_pieces(tokenizer)
     frames = functools.lru_cache(lambda pair: Frame.of(tokenizer, pair))

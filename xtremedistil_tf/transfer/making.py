@@ -105,25 +105,23 @@ class SameRows:
 
 
 class AlignedRows:
-    """The student has a tokenizer of its own: answers go to the pieces that cover the same characters.
+    """The student has a tokenizer of its own, or reads the same texts in another case: answers go to the pieces that
+    cover the same characters.
 
     Pieces without a counterpart get no weight: 0 in the columns `teacher_mask`, `word_starts` and `answer_mask`.
 
     Args:
         task: what is answered.
-        examples: the examples of the rows.
-        tokenizer, features: of the student.
-        teacher_tokenizer, teacher_features: of the teacher.
+        features, teacher_features: of the student, and what the teacher is run over.
+        spans: of each row, the student's and the teacher's.
     """
 
-    def __init__(self, task: Task, examples: Sequence[AnyExample], tokenizer: Any, features: RaggedFeatures,
-                 teacher_tokenizer: Any, teacher_features: RaggedFeatures):
-        self._task, self.teacher_features = task, teacher_features
+    def __init__(self, task: Task, features: RaggedFeatures, teacher_features: RaggedFeatures,
+                 spans: Sequence[tuple[PieceSpans, PieceSpans]]):
+        self._task, self.teacher_features, self._spans = task, teacher_features, spans
         mask = {ALIGNED: np.ones(int(features.offsets[-1]), np.float32)}
         data = {name: values.copy() for name, values in features.data.items()} | mask
         self.features = RaggedFeatures(data, features.offsets, {**features.columns, ALIGNED: Column(np.float32)})
-        self._spans = list(zip(row_spans(tokenizer, examples, features),
-                               row_spans(teacher_tokenizer, examples, teacher_features)))
 
     def place(self, index: int, answers: Outputs, columns: Mapping[str, Column], outputs: Outputs) -> None:
         """Writes the answers for an example into the store's columns, and takes weights away."""
@@ -193,9 +191,10 @@ class ShardMaker:
         encoded = spec.task.text_features(self.tokenizer, examples, spec.seq_len)
         if not spec.aligned:
             return SameRows(encoded.features), encoded.truncated
-        theirs = spec.task.text_features(self.teacher_tokenizer, examples, spec.seq_len)
-        return (AlignedRows(spec.task, examples, self.tokenizer, encoded.features, self.teacher_tokenizer,
-                            theirs.features), encoded.truncated)
+        tokenizer, read = self.teacher_tokenizer or self.tokenizer, [e.original or e for e in examples]
+        theirs = spec.task.text_features(tokenizer, read, spec.seq_len).features
+        spans = zip(row_spans(self.tokenizer, examples, encoded.features), row_spans(tokenizer, read, theirs))
+        return AlignedRows(spec.task, encoded.features, theirs, list(spans)), encoded.truncated
 
     def outputs(self, rows: Rows, done: Callable[[int], Any] = lambda count: None) -> dict[str, np.ndarray]:
         """What the teacher answers for the rows of a shard, as arrays by column; calls `done(1)` for each."""

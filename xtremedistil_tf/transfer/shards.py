@@ -14,29 +14,25 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import os
 import pathlib
 import shutil
-import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 
-import filelock
 import numpy as np
 
 from xtremedistil_tf.atomic import atomic_directory, read_json, write_json
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
+from xtremedistil_tf.folder_lock import folder_lock
 from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.transfer.format import HIDDEN, OFFSETS, Manifest, checksum, shard_path
 from xtremedistil_tf.transfer.hidden_states import PCA_FILE, HiddenPca, load_pca
 
 log = logging.getLogger(__name__)
 
-LOCK = "writer.lock"
-#: Who holds the lock, for those who wait: the lock itself may not be written to.
-OWNER = "writer.json"
-_POLL_SECONDS = 0.5
+_WRITER = "writer"
+#: Files of the one that writes.
+LOCK, OWNER = f"{_WRITER}.lock", f"{_WRITER}.json"
 SHARD_FACTS = "shard.json"
 
 
@@ -44,39 +40,17 @@ SHARD_FACTS = "shard.json"
 def writer_lock(store: pathlib.Path) -> Iterator[None]:
     """Holds a store for writing; waits, with a message, while another process does.
 
-    Several machines exclude one another where their shared file system supports flock(2), as NFS does.
-
     Args:
         store: folder of the store, which must exist.
 
     Raises:
         TransferStoreError: the folder cannot be written.
     """
-    lock = filelock.FileLock(store / LOCK)
-    try:
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            log.info("transfer store %s: %s is writing it; waiting for it to finish", store, _lock_owner(store))
-            lock.acquire(poll_interval=_POLL_SECONDS)
-    except OSError as error:
-        raise TransferStoreError(f"{store / LOCK}: cannot be written ({error.strerror}). Give a folder for the store "
-                                 "that is writable.") from error
-    try:
-        write_json(store / OWNER, {"process": os.getpid(), "machine": socket.gethostname(),
-                                   "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+    def busy(owner: str) -> None:
+        log.info("transfer store %s: %s is writing it; waiting for it to finish", store, owner)
+
+    with folder_lock(store, _WRITER, busy, TransferStoreError):
         yield
-    finally:
-        (store / OWNER).unlink(missing_ok=True)
-        lock.release()
-
-
-def _lock_owner(store: pathlib.Path) -> str:
-    try:
-        owner = read_json(store / OWNER)
-        return f"process {owner['process']} on {owner['machine']} (since {owner['since']})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
 
 
 @dataclasses.dataclass(frozen=True)

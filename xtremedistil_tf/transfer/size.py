@@ -82,13 +82,14 @@ def check_room(store: pathlib.Path, spec: StoreSpec, mean_pieces: float, sentenc
     largest = max(sizes, key=sizes.__getitem__)
     remedies = [
         *_smaller(spec, mean_pieces, sentences),
-        f"`max_transfer={fits}` (what fits now)",
+        *([f"`max_transfer={fits}` (what fits now)"] if fits else []),
         "fewer layers (`layer_map`)" if largest == HIDDEN else "a smaller `seq_len`",
         "a folder with more space (`transfer_store_dir`)"]
     raise TransferStoreError(
         f"{store}: {sentences:,} examples of {mean_pieces:.1f} pieces on average need about "
-        f"{shown_bytes(needed)} ({largest}: {shown_bytes(sentences * sizes[largest])}), but "
-        f"{shown_bytes(free)} are free. "
+        f"{shown_bytes(needed)} ({largest}: {shown_bytes(sentences * sizes[largest])}), and "
+        f"{shown_bytes(MARGIN_BYTES + _MARGIN * needed)} are left free for other files, but {shown_bytes(free)} are "
+        "free. "
         f"Use one or several of: {', '.join(remedies)}.")
 
 

@@ -64,7 +64,7 @@ class StoreSpec:
         sentences: number of transfer examples.
         seq_len: most pieces of an example, special tokens included.
         signals: which of HIDDEN, ATTENTION and RELATIONS to keep, and as what columns.
-        aligned: whether student and teacher have different tokenizers.
+        aligned: whether student and teacher have different tokenizers, or read different texts in places.
         hidden_components: principal components to keep of the hidden states of each layer, 0 for all of their
             width. Readers get the whole width back, without what the components do not explain.
         hidden_dtype: float16, or int8 with a scale and an offset per channel. Readers get float16.

@@ -7,6 +7,8 @@ from typing import Any
 
 from xtremedistil_tf.evaluation.report.rendering import Bar, Noted, Section, Table, bar
 from xtremedistil_tf.evaluation.report.values import (
+    MOST_KEPT,
+    OUTDONE,
     Model,
     count,
     dig,
@@ -62,6 +64,8 @@ def _notes(metrics: Mapping[str, Any]) -> str:
     kind = words(metrics)
     notes = [kind.note.format(support=count(dig(metrics, "student", "support"))),
              kind.decoding_notes.get(str(metrics.get("decoding")), "")]
+    if (dig(metrics, "retention", main_score(metrics)) or 0) > MOST_KEPT:
+        notes.append(OUTDONE[0].upper() + OUTDONE[1:])
     if "direct_baseline" in metrics:
         notes.append("“Labels alone” is the same student trained on the labelled data, without the teacher.")
     return " ".join(filter(None, notes))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.evaluation.report.costs import exports_rows, measured_on
-from xtremedistil_tf.evaluation.report.values import MODELS
+from xtremedistil_tf.evaluation.report.values import MODELS, MOST_KEPT, OUTDONE
 from xtremedistil_tf.tasks.registry import score_name
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ def results_table(metrics: Mapping[str, Any]) -> str:
                          lambda m, size=size: f"{m['latency'][size]['median_ms']:.1f}", metrics,
                          times=kept[f"speedup_{size}"]))
     title = f"{metrics['split']} set, {metrics['sentences']} examples, strategy {metrics['strategy']}"
-    return title + "\n" + _columns(rows)
+    return "\n".join([title + "\n" + _columns(rows), *_above(kept[main])])
+
+
+def _above(kept: float | None) -> list[str]:
+    return [f"note: {OUTDONE}"] if kept is not None and kept > MOST_KEPT else []
 
 
 def exports_table(exports: Mapping[str, Any]) -> str:

@@ -41,6 +41,12 @@ MODELS = (Model("teacher", "teacher", "teacher"), Model("student", "student", "s
           Model("direct_baseline", "labels alone", "baseline"), Model("untrimmed", "all pieces", "untrimmed"))
 
 
+#: Retention above which something is to be explained.
+MOST_KEPT = 1.05
+OUTDONE = ("the student scores more than 105 % of its teacher. Either the teacher is weak, after few labels or epochs "
+           "(a better one makes a better student), or there are so few examples that chance decides.")
+
+
 def models_of(metrics: Mapping[str, Any]) -> list[Model]:
     """The models that the metrics have figures of."""
     return [model for model in MODELS if isinstance(metrics.get(model.key), Mapping)]

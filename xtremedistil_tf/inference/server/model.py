@@ -14,6 +14,7 @@ import numpy as np
 
 from xtremedistil_tf.atomic import read_json
 from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.process import register_text_ops
 from xtremedistil_tf.students.metadata import exported_path
 from xtremedistil_tf.tasks.raw_text import asked
 from xtremedistil_tf.tasks.registry import kind_of_outputs
@@ -154,14 +155,13 @@ def _signatures_of(path: pathlib.Path) -> dict[str, ServedSignature]:
     """The signatures of a SavedModel that `export_saved_model` wrote, by name; none where it cannot run here."""
     import tensorflow as tf
 
-    try:
-        import tensorflow_text  # noqa: F401  registers the ops of the raw-string signature
-    except ImportError as error:
-        log.warning("%s is not used: %s", path, error)
-        return {}
+    registered = register_text_ops()
     try:
         model = tf.saved_model.load(str(path))
-    except (OSError, ValueError, tf.errors.OpError) as error:
+    except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        if not registered:
+            log.warning("%s is not used: it needs the package tensorflow_text, which is not installed", path)
+            return {}
         raise ModelLoadError(f"{path}: the SavedModel cannot be read ({error}). Export the student again, or "
                              "delete the folder: the student itself is then served.") from error
     return {name: _graph_signature(model, function) for name, function in model.signatures.items()}

@@ -12,9 +12,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
-import tensorflow_text as tf_text
 
 from xtremedistil_tf.errors import NoGraphFormError
+from xtremedistil_tf.process import register_text_ops
 from xtremedistil_tf.tokenization.graph.character_rules import (
     CLOSE_RULE,
     KEEP_RULE,
@@ -63,7 +63,9 @@ class InGraphWordPiece(tf.Module):
         self._length_of_entry = tf.constant([len(entry) for entry in entries], tf.int32)
         self._is_unknown = tf.constant([entry in (model["unk_token"], self._unknown) for entry in entries])
         self._prefix_length = len(model["continuing_subword_prefix"])
-        self._wordpiece = tf_text.FastWordpieceTokenizer(
+        import tensorflow_text  # there is none for Windows
+
+        self._wordpiece = tensorflow_text.FastWordpieceTokenizer(
             vocab=list(entries), suffix_indicator=model["continuing_subword_prefix"],
             unknown_token=model["unk_token"], token_out_type=tf.int32, no_pretokenization=True,
             # This limit counts bytes; the one that counts characters is applied in `_pieces`.
@@ -82,6 +84,8 @@ class InGraphWordPiece(tf.Module):
         """
         spec = tokenizer_spec(tokenizer)
         reason = unsupported(tokenizer, spec, whole_texts)
+        if not reason and not register_text_ops():
+            reason = "a WordPiece one, whose graph needs the package tensorflow_text, which is not installed"
         if reason:
             raise NoGraphFormError(reason)
         normalizer = {key: value for key, value in spec["normalizer"].items() if key != "type"}
