@@ -38,6 +38,7 @@ LAYOUTS = {
     "bare.tsv": ("".join(f"{text}\t{label}\n" for text, label in FLAT), FLAT),
     "header.tsv": ("Text\tLabel\n" + "".join(f"{text}\t{label}\n" for text, label in FLAT), FLAT),
     "turned.tsv": ("label\tid\ttext\n" + "".join(f"{label}\t7\t{text}\n" for text, label in FLAT), FLAT),
+    "tabs.csv": ("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in FLAT), FLAT),
     "fasttext.txt": ("".join(f"__label__{label} {text}\n" for text, label in FLAT), FLAT),
     "sst.tsv": ("sentence\tpolarity\n" + "".join(f"{text}\t{label}\t\n" for text, label in FLAT), FLAT),
 }
@@ -194,3 +195,8 @@ def test_which_json_is_question_answering(tmp_path):
     assert kind_of(Config) == "classification"
     put(tmp_path, "train.json", '{"version": "1.1", "data": [{"paragraphs": []}]}')
     assert kind_of(Config) == "question_answering"
+
+
+def test_a_second_text_that_is_missing_is_none(tmp_path):
+    path = put(tmp_path, "t.jsonl", '{"text": "a", "text_pair": null, "label": "x"}')
+    assert [(e.text, e.pair) for e in read_classified(path)] == [("a", None)]

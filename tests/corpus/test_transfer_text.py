@@ -93,3 +93,7 @@ def test_pages_become_sentences_and_lines_stay(tmp_path, caplog):
 def test_sentences(text, sentences):
     assert list(sentences_of(text)) == sentences
     assert "".join("".join(sentences_of(text)).split()) == "".join(text.split())
+
+
+def test_a_table_of_sentences_with_blank_lines_is_no_list_of_tokens(tmp_path):
+    assert texts(put(tmp_path, "a.tsv", "So it is.\n\nYes.\n\nNo\n")) == ["So it is.", "Yes.", "No"]

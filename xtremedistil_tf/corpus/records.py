@@ -19,7 +19,7 @@ Record = dict[str, Any]
 JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 PARQUET = ".parquet"
 _PARQUET_MARK = b"PAR1"
-_DELIMITERS = (",", ";", "|", "\t")
+_DELIMITERS = ("\t", ",", ";", "|")
 #: Keys under which a JSON object holds all its records.
 _HOLDERS = ("data", "examples", "rows", "instances", "items", "rasa_nlu_data")
 _PEEKED = 100
@@ -179,10 +179,12 @@ def _named(value: Any, names: Sequence[str] | None) -> Any:
 
 
 def delimiter_of(path: str | os.PathLike[str]) -> str:
-    """What parts the columns of a `.csv` file: the commonest of `,`, `;`, `|` and tab in its first line."""
-    first = next((line for line in peeked(path) if line.strip()), "")
-    bare = re.sub(r'"[^"]*"', "", first)
-    return max(_DELIMITERS, key=bare.count)
+    """What parts the columns of a `.csv` file: what is equally often in its first lines, tabs before commas; else the
+    commonest in the first line."""
+    bare = [re.sub(r'"[^"]*"', "", line) for line in peeked(path) if line.strip()]
+    counts = {delimiter: [line.count(delimiter) for line in bare] for delimiter in _DELIMITERS}
+    even = [delimiter for delimiter, found in counts.items() if len(set(found)) == 1 and found[0]]
+    return even[0] if even else max(_DELIMITERS, key=lambda delimiter: sum(counts[delimiter][:1]))
 
 
 def csv_rows(path: str | os.PathLike[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -223,7 +225,7 @@ def is_csv(path: str | os.PathLike[str], known: Sequence[str]) -> bool:
     first = next((line for line in peeked(path) if line.strip()), "")
     if "\t" in first:
         return False
-    for delimiter in _DELIMITERS[:2]:
+    for delimiter in _DELIMITERS[1:3]:
         cells = [cell.strip(' "').lower() for cell in first.split(delimiter)]
         if len(cells) > 1 and len(set(cells) & set(known)) > 1:
             say_once(os.fspath(path), "is CSV and read as such")

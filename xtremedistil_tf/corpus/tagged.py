@@ -59,7 +59,7 @@ FORMATS = (".tsv", ".conll", ".jsonl")
 OTHER_FORMATS = (".conllu", ".iob", ".iob2", ".bio", ".bioes", ".bmes", ".txt", ".csv", ".json", ".parquet", BRAT,
                  SPACY)
 _TOKEN_SUFFIXES = frozenset((".conll", ".conllu", ".conllup", ".iob", ".iob2", ".bio", ".bioes", ".bmes"))
-_MOST_WORDS = 2000
+_MOST_WORDS, _MOSTLY = 2000, 0.9
 EXPECTED = "one `token tag` a line and a blank line after each sentence, `tokens<TAB>tags` lines, or lines such as " \
            '{"tokens": ["Paris"], "tags": ["B-LOC"]}'
 
@@ -228,8 +228,9 @@ def _is_line_per_token(path: str | os.PathLike[str]) -> bool:
         if len(words) > 1:
             whole += len(words) == len(tags)
             several += len(columns) == 2 and len(words) != len(tags)
-        alone += len(words) == 1
-        wide += len(columns) > 2 or (len(columns) == 1 and len(words) > 1 and _ends_in_tag(words))
+        bare = len(columns) == 1 and len(words) > 1 and _ends_in_tag(words)
+        alone += bare or (len(words) == 1 and len(columns) > 1)
+        wide += bare or len(columns) > 2
         gaps |= bool(before) and number - before > 1
         tag = split_language(tags[0])[1] if len(words) == len(tags) == 1 else ""
         goes_on |= tag[:2] == "I-" and last[2:] == tag[2:] and last[:2] in ("B-", "I-")
@@ -238,7 +239,7 @@ def _is_line_per_token(path: str | os.PathLike[str]) -> bool:
         return whole <= rows / 2
     if whole or not rows:
         return False
-    found = wide > rows / 2 or (not several and (gaps or goes_on))
+    found = wide > rows / 2 or (not several and alone > _MOSTLY * rows and (gaps or goes_on))
     if found and stem_and_suffix(path)[1] == ".tsv":
         say_once(os.fspath(path), "has a token and its tag per line, not a sentence; it is read in the CoNLL format")
     return found

@@ -260,8 +260,9 @@ def _of_record(number: int, record: Mapping[str, Any], pairs: bool, labelled: bo
         texts.append(key)
     if any(key not in record for key in texts):
         return TextRow(number, problem=f"no key {' or '.join(texts)} among {quoted(', '.join(record))}")
-    if labelled and not pairs and not reading.text_column and _OF_PAIRS.get(texts[0].lower()) in lowered:
-        raise _second_text(path, texts[0], _OF_PAIRS[texts[0].lower()])
+    partner = lowered.get(_OF_PAIRS.get(texts[0].lower(), ""), "")
+    if labelled and not pairs and not reading.text_column and record.get(partner) is not None:
+        raise _second_text(path, texts[0], partner)
     names = [reading.label_column] if reading.label_column else [
         lowered[key] for key in _LABEL_NAMES if key in lowered and lowered[key] not in texts]
     label = next((record[key] for key in names if key in record), None)
