@@ -62,7 +62,7 @@ MODULES = {
                                       "transfer/test_sampled_attention.py", "transfer/test_quantization.py",
                                       "transfer/test_provenance.py"]),
     "tagging": ("tasks/tagging/task.py", ["tasks/test_tagging.py", "tasks/test_tag_decoding.py", *_CONTRACT]),
-    "entity_scores": ("tasks/tagging/entity_scores.py", ["tasks/test_entity_scores.py"]),
+    "tag_scores": ("tasks/tagging/tag_scores.py", ["tasks/test_entity_scores.py"]),
     "multi_label": ("tasks/multi_label/task.py", ["tasks/test_multi_label.py", *_CONTRACT]),
     "question_answering": ("tasks/question_answering/task.py", ["tasks/test_question_answering.py",
                                                                 "tasks/test_answer_scores.py", *_CONTRACT]),

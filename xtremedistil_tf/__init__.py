@@ -50,10 +50,10 @@ if TYPE_CHECKING:
     from xtremedistil_tf.tasks.question_answering.formats import AnswerSpan as AnswerSpan
     from xtremedistil_tf.tasks.registry import make_task as make_task
     from xtremedistil_tf.tasks.regression.formats import Number as Number
-    from xtremedistil_tf.tasks.tagging.entity_scores import entity_scores as entity_scores
     from xtremedistil_tf.tasks.tagging.formats import Entity as Entity
     from xtremedistil_tf.tasks.tagging.formats import TaggedWord as TaggedWord
     from xtremedistil_tf.tasks.tagging.formats import Tagging as Tagging
+    from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores as entity_scores
     from xtremedistil_tf.transfer.reader import TransferStore as TransferStore
     from xtremedistil_tf.transfer.reader import transfer_dataset as transfer_dataset
     from xtremedistil_tf.transfer.writer import StoreSpec as StoreSpec
@@ -86,7 +86,7 @@ _NAMES = {
     "tasks.registry": ("make_task",),
     "tasks.regression.formats": ("Number",),
     "tasks.tagging.formats": ("Entity", "TaggedWord", "Tagging"),
-    "tasks.tagging.entity_scores": ("entity_scores",),
+    "tasks.tagging.tag_scores": ("entity_scores",),
     "transfer.reader": ("TransferStore", "transfer_dataset"),
     "transfer.writer": ("StoreSpec", "write_store"),
 }

@@ -233,7 +233,7 @@ class Student:
     def _labelled(self, data: Any) -> Sequence[Any]:
         from xtremedistil_tf.config import DistillationConfig
         from xtremedistil_tf.corpus.objects import examples_of, is_path
-        from xtremedistil_tf.tasks.opening import kind_named, open_corpus, read_labelled
+        from xtremedistil_tf.tasks.opening import kind_named, open_corpus, read_labelled, reading_of
 
         settings, task = DistillationConfig.from_json(self.config).moved_to(self.model_dir), self._task
         if isinstance(data, str) and data in _SPLITS:
@@ -244,7 +244,7 @@ class Student:
             return examples_of(data, kind_named(task.kind, settings.do_pairwise), labels)
         if data is None or not os.path.exists(data):
             raise DataError(f"evaluate: {data!r}, expected 'test', 'dev' or 'train', a labelled file, or examples.")
-        return read_labelled(data, task.kind, settings.do_pairwise, labels)
+        return read_labelled(data, task.kind, settings.do_pairwise, labels, reading_of(settings))
 
     def export(self, form: str, quantize: str = "none", **settings: Any) -> pathlib.Path:
         """Writes it in a form that servers and phones run, checks it against the Keras student, and measures it.

@@ -17,7 +17,7 @@ from rivals import stored_answers
 from rivals.task_folder import TRANSFER, TaskFolder
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.tasks.classification.task import class_scores
-from xtremedistil_tf.tasks.tagging.entity_scores import entity_scores
+from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores
 
 log = logging.getLogger(__name__)
 _FORMS = {"saved_model none": "SavedModel, raw strings", "tflite dynamic": "TFLite int8", "onnx none": "ONNX",

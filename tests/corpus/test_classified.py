@@ -170,13 +170,21 @@ def test_classes_are_those_of_training(write):
     fails(write("task/x", "").parent, "train.tsv: only the class 'a', expected at least two")
 
 
+PARTNERS = {"text": "text_pair", "sentence1": "sentence2", "premise": "hypothesis", "question1": "question2",
+            "text_a": "text_b"}
+
+
 @pytest.mark.parametrize("first", ["text", "sentence", "sentence1", "premise", "question1", "question", "text_a"])
 @pytest.mark.parametrize("second", ["text_pair", "sentence2", "hypothesis", "question2", "pair", "text_b"])
 def test_keys_of_texts_and_labels_that_data_sets_use(write, first, second):
     for label in ("label", "score", "labels"):
         path = write("t.jsonl", json.dumps({second: "b", "other": 1, label: "x", first: "a"}))
         assert read_classified(path, pairs=True) == [TextExample("a", "b", "x", None, str(path), 1)]
-        assert read_classified(path) == [TextExample("a", None, "x", None, str(path), 1)]
+        if second == PARTNERS.get(first):
+            with pytest.raises(DataError, match=f"has two texts, {first} and {second}.*`do_pairwise`"):
+                read_classified(path)
+        else:
+            assert read_classified(path) == [TextExample("a", None, "x", None, str(path), 1)]
 
 
 def test_a_given_language_counts_and_labels_of_json_may_be_numbers(write):
@@ -203,5 +211,5 @@ def test_texts_without_labels_from_every_kind_of_file(write):
     assert [(e.text, e.pair, e.label) for e in read_texts(path, pairs=True)] == [("a", "b", None), ("c", "d", None)]
     with pytest.raises(DataError, match="empty, expected `text` lines"):
         list(read_texts(write("e.txt", "\n")))
-    with pytest.raises(DataError, match="unknown kind of file"):
-        read_classified(write("t.txt", "a\tx\n"))
+    path = write("t.txt", "a\tx\n")  # whatever its name
+    assert read_classified(path) == [TextExample("a", None, "x", None, str(path), 1)]

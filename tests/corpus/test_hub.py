@@ -45,6 +45,20 @@ def test_tagging(saved):
     assert [(e.words, e.tags) for e in task.test] == [(("in", "Oslo"), ("O", "B-LOC"))]
 
 
+@pytest.mark.parametrize(("names", "given", "labels", "found"), [
+    (["O", "B-LOC", "I-LOC", "E-LOC", "S-LOC"], [1, 3, 0, 4], ["O", "B-LOC", "I-LOC"], "B-LOC I-LOC O B-LOC"),
+    (["O", "I-LOC", "B-LOC"], [1, 1, 0, 1], ["O", "I-LOC", "B-LOC"], "B-LOC I-LOC O B-LOC"),
+    (["NOUN", "VERB"], [0, 1, 0, 0], ["NOUN", "VERB"], "NOUN VERB NOUN NOUN")])
+def test_tagging_of_other_schemes(saved, names, given, labels, found):
+    features = {"tokens": datasets.Sequence(datasets.Value("string")),
+                "tags": datasets.Sequence(datasets.ClassLabel(names=names))}
+    rows = {"tokens": [["New", "York", "or", "Oslo"]], "tags": [given]}
+    task = load_hub(saved(features, train=rows, validation=rows), "tagging")
+    assert task.labels == labels and task.train[0].tags == tuple(found.split())
+    strings = {"tokens": rows["tokens"], "tags": [[names[number] for number in given]]}
+    assert load_hub(saved(train=strings, validation=strings), "tagging").train[0].tags == tuple(found.split())
+
+
 def test_regression_and_questions(saved):
     rows = {"text": ["a"], "score": [2.5]}
     assert load_hub(saved(train=rows, dev=rows), "regression").train[0].label == 2.5
@@ -105,8 +119,8 @@ def test_tags_have_names_of_the_known_shape(saved):
     with pytest.raises(DataError, match="column ner_tags holds int64, expected lists of tags"):
         load_hub(saved(train=rows, validation=rows), "tagging")
     features = {"tokens": datasets.Sequence(datasets.Value("string")),
-                "ner_tags": datasets.Sequence(datasets.ClassLabel(names=["NOUN", "VERB"]))}
-    with pytest.raises(DataError, match="has the class 'NOUN', expected O, B-type and I-type"):
+                "ner_tags": datasets.Sequence(datasets.ClassLabel(names=["B-X", "VERB"]))}
+    with pytest.raises(DataError, match="has the class 'VERB', expected O, B-type and I-type"):
         load_hub(saved(features, train=rows, validation=rows), "tagging")
 
 

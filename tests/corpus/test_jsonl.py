@@ -3,7 +3,7 @@ import json
 import pytest
 
 from xtremedistil_tf.corpus.files import Faults
-from xtremedistil_tf.corpus.tagged import read_jsonl
+from xtremedistil_tf.corpus.tagged import sentences
 from xtremedistil_tf.errors import DataError
 
 
@@ -11,7 +11,7 @@ def read(folder, text, tagged=True):
     path = folder / "train.jsonl"
     path.write_text(text, encoding="utf-8")
     faults = Faults(path)
-    examples = list(read_jsonl(path, faults, tagged))
+    examples = list(sentences(path, faults, tagged))
     faults.raise_if_any()
     return [(e.words, e.tags, e.language, e.line) for e in examples]
 

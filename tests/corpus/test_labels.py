@@ -1,7 +1,7 @@
 import pytest
 
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.corpus.folder import infer_labels, read_labels
+from xtremedistil_tf.corpus.label_files import infer_labels, read_labels
 from xtremedistil_tf.errors import DataError
 
 
@@ -23,8 +23,19 @@ def test_forms(tmp_path, text, labels):
     assert read(tmp_path, text) == labels
 
 
+@pytest.mark.parametrize(("text", "labels"), [
+    ("O\nPER\nLOC\n", ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]),
+    ("O\nI-PER\nB-LOC\nI-LOC\n", ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]),
+    ("S-PER\nB-PER\nE-PER\nI-PER\nO\n", ["B-PER", "I-PER", "O"]),
+    ("NOUN\nX\nVERB\n", ["NOUN", "X", "VERB"]),
+    ("O\nB\nI\n", ["O", "B-ENTITY", "I-ENTITY"]),
+])
+def test_labels_of_other_schemes(tmp_path, text, labels):
+    assert read(tmp_path, text) == labels
+
+
 @pytest.mark.parametrize(("text", "found"), [
-    ("O\nLOC\n", "labels.tsv:2: label 'LOC', expected O, B-type"),
+    ("B-A\nLOC\n", "labels.tsv:2: label 'LOC', expected O, B-type"),
     ("O\nB-A\nO\n", "labels.tsv:3: label 'O' for the second time"),
     ("0\tO\n0\tB-A\n", "labels.tsv:2: label 'B-A' has the same index as 'O'"),
     ("O\tB-A\n", "labels.tsv:1: index 'O'"),
@@ -48,5 +59,9 @@ def test_inferred_labels_have_a_fixed_order():
 
 
 def test_inferring_refuses_other_shapes():
-    with pytest.raises(DataError, match=r"t\.tsv:7: malformed tag 'S-LOC'"):
-        infer_labels([Example(("a",), ("S-LOC",), None, "t.tsv", 7)])
+    with pytest.raises(DataError, match=r"t\.tsv:7: malformed tag 'LOC'"):
+        infer_labels([Example(("a", "b"), ("B-LOC", "LOC"), None, "t.tsv", 7)])
+
+
+def test_parts_of_speech_are_labels_as_they_are():
+    assert infer_labels([Example(("a", "b", "c"), ("VERB", "O", "DET"))]) == ["O", "DET", "VERB"]

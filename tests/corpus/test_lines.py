@@ -1,3 +1,4 @@
+import bz2
 import functools
 import tracemalloc
 
@@ -25,8 +26,9 @@ def test_compressed_and_plain_files_give_the_same_lines(tmp_path, suffix):
 @given(text=st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=80))
 def test_any_text_splits_as_its_bytes_do(tmp_path_factory, text):
     path = write(tmp_path_factory.mktemp("lines"), text.encode())
-    parts = text.encode().removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    if len(text.encode()) == 0 or text.endswith("\n"):
+    end = b"\r" if "\r" in text[:-1] and "\n" not in text else b"\n"
+    parts = text.encode().removeprefix(b"\xef\xbb\xbf").split(end)
+    if not text or text.encode().endswith(end):
         parts.pop()
     expected = [part.removesuffix(b"\r").decode() for part in parts]
     if text == "\ufeff":
@@ -55,10 +57,49 @@ def test_invalid_utf8_is_located(tmp_path):
     assert "file.txt:2:" in message and "0xfc at offset 9" in message
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
-def test_utf16_is_recognised(tmp_path, encoding):
-    message = fails(write(tmp_path, "Text\n".encode(encoding)))
-    assert "file.txt:1:" in message and "iconv" in message
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_utf16_with_its_mark_is_read(tmp_path, encoding, caplog):
+    path = write(tmp_path, "Ä\r\n語\n".encode(encoding))
+    assert list(open_lines(path)) == list(open_lines(path)) == [(1, "Ä"), (2, "語")]
+    assert caplog.text.count(f"is {encoding.upper()} and read as such") == 1
+
+
+def test_utf16_without_its_mark_is_refused(tmp_path):
+    message = fails(write(tmp_path, "Text\n".encode("utf-16-le")))
+    assert "file.txt:1:" in message and "iconv -f UTF-16" in message
+    assert "damaged UTF-16" in fails(write(tmp_path, "Text".encode("utf-16") + b"\0"))
+
+
+def test_carriage_returns_alone_end_lines_too(tmp_path, caplog):
+    assert list(open_lines(write(tmp_path, b"a b\rc\r\rd"))) == [(1, "a b"), (2, "c"), (3, ""), (4, "d")]
+    assert caplog.text.count("lines end with carriage returns alone") == 1
+    assert "some lines end with a carriage return" in fails(write(tmp_path, b"a\r" * 40_000 + b"b\n"))
+
+
+@pytest.mark.parametrize(("text", "encoding", "hint"), [
+    ("Der Müller sagt", "latin-1", "Windows-1252 ('Der Müller sagt')"), ("it’s", "cp1252", "Windows-1252 ('it’s')"),
+    ("Москва столица", "cp1251", "cp1251"), ("東京は首都", "shift_jis", "shift_jis")])
+def test_another_encoding_is_named(tmp_path, text, encoding, hint):
+    message = fails(write(tmp_path, b"fine\n" + text.encode(encoding) + b"\n"))
+    assert "file.txt:2:" in message and hint in message and "iconv -f" in message
+
+
+def test_further_compressions(tmp_path):
+    path = tmp_path / "a.txt.bz2"
+    path.write_bytes(bz2.compress(b"a\nb\n"))
+    assert list(open_lines(path)) == [(1, "a"), (2, "b")]
+    path.write_bytes(b"not compressed")
+    assert "damaged or truncated .bz2 file" in fails(path)
+
+
+def test_zstandard(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    path = tmp_path / "a.txt.zst"
+    with pyarrow.output_stream(str(path), compression="zstd") as file:
+        file.write(b"a\nb\n")
+    assert list(open_lines(path)) == [(1, "a"), (2, "b")]
+    path.write_bytes(b"not compressed")
+    assert "damaged or truncated .zst file" in fails(path)
 
 
 def test_nul_is_located(tmp_path):

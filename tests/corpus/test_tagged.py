@@ -2,7 +2,7 @@ import functools
 import json
 
 import pytest
-from conformance.readers import put, refusal
+from conformance.readers import PACKERS, put, refusal
 
 from xtremedistil_tf.corpus.files import stem_and_suffix
 from xtremedistil_tf.corpus.tagged import read_tagged
@@ -48,7 +48,7 @@ def test_language_of_prefixed_tags(tmp_path, suffix):
 
 @pytest.mark.parametrize("labels", [None, ("O", "B-LOC")])
 def test_faults_of_the_whole_file_in_one_error(tmp_path, labels):
-    lines = ["a\tO", "a b\tO", "a\tLOC", "a\tO\tO", "b O"] + ["a\t?"] * 20
+    lines = ["a\tB-LOC", "a b\tO", "a\tLOC", "a\tO\tO", "b O"] + ["a\t?"] * 20
     message = fails(put(tmp_path, "train.tsv", "\n".join(lines)), labels=labels)
     assert "train.tsv: 24 faults, the first 10 of them" in message
     places = [line.split(": ")[0].rsplit(":")[-1] for line in message.splitlines()[1:-1]]
@@ -57,13 +57,13 @@ def test_faults_of_the_whole_file_in_one_error(tmp_path, labels):
 
 
 def test_conll_faults_name_the_line_of_the_tag(tmp_path):
-    message = fails(put(tmp_path, "train.conll", "# c\na O\nb X\nc Y\n\nd Z\n"))
+    message = fails(put(tmp_path, "train.conll", "# c\na B-A\nb X\nc Y\n\nd Z\n"))
     assert [f"train.conll:{n}: malformed tag" in message for n in (3, 4, 6)] == [True] * 3
     assert "3 faults" in message
 
 
 def test_tsv_counts_a_line_once(tmp_path):
-    message = fails(put(tmp_path, "train.tsv", "a b\tX Y\n"))
+    message = fails(put(tmp_path, "train.tsv", "a b\tX Y\nc\tB-Z\n"))
     assert "train.tsv:1: malformed tag 'X'" in message and "'Y'" not in message
 
 
@@ -74,8 +74,10 @@ def test_empty_files(tmp_path, suffix, text):
 
 
 @pytest.mark.parametrize("name", ["train.csv", "train", "train.conllu.gz", "train.xz"])
-def test_unknown_kinds_of_file(tmp_path, name):
-    assert ".tsv, .conll, .jsonl" in fails(put(tmp_path, name, "a\tO\n"))
+def test_a_layout_is_recognised_by_content_whatever_the_name(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(PACKERS.get(path.suffix, bytes)(b"a\tO\nb\tB-X\n\nc\tO\n"))
+    assert [(e.words, e.tags) for e in read_tagged(path)] == [(("a", "b"), ("O", "B-X")), (("c",), ("O",))]
 
 
 def test_stem_and_suffix():

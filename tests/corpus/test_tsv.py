@@ -30,7 +30,6 @@ def test_quotes_are_ordinary_tokens(tmp_path):
     ("a\tO O", "1 token but 2 tags"),
     ("\tO", "0 tokens but 1 tag"),
     ("a\t", "1 token but 0 tags"),
-    ("10\u00a0000 m\tO O", "U+00A0"),
 ])
 def test_faults_name_line_and_finding(tmp_path, line, found):
     with pytest.raises(DataError) as error:

@@ -10,6 +10,7 @@ import pytest
 
 import xtremedistil_tf as xd
 from xtremedistil_tf import tasks
+from xtremedistil_tf.corpus.reading import BY_CONTENT
 from xtremedistil_tf.tasks import registry
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "task_kinds.md"
@@ -39,7 +40,7 @@ def student(task, tiny_tokenizer):
 
 def test_its_lines_are_read_and_judged(task, tmp_path):
     (tmp_path / "train.tsv").write_text("anna met boris\t0.25\noslo\t1.5\n", encoding="utf-8")
-    examples = task.files(False).read(tmp_path / "train.tsv", None, None)
+    examples = task.files(False).read(tmp_path / "train.tsv", None, None, BY_CONTENT)
     assert [example.label for example in examples] == [0.25, 1.5]
     assert [task.label_problem(example.label) for example in examples] == [None, "share 1.5, expected 0 to 1"]
     assert registry.kind_of_outputs(["shares"]) == "share" and registry.kind_of_outputs(["scores"]) == "regression"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -33,7 +34,9 @@ def config(task, **options):
 
 
 def test_pieces_are_counted_as_the_tokenizer_gives_them(labelled, tiny_task, tiny_tokenizer):
-    text = [Example(tuple("the old house met Zorro".split()), None, "xx")] * 40
+    # Sentences of the same words, in 40 orders: equal ones would count once.
+    orders = itertools.islice(itertools.permutations("the old house met Zorro".split()), 40)
+    text = [Example(order, None, "xx") for order in orders]
     comparison = compare_texts(config(tiny_task), labelled, TransferText(lambda: text, "t"))
     assert comparison.transfer.words == 5 and comparison.transfer.capitalised == pytest.approx(0.2)
     pieces = [piece for word in text[0].words for piece in tiny_tokenizer.tokenize(word)]

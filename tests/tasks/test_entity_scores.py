@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from xtremedistil_tf.tasks.scores import with_languages
-from xtremedistil_tf.tasks.tagging.entity_scores import entity_scores
+from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores
 
 GOLD = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-LOC"], ["B-PER", "O"], ["O", "O"]]
 PREDICTED = [["B-PER", "I-PER", "O", "O"], ["O", "B-LOC"], ["B-LOC", "O"], ["I-PER", "O"]]

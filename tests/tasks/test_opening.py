@@ -4,8 +4,9 @@ import pathlib
 import pytest
 from conformance.readers import refusal
 
+from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.opening import load_task
+from xtremedistil_tf.tasks.opening import load_task, open_corpus
 
 fails = functools.partial(refusal, load_task)
 
@@ -120,23 +121,24 @@ def test_a_label_not_in_the_list(tmp_path, split):
 
 
 def test_missing_train(tmp_path):
-    put(tmp_path, dev="a\tO\n", train_csv="a,O\n")
+    put(tmp_path, dev="a\tO\n", train_pdf="a,O\n")
     message = fails(tmp_path)
     assert "no train sentences, expected train.tsv or train.conll or train.jsonl" in message
-    assert "holds: dev.tsv, train.csv" in message
+    assert "holds: dev.tsv, train.pdf" in message
 
 
 def test_missing_dev_says_how_to_make_one(tmp_path):
     put(tmp_path, train="a\tO\n")
     message = fails(tmp_path)
-    assert "no dev sentences" in message and "every tenth sentence" in message
+    assert "no dev sentences" in message and "`dev_fraction=0.1` takes every tenth" in message
 
 
 def test_an_empty_folder_and_no_folder(tmp_path):
     assert "no train sentences" in fails(tmp_path) and "no train sentences" in fails(tmp_path, ["de"])
     assert f"no such task folder; the folder {tmp_path} is empty" in fails(tmp_path / "ner")
-    (tmp_path / "file").touch()
-    assert "is a file, expected a task folder" in fails(tmp_path / "file")
+    (tmp_path / "file").write_text("a\tB-X\n", encoding="utf-8")
+    message = fails(tmp_path / "file")
+    assert "no dev sentences" in message and "`dev_fraction=0.1`" in message
 
 
 @pytest.mark.parametrize(("first", "second"), [
@@ -147,3 +149,10 @@ def test_two_files_for_one_split(tmp_path, first, second):
         (tmp_path / name).touch()
     message = fails(tmp_path)
     assert first in message and second in message and "expected one" in message
+
+
+@pytest.mark.parametrize("options", [{"task": "hf:x"}, {"task": "x", "task_name": "mnli"}])
+def test_settings_of_files_are_refused_for_other_data(options):
+    config = DistillationConfig(tag_scheme="IOB1", **options)
+    with pytest.raises(ConfigError, match="`tag_scheme=IOB1` is for files of a task folder"):
+        open_corpus(config)

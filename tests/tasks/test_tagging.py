@@ -84,8 +84,8 @@ def test_what_chooses_by_score_depends_on_the_decoding():
     assert TaggingTask(LABELS).scored_by == {"decoding": "legal"}
     # As it always was: what was chosen before there was a choice is still found.
     assert TaggingTask(LABELS, decoding="argmax").scored_by == {}
-    assert TaggingTask(["NOUN", "VERB"]).scored_by == {}
-    assert TaggingTask(["X"], main_score="recall").scored_by == {"main_score": "recall"}
+    assert TaggingTask(["NOUN", "VERB"]).scored_by == {"main_score": "accuracy"}
+    assert TaggingTask(["B-X"], decoding="argmax", main_score="recall").scored_by == {"main_score": "recall"}
 
 
 def test_an_unknown_decoding_is_refused():
@@ -149,3 +149,26 @@ def test_marks_at_words_and_the_setting():
 def test_runs_from_before_there_was_a_rule_split_at_white_space():
     assert DistillationConfig.from_json({"task": "t"}).word_splitting == "whitespace"
     assert DistillationConfig().word_splitting == "auto"
+
+
+def test_tags_that_are_no_entities_are_scored_by_word():
+    from sklearn import metrics
+
+    task = TaggingTask(["DET", "NOUN", "VERB", "X"])
+    gold, given = ["DET", "NOUN", "VERB", "NOUN", "NOUN"], ["DET", "VERB", "VERB", "NOUN", "X"]
+    examples = [Example(("a",) * 3, tuple(gold[:3]), "en"), Example(("a",) * 2, tuple(gold[3:]), "de")]
+    scores = task.scores(examples, [given[:3], given[3:]])
+    assert task.main_score == "accuracy" and scores["support"] == 5
+    assert scores["accuracy"] == pytest.approx(metrics.accuracy_score(gold, given))
+    assert scores["macro_f1"] == pytest.approx(metrics.f1_score(gold, given, average="macro"))
+    rows = metrics.precision_recall_fscore_support(gold, given, labels=["NOUN"])
+    assert [scores["per_type"]["NOUN"][name] for name in ("precision", "recall", "f1", "support")] == [
+        pytest.approx(row[0]) for row in rows]
+    assert scores["per_language"]["en"]["accuracy"] == pytest.approx(2 / 3)
+    assert task.own_words.note == "Scores over {support} words." and "f1" not in task.own_words.scores
+
+
+def test_scores_of_words_may_be_chosen():
+    assert TaggingTask(["DET"], main_score="macro_f1").main_score == "macro_f1"
+    with pytest.raises(ConfigError, match="`metric=recall`: expected one of accuracy, macro_f1"):
+        TaggingTask(["DET"], main_score="recall")

@@ -37,3 +37,13 @@ def test_the_fingerprint_is_that_of_the_text_that_is_left():
 def test_text_that_is_measured_altogether_is_refused():
     with pytest.raises(DataError, match="all 2 examples also occur in dev or test.*`keep_test_text`"):
         TransferText(lambda: examples("ab"), "t", measured=MeasuredTexts(examples("abc")))
+
+
+def test_a_text_counts_once_in_each_language(caplog):
+    languages = "de de de fr fr de de".split()
+    rows = [Example((letter, "x"), None, language) for letter, language in zip("abacabd", languages)]
+    text = TransferText(lambda: rows, "t")
+    assert shown(text) == shown(text) == "abcad" and (text.sentences, text.repeated) == (5, 2)
+    assert shown(TransferText(lambda: rows, "t", most=2)) == "cd"
+    distinct = TransferText(lambda: [rows[0], rows[1]], "t")
+    assert distinct.repeated == 0 and text.fingerprint != distinct.fingerprint

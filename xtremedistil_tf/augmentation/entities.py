@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter, VariantPlan
-from xtremedistil_tf.corpus.conll import label_list
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import Faults, file_language, open_lines, quoted
+from xtremedistil_tf.corpus.tag_rules import label_list
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.tagging.decoding import Entity, entities, entity_rules

@@ -15,8 +15,8 @@ from xtremedistil_tf.augmentation.mixing import MixedPairs, MixedSpans
 from xtremedistil_tf.augmentation.recasing import OtherCase
 from xtremedistil_tf.augmentation.retrieval import Encoder, RetrievedSentences, load_faiss
 from xtremedistil_tf.augmentation.word_exchange import MaskedWords, NeighbouringWords
-from xtremedistil_tf.corpus.conll import is_iob2
 from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.corpus.tag_schemes import is_iob2
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import KINDS
 from xtremedistil_tf.tasks.task import Task

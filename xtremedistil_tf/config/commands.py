@@ -11,6 +11,7 @@ from xtremedistil_tf.config.fields import (
     TASK_KINDS,
     decoding_choice,
     other_decoding,
+    reading_setting,
     selector,
     setting,
     validate_fields,
@@ -255,6 +256,12 @@ class ModelFineTuningConfig:
     do_pairwise: bool = setting("Data", False, "Each example is a pair of texts.")
     task_name: str = setting("Data", "", "GLUE task whose official files are in `task`.")
     metric: str = setting("Data", "", "Metric that selects the best weights.")
+    tag_scheme: str = reading_setting("tag_scheme")
+    token_column: str = reading_setting("token_column")
+    tag_column: str = reading_setting("tag_column")
+    text_column: str = reading_setting("text_column")
+    label_column: str = reading_setting("label_column")
+    dev_fraction: float = reading_setting("dev_fraction")
     decoding: str = decoding_choice("Data")
     multilingual: bool = setting("Model", False,
         "Accepted for command lines of the original program; the checkpoint's own tokenizer is used.")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from xtremedistil_tf.config.contradictions import contradictions
 from xtremedistil_tf.config.fields import (
     POLICIES,
     TASK_KINDS,
     decoding_choice,
-    help_of,
+    reading_setting,
     selector,
     setting,
     validate_fields,
@@ -41,16 +42,19 @@ class DistillationConfig:
 
     # Data
     task: str = setting("Data", "",
-        "Task folder with train, dev and test files, either directly or in one folder per language. Formats: .tsv, "
-        ".jsonl; .conll for tagging; SQuAD .json for question answering; plain, .gz or .xz. labels.tsv is optional. "
-        "Or hf:<name>[:<config>], a dataset of the Hugging Face hub.")
+        "Task folder with train, dev and test files, either directly or in one folder per language; or one file (see "
+        "`dev_fraction`). Formats: TSV, CSV, CoNLL, JSON lines, Parquet and others (docs/data.md), recognised by their "
+        "content; SQuAD .json for question answering; plain or compressed. labels.tsv is optional. Or "
+        "hf:<name>[:<config>], a dataset of the Hugging Face hub.")
     transfer_file: str = setting("Data", "",
         "Unlabeled text for distillation, one example per line (pairs: text<TAB>text; question answering: SQuAD "
-        ".json): a file, a folder of .txt files, or several paths separated by commas. Labels in it are ignored.")
+        ".json), or JSON lines, CSV or Parquet with a column of texts: a file, a folder of .txt files, or several "
+        "paths separated by commas. Labels in it are ignored.")
     model_dir: str = setting("Data", "", "Output folder for the student and all intermediate results.")
     languages: str = setting("Data", "", "Language folders of the task to use, separated by commas. Empty: all.")
     max_train_per_language: int = setting("Data", 0,
-        "Maximum labelled sentences per language (per task without language folders). 0: all.", minimum=0)
+        "Maximum labelled sentences per language (per task without language folders): the first ones, of files sorted "
+        "by class a stratified sample. 0: all.", minimum=0)
     max_dev_per_language: int = setting("Data", 0, "Maximum dev sentences per language. 0: all.", minimum=0)
     max_test_per_language: int = setting("Data", 0, "Maximum test sentences per language. 0: all.", minimum=0)
     transfer_surplus: bool = setting("Data", False,
@@ -82,6 +86,12 @@ class DistillationConfig:
         "Metric that selects the best weights and that retention is computed from. Default: f1 for tagging and "
         "question answering, accuracy for classification (GLUE's own with `task_name`), pearson for regression, "
         "micro_f1 for multi-label classification.")
+    tag_scheme: str = reading_setting("tag_scheme")
+    token_column: str = reading_setting("token_column")
+    tag_column: str = reading_setting("tag_column")
+    text_column: str = reading_setting("text_column")
+    label_column: str = reading_setting("label_column")
+    dev_fraction: float = reading_setting("dev_fraction")
     decoding: str = decoding_choice("Data")
     word_splitting: str = word_splitting_choice("Data")
 
@@ -346,36 +356,7 @@ class DistillationConfig:
 
     def validate(self) -> None:
         """Raises one ConfigError that names every value that is wrong."""
-        validate_fields(self, "task", "model_dir", further=self._contradictions())
-
-    def _contradictions(self) -> Iterator[str]:
-        if self.do_NER and (self.do_pairwise or self.task_kind not in ("auto", "tagging")):
-            yield "`do_NER` contradicts `do_pairwise` and every `task_kind` except tagging. Give only one of them."
-        given = self.transfer_file or self.transfer_surplus or self.transfer_unmeasured or self.transfer_store
-        if not given and self.strategy != "D0S":
-            needed = f" by `strategy={self.strategy}`" if self.strategy else ""
-            yield f"`transfer_file` is required{needed}. Expected: {help_of(type(self), 'transfer_file')}"
-        if self.transfer_like and not self.transfer_file:
-            yield (f"`transfer_like={self.transfer_like}` samples `transfer_file`, which is not given. "
-                   "Give `transfer_file`, or omit `transfer_like`.")
-        if self.transfer_like and self.transfer_store:
-            yield (f"`transfer_like={self.transfer_like}` samples `transfer_file`, but `transfer_store` is "
-                   "given instead. Omit one of them.")
-        if self.transfer_store and self.student_vocab_size:
-            yield ("`student_vocab_size` trains on `transfer_file`, but `transfer_store` is given instead. "
-                   "Omit one of them.")
-        if self.augment and self.transfer_store:
-            yield ("`augment` makes more of `transfer_file`, but `transfer_store` is given instead. "
-                   "Omit one of them.")
-        if self.ray_address and self.teacher_path != "exact":
-            yield (f"`teacher_path={self.teacher_path}` runs in one process and cannot be combined with "
-                   f"`ray_address={self.ray_address}`. Omit one of them.")
-        for name in ("warmup_ratio", "clip_norm", "embedding_rate"):
-            if -1 < getattr(self, name) < 0:
-                yield f"`{name}={getattr(self, name)}`: expected 0 or more, or -1 for the default of `recipe`."
-        if self.learning_rate and self.final_learning_rate > self.learning_rate:
-            yield (f"`final_learning_rate={self.final_learning_rate}` is above "
-                   f"`learning_rate={self.learning_rate}`. Expected a value that is not above it.")
+        validate_fields(self, "task", "model_dir", further=contradictions(self))
 
     def moved_to(self, model_dir: str | os.PathLike[str]) -> DistillationConfig:
         """The same for a model directory that was moved: data that lies in it is found there."""

@@ -46,6 +46,29 @@ def word_splitting_choice(group: str) -> Any:
         WORD_SPLITTINGS)
 
 
+TAG_SCHEMES = ("auto", "IOB2", "IOB1", "BIOES", "BILOU", "BMEWO", "BMES", "IO", "none")
+_COLUMN = "a number from 1 (-1: the last one), or a name in the first row. Empty: by the content of the file."
+_READING: dict[str, dict[str, Any]] = {
+    "tag_scheme": {"default": "auto", "choices": TAG_SCHEMES, "help":
+                   "Tagging: the scheme of the tags in the task's files, which are converted to IOB2. auto: by all "
+                   "tags of a file, which the log says; IOB2: no conversion; IO: types of entities without B- and I-; "
+                   "none: labels of words, such as parts of speech."},
+    "token_column": {"default": "", "help": f"Tagging, files with a token per line: column of the token, {_COLUMN}"},
+    "tag_column": {"default": "", "help": f"Tagging, files with a token per line: column of the tag, {_COLUMN}"},
+    "text_column": {"default": "", "help":
+                    "Classification, regression: column or key of the text (pairs: two, separated by a comma), "
+                    f"{_COLUMN}"},
+    "label_column": {"default": "", "help": f"Classification, regression: column or key of the label, {_COLUMN}"},
+    "dev_fraction": {"default": 0.0, "minimum": 0.0, "maximum": 0.9, "help":
+                     "Share of the training examples that become the dev set if the task has none, stratified by class "
+                     "and the same for every `seed`. Recommended: 0.1."}}
+
+
+def reading_setting(name: str, group: str = "Data") -> Any:
+    """The field of a setting for how labelled files are read."""
+    return setting(group, **_READING[name])
+
+
 def other_decoding(group: str, whose: str) -> Any:
     """The field of a decoding in place of the model directory's own.
 

@@ -1,37 +1,36 @@
-"""Labelled texts and pairs of texts: TSV and JSON lines."""
+"""Labelled texts and pairs of texts from any file: see `text_columns` for layouts; and what is a label."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from xtremedistil_tf.corpus.encodings import say_once
 from xtremedistil_tf.corpus.example import TextExample
-from xtremedistil_tf.corpus.files import (
-    COMPRESSED,
-    Faults,
-    counted,
-    encoding_problem,
-    open_lines,
-    quoted,
-    stem_and_suffix,
-)
+from xtremedistil_tf.corpus.files import Faults, counted, encoding_problem, quoted
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading, UnlabelledError
+from xtremedistil_tf.corpus.tag_schemes import OUTSIDE, is_lettered
+from xtremedistil_tf.corpus.text_columns import TextRow, expected, text_rows
 from xtremedistil_tf.errors import DataError
 
 FORMATS = (".tsv", ".jsonl")
-# Of `question` and `sentence` (QNLI) the question comes first.
-TEXT_KEYS = ("text", "question", "sentence", "sentence1", "premise", "question1", "text_a")
-PAIR_KEYS = ("text_pair", "sentence2", "sentence", "hypothesis", "question2", "pair", "text_b")
-_LABEL_KEYS = ("label", "score", "labels")
+OTHER_FORMATS = (".csv", ".json", ".parquet", ".ndjson", ".txt")
 # Several tags where a class should stand: a tagging task that is read as classification.
 _TAGS = re.compile(r"(?:O|[BI]-\S+)(?: (?:O|[BI]-\S+))+")
+#: How data sets write that they do not tell a label.
+_HIDDEN = "-1"
+_WITH_POINT = re.compile(r"-?[0-9]{1,9}\.0+")
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
+#: A header is only suspected in a file of so many lines.
+_FEWEST_LINES = 10
 
 
 Resolve = Callable[[Any], "tuple[Any, str | None]"]
-_Parsed = tuple[Sequence[str], Any, "str | None", "str | None"]
 
 
 class LabelRules:
@@ -78,14 +77,15 @@ class LabelRules:
 
 
 def read_classified(path: str | os.PathLike[str], pairs: bool = False, labels: Sequence[str] | None = None,
-                    language: str | None = None, regression: bool = False,
-                    resolve: Resolve | None = None) -> list[TextExample]:
-    """Reads labelled texts from `.tsv` or `.jsonl`, also compressed.
+                    language: str | None = None, regression: bool = False, resolve: Resolve | None = None,
+                    reading: Reading = BY_CONTENT) -> list[TextExample]:
+    """Reads labelled texts from a file, also compressed; docs/data.md has the layouts.
 
-    TSV: `text<TAB>label`, or `text<TAB>text<TAB>label` for pairs; a quotation mark is a character like any
-    other. JSON lines: one object a line, with the first text under `text`, `sentence`, `sentence1`, `premise`,
-    `question1`, `question` or `text_a`, the second under `text_pair`, `sentence2`, `sentence` (beside `question`),
-    `hypothesis`, `question2`, `pair` or `text_b`, the label under `label`, `score` or `labels`, and perhaps `language`.
+    Without a header: `text<TAB>label`, or `text<TAB>text<TAB>label` for pairs; a quotation mark is a character like any
+    other. With a header, and in JSON lines, JSON arrays, CSV and Parquet: the first text under `text`, `sentence`,
+    `sentence1`, `premise`, `question1`, `question` or `text_a`, the second under `text_pair`, `sentence2`, `sentence`
+    (beside `question`), `hypothesis`, `question2`, `pair` or `text_b`, the label under `label`, `score` or `labels`,
+    and perhaps `language`.
 
     Args:
         path: the file.
@@ -94,21 +94,85 @@ def read_classified(path: str | os.PathLike[str], pairs: bool = False, labels: S
         language: of all examples; None: from the file.
         regression: labels are finite numbers.
         resolve: what stands in a label column -> (label, None), or (None, what is wrong); None: see `LabelRules`.
+        reading: columns, where they are known.
 
     Raises:
         DataError: the file cannot be read or is empty, or lines are faulty: one error for the whole file that
             names the first ten places and the number of faults.
+        UnlabelledError: there is not one label.
     """
     rules, faults = LabelRules(labels, regression), Faults(path)
-    examples = list(_read(path, pairs, faults, language, resolve or rules.resolve))
+    rows = list(text_rows(path, pairs, True, reading, faults))
+    if rows and all(row.lacks_label for row in rows):
+        raise UnlabelledError(f"{os.fspath(path)}:{rows[0].line}: {rows[0].problem}; nor has any of the "
+                              f"{counted(len(rows), 'text')} a label.")
+    if _are_hidden(rows, labels):
+        raise UnlabelledError(f"{os.fspath(path)}: all {len(rows)} labels are -1, which stands for no label.")
+    if not resolve:
+        rows = _tidy(rows, path, labels, regression)
+    examples = list(_examples(rows, path, pairs, faults, language, resolve or rules.resolve))
     faults.raise_if_any()
     if not examples:
         raise DataError(f"{path}: empty, expected {expected(pairs, True)}.")
+    if labels is None and not regression and not resolve:
+        _check_classes(path, examples)
     return examples
 
 
-def read_texts(path: str | os.PathLike[str], pairs: bool = False, language: str | None = None) -> Iterator[TextExample]:
-    """Streams texts or pairs without their labels, which a TSV file may also lack.
+def _are_hidden(rows: Sequence[TextRow], labels: Sequence[str] | None) -> bool:
+    return len(rows) > 1 and _HIDDEN not in (labels or ()) and all(str(row.label).strip() == _HIDDEN for row in rows)
+
+
+def _tidy(rows: list[TextRow], path: str | os.PathLike[str], labels: Sequence[str] | None,
+          regression: bool) -> list[TextRow]:
+    """Rows whose labels mean the same with the same spelling; says what was mended."""
+    found = [str(row.label).strip() for row in rows]
+    if regression:
+        numbers = [_is_number(text) for text in found]
+        if len(rows) > 1 and not numbers[0] and all(numbers[1:]) and not rows[0].problem and _NAME.fullmatch(found[0]):
+            say_once(os.fspath(path), f"the first row is a header ({found[0]}); it is skipped")
+            rows = rows[1:]
+        return rows
+    if any(map(_WITH_POINT.fullmatch, found)) and all(
+            _WITH_POINT.fullmatch(text) or _WHOLE.fullmatch(text) for text in found):
+        count = sum(bool(_WITH_POINT.fullmatch(text)) for text in found)
+        say_once(os.fspath(path), f"{counted(count, 'label')} such as {found[0]} are whole numbers and read as such")
+        rows = [replace(row, label=text.split(".")[0]) for row, text in zip(rows, found)]
+    if labels is not None and _HIDDEN not in labels and _HIDDEN in found:
+        say_once(os.fspath(path), f"{counted(found.count(_HIDDEN), 'text')} with the label -1, which stands for no "
+                                  "label, are skipped")
+        rows = [row for row, text in zip(rows, found) if text != _HIDDEN]
+    return rows
+
+
+_NAME = re.compile(r"[A-Za-z_][\w .-]{0,40}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _check_classes(path: str | os.PathLike[str], examples: Sequence[TextExample]) -> None:
+    """Refuses classes that are tags, and a first line that is a header."""
+    counts = Counter(str(example.label) for example in examples)
+    first = str(examples[0].label)
+    if counts[OUTSIDE] and len(counts) > 1 and all(map(is_lettered, counts)):
+        raise DataError(f"{path}: the classes are tags of words ({', '.join(sorted(counts)[:4])}). Give `do_NER`; to "
+                        "classify words by them name them in labels.tsv.")
+    others = [count for label, count in counts.items() if label != first]
+    if (len(examples) >= _FEWEST_LINES and counts[first] == 1 and len(others) > 1 and min(others) > 1
+            and _NAME.fullmatch(first) and _NAME.fullmatch(examples[0].text.strip())):
+        raise DataError(f"{path}:{examples[0].line}: {quoted(examples[0].text)} and {quoted(first)} look like names "
+                        f"of columns, as no other line has the class {quoted(first)}. If they are, give `text_column` "
+                        "and `label_column`; if not, name the classes in labels.tsv.")
+
+
+def read_texts(path: str | os.PathLike[str], pairs: bool = False, language: str | None = None,
+               reading: Reading = BY_CONTENT) -> Iterator[TextExample]:
+    """Streams texts or pairs without their labels, which a file may also lack.
 
     Plain text files are one text a line, and of pairs `text<TAB>text`.
 
@@ -116,7 +180,7 @@ def read_texts(path: str | os.PathLike[str], pairs: bool = False, language: str 
         DataError: as `read_classified`; faulty lines at the end of the file.
     """
     faults, found = Faults(path), False
-    for example in _read(path, pairs, faults, language, None):
+    for example in _examples(text_rows(path, pairs, False, reading, faults), path, pairs, faults, language, None):
         found = True
         yield example
     faults.raise_if_any()
@@ -124,71 +188,18 @@ def read_texts(path: str | os.PathLike[str], pairs: bool = False, language: str 
         raise DataError(f"{path}: empty, expected {expected(pairs, False)}.")
 
 
-def expected(pairs: bool, labelled: bool) -> str:
-    """What a line holds, for messages."""
-    columns = ["text"] * (1 + pairs) + ["label"] * labelled
-    return f"`{'<TAB>'.join(columns)}` lines"
-
-
-def _read(path: str | os.PathLike[str], pairs: bool, faults: Faults, language: str | None,
-          resolve: Resolve | None) -> Iterator[TextExample]:
-    """Examples of good lines; without `resolve`, labels are not looked at."""
-    suffix = stem_and_suffix(path)[1]
-    if suffix not in FORMATS and resolve:
-        raise DataError(f"{path}: unknown kind of file, expected a name ending in {' or '.join(FORMATS)}, or one of "
-                        f"these followed by {' or '.join(COMPRESSED)}.")
-    parse = {".tsv": _tsv, ".jsonl": _json}.get(suffix, _plain)
-    for number, line in open_lines(path):
-        if not line.strip():
-            continue
-        texts, label, own_language, problem = parse(line, pairs, resolve is not None)
-        problem = problem or _text_problem(texts)
+def _examples(rows: Iterable[TextRow], path: str | os.PathLike[str], pairs: bool, faults: Faults, language: str | None,
+              resolve: Resolve | None) -> Iterator[TextExample]:
+    """Examples of good rows; without `resolve`, labels are not looked at."""
+    for row in rows:
+        label, problem = row.label, row.problem or _text_problem(row.texts)
         if not problem and resolve:
             label, problem = resolve(label)
         if problem:
-            faults.add(number, problem)
+            faults.add(row.line, problem)
             continue
-        yield TextExample(texts[0], texts[1] if pairs else None, label if resolve else None,
-                          language or own_language, os.fspath(path), number)
-
-
-def _tsv(line: str, pairs: bool, labelled: bool) -> _Parsed:
-    columns = line.split("\t")
-    texts = 1 + pairs
-    wanted = (texts + 1,) if labelled else (texts, texts + 1)
-    if len(columns) not in wanted:
-        return (), None, None, f"{counted(len(columns), 'column')}, expected {expected(pairs, labelled)}"
-    return columns[:texts], columns[-1], None, None
-
-
-def _plain(line: str, pairs: bool, labelled: bool) -> _Parsed:
-    columns = line.split("\t") if pairs else [line]
-    if pairs and len(columns) not in (2, 3):  # a third one is a label, which the original accepts here too
-        return (), None, None, f"{len(columns) - 1} tabs, expected {expected(pairs, False)}"
-    return columns[:1 + pairs], None, None, None
-
-
-def _json(line: str, pairs: bool, labelled: bool) -> _Parsed:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return (), None, None, f"not JSON ({error}), expected one object a line"
-    if not isinstance(record, dict):
-        return (), None, None, f"{quoted(record)}, expected an object such as {{\"text\": \"...\", \"label\": \"...\"}}"
-    found = []
-    for keys in (TEXT_KEYS, PAIR_KEYS)[:1 + pairs]:
-        key = next((key for key in keys if key in record and key not in found), None)
-        if key is None:
-            return (), None, None, f"no key {' or '.join(keys[:3])} among {quoted(', '.join(record))}"
-        found.append(key)
-    label = next((record[key] for key in _LABEL_KEYS if key in record), None)
-    if labelled and label is None:
-        return (), None, None, f"no key label among {quoted(', '.join(record))}"
-    language = record.get("language")
-    if language is not None and not (isinstance(language, str) and language.strip()
-                                     and not encoding_problem(language)):
-        return (), None, None, f"language {quoted(language)}, expected a code such as \"de\", or no such key"
-    return [record[key] for key in found], label, language, None
+        yield TextExample(row.texts[0], row.texts[1] if pairs else None, label if resolve else None,
+                          language or row.language, os.fspath(path), row.line)
 
 
 def _text_problem(texts: Sequence[Any]) -> str | None:

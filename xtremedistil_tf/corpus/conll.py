@@ -1,159 +1,162 @@
-"""The CoNLL layout: one token a line, its tag in the last column; and what is a tag."""
+"""Files with a token a line, and blank lines between sentences: CoNLL in all its forms."""
 
 from __future__ import annotations
 
+import csv
+import itertools
 import os
-import re
-import sys
 from collections.abc import Iterator, Sequence
 
+from xtremedistil_tf.corpus.columns import CONLL2012_MARK, Columns, Row, columns_of, unbracketed
+from xtremedistil_tf.corpus.encodings import say_once
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import Faults, open_lines, split_language, words_problem
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 
-_IOB2 = re.compile(r"O|[BI]-\S+")
-_MAX_LABELS = 20
-_Row = tuple[int, "list[str]"]
-
-
-def is_iob2(tag: str) -> bool:
-    """Whether `tag` is `O`, `B-type` or `I-type`."""
-    return _IOB2.fullmatch(tag) is not None
+_COMMENTS = ("# ", "#\t", "#begin ", "#end ")
+#: Without tags, a file is read as a stream, and so many sentences decide which column holds the token.
+_SAMPLE = 1000
 
 
-def strip_language(tags: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
-    """Takes off the language prefix that all tags of a sentence share; (None, tags) without one."""
-    pairs = [split_language(tag) for tag in tags]
-    languages = {language for language, _ in pairs}
-    if len(languages) != 1 or None in languages:
-        return None, tuple(tags)
-    return languages.pop(), tuple(bare for _, bare in pairs)
+def read_conll(path: str | os.PathLike[str], faults: Faults, tagged: bool = True, reading: Reading = BY_CONTENT,
+               lines: dict[int, list[int]] | None = None, delimiter: str = "") -> Iterator[Example]:
+    """Yields the sentences of a file with a token a line, tags as written.
 
-
-class TagRules:
-    """Checks tags against known labels, or against the IOB2 shape where no labels are known."""
-
-    def __init__(self, labels: Sequence[str] | None = None):
-        self._labels = labels
-        self._good = set(labels or ())
-
-    def resolve(self, tags: Sequence[str]) -> tuple[str | None, tuple[str, ...], list[tuple[int, str]]]:
-        """Language (from a shared prefix, or None), bare tags, and (token index, problem) of bad tags."""
-        language = None
-        if not self._good.issuperset(tags):
-            language, tags = strip_language(tags)
-        # Interned: a million sentences would otherwise hold tens of millions of equal strings.
-        tags = tuple(map(sys.intern, tags))
-        problems = []
-        if not self._good.issuperset(tags):
-            problems = [(i, problem) for i, tag in enumerate(tags) if (problem := self._problem(tag))]
-        return language, tags, problems
-
-    def _problem(self, tag: str) -> str | None:
-        if tag in self._good:
-            return None
-        prefix, bare = split_language(tag)
-        if prefix and (bare in self._good or is_iob2(bare)):
-            return f"tag {tag!r} has the language prefix '{prefix}:', expected the same prefix on every " \
-                   "tag of the sentence, or none"
-        if self._labels is not None:
-            return f"unknown label {tag!r}, expected one of {label_list(self._labels)}"
-        if not is_iob2(tag):
-            return f"malformed tag {tag!r}, expected O, B-type or I-type"
-        self._good.add(tag)
-        return None
-
-
-def label_list(labels: Sequence[str]) -> str:
-    """Labels as a list fit for a message."""
-    more = len(labels) - _MAX_LABELS
-    return ", ".join(labels[:_MAX_LABELS]) + (f" and {more} more" if more > 0 else "")
-
-
-def read_conll(path: str | os.PathLike[str], faults: Faults, tagged: bool = True) -> Iterator[Example]:
-    """Yields the sentences of a CoNLL file, tags as written.
-
-    Columns are separated by tabs or, in lines without a tab, by spaces; the first is the token, the
-    last its tag. `-DOCSTART-` lines end a sentence and are skipped, as are comments (`# ...` before
-    the first token of a sentence, unless the line has the columns of a token). Where every token of
-    the file begins with the same language prefix (`en:Paris`, as WikiANN is distributed), it is
-    taken off and becomes the language.
+    Columns are separated by tabs or, in lines without a tab, by spaces; see `columns_of`. `-DOCSTART-` lines end a
+    sentence and are skipped, as are comments (`# ...` before the first token of a sentence, unless the line has the
+    columns and the tag of a token), and the multiword tokens (`3-4`) and empty nodes (`5.1`) of CoNLL-U. Where
+    every token of every sentence begins with a language prefix that its sentence shares (`en:Paris`, as WikiANN is
+    distributed), it is taken off and becomes the language. White space inside a token stays: see `tagged.parted`.
 
     Args:
         path: the file.
         faults: receives the lines that do not have the layout; their sentences are not yielded.
         tagged: False: tags are not needed, and their absence is no fault.
+        reading: may name columns.
+        lines: receives, by the line of a sentence, the lines of its tokens.
+        delimiter: parts the columns of a CSV file, whose lines may be quoted.
 
     Raises:
-        DataError: see `open_lines`.
+        DataError: see `open_lines` and `columns_of`.
     """
-    source, language = os.fspath(path), _token_language(path)
-    skip = len(language) + 1 if language else 0
-    width = None
-    for rows in _sentences(path):
-        words = tuple(columns[0][skip:] for _, columns in rows)
-        tags = tuple(columns[-1] for _, columns in rows)
-        sound = True
-        for (number, columns), word in zip(rows, words):
-            if width is None and len(columns) > 1:
-                width, width_line = len(columns), number
-            problem = words_problem([word])
-            if problem is None and tagged:
-                problem = _columns_problem(columns, width, width_line if width else 0)
-            if problem:
-                faults.add(number, problem)
-                sound = False
-        if sound:
-            has_tags = all(len(columns) > 1 for _, columns in rows)
-            yield Example(words, tags if has_tags else None, language, source, rows[0][0])
+    source = os.fspath(path)
+    columns = _decided(path, reading, tagged, delimiter)
+    if columns.said and tagged:
+        say_once(source, columns.said)
+    prefixed = _has_languages(path, columns, delimiter)
+    for rows in _sentences(path, columns, delimiter):
+        rows = [(number, cells) for number, cells in rows if columns.index is None or len(cells) <= columns.index
+                or cells[columns.index].isdigit()]
+        problems = [(number, problem) for number, cells in rows
+                    if (problem := _problem(cells, columns, tagged))]
+        for number, problem in problems:
+            faults.add(number, problem)
+        if problems or not rows:
+            continue
+        words = [cells[columns.token] for _, cells in rows]
+        language = split_language(words[0])[0] if prefixed else None
+        if language:
+            words = [word[len(language) + 1:] for word in words]
+        elif columns.language is not None:
+            language = rows[0][1][columns.language] or None
+        if lines is not None:
+            lines[rows[0][0]] = [number for number, _ in rows]
+        yield Example(tuple(words), _tags(rows, columns), language, source, rows[0][0])
 
 
-def _sentences(path: str | os.PathLike[str]) -> Iterator[list[_Row]]:
-    rows: list[_Row] = []
-    width = None
+def _tags(rows: Sequence[Row], columns: Columns) -> tuple[str, ...] | None:
+    if columns.tag is None or not all(len(cells) > columns.tag for _, cells in rows):
+        return None
+    tags = [cells[columns.tag] for _, cells in rows]
+    return tuple(unbracketed(tags) if columns.brackets else tags)
+
+
+def _decided(path: str | os.PathLike[str], reading: Reading, tagged: bool, delimiter: str) -> Columns:
+    raw = list(itertools.islice(_raw_sentences(path, delimiter), None if tagged else _SAMPLE))
+    is_2012 = any(text.startswith(CONLL2012_MARK) for rows in raw[:1] for _, text in rows)
+    plain = [[(number, cells_of(text, delimiter)) for number, text in rows if not _may_be_comment(rows, number, text)]
+             for rows in raw]
+    if not any(plain):  # only lines that may be comments
+        plain = [[(number, cells_of(text, delimiter)) for number, text in rows] for rows in raw]
+    return columns_of([rows for rows in plain if rows], reading, os.fspath(path), is_2012, tagged)
+
+
+def _may_be_comment(rows: Sequence[tuple[int, str]], number: int, text: str) -> bool:
+    """Whether a line may be a comment: such lines are not asked which columns the file has."""
+    return text.startswith(_COMMENTS) and all(other.startswith(_COMMENTS) for before, other in rows if before < number)
+
+
+def _raw_sentences(path: str | os.PathLike[str], delimiter: str) -> Iterator[list[tuple[int, str]]]:
+    rows: list[tuple[int, str]] = []
     for number, text in open_lines(path):
-        columns = _columns(text)
-        docstart = text.startswith("-DOCSTART-")
-        if docstart or not text.strip():
-            if rows:
-                yield rows
+        if text.replace(delimiter or "\t", "").strip() and not text.startswith("-DOCSTART-"):
+            rows.append((number, text))
+        elif rows:
+            yield rows
             rows = []
-        elif rows or not _is_comment(text, columns, width):
-            rows.append((number, columns))
-        if width is None and len(columns) > 1 and (docstart or rows):
-            width = len(columns)
     if rows:
         yield rows
 
 
-def _columns(text: str) -> list[str]:
+def _sentences(path: str | os.PathLike[str], columns: Columns, delimiter: str) -> Iterator[list[Row]]:
+    for raw in _raw_sentences(path, delimiter):
+        rows: list[Row] = []
+        for number, text in raw:
+            cells = columns.fitted(cells_of(text, delimiter))
+            is_comment = text.startswith("#end document") or (
+                not rows and text.startswith(_COMMENTS) and not columns.is_tagged(cells))
+            if not is_comment and number != columns.header:
+                rows.append((number, cells))
+        if rows and columns.sentence is not None:
+            yield from _by_number(rows, columns.sentence)
+        elif rows:
+            yield rows
+
+
+def _by_number(rows: Sequence[Row], column: int) -> Iterator[list[Row]]:
+    """Rows parted where the number of the sentence changes; it may stand in the first row of a sentence only."""
+    found: list[Row] = []
+    last = ""
+    for number, cells in rows:
+        mark = cells[column].strip() if len(cells) > column else ""
+        if found and mark and mark != last:
+            yield found
+            found = []
+        last = mark or last
+        found.append((number, cells))
+    yield found
+
+
+def cells_of(text: str, delimiter: str = "") -> list[str]:
+    """The columns of a line: parted by tabs, without a tab by spaces; of CSV by its delimiter."""
+    if delimiter:
+        return [cell.strip(" ") for cell in next(csv.reader([text], delimiter=delimiter))]
     text = text.rstrip()
     if "\t" in text:
         return [column.strip(" ") for column in text.split("\t")]
     return [column for column in text.split(" ") if column]
 
 
-def _is_comment(text: str, columns: list[str], width: int | None) -> bool:
-    # The token "#" is legal: "# O" is a token in a file of two columns, "# text = vitamin O" is not.
-    if not text.startswith("# "):
-        return False
-    return len(columns) != (width or 2) or not is_iob2(split_language(columns[-1])[1])
-
-
-def _columns_problem(columns: list[str], width: int | None, width_line: int) -> str | None:
-    if len(columns) == 1:
-        return f"token {columns[0]!r} without a tag, expected a token, a space or tab, and its tag"
-    if len(columns) != width:
-        return f"{len(columns)} columns, expected {width} as in line {width_line}"
+def _problem(cells: Sequence[str], columns: Columns, tagged: bool) -> str | None:
+    token = cells[columns.token] if len(cells) > columns.token else cells[0]
+    if not token.split() or (" " in token and columns.width <= 2):
+        return words_problem([token])
+    if not tagged:
+        return None
+    if len(cells) == 1:
+        return f"token {cells[0]!r} without a tag, expected a token, a space or tab, and its tag"
+    if columns.width and len(cells) != columns.width:
+        return f"{len(cells)} columns, expected {columns.width} as in line {columns.first}"
     return None
 
 
-def _token_language(path: str | os.PathLike[str]) -> str | None:
+def _has_languages(path: str | os.PathLike[str], columns: Columns, delimiter: str) -> bool:
+    """Whether all tokens of each sentence begin with the same language prefix."""
     # Ordinary files are left at their first token; only prefixed ones are read twice.
-    language, tokens = None, 0
-    for rows in _sentences(path):
-        for _, columns in rows:
-            found, _ = split_language(columns[0])
-            if found is None or (tokens and found != language):
-                return None
-            language, tokens = found, tokens + 1
-    return language if tokens > 1 else None
+    tokens = 0
+    for rows in _sentences(path, columns, delimiter):
+        found = [split_language(cells[columns.token])[0] if len(cells) > columns.token else None for _, cells in rows]
+        if None in found or len(set(found)) > 1:
+            return False
+        tokens += len(found)
+    return tokens > 1

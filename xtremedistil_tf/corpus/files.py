@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import bz2
 import contextlib
 import functools
@@ -15,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
+from xtremedistil_tf.corpus.encodings import COMPRESSED, TO_UTF8, encoding_hint, open_bytes
 from xtremedistil_tf.errors import DataError
 
 _MAX_NAMES = 12
@@ -24,14 +26,10 @@ _LANGUAGE_PREFIX = re.compile(rf"({_LANGUAGE_CODE}):(?=.)")
 # File names of everyday life that happen to have the shape of a code.
 _NOT_LANGUAGES = frozenset({"all", "dev", "raw"})
 MAX_LINE_CHARS = 100_000
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-#: Suffixes of files that are decompressed on the way.
-COMPRESSED = tuple(_OPENERS)
 # A character takes at most 4 bytes; 3 more for a byte order mark and 2 for the line end.
-_MAX_LINE_BYTES = 4 * MAX_LINE_CHARS + 5
+_MARK_AND_END = 5
 _NEWLINE, _NUL = b"\n", b"\0"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_TO_UTF8 = "convert it with: iconv -f UTF-16 -t UTF-8"
+_NUL_REMEDY = f"expected UTF-8 text. If the file is UTF-16, {TO_UTF8.format('UTF-16')}."
 MAX_SHOWN_FAULTS = 10
 _MAX_QUOTED = 60
 
@@ -78,23 +76,23 @@ def file_language(file: pathlib.Path) -> str | None:
     return name if is_language(name) else None
 
 
-def open_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+def open_lines(path: str | os.PathLike[str], max_chars: int = MAX_LINE_CHARS) -> Iterator[tuple[int, str]]:
     """Yields (line number from 1, text without its line end) of a UTF-8 file.
 
-    `.gz`, `.bz2` and `.xz` are decompressed on the way. Only `\\n` and `\\r\\n` end a line: U+2028, form feeds
-    and the like stay in the text. A byte order mark at the start is dropped. Memory does not depend
-    on the length of the file, nor of a line.
+    Compressed files are decompressed on the way; see `open_bytes` for UTF-16 and for carriage returns alone. Only
+    `\\n` and `\\r\\n` end a line: U+2028, form feeds and the like stay in the text. A byte order mark at the start is
+    dropped. Memory does not depend on the length of the file, nor of a line.
 
     Raises (at the first `next`, or where the fault is):
         DataError: the file is missing or unreadable, its compression is damaged, or a line is not
-            UTF-8, holds a NUL byte or is longer than MAX_LINE_CHARS.
+            UTF-8, holds a NUL byte or is longer than `max_chars`.
     """
     path = pathlib.Path(path)
     number = 0
     with opened(path, lambda: f" after line {number}") as handle:
-        while raw := handle.readline(_MAX_LINE_BYTES):
+        while raw := handle.readline(4 * max_chars + _MARK_AND_END):
             number += 1
-            yield number, _decode(raw, path, number)
+            yield number, _decode(raw, path, number, max_chars)
 
 
 @contextlib.contextmanager
@@ -106,7 +104,7 @@ def opened(path: pathlib.Path, place: Callable[[], str] = str) -> Iterator[io.Bu
         place: says where reading is, for the message on a damaged file.
     """
     try:
-        with _OPENERS.get(path.suffix, open)(path, "rb") as handle:
+        with open_bytes(path) as handle:
             yield handle
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise _damaged(path, place(), error) from error
@@ -115,14 +113,23 @@ def opened(path: pathlib.Path, place: Callable[[], str] = str) -> Iterator[io.Bu
     except IsADirectoryError as error:
         raise DataError(f"{path}: is a folder, expected a file; {listing(path)}.") from error
     except OSError as error:
-        if error.errno is None:  # of a damaged .bz2 file
+        if error.errno is None:  # what the decompressors of .bz2 and .zst raise
             raise _damaged(path, place(), error) from error
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
 
 
+_WRITERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
 def compressing(path: pathlib.Path) -> IO[str]:
-    """A new UTF-8 file to write, compressed by its suffix; only `\\n` ends its lines."""
-    handle: IO[str] = _OPENERS.get(path.suffix, open)(path, "wt", encoding="utf-8", newline="")
+    """A new UTF-8 file to write, compressed by its suffix; only `\\n` ends its lines.
+
+    Raises:
+        DataError: a compression that can only be read.
+    """
+    if path.suffix in COMPRESSED and path.suffix not in _WRITERS:
+        raise DataError(f"{path}: {path.suffix} files can only be read. Write {', '.join(_WRITERS)} or no compression.")
+    handle: IO[str] = _WRITERS.get(path.suffix, open)(path, "wt", encoding="utf-8", newline="")
     return handle
 
 
@@ -143,36 +150,33 @@ def read_whole(path: str | os.PathLike[str]) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{place(error.start)}: byte 0x{raw[error.start]:02x} is not valid UTF-8 ({error.reason}). "
-                        "Save the file as UTF-8.") from error
+                        f"{encoding_hint(raw[max(0, error.start - 20):error.start + 20])}") from error
     if "\0" in text:
-        raise DataError(f"{place(raw.find(_NUL))}: NUL byte, expected UTF-8 text. If the file is UTF-16, {_TO_UTF8}.")
+        raise DataError(f"{place(raw.find(_NUL))}: NUL byte, {_NUL_REMEDY}")
     return text
 
 
-def _decode(raw: bytes, path: pathlib.Path, number: int) -> str:
+def _decode(raw: bytes, path: pathlib.Path, number: int, max_chars: int) -> str:
     place = f"{path}:{number}"
-    if len(raw) == _MAX_LINE_BYTES and not raw.endswith(b"\n"):
-        raise _too_long(place)
+    if len(raw) == 4 * max_chars + _MARK_AND_END and not raw.endswith(b"\n"):
+        raise _too_long(place, max_chars)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        utf16 = number == 1 and raw.startswith(_UTF16_MARKS)
-        remedy = f"The file looks like UTF-16; {_TO_UTF8}." if utf16 else "Save the file as UTF-8."
         raise DataError(f"{place}: byte 0x{raw[error.start]:02x} at offset {error.start} of the line is "
-                        f"not valid UTF-8 ({error.reason}). {remedy}") from error
-    if (offset := raw.find(b"\0")) >= 0:
-        raise DataError(f"{place}: NUL byte at offset {offset} of the line, expected UTF-8 text. "
-                        f"If the file is UTF-16, {_TO_UTF8}.")
+                        f"not valid UTF-8 ({error.reason}). {encoding_hint(raw)}") from error
+    if (offset := raw.find(_NUL)) >= 0:
+        raise DataError(f"{place}: NUL byte at offset {offset} of the line, {_NUL_REMEDY}")
     text = text[:-1] if text.endswith("\n") else text
     text = text[:-1] if text.endswith("\r") else text
     text = text[1:] if number == 1 and text.startswith("\ufeff") else text
-    if len(text) > MAX_LINE_CHARS:
-        raise _too_long(place)
+    if len(text) > max_chars:
+        raise _too_long(place, max_chars)
     return text
 
 
-def _too_long(place: str) -> DataError:
-    return DataError(f"{place}: line longer than {MAX_LINE_CHARS:,} characters, expected one sentence a "
+def _too_long(place: str, max_chars: int) -> DataError:
+    return DataError(f"{place}: line longer than {max_chars:,} characters, expected one sentence a "
                      "line. Split the text into sentences.")
 
 
@@ -184,11 +188,11 @@ def stem_and_suffix(path: str | os.PathLike[str]) -> tuple[str, str]:
 
 
 class Faults:
-    """Counts the faults of one file and keeps the first ten."""
+    """Counts the faults of one file and keeps the first ten, by line."""
 
     def __init__(self, path: str | os.PathLike[str]):
         self._path = os.fspath(path)
-        self._first: list[str] = []
+        self._first: list[tuple[int, int, str]] = []
         self._count = 0
 
     @property
@@ -199,17 +203,18 @@ class Faults:
     def add(self, line: int, problem: str) -> None:
         """Notes a fault; `problem` says what was found and what was expected."""
         self._count += 1
-        if len(self._first) < MAX_SHOWN_FAULTS:
-            self._first.append(f"{self._path}:{line}: {problem}")
+        if len(self._first) < MAX_SHOWN_FAULTS or line < self._first[-1][0]:
+            bisect.insort(self._first, (line, self._count, f"{self._path}:{line}: {problem}"))
+            del self._first[MAX_SHOWN_FAULTS:]
 
     def raise_if_any(self) -> None:
         """Raises one DataError that names the first ten faults and how many there are."""
         if not self._count:
             return
         if self._count == 1:
-            raise DataError(f"{self._first[0]}. Correct or delete that line.")
+            raise DataError(f"{self._first[0][2]}. Correct or delete that line.")
         shown = f"the first {MAX_SHOWN_FAULTS} of them" if self._count > MAX_SHOWN_FAULTS else "all of them"
-        listed = "\n".join(f"  {place}" for place in self._first)
+        listed = "\n".join(f"  {place}" for _, _, place in self._first)
         raise DataError(f"{self._path}: {self._count} faults, {shown}:\n{listed}\n"
                         "Correct or delete those lines.")
 

@@ -3,116 +3,31 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import pathlib
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
-from xtremedistil_tf.corpus.conll import is_iob2
-from xtremedistil_tf.corpus.example import AnyExample, Decontaminated, Example, MeasuredTexts
-from xtremedistil_tf.corpus.files import COMPRESSED, Faults, entries, listing, open_lines, stem_and_suffix
+from xtremedistil_tf.corpus.example import AnyExample, Decontaminated, MeasuredTexts
+from xtremedistil_tf.corpus.files import listing
 from xtremedistil_tf.corpus.kinds import Kind
+from xtremedistil_tf.corpus.label_files import label_file, raw_names
+from xtremedistil_tf.corpus.parallel import Parallel
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading, UnlabelledError
+from xtremedistil_tf.corpus.sampling import held_out, sample, say_repeated
+from xtremedistil_tf.corpus.splits import Source, language_folders, missing, only_file, split_files
 from xtremedistil_tf.errors import ConfigError, DataError
 
-# Classes that the original adds for continued pieces and special tokens; here those have weight 0.
-_NOT_LABELS = frozenset({"X", "[CLS]", "[SEP]", "[PAD]"})
+log = logging.getLogger(__name__)
+
+_Place: TypeAlias = "tuple[str | None, pathlib.Path, dict[str, list[Source]]]"
 _SPLITS = ("train", "dev", "test")
-_LABEL_FILE = "labels.tsv"
 _REMEDY = {
     "train": "Put the labelled training sentences there.",
-    "dev": "The best model is chosen on it; move, for example, every tenth sentence of the training file "
-           "to a dev file.",
+    "dev": "The best model is chosen on it: `dev_fraction=0.1` takes every tenth training example for it.",
 }
-
-
-def read_labels(path: str | os.PathLike[str]) -> list[str]:
-    """Reads one label a line, or `index<TAB>label` lines, which are put in the order of the index.
-
-    Blank lines and the classes X, [CLS], [SEP], [PAD] are left out.
-
-    Raises:
-        DataError: the file cannot be read, holds no label, or has faulty lines: a label that is not
-            `O`, `B-type` or `I-type`, or a label or index that occurs twice.
-    """
-    labels = [label for label in _indexed(path, _tag_problem) if label not in _NOT_LABELS]
-    if not labels:
-        raise DataError(f"{path}: empty, expected one label a line, such as O, B-LOC, I-LOC. Delete the "
-                        "file to have the labels inferred from the tags.")
-    return labels
-
-
-def read_class_names(path: str | os.PathLike[str]) -> list[str]:
-    """Reads the names of classes: one a line, or `index<TAB>name` lines, put in the order of the index.
-
-    Raises:
-        DataError: the file cannot be read, names fewer than two classes, or has faulty lines.
-    """
-    names = _indexed(path, lambda name: None, dense=True)
-    if len(names) < 2:
-        raise DataError(f"{path}: {len(names)} classes, expected at least two, one a line. Delete the file to have "
-                        "them inferred from the labels.")
-    return names
-
-
-def _indexed(path: str | os.PathLike[str], problem_of: Callable[[str], str | None], dense: bool = False) -> list[str]:
-    faults = Faults(path)
-    by_index: dict[int, str] = {}
-    for number, text in open_lines(path):
-        if not text.strip():
-            continue
-        columns = [column.strip() for column in text.split("\t")]
-        index, label = columns if len(columns) == 2 else (str(len(by_index)), columns[0])
-        if problem := _index_problem(columns, index, label, by_index) or problem_of(label):
-            faults.add(number, problem)
-            continue
-        by_index[int(index)] = label
-    faults.raise_if_any()
-    missing = next((index for index in range(len(by_index)) if index not in by_index), None)
-    if dense and missing is not None:
-        # Data files may name classes by index: closing the gap would silently give them other classes.
-        raise DataError(f"{path}: no class with index {missing}, expected the indices 0 to {len(by_index) - 1}. "
-                        "Number the classes from 0 without gaps, here and in the data.")
-    return [label for _, label in sorted(by_index.items())]
-
-
-def _tag_problem(label: str) -> str | None:
-    if label in _NOT_LABELS or is_iob2(label):
-        return None
-    return f"label {label!r}, expected O, B-type or I-type"
-
-
-def infer_labels(examples: Iterable[Example]) -> list[str]:
-    """`O`, then B- and I- of each type that occurs in the tags, types in alphabetical order.
-
-    Both are listed for a type that occurs only as B- (or only as I-) here: longer (or any) entities
-    of it may occur elsewhere.
-
-    Raises:
-        DataError: a tag is not `O`, `B-type` or `I-type`.
-    """
-    seen: set[str] = set()
-    for example in examples:
-        for tag in set(example.tags or ()) - seen:
-            if not is_iob2(tag):
-                raise DataError(f"{example.source}:{example.line}: malformed tag {tag!r}, expected O, "
-                                "B-type or I-type. Correct that tag.")
-            seen.add(tag)
-    types = sorted({tag[2:] for tag in seen if tag != "O"})
-    return ["O"] + [prefix + kind for kind in types for prefix in ("B-", "I-")]
-
-
-def _index_problem(columns: list[str], index: str, label: str, known: dict[int, str]) -> str | None:
-    if len(columns) > 2:
-        return f"{len(columns)} columns, expected a label, or an index, a tab and a label"
-    if not re.fullmatch("[0-9]{1,6}", index):
-        return f"index {index!r}, expected a whole number from 0 and after the tab the label"
-    if int(index) in known:
-        return f"label {label!r} has the same index as {known[int(index)]!r}, expected each index once"
-    if label in known.values():
-        return f"label {label!r} for the second time, expected each label once"
-    return None
 
 
 @dataclass(frozen=True)
@@ -152,23 +67,22 @@ class TaskCorpus:
 
 def read_folder(folder: str | os.PathLike[str], kind: Kind, languages: Sequence[str] | None = None, *,
                 max_train: int | None = None, max_dev: int | None = None, max_test: int | None = None,
-                decontaminate: bool = False) -> TaskCorpus:
-    """Reads `folder/train.tsv`, `dev.tsv`, `test.tsv` and the same files in `folder/<language>/`.
+                decontaminate: bool = False, reading: Reading = BY_CONTENT, dev_fraction: float = 0.0) -> TaskCorpus:
+    """Reads the train, dev and test files of a task folder, and the same files in `folder/<language>/`.
 
-    A language folder is a subfolder that holds at least one of the files; its name is the language of
-    its examples. Files of tagging may also be `.conll` or `.jsonl`, of classification and regression `.jsonl`,
-    of question answering they are SQuAD's `.json` (`train-v2.0.json` too); all may be compressed (`.gz`, `.xz`);
-    dev may be called `valid` or `validation`. `labels.tsv` may stand in the task folder, in language folders, or
-    nowhere: then tags are inferred from all examples and classes from those of train. Tags of several files are
-    united in order of first appearance, `O` is put first, and added where it is missing; several files of classes
-    must be equal.
+    docs/data.md says how files may be called and what they may hold. A language folder is a subfolder that holds one of
+    the files and has a language code for a name, or is listed. A file of labels may stand in the task folder, in
+    language folders, or nowhere: then tags are inferred from all examples and classes from those of train. Tags of
+    several files are united, `O` first; several files of classes must be equal.
 
     Args:
-        folder: the task folder.
+        folder: the task folder, or its only file.
         kind: how the kind of task keeps its examples, see `tasks.opening.kind_named`.
         languages: only sentences of these languages; None or empty: all.
-        max_train, max_dev, max_test: keep the first so many sentences of each language.
+        max_train, max_dev, max_test: keep so many sentences of each language, see `sample`.
         decontaminate: leave out training examples whose text stands in dev or test, see `MeasuredTexts`.
+        reading: tag scheme and columns, where they are known.
+        dev_fraction: share of the training examples that become the dev set where there is none.
 
     Raises:
         DataError: train or dev is missing, a split has two files in one folder, a language is not
@@ -177,27 +91,61 @@ def read_folder(folder: str | os.PathLike[str], kind: Kind, languages: Sequence[
     """
     _check_limits({"train": max_train, "dev": max_dev, "test": max_test})
     folder, wanted = pathlib.Path(folder), set(languages or ())
-    named = _language_folders(folder, kind)
-    places = [(None, folder)] + [(name, named[name]) for name in named if not wanted or name in wanted]
-    label_files = [path / _LABEL_FILE for _, path in places if (path / _LABEL_FILE).is_file()]
+    places, named = _places(folder, kind, wanted)
+    label_files = [file for _, path, sources in places if (file := label_file(path, _labels_of_texts(sources)))]
     labels = kind.read_labels(label_files) if label_files else None
-    splits = _read_splits(places, kind, labels)
+    if label_files and kind.tagged:
+        reading = replace(reading, names=raw_names(label_files[0]))
+    splits = _read_splits(places, kind, labels, reading)
     if wanted:
         _check_languages(folder, wanted, splits, named)
         splits = {name: [e for e in examples if e.language in wanted] for name, examples in splits.items()}
+    splits = _with_dev(splits, dev_fraction, folder)
     for split in ("train", "dev"):
         if not splits[split]:
-            raise _missing(folder, kind, split, wanted)
+            raise missing(folder, kind, split, wanted, _REMEDY[split])
     labels = labels or kind.infer_labels(splits)
+    say_repeated(splits, decontaminate)
     whole = TaskCorpus(splits["train"], splits["dev"], splits["test"], labels, [])
     corpus = limited(whole, max_train, max_dev, max_test, decontaminate)
     known = {e.language for name in _SPLITS for e in getattr(corpus, name) if e.language}
     return replace(corpus, languages=sorted(known))
 
 
+def _with_dev(splits: dict[str, list[AnyExample]], fraction: float,
+              folder: pathlib.Path) -> dict[str, list[AnyExample]]:
+    if not splits["train"] or splits["dev"] or not fraction:
+        return splits
+    train, dev = held_out(splits["train"], fraction)
+    log.info("%s: no dev file; `dev_fraction=%g` of the training examples (%d) are the dev set", folder, fraction,
+             len(dev))
+    return splits | {"train": train, "dev": dev}
+
+
+def _places(folder: pathlib.Path, kind: Kind, wanted: set[str]) -> tuple[list[_Place], dict[str, pathlib.Path]]:
+    """(language, folder, its split files) of all that is read, and all language folders."""
+    if folder.is_file():
+        return [(None, folder.parent, {"train": [folder]})], {}
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such task folder; {listing(folder.parent)}.")
+    named, own = language_folders(folder, kind, wanted), split_files(folder, kind)
+    if not own and not named:
+        only = only_file(folder, kind)
+        if only is None:
+            raise missing(folder, kind, "train", set(), _REMEDY["train"])
+        own = {"train": [only]}
+    places: list[_Place] = [(None, folder, own)]
+    return places + [(name, named[name], split_files(named[name], kind)) for name in named
+                     if not wanted or name in wanted], named
+
+
+def _labels_of_texts(sources: dict[str, list[Source]]) -> list[pathlib.Path]:
+    return [source.labels for of_split in sources.values() for source in of_split if isinstance(source, Parallel)]
+
+
 def limited(corpus: TaskCorpus, max_train: int | None, max_dev: int | None, max_test: int | None,
             decontaminate: bool = False) -> TaskCorpus:
-    """The first examples of each language; what training loses becomes surplus.
+    """So many examples of each language, see `sample`; what training loses becomes surplus.
 
     With `decontaminate`, training examples whose text stands in what is left of dev and test are left out first.
 
@@ -207,14 +155,14 @@ def limited(corpus: TaskCorpus, max_train: int | None, max_dev: int | None, max_
     """
     limits = {"train": max_train, "dev": max_dev, "test": max_test}
     _check_limits(limits)
-    measured = {name: _first(getattr(corpus, name), limits[name]) for name in ("dev", "test")}
-    extra = {name: _first(examples, max_dev) for name, examples in corpus.extra_dev.items()}
+    measured = {name: sample(getattr(corpus, name), limits[name]) for name in ("dev", "test")}
+    extra = {name: sample(examples, max_dev) for name, examples in corpus.extra_dev.items()}
     rest = [example for _, beyond in (*measured.values(), *extra.values()) for example in beyond]
     corpus = replace(corpus, dev=measured["dev"][0], test=measured["test"][0], unmeasured=corpus.unmeasured + rest,
                      extra_dev={name: kept for name, (kept, _) in extra.items()})
     if decontaminate:
         corpus = _decontaminated(corpus)
-    train, surplus = _first(corpus.train, max_train)
+    train, surplus = sample(corpus.train, max_train)
     return replace(corpus, train=train, surplus=corpus.surplus + surplus)
 
 
@@ -225,17 +173,6 @@ def _decontaminated(corpus: TaskCorpus) -> TaskCorpus:
         raise DataError(f"{corpus.train[0].source}: the text of every training example also occurs in dev or test, so "
                         "none is left to train on. Give other sentences, or train on these with `keep_test_text`.")
     return replace(corpus, train=train, left_out=corpus.left_out + honest.left_out)
-
-
-def _language_folders(folder: pathlib.Path, layout: Kind) -> dict[str, pathlib.Path]:
-    """{language: folder} inside the task folder."""
-    if not os.path.isdir(folder):
-        what = "is a file, expected a task folder" if os.path.exists(folder) else "no such task folder"
-        raise DataError(f"{folder}: {what}; {listing(folder.parent)}.")
-    named = {path.name: path for path in entries(folder) if path.is_dir() and _split_files(path, layout)}
-    if not named and not _split_files(folder, layout):
-        raise _missing(folder, layout, "train", set())
-    return named
 
 
 def _check_limits(limits: dict[str, int | None]) -> None:
@@ -253,46 +190,19 @@ def _check_languages(folder: pathlib.Path, wanted: set[str], splits: dict[str, l
         raise DataError(f"{folder}: no data for language {', '.join(unknown)}; {what}.")
 
 
-def _split_files(folder: pathlib.Path, layout: Kind) -> dict[str, pathlib.Path]:
-    """{split: file} of one folder."""
-    files: dict[str, pathlib.Path] = {}
-    for path in entries(folder):
-        stem, suffix = stem_and_suffix(path)
-        split = layout.split_of(stem)
-        if split is None or suffix not in layout.formats or not path.is_file():
-            continue
-        if split in files:
-            raise DataError(f"{folder}: {files[split].name} and {path.name} are both {split} files, "
-                            "expected one. Move the other away.")
-        files[split] = path
-    return files
-
-
-def _read_splits(places: Iterable[tuple[str | None, pathlib.Path]], layout: Kind,
-                 labels: list[str] | None) -> dict[str, list[AnyExample]]:
+def _read_splits(places: Sequence[_Place], kind: Kind, labels: list[str] | None,
+                 reading: Reading) -> dict[str, list[AnyExample]]:
     splits: dict[str, list[AnyExample]] = {split: [] for split in _SPLITS}
-    for language, folder in places:
-        for split, path in sorted(_split_files(folder, layout).items()):
-            splits[split] += layout.read(path, labels, language)
+    for split in _SPLITS:
+        for language, _, sources in places:
+            for source in sources.get(split, ()):
+                try:
+                    splits[split] += kind.read(source, labels, language, reading)
+                except UnlabelledError as error:
+                    if split != "test":
+                        raise
+                    log.warning("%s The dev set is measured instead", error)
+        if split == "train":
+            # A small file may not show what all of them hold.
+            reading = kind.settled(reading, splits[split])
     return splits
-
-
-def _first(examples: list[AnyExample], limit: int | None) -> tuple[list[AnyExample], list[AnyExample]]:
-    """The first `limit` sentences of each language, and the others."""
-    if limit is None:
-        return examples, []
-    kept: list[AnyExample] = []
-    rest: list[AnyExample] = []
-    count: Counter[str | None] = Counter()
-    for example in examples:
-        count[example.language] += 1
-        (kept if count[example.language] <= limit else rest).append(example)
-    return kept, rest
-
-
-def _missing(folder: pathlib.Path, layout: Kind, split: str, wanted: set[str]) -> DataError:
-    names = " or ".join(f"{split}{suffix}" for suffix in layout.formats)
-    where = f" for {', '.join(sorted(wanted))}" if wanted else ""
-    return DataError(f"{folder}: no {split} sentences{where}, expected {names} (also with "
-                     f"{' or '.join(COMPRESSED)}) there or in a folder named by the language; "
-                     f"{listing(folder)}. {_REMEDY[split]}")

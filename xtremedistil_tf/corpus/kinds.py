@@ -12,10 +12,13 @@ from typing import Any, TextIO
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import quoted
+from xtremedistil_tf.corpus.reading import Reading
 from xtremedistil_tf.errors import DataError
 
 Record = dict[str, Any]
-_SPLITS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
+#: What files of a split may be called.
+SPLITS = {"train": ("train", "training", "trn"), "test": ("test", "testing", "testb"),
+          "dev": ("dev", "devel", "development", "valid", "validation", "val", "testa")}
 
 
 def write_json_lines(file: TextIO, records: Iterable[Record]) -> None:
@@ -52,8 +55,8 @@ class Kind:
 
     Attributes:
         formats: suffixes of its labelled files.
-        read: (path, labels or None, language or None) -> labelled examples.
-        read_unlabeled: path -> examples without labels.
+        read: (path, labels or None, language or None, reading) -> labelled examples.
+        read_unlabeled: (path, reading) -> examples without labels.
         read_labels: label files -> labels.
         infer_labels: {split: examples} -> labels, where there is no label file.
         record: (row of Python, whether it is labelled) -> the record that stands for it in a file; None where the row
@@ -62,11 +65,14 @@ class Kind:
         write_records: (open file, records) -> writes them.
         record_format: suffix of files of records.
         versioned: whether `train-v1.1` is a train file too.
+        other_formats: suffixes of files that may be labelled ones.
+        tagged: whether words are labelled, not texts.
+        settled: (reading, examples of train) -> reading for the other splits, which are to be read alike.
     """
 
     formats: tuple[str, ...]
     read: Callable[..., Sequence[AnyExample]]
-    read_unlabeled: Callable[[str], Iterator[AnyExample]]
+    read_unlabeled: Callable[..., Iterator[AnyExample]]
     read_labels: Callable[[Sequence[os.PathLike[str]]], list[str] | None]
     infer_labels: Callable[[Mapping[str, Sequence[Any]]], list[str]]
     record: Callable[[Any, bool], dict[str, Any] | None]
@@ -74,8 +80,11 @@ class Kind:
     write_records: Callable[[TextIO, Iterable[dict[str, Any]]], None] = write_json_lines
     record_format: str = ".jsonl"
     versioned: bool = False
+    other_formats: tuple[str, ...] = ()
+    tagged: bool = False
+    settled: Callable[[Reading, Sequence[Any]], Reading] = lambda reading, train: reading
 
     def split_of(self, stem: str) -> str | None:
         """The split that a file's stem names, None if it names none."""
         bare = re.sub(r"[-_]v\d[\d.]*$", "", stem) if self.versioned else stem
-        return next((split for split, names in _SPLITS.items() if bare in names), None)
+        return next((split for split, names in SPLITS.items() if bare.lower() in names), None)

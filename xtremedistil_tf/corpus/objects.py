@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
-from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.corpus.folder import read_folder
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
+from xtremedistil_tf.corpus.reading import BY_CONTENT
+from xtremedistil_tf.corpus.text_columns import PAIR_KEYS, TEXT_KEYS
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.fingerprint import file_fingerprint, fingerprint
 
@@ -75,7 +76,7 @@ def write_task(root: pathlib.Path, task: Any, kind: Kind, labels: Sequence[str] 
             names[file] = name
             with _named(names):
                 known = kind.read_labels([part / _LABELS]) if labels is not None else None
-                kind.read(file, known, None)
+                kind.read(file, known, None, BY_CONTENT)
         if "dev" not in records:
             train, dev = _parted(records["train"])
             _write(part, "train", train, kind), _write(part, "dev", dev, kind)
@@ -128,7 +129,7 @@ def examples_of(source: Any, kind: Kind, labels: Sequence[str] | None = None) ->
     with tempfile.TemporaryDirectory(prefix="xtremedistil-") as folder:
         file = _write(pathlib.Path(folder), "data", _records(source, kind, True, "data"), kind)
         with _named({file: "data"}):
-            return list(kind.read(file, labels, None))
+            return list(kind.read(file, labels, None, BY_CONTENT))
 
 
 @contextlib.contextmanager

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS, LabelRules
+from xtremedistil_tf.corpus.classified import LabelRules
+from xtremedistil_tf.corpus.encodings import COMPRESSED
 from xtremedistil_tf.corpus.example import AnyExample, TextExample
-from xtremedistil_tf.corpus.files import COMPRESSED, Faults, listing, open_lines, quoted
+from xtremedistil_tf.corpus.files import Faults, listing, open_lines, quoted
 from xtremedistil_tf.corpus.folder import TaskCorpus, limited
+from xtremedistil_tf.corpus.text_columns import PAIR_KEYS, TEXT_KEYS
 from xtremedistil_tf.errors import ConfigError, DataError, MissingExtraError, reason_of
 
 log = logging.getLogger(__name__)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from xtremedistil_tf.corpus.encodings import open_bytes
 from xtremedistil_tf.corpus.example import Answer, QuestionExample
-from xtremedistil_tf.corpus.files import Faults, encoding_problem, quoted, read_whole
+from xtremedistil_tf.corpus.files import Faults, encoding_problem, quoted, read_whole, stem_and_suffix
 from xtremedistil_tf.errors import DataError
 
 log = logging.getLogger(__name__)
 
 FORMATS = (".json",)
+_PEEKED = 10_000
 EXPECTED = 'SQuAD\'s JSON: {"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}'
 
 
@@ -61,6 +64,17 @@ def read_squad(path: str | os.PathLike[str], language: str | None = None,
     if not examples:
         raise DataError(f"{path}: no questions, expected {EXPECTED}.")
     return examples
+
+
+def is_squad(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is SQuAD's JSON, or means to be: JSON that is neither lines nor an array of objects."""
+    suffix = stem_and_suffix(path)[1]
+    if suffix != ".json":
+        return False
+    with open_bytes(pathlib.Path(path)) as handle:
+        start = handle.read(_PEEKED).decode("utf-8", "replace")
+    return '"paragraphs"' in start or ('"data"' in start and '"text"' not in start) or not start.strip().startswith(
+        ("[", '{"text', '{"sentence', '{"label', '{"premise', '{"question"'))
 
 
 def _questions(content: Any, path: str | os.PathLike[str]) -> Iterator[tuple[Any, dict[str, Any]]]:

@@ -20,7 +20,7 @@ from xtremedistil_tf.inference.answer_formats import TsvWriter, writer_of
 from xtremedistil_tf.inference.chunks import chunks
 from xtremedistil_tf.inference.predictor import OpenedStudent, Predictor, cut_note, open_predictor
 from xtremedistil_tf.inference.records import STANDARD_STREAM, InputReader, Record, source_name
-from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_corpus, read_labelled
+from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_corpus, read_labelled, reading_of
 from xtremedistil_tf.tasks.registry import scores_text
 
 log = logging.getLogger(__name__)
@@ -111,10 +111,11 @@ def evaluate(student: OpenedStudent, config: PredictionConfig) -> dict[str, Any]
 def _gold(student: OpenedStudent, config: PredictionConfig) -> list[AnyExample]:
     settings = DistillationConfig.from_json(student.config)
     if config.pred_file != STANDARD_STREAM and stem_and_suffix(config.pred_file)[1] != ".txt":
-        return read_labelled(config.pred_file, student.task.kind, settings.do_pairwise, student.task.labels)
+        return read_labelled(config.pred_file, student.task.kind, settings.do_pairwise, student.task.labels,
+                             reading_of(settings))
     task = config.task or settings.task
-    if not (pathlib.Path(task).is_dir() or task.startswith(HUB_PREFIX)):
-        raise ConfigError(f"`do_eval`: {f'{task} is not a folder on this machine' if task else 'no task is known'}. "
+    if not ((task and pathlib.Path(task).exists()) or task.startswith(HUB_PREFIX)):
+        raise ConfigError(f"`do_eval`: {f'{task} is not there on this machine' if task else 'no task is known'}. "
                           "Give `task`, or a labelled `pred_file`.")
     corpus = open_corpus(dataclasses.replace(settings, task=task, task_kind=student.task.kind))
     return corpus.test or corpus.dev

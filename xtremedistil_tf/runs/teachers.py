@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.runs.labelled_data import Labelled, teacher_roots
 from xtremedistil_tf.runs.run import Run
 from xtremedistil_tf.runs.student_shape import TeacherSizes, needs_no_teacher
+from xtremedistil_tf.runs.teacher_scheme import check_scheme
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.fine_tuned import FineTunedTeachers, make_teachers
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
@@ -75,6 +77,9 @@ def fine_tuned_teachers(config: DistillationConfig, labelled: Labelled, default_
                              teacher_recipe(config, labelled), config.checkpoint_minutes, on_epoch,
                              config.teacher_backend, config.refine_teacher)
     _warn_of_chance(labelled, teachers)
+    for member in teachers.members:
+        if not member.history:
+            check_scheme(member, labelled, config.seq_len)
     return teachers
 
 
@@ -95,7 +100,8 @@ def _warn_of_chance(labelled: Labelled, teachers: FineTunedTeachers) -> None:
     """A teacher that has learned nothing has nothing to teach."""
     main, floor = labelled.task.main_score, 0.0
     if main == "accuracy":
-        counts = collections.Counter(getattr(example, "label", None) for example in labelled.corpus.dev)
+        counts = collections.Counter(label for example in labelled.corpus.dev for label in (
+            example.tags or () if isinstance(example, Example) else [getattr(example, "label", None)]))
         floor = max(counts.values(), default=0) / max(1, counts.total())
     for member in teachers.members:
         best = max((record.get(f"val_{main}", 0.0) for record in member.history), default=1.0)

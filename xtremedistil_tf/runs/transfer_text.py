@@ -19,6 +19,7 @@ from xtremedistil_tf.corpus.example import AnyExample, Example, MeasuredTexts
 from xtremedistil_tf.evaluation.measuring import teacher_answers
 from xtremedistil_tf.runs.labelled_data import Labelled
 from xtremedistil_tf.runs.student_shape import BASELINE
+from xtremedistil_tf.tasks.opening import reading_of
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
 from xtremedistil_tf.transfer.format import LOGITS
 from xtremedistil_tf.transfer.reader import TransferStore
@@ -142,6 +143,8 @@ def transfer_text(config: DistillationConfig, labelled: Labelled) -> TransferTex
     text = None
     if not c.transfer_store and (c.strategy != BASELINE or c.student_vocab_size):
         text = _text(c, labelled)
+    if text and text.repeated:
+        log.info("%d transfer examples repeat the text of another and are left out", text.repeated)
     if corpus.left_out or (text and text.left_out):
         log.info("%d training and %d transfer examples are left out: their text also occurs in the dev and test sets "
                  "(`keep_test_text` keeps them)", corpus.left_out, text.left_out if text else 0)
@@ -154,7 +157,9 @@ def _text(config: DistillationConfig, labelled: Labelled) -> TransferText:
     own = [*(corpus.surplus if c.transfer_surplus else ()), *(corpus.unmeasured if c.transfer_unmeasured else ())]
 
     def read() -> Iterable[AnyExample]:
-        return labelled.task.read_unlabeled(c.transfer_file, c.do_pairwise) if c.transfer_file else ()
+        if not c.transfer_file:
+            return ()
+        return labelled.task.read_unlabeled(c.transfer_file, c.do_pairwise, reading_of(c))
 
     if not c.transfer_like:
         return TransferText(read, c.transfer_file, own, c.max_transfer, measured)

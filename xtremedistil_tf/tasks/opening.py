@@ -12,6 +12,8 @@ from xtremedistil_tf.corpus import TaskCorpus, read_folder, read_glue, read_hub
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.kinds import Kind
 from xtremedistil_tf.corpus.published import glue_task
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
+from xtremedistil_tf.corpus.squad import is_squad
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import KINDS, make_task
 from xtremedistil_tf.tasks.task import Task
@@ -46,7 +48,8 @@ def load_task(folder: str | os.PathLike[str], languages: Sequence[str] | None = 
         languages: only sentences of these languages; None or empty: all.
         kind: kind of the task, such as `classification`.
         pairs: whether the examples of classification and regression are pairs of texts.
-        limits: `max_train`, `max_dev`, `max_test` and `decontaminate` of `corpus.read_folder`.
+        limits: `max_train`, `max_dev`, `max_test`, `decontaminate`, `reading` and `dev_fraction` of
+            `corpus.read_folder`.
 
     Raises:
         DataError, ConfigError: see there; there is no such kind.
@@ -63,14 +66,19 @@ def load_hub(name: str, kind: str, *, pairs: bool = False, **limits: Any) -> Tas
     return read_hub(name, lambda train: KINDS[kind].hub_rows(train, pairs, name), **limits)
 
 
-def read_labelled(path: str | os.PathLike[str], kind: str, pairs: bool = False,
-                  labels: Sequence[str] | None = None) -> list[AnyExample]:
+def read_labelled(path: str | os.PathLike[str], kind: str, pairs: bool = False, labels: Sequence[str] | None = None,
+                  reading: Reading = BY_CONTENT) -> list[AnyExample]:
     """Reads one labelled file of a kind of task.
 
     Raises:
         DataError: see the kind's reader.
     """
-    return list(kind_named(kind, pairs).read(path, labels, None))
+    return list(kind_named(kind, pairs).read(path, labels, None, reading))
+
+
+def reading_of(config: DistillationConfig) -> Reading:
+    """How a configuration says that files are to be read."""
+    return Reading(config.tag_scheme, config.token_column, config.tag_column, config.text_column, config.label_column)
 
 
 def read_unlabeled(path: str, kind: str, pairs: bool = False) -> Iterator[AnyExample]:
@@ -106,12 +114,24 @@ def open_corpus(config: DistillationConfig) -> TaskCorpus:
                               "max_dev": config.max_dev_per_language or None,
                               "max_test": config.max_test_per_language or None,
                               "decontaminate": not config.keep_test_text}
+    if config.task_name or config.task.startswith(HUB_PREFIX):
+        _refuse_reading(config)
     if config.task_name:
         return read_glue(config.task, config.task_name, **limits)
     if config.task.startswith(HUB_PREFIX):
         return load_hub(config.task[len(HUB_PREFIX):], kind, pairs=config.do_pairwise, **limits)
     languages = [name.strip() for name in config.languages.split(",") if name.strip()]
-    return load_task(config.task, languages=languages or None, kind=kind, pairs=config.do_pairwise, **limits)
+    return load_task(config.task, languages=languages or None, kind=kind, pairs=config.do_pairwise,
+                     reading=reading_of(config), dev_fraction=config.dev_fraction, **limits)
+
+
+def _refuse_reading(config: DistillationConfig) -> None:
+    """Data that says itself how it is to be read takes no settings for it."""
+    for name in ("tag_scheme", "token_column", "tag_column", "text_column", "label_column", "dev_fraction"):
+        value = getattr(config, name)
+        if value not in ("", "auto", 0.0):
+            raise ConfigError(f"`{name}={value}` is for files of a task folder, not for data sets of the hub and GLUE. "
+                              "Omit it.")
 
 
 def _options(config: DistillationConfig, kind: str, corpus: TaskCorpus) -> dict[str, Any]:
@@ -129,6 +149,7 @@ def kind_of(config: DistillationConfig) -> str:
     if config.task_name:
         return "regression" if glue_task(config.task_name) in _GLUE_REGRESSIONS else "classification"
     folder = pathlib.Path(config.task)
-    if folder.is_dir() and any(folder.glob("train*.json*")) and not any(folder.glob("train*.jsonl*")):
+    files = [folder] if folder.is_file() else sorted(folder.glob("train*.json*")) if folder.is_dir() else []
+    if any(is_squad(file) for file in files):
         return "question_answering"
     return "classification"

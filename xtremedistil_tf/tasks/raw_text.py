@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from xtremedistil_tf.corpus.classified import PAIR_KEYS, TEXT_KEYS
 from xtremedistil_tf.corpus.example import AnyExample, TextExample, texts_of
 from xtremedistil_tf.corpus.files import encoding_problem, quoted
+from xtremedistil_tf.corpus.text_columns import PAIR_KEYS, TEXT_KEYS
 from xtremedistil_tf.errors import DataError
 
 if TYPE_CHECKING:

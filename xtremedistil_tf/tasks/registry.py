@@ -64,9 +64,9 @@ def make_task(kind: str, labels: Sequence[str], **options: Any) -> Task:
     return KINDS[kind](labels, **options)
 
 
-def words_of(kind: str) -> KindWords:
-    """What people read about a kind; words that fit any where there is no such kind."""
-    return KINDS[kind].words if kind in KINDS else KindWords()
+def words_of(kind: str, main_score: str = "") -> KindWords:
+    """What people read about tasks of a kind with a main score; words that fit any where there is no such kind."""
+    return KINDS[kind].words_for(main_score) if kind in KINDS else KindWords()
 
 
 def kind_of_outputs(names: Iterable[str]) -> str | None:
@@ -88,7 +88,7 @@ def score_name(key: str, kind: str = "") -> str:
 
 def scores_text(scores: Mapping[str, Any], task: Task) -> str:
     """Scores of a task as lines for a person."""
-    main, named = task.main_score, {**task.words.scores, **task.words.other_scores}
+    main, named = task.main_score, {**task.own_words.scores, **task.own_words.other_scores}
     shown = [main, *(key for key in scores if key in named and key != main)]
     lines = ["  ".join(f"{score_name(key, task.kind)} {100 * scores[key]:.2f}" for key in shown)
              + f"  of {scores['support']}"]

@@ -14,6 +14,7 @@ import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import Faults, counted, quoted
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.raw_text import INPUT_KEYS, Asked, LineFormat, RawText, text_in
 from xtremedistil_tf.tasks.scores import KindWords
@@ -114,6 +115,16 @@ class Task(abc.ABC):
 
     def __init__(self, labels: Sequence[str]):
         self.labels = list(labels)
+
+    @classmethod
+    def words_for(cls, main_score: str) -> KindWords:
+        """What people read about tasks with this main score."""
+        return cls.words
+
+    @property
+    def own_words(self) -> KindWords:
+        """What people read about this task."""
+        return self.words_for(self.main_score)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -296,9 +307,9 @@ class Task(abc.ABC):
         found: Kind = cls.module("formats").files(pairs)
         return found
 
-    def read_unlabeled(self, path: str, pairs: bool) -> Iterator[AnyExample]:
+    def read_unlabeled(self, path: str, pairs: bool, reading: Reading = BY_CONTENT) -> Iterator[AnyExample]:
         """Streams transfer text, see `opening.read_unlabeled`."""
-        return self.files(pairs).read_unlabeled(path)
+        return self.files(pairs).read_unlabeled(path, reading)
 
     def asked(self, given: Any) -> Asked | None:
         """What a user asks, see `RawText`."""

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.corpus.classified import FORMATS, read_texts
+from xtremedistil_tf.corpus.class_checks import check_classes
+from xtremedistil_tf.corpus.classified import FORMATS, OTHER_FORMATS, read_texts
 from xtremedistil_tf.corpus.example import TextExample
 from xtremedistil_tf.corpus.files import Faults, file_language, quoted
-from xtremedistil_tf.corpus.folder import read_class_names
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
+from xtremedistil_tf.corpus.label_files import read_class_names
 from xtremedistil_tf.corpus.published import HubRows, all_unlabeled, text_columns
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_examples
@@ -46,7 +48,7 @@ def text_kind(pairs: bool, read: Callable[..., list[TextExample]], read_labels: 
               infer_labels: Callable[..., list[str]]) -> Kind:
     """How labelled texts are kept in files; see `Kind`."""
     return Kind(FORMATS, read, functools.partial(_texts, pairs=pairs), read_labels, infer_labels,
-                functools.partial(_record, pairs=pairs), _ROW_FORMS)
+                functools.partial(_record, pairs=pairs), _ROW_FORMS, other_formats=OTHER_FORMATS)
 
 
 def _record(row: Any, labelled: bool, pairs: bool) -> Record | None:
@@ -60,9 +62,9 @@ def _record(row: Any, labelled: bool, pairs: bool) -> Record | None:
     return dict(zip(["text", *(["text_pair"] if pairs else []), "label"], row))
 
 
-def _texts(path: str, pairs: bool) -> Iterator[TextExample]:
+def _texts(path: str, reading: Reading = BY_CONTENT, pairs: bool = False) -> Iterator[TextExample]:
     for file in text_files(path):
-        yield from read_texts(file, pairs, file_language(file))
+        yield from read_texts(file, pairs, file_language(file), reading)
 
 
 def text_rows(data: Any, label: str, pairs: bool, name: str, value: Callable[[Any], Any],
@@ -104,16 +106,20 @@ def united_labels(files: Sequence[os.PathLike[str]]) -> list[str] | None:
 
 
 def inferred_labels(splits: Mapping[str, Sequence[TextExample]],
-                    labels_of: Callable[[TextExample], Iterable[Any]] = lambda example: (example.label,)) -> list[str]:
+                    labels_of: Callable[[TextExample], Iterable[Any]] | None = None) -> list[str]:
     """The classes of the training examples: numbers in their order, before names in theirs.
 
     Args:
         splits: examples by split.
-        labels_of: the labels of an example.
+        labels_of: the labels of an example; None: the class that it has.
 
     Raises:
-        DataError: there is one class only, or another split has a class that training has not.
+        DataError: there is one class only, or another split has a class that training has not; or the classes are too
+            many to be any, or several labels each.
     """
+    if labels_of is None:
+        check_classes(splits["train"])
+    labels_of = labels_of or _class_of
     found: set[Any] = {label for example in splits["train"] for label in labels_of(example)}
     classes = sorted(found, key=lambda label: (not _is_number(label), int(label) if _is_number(label) else 0, label))
     if len(classes) < 2:
@@ -125,10 +131,15 @@ def inferred_labels(splits: Mapping[str, Sequence[TextExample]],
         for label in labels_of(example):
             if label not in found:
                 faults.setdefault(example.source, Faults(example.source)).add(
-                    example.line, f"class {quoted(label)} does not occur in the training examples")
+                    example.line, f"class {quoted(label)} does not occur in the training examples; labels.tsv with "
+                                  "all classes lets it stand")
     for of_source in faults.values():
         of_source.raise_if_any()
     return classes
+
+
+def _class_of(example: TextExample) -> tuple[Any, ...]:
+    return (example.label,)
 
 
 def _is_number(label: str) -> bool:

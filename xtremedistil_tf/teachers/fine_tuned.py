@@ -19,6 +19,7 @@ from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
+from xtremedistil_tf.teachers.own_labels import label_names, scheme_of_labels
 from xtremedistil_tf.teachers.protocol import AveragedTeacher, LoadedTeacher, backend_named, why_not_fine_tuned
 from xtremedistil_tf.training.distribution import Workers, strategy_for
 from xtremedistil_tf.training.loop import PhaseResult
@@ -211,8 +212,8 @@ def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer: Any, task: Task
         raise ModelLoadError(f"`teacher_model_dir={checkpoint}`: {problem}. Give a teacher fine-tuned for "
                              "this task, or another folder, in which one is fine-tuned.")
     if not problem and not refine:
-        log.info("teacher %s: already fine-tuned for the task; used as it is%s", checkpoint,
-                 "" if given else "; `refine_teacher` fine-tunes it on your labels")
+        log.info("teacher %s: already fine-tuned for the task; used as it is%s%s", checkpoint,
+                 "" if given else "; `refine_teacher` fine-tunes it on your labels", _scheme_said(checkpoint, task))
         return FineTuned.at(pathlib.Path(checkpoint), backend)
     fine_tune = backend_named(backend).fine_tune
     if fine_tune is None:
@@ -243,6 +244,17 @@ def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer: Any, task: Task
             for left in root.glob(f"{path.name}-progress.*"):
                 left.unlink()
     return FineTuned.at(path, backend)
+
+
+def _scheme_said(checkpoint: str, task: Task) -> str:
+    """What is said of a teacher whose labels are in another tag scheme."""
+    from transformers import AutoConfig
+
+    with quiet_transformers(), explained(checkpoint, "the config"):
+        names = label_names(AutoConfig.from_pretrained(checkpoint))
+    if not task.names_outputs or sorted(names) == sorted(task.labels):
+        return ""
+    return f"; its {len(names)} labels are {scheme_of_labels(names)} and read as the {len(task.labels)} of IOB2"
 
 
 def _keep(path: pathlib.Path, teacher: Any, result: PhaseResult, tokenizer: Any,

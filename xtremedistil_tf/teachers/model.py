@@ -11,7 +11,8 @@ import tf_keras
 
 from xtremedistil_tf.checkpoints.reading import Family, check_layers, find_word_embeddings, num_layers
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.teachers.protocol import Forward, Relations, output_order
+from xtremedistil_tf.teachers.own_labels import groups_of, merged_tensor
+from xtremedistil_tf.teachers.protocol import Forward, Relations
 from xtremedistil_tf.training.losses import encoder_layers, query_key_value
 from xtremedistil_tf.training.losses import relations as make_relations
 from xtremedistil_tf.training.pipeline import traced_once
@@ -36,7 +37,7 @@ class Teacher(tf_keras.Model):
         super().__init__(name="teacher")
         self.classifier, self.task = classifier, task
         self._family = Family.of(classifier.config)
-        self._order = output_order(classifier.config, task)
+        self._groups = groups_of(classifier.config, task)
 
     @property
     def num_layers(self) -> int:
@@ -124,8 +125,8 @@ class Teacher(tf_keras.Model):
             answers["attentions"] = tuple(outputs["attentions"])
         if family.left_padded:
             answers = self._back(answers, lengths)
-        if self._order is not None:
-            answers["logits"] = tf.gather(answers["logits"], self._order, axis=-1)
+        if self._groups is not None:
+            answers["logits"] = merged_tensor(answers["logits"], self._groups)
         return answers
 
     def _blanked(self, arguments: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -13,7 +13,8 @@ import numpy as np
 from xtremedistil_tf.checkpoints.reading import Family, check_layers, explained, num_layers, quiet_transformers
 from xtremedistil_tf.errors import ConfigError, MissingExtraError, ModelLoadError
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.teachers.protocol import Forward, Relations, output_order, refuse_relations, task_config
+from xtremedistil_tf.teachers.own_labels import groups_of, merged
+from xtremedistil_tf.teachers.protocol import Forward, Relations, refuse_relations, task_config
 
 ONNX_FILE = "model.onnx"
 
@@ -50,7 +51,7 @@ class OnnxTeacher:
             self._session = onnxruntime.InferenceSession(str(self._file))
         self._inputs = {value.name: value.type for value in self._session.get_inputs()}
         self._outputs = [value.name for value in self._session.get_outputs()]
-        self._family, self._order = Family.of(self._config), output_order(self._config, task)
+        self._family, self._groups = Family.of(self._config), groups_of(self._config, task)
         self.num_layers, self.width = num_layers(self._config), self._config.hidden_size
         self._check()
 
@@ -112,8 +113,8 @@ class OnnxTeacher:
             found = dict(zip(wanted, self._session.run(wanted, self._feed(batch))))
             heads = [found[name].astype(np.float32) for name in logits]
             answers = {"logits": heads[0] if len(heads) == 1 else np.stack(heads, -1)}
-            if self._order is not None:
-                answers["logits"] = answers["logits"][..., self._order]
+            if self._groups is not None:
+                answers["logits"] = merged(answers["logits"], self._groups)
             if states:
                 answers["hidden"] = np.stack([found[name] for name in states], axis=2).astype(np.float32)
             if maps:

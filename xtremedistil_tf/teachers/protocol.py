@@ -14,6 +14,7 @@ from xtremedistil_tf.checkpoints.finding import HEAD_FILE
 from xtremedistil_tf.checkpoints.reading import explained, quiet_transformers
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.teachers.own_labels import label_names, output_groups
 from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
 
 #: batch (`input_ids`, `attention_mask`, `token_type_ids`: [batch, time]) -> name -> array, see `forward`.
@@ -23,8 +24,7 @@ Forward = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 def task_config(checkpoint: str, task: Task) -> Any:
     """The checkpoint's config with as many outputs as the task has, named after its labels.
 
-    Names that are the task's labels already keep their order, since the head's rows have it; see
-    `output_order`.
+    Names that answer the task already keep their order, since the head's rows have it; see `output_groups`.
 
     Args:
         checkpoint: local directory or hub name.
@@ -36,25 +36,12 @@ def task_config(checkpoint: str, task: Task) -> Any:
     if not task.names_outputs:
         return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs)
     type_of = {"problem_type": task.problem_type} if task.problem_type else {}
-    if sorted(_label_names(config)) == sorted(task.labels):
+    if output_groups(label_names(config), task.labels) is not None:
         config.update(type_of)
         return config
     return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs,
                                       id2label=dict(enumerate(task.labels)),
                                       label2id={label: i for i, label in enumerate(task.labels)}, **type_of)
-
-
-def output_order(config: Any, task: Task) -> list[int] | None:
-    """Which output of the model is each of the task's labels; None where they are in the task's order.
-
-    Args:
-        config: of transformers, as the model was made with it.
-        task: what is answered.
-    """
-    names = _label_names(config)
-    if not task.names_outputs or names == task.labels or sorted(names) != sorted(task.labels):
-        return None
-    return [names.index(label) for label in task.labels]
 
 
 def why_not_fine_tuned(checkpoint: str, task: Task) -> str | None:
@@ -79,8 +66,10 @@ def why_not_fine_tuned(checkpoint: str, task: Task) -> str | None:
         return f"it is {made_for}; expected a model for {task.auto_class}"
     if task.problem_type and config.problem_type != task.problem_type:
         return f"its config has the problem_type {config.problem_type}; the task's is {task.problem_type}"
-    names = _label_names(config)
-    if task.names_outputs and sorted(names) != sorted(task.labels):
+    names = label_names(config)
+    if task.names_outputs:
+        if output_groups(names, task.labels) is not None:
+            return None
         return f"its labels are {', '.join(names) or 'not named'}; the task's are {', '.join(task.labels)}"
     if len(names) != task.num_outputs:
         return f"it has {len(names)} outputs; the task has {task.num_outputs}"
@@ -96,11 +85,6 @@ def own_head(checkpoint: str) -> str | None:
 
     with explained(checkpoint, "the head"), safetensors.safe_open(str(file), "numpy") as archive:
         return f"For{(archive.metadata() or {}).get('auto_class')}"
-
-
-def _label_names(config: Any) -> list[str]:
-    names = config.id2label or {}
-    return [names[i] for i in sorted(names)]
 
 
 @dataclasses.dataclass(frozen=True)

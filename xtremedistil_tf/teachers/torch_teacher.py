@@ -22,7 +22,8 @@ from xtremedistil_tf.errors import ConfigError, NonFiniteLossError
 from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.fine_tuning import CLIP_NORM, WARMUP, WEIGHT_DECAY, TeacherRecipe, dev_score
-from xtremedistil_tf.teachers.protocol import Forward, Relations, output_order, refuse_relations
+from xtremedistil_tf.teachers.own_labels import groups_of, merged_torch
+from xtremedistil_tf.teachers.protocol import Forward, Relations, refuse_relations
 from xtremedistil_tf.teachers.torch_loading import load_torch_classifier
 from xtremedistil_tf.training.batches import BatchPlan
 from xtremedistil_tf.training.loop import PhaseResult
@@ -44,8 +45,7 @@ class TorchTeacher:
         self.classifier, self.task = classifier.to(self.device), task
         self.num_layers, self.width = num_layers(classifier.config), classifier.config.hidden_size
         self._family = Family.of(classifier.config)
-        order = output_order(classifier.config, task)
-        self._order = None if order is None else torch.tensor(order, device=self.device)
+        self._groups = groups_of(classifier.config, task)
 
     @property
     def parameters(self) -> int:
@@ -121,8 +121,8 @@ class TorchTeacher:
             answers["attentions"] = tuple(outputs.attentions)
         if family.left_padded:
             answers = self._back(answers, mask)
-        if self._order is not None:
-            answers["logits"] = answers["logits"][..., self._order]
+        if self._groups is not None:
+            answers["logits"] = merged_torch(answers["logits"], self._groups)
         return answers
 
     def _back(self, answers: dict[str, Any], mask: torch.Tensor) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from xtremedistil_tf.corpus.example import AnyExample, Decontaminated, Example, MeasuredTexts, texts_of
+from xtremedistil_tf.corpus.example import AnyExample, Decontaminated, Example, MeasuredTexts, digest, texts_of
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.fingerprint import ExamplesDigest
 
@@ -37,6 +38,7 @@ class TransferText:
         sentences: number of examples.
         fingerprint: of the examples.
         left_out: examples that were left out because their text is measured.
+        repeated: examples that were left out because the same text came before.
 
     Raises:
         DataError: there is no example at all.
@@ -45,11 +47,19 @@ class TransferText:
     def __init__(self, read: Callable[[], Iterable[AnyExample]], name: str, surplus: Sequence[AnyExample] = (),
                  most: int = 0, measured: MeasuredTexts | None = None):
         self._read, self._surplus, self._measured = read, surplus, measured or MeasuredTexts(())
-        digest, honest = ExamplesDigest(with_labels=False), self._honest()
-        self._total = sum(1 for _ in map(digest.add, honest))
+        self._several: frozenset[int] = frozenset()
+        whole, honest, texts = ExamplesDigest(with_labels=False), self._honest(), array.array("Q")
+        for example in honest:
+            whole.add(example)
+            texts.append(_text_digest(example))
+        # 8 bytes an example; of the digests themselves only those are kept that occur several times.
+        distinct, counts = np.unique(np.frombuffer(texts, np.uint64) if texts else np.zeros(0, np.uint64),
+                                     return_counts=True)
+        self._several = frozenset(distinct[counts > 1].tolist())
+        self._total, self.repeated = len(distinct), len(texts) - len(distinct)
         self.left_out = honest.left_out
         self.sentences = min(most or self._total, self._total)
-        self.fingerprint = f"{digest.hex()}-{self.sentences}"
+        self.fingerprint = f"{whole.hex()}-{self.sentences}"
         if self.left_out and not self.sentences:
             raise DataError(f"`transfer_file={name}`: all {self.left_out} examples also occur in dev or test. "
                             "Give other text, or distil on this with `keep_test_text`.")
@@ -57,10 +67,25 @@ class TransferText:
             raise DataError(f"`transfer_file={name}`: no sentences. Expected unlabeled text, one sentence per line.")
 
     def __iter__(self) -> Iterator[AnyExample]:
-        return evenly(self._honest(), self._total, self.sentences)
+        return evenly(self._distinct(), self._total, self.sentences)
+
+    def _distinct(self) -> Iterator[AnyExample]:
+        seen: set[int] = set()
+        for example in self._honest():
+            if self._several:
+                text = _text_digest(example)
+                if text in seen:
+                    continue
+                if text in self._several:
+                    seen.add(text)
+            yield example
 
     def _honest(self) -> Decontaminated:
         return Decontaminated(itertools.chain(self._read(), self._surplus), self._measured)
+
+
+def _text_digest(example: AnyExample) -> int:
+    return digest((example.language or "", *texts_of(example)))
 
 
 def evenly(examples: Iterable[T], total: int, most: int) -> Iterator[T]:

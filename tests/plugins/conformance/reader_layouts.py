@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import pathlib
 from collections.abc import Callable, Iterator
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from conformance.readers import Layout
 from xtremedistil_tf.corpus import read_glue, read_squad
 from xtremedistil_tf.corpus.classified import read_classified
-from xtremedistil_tf.corpus.folder import read_class_names, read_labels
+from xtremedistil_tf.corpus.label_files import read_class_names, read_labels
 from xtremedistil_tf.corpus.tagged import read_tagged
 from xtremedistil_tf.tasks.opening import read_labelled, read_unlabeled
 
@@ -31,10 +33,20 @@ def _several(*columns: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     return st.lists(st.tuples(*columns), min_size=1, max_size=4)
 
 
+def _in_iob2(row: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A sentence in which each entity begins with its B-: others are mended, and not read back as they were written."""
+    before, found = "O", []
+    for word, tag in row:
+        begins = tag.startswith("I-") and before[2:] != tag[2:]
+        before = f"B-{tag[2:]}" if begins else tag
+        found.append((word, before))
+    return found
+
+
 def _sentences(word: st.SearchStrategy[str]) -> st.SearchStrategy[list[Any]]:
     def paired(rows: list[list[tuple[str, str]]]) -> list[Any]:
         # A word and a tag without the prefix of a language: else prefixes that all have by chance would be taken off.
-        return [tuple(zip(("a", "O"), *row)) for row in rows]
+        return [tuple(zip(*_in_iob2([("a", "O"), *row]))) for row in rows]
 
     rows = st.lists(st.lists(st.tuples(word, TAG), min_size=1, max_size=4), min_size=1, max_size=4)
     return rows.map(paired)
@@ -57,17 +69,44 @@ def _tagged(name: str, write: Callable[[list[Any]], str], word: st.SearchStrateg
     return Layout(name, read_tagged, _sentences(word), write, lambda e: (e.words, e.tags), faulty)
 
 
+def _with_spans(row: Any) -> str:
+    """A sentence as annotation tools have it: the words with a space between them, and spans of characters."""
+    words, tags = row
+    spans, at = [], 0
+    for word, tag in zip(words, tags):
+        if tag.startswith("B-"):
+            spans.append([at, at + len(word), tag[2:]])
+        elif tag.startswith("I-"):
+            spans[-1][1] = at + len(word)
+        at += len(word) + 1
+    return json.dumps({"text": " ".join(words), "label": spans})
+
+
+def _csv(rows: list[Any]) -> str:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([("text", "label"), *rows])
+    return file.getvalue()
+
+
 TAGGED = [
     _tagged("train.tsv", lambda rows: _lines([f"{' '.join(words)}\t{' '.join(tags)}" for words, tags in rows]), WORD,
-            {"a\tO\na b\tO\n": ":2: 2 tokens but 1 tag", "a\tX\n": ":1: malformed tag 'X'", "a\n": ":1: no tab"}),
+            {"a\tO\na b\tO\n": ":2: 2 tokens but 1 tag", "a b\tB-A X\n": ":1: malformed tag 'X'", "a\n": ":1: no tab"}),
     _tagged("train.conll", lambda rows: "\n".join(_lines([f"{w} {t}" for w, t in zip(*row)]) for row in rows), TOKEN,
             {"a O\nb\n": ":2: token 'b' without a tag", "a O\nb O O\n": ":2: 3 columns",
-             "a O\n\nb X\n": ":3: malformed tag 'X'"}),
+             "a B-A\n\nb X\n": ":3: malformed tag 'X'"}),
     _tagged("tabs.conll", lambda rows: "\n".join(_tabs(list(zip(*row))) for row in rows), TOKEN,
             {"a\tO\na b\tO\n": ":2: token 1, 'a b', holds white space"}),
     _tagged("train.jsonl", _json_lines("tokens", "tags"), WORD,
             {'{"tokens": ["a"], "tags": ["O"]}\n{\n': ":2: not JSON", '{"tokens": ["a"], "tags": []}': ":1: 1 token",
              '{"tokens": ["a"], "tags": ["B-\\ud800"]}': ":1: ", '{"tokens": ["a b"], "tags": ["O"]}': ":1: token 1"}),
+    _tagged("array.json", lambda rows: json.dumps([{"words": words, "tags": tags} for words, tags in rows]), WORD,
+            {'[{"words": ["a"], "tags": ["O"]}, {"words": ["a"], "tags": []}]': ":2: 1 token but 0 tags"}),
+    _tagged("three.tsv", lambda rows: "\n".join(
+        "".join(f"{number}\t{word}\t{tag}\n" for number, (word, tag) in enumerate(zip(*row))) for row in rows), TOKEN,
+        {"1\ta\tB-A\n2\tb\tO\n\n1\tb\n": ":4: 2 columns, expected 3"}),
+    Layout("doccano.jsonl", lambda path: read_labelled(path, "tagging"), _sentences(st.text("aäB語", min_size=1)),
+           lambda rows: _lines(map(_with_spans, rows)), lambda e: (e.words, e.tags),
+           {'{"text": "a", "label": [[0, 1, "X"]]}\n{"text": "a", "label": [[0, 9, "X"]]}': ":2: span [0, 9, 'X']"}),
     Layout("de.txt", lambda path: list(read_unlabeled(str(path), "tagging")),
            st.lists(st.lists(WORD, min_size=1, max_size=4).map(tuple), min_size=1, max_size=4),
            lambda rows: _lines([" ".join(row) for row in rows]), lambda e: e.words, {"\n \n": ": empty"})]
@@ -79,6 +118,14 @@ CLASSIFIED = [
            {'{"text": "a", "label": "b"}\n7': ":2: 7, expected an object", '{"text": "a"}': ":1: no key label",
             '{"text": "a\\ud800", "label": "b"}': ":1: lone surrogate",
             '{"text": "a", "label": "b\\nc"}': ":1: label 'b\\nc' holds a tab or a line break"}),
+    Layout("train.csv", read_classified, _several(TEXT, LABEL), _csv, lambda e: (e.text, e.label),
+           {"text,label\na,b\nc\n": ":3: 1 column", 'text,label\n"a,b\n': ":2: not CSV"}),
+    Layout("header.tsv", read_classified, _several(TEXT, LABEL),
+           lambda rows: _tabs([("label", "id", "text"), *((label, "7", text) for text, label in rows)]),
+           lambda e: (e.text, e.label), {"label\tid\ttext\na\tb\n": ":2: 2 columns, expected 3 as in the first row"}),
+    Layout("train.json", read_classified, _several(TEXT, LABEL),
+           lambda rows: json.dumps([{"text": text, "label": label} for text, label in rows]),
+           lambda e: (e.text, e.label), {'[{"text": "a", "label": "b"}, 7]': ":2: 7, expected an object"}),
     Layout("pairs.tsv", lambda path: read_classified(path, pairs=True), _several(TEXT, TEXT, LABEL), _tabs,
            lambda e: (e.text, e.pair, e.label), {"a\tb\tc\na\tb\n": ":2: 2 columns"}),
     Layout("pairs.jsonl", lambda path: read_classified(path, pairs=True), _several(TEXT, TEXT, LABEL),
@@ -170,8 +217,9 @@ _NAMES = st.lists(LABEL, min_size=2, max_size=4, unique=True)
 LABEL_FILES = [
     Layout("classes.tsv", read_class_names, _NAMES, _lines, str,
            {"a\nb\nb\n": ":3: label 'b' for the second time", "0\ta\n2\tb\n": ": no class with index 1"}),
-    Layout("tags.tsv", read_labels, st.lists(TAG, min_size=1, unique=True), _lines, str,
-           {"O\nX-LOC\n": ":2: label 'X-LOC'"})]
+    Layout("tags.tsv", read_labels, st.lists(TAG, min_size=1, unique=True).filter(lambda tags: all(
+        f"B{tag[1:]}" in tags for tag in tags if tag.startswith("I-"))), _lines, str,
+           {"B-A\nX-LOC\n": ":2: label 'X-LOC'"})]
 ALL = {f"{group}/{layout.name}": layout for group, layouts in (
     ("tagging", TAGGED), ("texts", CLASSIFIED), ("multi_label", MULTI_LABEL), ("questions", QUESTIONS),
     ("labels", LABEL_FILES)) for layout in layouts} | {f"glue/{name}": layout for name, layout in GLUE.items()}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from xtremedistil_tf.corpus.example import QuestionExample, texts_of
+from xtremedistil_tf.corpus.reading import BY_CONTENT
 from xtremedistil_tf.tasks.raw_text import TEXT, asked
 from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.training.batches import pad_batch
@@ -86,7 +87,7 @@ def _check_files(task: Any, examples: Sequence[Any], folder: pathlib.Path) -> No
         file = io.StringIO()
         kind.write_records(file, [kind.record(example, labelled) for example in examples])
         path.write_text(file.getvalue(), encoding="utf-8")
-        found = kind.read(path, task.labels, None) if labelled else kind.read_unlabeled(str(path))
+        found = kind.read(path, task.labels, None, BY_CONTENT) if labelled else kind.read_unlabeled(str(path))
         for one, example in zip(found, examples, strict=True):
             assert texts_of(one) == texts_of(example)
             assert _gold(one) == (_gold(example) if labelled else None)

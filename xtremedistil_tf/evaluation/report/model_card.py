@@ -37,7 +37,7 @@ def write_model_card(model_dir: pathlib.Path, metrics: Mapping[str, Any], task: 
                   quality=_quality(metrics), examples=metrics.get("sentences"), split=metrics.get("split"),
                   languages=_languages(metrics), forms=exports_rows(exports) if exports else [],
                   measured_on=measured_on(exports) if exports else "",
-                  runtimes={form.split()[0] for form in exports.get("forms", {})}, words=task.words,
+                  runtimes={form.split()[0] for form in exports.get("forms", {})}, words=task.own_words,
                   decoded=bool(task.decoding_name), seq_len=config.get("seq_len"))
     card = ModelCard(f"---\n{_metadata(name, task, metrics, config, license).to_yaml()}\n---\n\n{body}")
     with atomic_file(pathlib.Path(model_dir) / "README.md") as part:
@@ -48,7 +48,7 @@ def _metadata(name: str, task: Task, metrics: Mapping[str, Any], config: Mapping
               license: str) -> ModelCardData:
     languages = [str(language) for language in dig(metrics, "student", "per_language") or ()]
     results = _results(task, metrics, _names(config.get("task")))
-    return ModelCardData(library_name="xtremedistil-tf", pipeline_tag=task.words.pipeline_tag,
+    return ModelCardData(library_name="xtremedistil-tf", pipeline_tag=task.own_words.pipeline_tag,
                          license=license or "unknown", language=languages or None,
                          tags=["knowledge-distillation", "tensorflow"], eval_results=results or None,
                          model_name=name if results else None)
@@ -57,10 +57,10 @@ def _metadata(name: str, task: Task, metrics: Mapping[str, Any], config: Mapping
 def _results(task: Task, metrics: Mapping[str, Any], data: str) -> list[EvalResult]:
     """The student's scores, of each language the main one; the hub wants a name of the data that they are of."""
     student, main = metrics.get("student") or {}, metrics.get("main_score")
-    scores = [("", key, student.get(key)) for key in dict.fromkeys([main, *task.words.scores])]
+    scores = [("", key, student.get(key)) for key in dict.fromkeys([main, *task.own_words.scores])]
     scores += [(str(language), main, dig(found, main)) for language, found in
                (student.get("per_language") or {}).items()]
-    return [EvalResult(task_type=task.words.pipeline_tag, dataset_type=data, dataset_name=data,
+    return [EvalResult(task_type=task.own_words.pipeline_tag, dataset_type=data, dataset_name=data,
                        dataset_config=language or None, dataset_split=metrics.get("split"), metric_type=key,
                        metric_name=score_name(key, task.kind), metric_value=finite(value))
             for language, key, value in scores if data and finite(value) is not None]
@@ -69,7 +69,7 @@ def _results(task: Task, metrics: Mapping[str, Any], data: str) -> list[EvalResu
 def _facts(task: Task, metrics: Mapping[str, Any], config: Mapping[str, Any], license: str) -> list[tuple[str, str]]:
     more, size = len(task.labels) - _MOST_LABELS, dig(metrics, "student", "parameters")
     labels = ", ".join(task.labels[:_MOST_LABELS]) + (f" and {more} more" if more > 0 else "")
-    rows = [("Task", task.words.name), ("Labels", labels if task.words.shows_labels else ""),
+    rows = [("Task", task.own_words.name), ("Labels", labels if task.own_words.shows_labels else ""),
             ("Languages", ", ".join(dig(metrics, "student", "per_language") or ())),
             ("Labelled data", _names(config.get("task"))), ("Transfer text", _names(config.get("transfer_file"))),
             ("Teacher", _names(config.get("pt_teacher_checkpoint"))), ("Strategy", metrics.get("strategy")),

@@ -98,7 +98,7 @@ def score_title(metrics: Mapping[str, Any], key: str | None = None, capital: boo
 
 def words(metrics: Mapping[str, Any]) -> KindWords:
     """What there is to say about the kind of task."""
-    return words_of(str(metrics.get("kind") or "tagging"))
+    return words_of(str(metrics.get("kind") or "tagging"), main_score(metrics))
 
 
 def items(metrics: Mapping[str, Any]) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def files(pairs: bool) -> Kind:
     """See `Task.files`."""
-    return text_kind(pairs, lambda path, labels, language: read_classified(path, pairs, labels, language),
+    return text_kind(pairs, lambda path, labels, language, reading: read_classified(
+        path, pairs, labels, language, reading=reading),
                      united_labels, inferred_labels)
 
 

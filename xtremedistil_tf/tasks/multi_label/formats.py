@@ -47,8 +47,8 @@ _COLUMNS = ("labels", "label", "tags", "categories", "topics")
 
 def files(pairs: bool) -> Kind:
     """See `Task.files`."""
-    return text_kind(pairs, lambda path, labels, language: read_classified(
-        path, pairs, language=language, resolve=LabelLists(labels).resolve), _label_files, _inferred)
+    return text_kind(pairs, lambda path, labels, language, reading: read_classified(
+        path, pairs, language=language, resolve=LabelLists(labels).resolve, reading=reading), _label_files, _inferred)
 
 
 class LabelLists:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LABELS = ("start", "end")
 
 
-def _questions(path: str) -> Iterator[QuestionExample]:
+def _questions(path: str, reading: Any = None) -> Iterator[QuestionExample]:
     for file in text_files(path):
         yield from squad.read_squad(file, file_language(file), "ignored")
 
@@ -78,7 +78,8 @@ def _write(file: TextIO, records: Iterable[Record]) -> None:
     json.dump({"data": [{"paragraphs": paragraphs}]}, file, default=plain)
 
 
-_FILES = Kind(squad.FORMATS, lambda path, labels, language: squad.read_squad(path, language, "required"), _questions,
+_FILES = Kind(squad.FORMATS,
+             lambda path, labels, language, reading: squad.read_squad(path, language, "required"), _questions,
              lambda files: list(_LABELS), lambda splits: list(_LABELS), _record,
              ("(question, context, answers), or a mapping with question, context and answers",
               "(question, context), or a mapping with question and context"), _write, ".json", versioned=True)

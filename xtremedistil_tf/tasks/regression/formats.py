@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 def files(pairs: bool) -> Kind:
     """See `Task.files`."""
-    return text_kind(pairs, lambda path, labels, language: read_classified(path, pairs, None, language, True),
+    return text_kind(pairs, lambda path, labels, language, reading: read_classified(
+        path, pairs, None, language, True, reading=reading),
                      lambda files: ["score"], lambda splits: ["score"])
 
 

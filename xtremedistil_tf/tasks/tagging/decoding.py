@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xtremedistil_tf.corpus.conll import is_iob2
+from xtremedistil_tf.corpus.tag_schemes import is_iob2
 
 # What a label needs that may stand anywhere, and what one gives after which nothing may go on: never equal.
 _NEEDS_NOTHING, _GIVES_NOTHING = -1, -2

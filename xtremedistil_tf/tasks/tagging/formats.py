@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import logging
 import os
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xtremedistil_tf.corpus import tagged
-from xtremedistil_tf.corpus.conll import is_iob2
+from xtremedistil_tf.corpus.class_checks import warn_of_unknown_tags
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.corpus.folder import infer_labels, read_labels
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
+from xtremedistil_tf.corpus.label_files import infer_labels, read_labels
 from xtremedistil_tf.corpus.published import UNLABELED, HubRows, all_unlabeled, column_of
+from xtremedistil_tf.corpus.reading import Reading
+from xtremedistil_tf.corpus.tag_schemes import AUTO, IOB2, MIXED, NONE, is_iob2, labels_in_iob2, scheme_of, to_iob2
 from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, padded, utf8
 from xtremedistil_tf.tasks.tagging.decoding import entities
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.raw_words import PUNCTUATION, RawWords
 
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.tagging.task import TaggingTask
 
 
-_TAG_COLUMNS = ("ner_tags", "tags", "labels")
+log = logging.getLogger(__name__)
+
+_TAG_COLUMNS = ("ner_tags", "tags", "labels", "upos", "pos_tags")
 WORD_KEYS = ("tokens", "words")
 _TAG_KEYS = ("tags", "ner_tags", "labels")
 
 
 def _united_tags(files: Sequence[os.PathLike[str]]) -> list[str] | None:
-    lists = [read_labels(file) for file in files]
-    return list(dict.fromkeys(["O"] + [label for labels in lists for label in labels])) if lists else None
+    labels = list(dict.fromkeys(label for file in files for label in read_labels(file)))
+    if not files or not all(map(is_iob2, labels)):
+        return labels or None
+    return list(dict.fromkeys(["O", *labels]))
 
 
 def _inferred_tags(splits: Mapping[str, Sequence[Example]]) -> list[str]:
+    warn_of_unknown_tags(splits["train"], {name: examples for name, examples in splits.items() if name != "train"})
     return infer_labels(example for examples in splits.values() for example in examples)
 
 
@@ -64,8 +73,24 @@ def _record(row: Any, labelled: bool) -> Record | None:
     return {"tokens": list(words), "tags": list(tags), "language": language}
 
 
-_FILES = Kind(tuple(tagged.FORMATS), tagged.read_tagged, read_text, _united_tags, _inferred_tags, _record,
-             ("(words, tags), or a mapping with tokens and tags", "a text, a list of words, or a mapping with tokens"))
+def _labelled(path: str | os.PathLike[str], labels: Sequence[str] | None, language: str | None,
+              reading: Reading) -> list[Example]:
+    # Annotation tools keep raw text: its words are those that raw text has later.
+    return tagged.read_tagged(path, labels, language, dataclasses.replace(
+        reading, split_words=reading.split_words or RawWords(PUNCTUATION).split))
+
+
+def _settled(reading: Reading, train: Sequence[Example]) -> Reading:
+    """Tags without letters are in the other splits what they are in train: entities, or labels of words."""
+    if reading.tag_scheme != AUTO or not train:
+        return reading
+    tags = {tag for example in train for tag in example.tags or ()}
+    return dataclasses.replace(reading, entities=all(map(is_iob2, tags)) if tags != {"O"} else None)
+
+
+_FILES = Kind(tagged.FORMATS, _labelled, read_text, _united_tags, _inferred_tags, _record,
+             ("(words, tags), or a mapping with tokens and tags", "a text, a list of words, or a mapping with tokens"),
+             other_formats=tagged.OTHER_FORMATS, tagged=True, settled=_settled)
 
 
 def files(pairs: bool) -> Kind:
@@ -81,18 +106,26 @@ def hub_rows(data: Any, pairs: bool, name: str) -> HubRows:
     if not names and getattr(feature, "dtype", "") not in ("string", "large_string"):
         raise DataError(f"hf:{name}: column {tags} holds {getattr(feature, 'dtype', None) or 'no lists'}, expected "
                         "lists of tags as strings or as classes with names.")
-    if bad := [tag for tag in names or () if not is_iob2(tag)]:
-        raise DataError(f"hf:{name}: column {tags} has the class {bad[0]!r}, expected O, B-type and I-type.")
+    counts = Counter(names or itertools.chain.from_iterable(row or () for row in data[tags]))
+    scheme = scheme_of(counts, "O" in counts if names else None)
+    if scheme == MIXED:
+        bad = next(tag for tag in counts if not is_iob2(tag))
+        raise DataError(f"hf:{name}: column {tags} has the class {bad!r}, expected O, B-type and I-type, or another "
+                        "tag scheme throughout.")
+    if scheme not in (IOB2, NONE):
+        log.warning("hf:%s: tags are %s; converted to IOB2", name, scheme)
 
     def read(row: dict[str, Any], source: str, number: int) -> Example | None:
         if not row[words] or len(row[words]) != len(row[tags]) or UNLABELED in row[tags]:
             return None
-        named = tuple(names[tag] if names else tag for tag in row[tags])
+        named = to_iob2([names[tag] if names else tag for tag in row[tags]], scheme).tags
         # White space inside a token of a hub data set would be two words everywhere else.
         return Example(tuple("".join(word.split()) or "_" for word in row[words]), named, None, source, number)
 
     def labels(splits: Mapping[str, Sequence[Example]]) -> list[str]:
-        return list(dict.fromkeys(["O", *names])) if names else _inferred_tags(splits)
+        if not names or scheme == NONE:
+            return list(names or ()) or _inferred_tags(splits)
+        return list(dict.fromkeys(["O", *labels_in_iob2(names)]))
 
     def unlabeled(test: Any) -> bool:
         return all_unlabeled(test, _TAG_COLUMNS, lambda rows: itertools.chain.from_iterable(row or () for row in rows))

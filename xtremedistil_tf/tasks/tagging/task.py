@@ -13,13 +13,15 @@ import numpy as np
 from xtremedistil_tf.config.fields import DECODINGS
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import encoding_problem, quoted, words_problem
+from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
+from xtremedistil_tf.corpus.tag_schemes import is_iob2
 from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.raw_text import Asked, LineFormat
-from xtremedistil_tf.tasks.scores import KindWords, softmax, sums, top_probabilities, with_languages
+from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, sums, top_probabilities, with_languages
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
-from xtremedistil_tf.tasks.tagging.entity_scores import entity_scores
 from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT, WORD_KEYS, asked_text, some_words
+from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, tag_scores
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.raw_words import RawWords
@@ -53,6 +55,12 @@ WORDS = KindWords(
     counted="entities", decoded="tags", long_texts="longer ones are answered in windows", shows_labels=True,
     note="Entity scores over {support} entities; an entity counts only if its type and all its words are right.",
     decoding_notes={"legal": "Every model’s tags are the best sequence that IOB2 allows."})
+#: Of labels of words that are no entities, such as parts of speech.
+PLAIN_SCORES = ("accuracy", "macro_f1")
+PLAIN_WORDS = dataclasses.replace(
+    WORDS, scores=scores_named(*PLAIN_SCORES), part="tag", parts="Tags", counted="words", decoding_notes={},
+    line="words separated by spaces, a tab, their tags", line_example="Ada sleeps<TAB>PROPN VERB",
+    note="Scores over {support} words.")
 
 
 def _example_of_line(line: str, number: int, source: str) -> Example | None:
@@ -91,7 +99,8 @@ class TaggingTask(Task):
 
     Args:
         labels: all tags.
-        main_score: `f1`, `precision` or `recall`, of entities.
+        main_score: `f1`, `precision` or `recall`, of entities; of labels that are not IOB2, such as parts of speech,
+            `accuracy` (also for `f1`) or `macro_f1`, of words.
         decoding: `legal`, the best sequence of tags that IOB2 allows, see `best_sequences`; or `argmax`, the best
             tag of each word by itself. Labels that are not IOB2 are decoded by argmax either way.
         raw_words: how raw text becomes words, see `RawWords.facts`; None: white space parts them.
@@ -117,7 +126,10 @@ class TaggingTask(Task):
     def __init__(self, labels: Sequence[str], main_score: str = "f1", decoding: str = "legal",
                  raw_words: Mapping[str, Any] | None = None, seq_len: int | None = None):
         super().__init__(labels)
-        self.main_score = check_main_score(main_score, ("f1", "precision", "recall"))
+        self.is_plain = not all(map(is_iob2, self.labels))
+        if self.is_plain:
+            main_score = "accuracy" if main_score == "f1" else main_score
+        self.main_score = check_main_score(main_score, PLAIN_SCORES if self.is_plain else tuple(WORDS.scores))
         if decoding not in DECODINGS:
             raise ConfigError(f"`decoding={decoding}`: expected one of {', '.join(DECODINGS)}.")
         self.decoding, self.raw_words, self.seq_len = decoding, RawWords.from_facts(raw_words), seq_len
@@ -227,8 +239,9 @@ class TaggingTask(Task):
         return logits
 
     def scores(self, examples: Sequence[Example], predictions: Sequence[Sequence[str]]) -> dict[str, Any]:
-        """Entity scores, see `entity_scores`."""
-        return with_languages(entity_scores, self.main_score, [e.tags for e in examples], predictions,
+        """Entity scores, see `entity_scores`; where labels are not IOB2, see `tag_scores`."""
+        score = tag_scores if self.is_plain else entity_scores
+        return with_languages(score, self.main_score, [e.tags for e in examples], predictions,
                               [e.language for e in examples])
 
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
@@ -327,8 +340,12 @@ class TaggingTask(Task):
         log.info("`word_splitting=%s`: %s", config.word_splitting, described(rule))
         return {"decoding": config.decoding, "raw_words": rule.facts(), "seq_len": config.seq_len}
 
-    def read_unlabeled(self, path: str, pairs: bool) -> Iterator[Example]:
-        return read_text(path, self._words)
+    @classmethod
+    def words_for(cls, main_score: str) -> KindWords:
+        return PLAIN_WORDS if main_score in PLAIN_SCORES else cls.words
+
+    def read_unlabeled(self, path: str, pairs: bool, reading: Reading = BY_CONTENT) -> Iterator[Example]:
+        return read_text(path, self._words, reading)
 
     def asked_line(self, line: str, number: int, source: str) -> Asked | None:
         return self.asked_texts([line])

@@ -1,8 +1,9 @@
-"""Precision, recall and F1 of entities."""
+"""Scores of tags: of the entities that they spell, and of words where they are no entities."""
 
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,32 @@ def entity_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
     total = _row(report.pop("micro avg"))
     averages = ("macro avg", "weighted avg")
     return total | {"per_type": {name: _row(row) for name, row in report.items() if name not in averages}}
+
+
+def tag_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
+    """Scores of tags that are no entities, such as parts of speech.
+
+    Args:
+        gold, predicted: one tag per word and sentence.
+
+    Returns:
+        `accuracy` over the words, `macro_f1` over the tags that occur in either, `support` (words) and `per_type`
+        {tag: {f1, precision, recall, support}}. All in [0, 1].
+    """
+    pairs = Counter((one, other) for tags, found in zip(gold, predicted, strict=True)
+                    for one, other in zip(tags, found, strict=True))
+    total, right = sum(pairs.values()), sum(count for (one, other), count in pairs.items() if one == other)
+    meant, given = Counter[str](), Counter[str]()
+    for (one, other), count in pairs.items():
+        meant[one] += count
+        given[other] += count
+    rows = {}
+    for tag in sorted(meant | given):
+        hits = pairs[tag, tag]
+        rows[tag] = {"f1": 2 * hits / (meant[tag] + given[tag]), "precision": hits / max(1, given[tag]),
+                     "recall": hits / max(1, meant[tag]), "support": meant[tag]}
+    macro = sum(row["f1"] for row in rows.values()) / max(1, len(rows))
+    return {"accuracy": right / max(1, total), "macro_f1": macro, "support": total, "per_type": rows}
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
