@@ -50,12 +50,17 @@ def test_rows_that_are_too_short(predicted, caplog):
     (b"", {"columns": "a"}, "no column 'a' in the header ''"),
     (b"\xff\nx\n", {"columns": "1"}, "in.csv:1: byte 0xff"),
     (b'"a\n', {"columns": "1"}, "in.csv:1: unexpected end of data"),
-    (b"\xff\xfea\0", {}, "in.csv:1: UTF-16, expected UTF-8"),
 ])
 def test_what_cannot_be_read(predicted, content, settings, message):
     with pytest.raises(DataError) as error:
         predicted("classification", content, "in.csv", **settings)
     assert message in str(error.value)
+
+
+def test_utf_16_is_read_as_such(predicted):
+    content = "\ufeffa,ä\nb,日本\n".encode("utf-16-le")
+    assert predicted("classification", content, "in.csv", columns="2") == predicted(
+        "classification", "ä\n日本\n".encode(), "in.txt")
 
 
 def test_settings_that_do_not_fit(predicted, on_pairs):
