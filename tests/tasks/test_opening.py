@@ -156,3 +156,12 @@ def test_settings_of_files_are_refused_for_other_data(options):
     config = DistillationConfig(tag_scheme="IOB1", **options)
     with pytest.raises(ConfigError, match="`tag_scheme=IOB1` is for files of a task folder"):
         open_corpus(config)
+
+
+def test_a_configuration_says_how_files_are_read(tmp_path):
+    put(tmp_path, train_conll="Ann NNP B-PER\nsings VBZ O\n\nOslo NNP B-LOC\nis VBZ O\n\n")
+    corpus = open_corpus(DistillationConfig(task=str(tmp_path), do_NER=True, tag_column="2", dev_fraction=0.5))
+    assert corpus.labels == ["NNP", "VBZ"] and len(corpus.train) == len(corpus.dev) == 1
+    put(tmp_path / "texts", train="pos\tfine\nneg\tdull\n", dev="pos\tgood\n")
+    corpus = open_corpus(DistillationConfig(task=str(tmp_path / "texts"), label_column="1"))
+    assert corpus.labels == ["neg", "pos"] and corpus.dev[0].text == "good"
