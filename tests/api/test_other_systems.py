@@ -18,7 +18,8 @@ from xtremedistil_tf.inference.server.model import load_model
 settings, rows, texts = json.load(open(sys.argv[1]))
 student = xd.distil(task=rows, kind="tagging", transfer=texts, out=sys.argv[2], **settings)
 first = student.predict("anna met boris").tags
-student.export("onnx", max_f1_drop=1.0, measure=False)
+for form in ("onnx", "tflite"):
+    student.export(form, max_f1_drop=1.0, measure=False)
 served = load_model(pathlib.Path(sys.argv[2]))
 answer = served.default.call({"texts": np.array([b"anna met boris"], object)})
 print(json.dumps([first, xd.load(sys.argv[2], form="onnx").predict("anna met boris").tags,
@@ -40,6 +41,7 @@ def test_distil_predict_export_and_serve(rows, texts, small, flat_teacher_dir, t
     assert len(keras) == 3 and keras == onnx == served[:3]
     assert "no signature for raw strings, as the tokenizer is a WordPiece one, whose graph needs the package " \
         "tensorflow_text, which is not installed" in done.stderr
+    assert "TensorFlow Lite: no file for raw strings, which needs the package tensorflow_text" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -22,6 +22,7 @@ from xtremedistil_tf.evaluation.report.terminal import exports_table
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.export.words import write_words
 from xtremedistil_tf.inference.predictor import Predictor, StudentPredictor, open_runtime
+from xtremedistil_tf.process import register_text_ops
 from xtremedistil_tf.students.metadata import EXPORT, exported_path, size_of
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
 from xtremedistil_tf.tasks.opening import open_corpus
@@ -62,9 +63,13 @@ class Exports:
             export_saved_model(path, student, tokenizer, task, pairs=self.pairs)
         elif form == "tflite":
             from xtremedistil_tf.export.tflite import export_tflite, write_side_files
-            from xtremedistil_tf.export.tflite_raw_strings import export_raw_string_tflite
             export_tflite(path.parent, student, tokenizer, task, quantization, self._calibration)
-            export_raw_string_tflite(path.parent, student, tokenizer, task, quantization, pairs=self.pairs)
+            if register_text_ops():
+                from xtremedistil_tf.export.tflite_raw_strings import export_raw_string_tflite
+                export_raw_string_tflite(path.parent, student, tokenizer, task, quantization, pairs=self.pairs)
+            else:
+                log.warning("TensorFlow Lite: no file for raw strings, which needs the package tensorflow_text; it is "
+                            "not installed")
             write_side_files(path.parent, tokenizer, task, max_length=student.max_length)
             write_words(path.parent, task)
         elif form == "onnx":
