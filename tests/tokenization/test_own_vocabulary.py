@@ -93,7 +93,7 @@ def test_rare_characters_give_way(kind):
 
 
 def test_too_little_text_is_refused(kind):
-    with pytest.raises(ConfigError, match=r"`student_vocab_size=9000`: the transfer text yields only \d+ pieces"):
+    with pytest.raises(ConfigError, match=r"`student_vocab_size=9000`: the transfer text yields only \d+ subwords"):
         train_tokenizer(corpus(20), 9000, kind)
     with pytest.raises(DataError, match="has no words to train a tokenizer on"):
         train_tokenizer(["", "  "], 1000, kind)

@@ -210,7 +210,7 @@ def test_unknown_ids_and_types_are_refused():
     trimmed = trimmed_to(wordpiece(), ["the"])
     gone = next(iter(set(range(len(wordpiece()))) - set(trimmed.kept.tolist())))
     for wrong in (gone, 10_000, -1):
-        with pytest.raises(ValueError, match=f"piece {wrong} was not kept"):
+        with pytest.raises(ValueError, match=f"subword {wrong} was not kept"):
             trimmed.remap(np.array([[trimmed.kept[0], wrong]]))
     words = Tokenizer(models.WordLevel({"the": 0, "[UNK]": 1}, unk_token="[UNK]"))
     with pytest.raises(ModelLoadError, match="this one is WordLevel"):

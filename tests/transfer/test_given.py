@@ -73,8 +73,8 @@ def test_faults_are_named(store, tiny_tokenizer):
     pieces = len(tiny_tokenizer)
     with pytest.raises(TransferStoreError, match="no column teacher_hidden; it holds input_ids"):
         check_given_store(store, COLUMNS | {"teacher_hidden": Column(np.float16, (1, 8))}, pieces)
-    with pytest.raises(TransferStoreError, match=r"teacher_logits is float32 \[3\] a piece, "
-                                                 r"this run reads float32 \[5\] a piece"):
+    with pytest.raises(TransferStoreError, match=r"teacher_logits is float32 \[3\] a subword, "
+                                                 r"this run reads float32 \[5\] a subword"):
         check_given_store(store, COLUMNS | {"teacher_logits": Column(np.float32, (5,))}, pieces)
     with pytest.raises(TransferStoreError, match=r"input_ids.npy: ids from .* expected 0 to 4"):
         check_given_store(store, COLUMNS, 5)

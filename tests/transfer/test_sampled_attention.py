@@ -74,7 +74,7 @@ def test_a_writer_that_forgets_which_rows_is_told(tmp_path, fake):
 
 @pytest.mark.parametrize("count", [-1, 16, 40])
 def test_a_sample_of_more_than_there_is_is_refused(tmp_path, fake, count):
-    with pytest.raises(ConfigError, match=f"`attention_sample={count}`: .*`seq_len=16` pieces. Expected 1 to 15"):
+    with pytest.raises(ConfigError, match=f"`attention_sample={count}`: .*`seq_len=16` subwords. Expected 1 to 15"):
         fake.write(tmp_path, fake.sentences(20), attention_sample=count)
 
 

@@ -122,7 +122,7 @@ def test_any_part_of_the_facts_may_be_left_out(store, facts):
 
 
 @pytest.mark.parametrize("facts, message", [
-    ({"examples": 49}, "49 examples"), ({"pieces": 0}, "0 pieces"), ([], "not readable"),
+    ({"examples": 49}, "49 examples"), ({"pieces": 0}, "0 subwords"), ([], "not readable"),
     ({"checksums": 3}, "not readable"),
     ({"checksums": {"teacher_logits": "crc32:00000000"}}, "written as crc32:00000000"),
     ({"checksums": {"unheard_of": "crc32:00000000"}}, "unheard_of")])

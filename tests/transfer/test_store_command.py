@@ -95,7 +95,7 @@ def test_info_gives_the_sizes_on_disk(tmp_path, fake, capsys, form):
         values = sum(np.load(file).nbytes for file in store.glob(f"shard-*/{name}.npy"))
         (line,) = [line for line in out.splitlines() if line.startswith(name + " ")]
         assert float(line.split()[-1].replace(",", "")) == pytest.approx(values / 170, rel=0.25 if form else 0.02)
-    assert ("int8 [2, 3] a piece" in out) == ("3 principal components keep" in out) == bool(form)
+    assert ("int8 [2, 3] a subword" in out) == ("3 principal components keep" in out) == bool(form)
 
 
 def test_merge_writes_the_store(tmp_path, fake, capsys):

@@ -149,7 +149,7 @@ def _read(raw: bytes) -> _Archive:
     special = {"<s>": bos, "<pad>": pad, "</s>": eos, "<unk>": unk, "<mask>": count - 1}
     for piece, index in special.items():
         if pieces[index][0] != piece:
-            raise ValueError(f"piece {index} is {pieces[index][0]!r}, expected {piece!r}")
+            raise ValueError(f"subword {index} is {pieces[index][0]!r}, expected {piece!r}")
     return _Archive(raw, sizes, epsilon, special, pieces, tensors)
 
 

@@ -81,12 +81,12 @@ def check_layers(config, hidden: tuple[int, ...], attentions: tuple[int, ...]) -
     for layer in hidden:
         if family.pooled and layer:
             raise ConfigError(f"The layers of a teacher of type {family.model_type} have fewer positions "
-                              "than there are pieces, so their states cannot be distilled. Use "
+                              "than there are subwords, so their states cannot be distilled. Use "
                               "`strategy=D1`, which distils logits, or a teacher of another family.")
         if not -top - 1 <= layer <= top:
             raise ConfigError(f"`teacher_layer={layer}`: the teacher has {top} layers. Expected 1 to {top}.")
     if attentions and not family.square_attention:
-        raise ConfigError(f"A teacher of type {family.model_type} has no attention maps over all pieces. "
+        raise ConfigError(f"A teacher of type {family.model_type} has no attention maps over all subwords. "
                           "Omit `distil_attention`, or use a teacher of another family.")
     for layer in attentions:
         if layer == 0 or not -top <= layer <= top:

@@ -33,7 +33,7 @@ class SlowEncoding:
     @property
     def offsets(self):
         """Raises ModelLoadError: a slow tokenizer does not know where in the text its pieces stand."""
-        raise ModelLoadError("Question answering needs a fast tokenizer, which maps pieces to "
+        raise ModelLoadError("Question answering needs a fast tokenizer, which maps subwords to "
                              "positions in the text; the teacher's has no fast version. Choose a checkpoint with a "
                              "tokenizer.json.")
 
@@ -165,7 +165,7 @@ def common_tokenizer(checkpoints: Sequence[str]) -> Any:
         difference = _tokenizer_difference(first, load_tokenizer(checkpoint))
         if difference:
             raise ConfigError(f"The teachers {checkpoints[0]!r} and {checkpoint!r} have different tokenizers "
-                              f"({difference}), so their logits belong to different pieces. Expected "
+                              f"({difference}), so their logits belong to different subwords. Expected "
                               "teachers with the same tokenizer.")
     return first
 
@@ -173,14 +173,14 @@ def common_tokenizer(checkpoints: Sequence[str]) -> Any:
 def _tokenizer_difference(first: Any, second: Any) -> str | None:
     ours, theirs = first.get_vocab(), second.get_vocab()
     if len(ours) != len(theirs):
-        return f"{len(ours)} and {len(theirs)} pieces"
+        return f"{len(ours)} and {len(theirs)} subwords"
     for piece, number in ours.items():
         if theirs.get(piece) != number:
             found = f"number {theirs[piece]}" if piece in theirs else "not there"
             return f"{piece!r} is number {number} in the first and {found} in the second"
     probe = "A probe, naïve: Ünïcode"
     if first(probe).input_ids != second(probe).input_ids:
-        return "the same pieces, put together differently"
+        return "the same subwords, put together differently"
     return None
 
 

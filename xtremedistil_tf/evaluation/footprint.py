@@ -70,7 +70,7 @@ def count_parameters(model: Any) -> int:
 
 
 def model_size(parameters: int, word_embedding_rows: int, embedding_width: int, rows_seen: int) -> dict[str, int]:
-    """Parameters and float32 bytes, whole and with the word pieces left out that never occurred.
+    """Parameters and float32 bytes, whole and with the subwords left out that never occurred.
 
     Args:
         parameters: of the model.

@@ -57,7 +57,7 @@ class Labelled:
         examples = getattr(self.corpus, split)
         encoded = self.task.training_features(tokenizer, examples, seq_len)
         if encoded.truncated:
-            log.warning("%d of %d %s examples have more pieces than `seq_len=%d` and are truncated for training",
+            log.warning("%d of %d %s examples have more subwords than `seq_len=%d` and are truncated for training",
                         encoded.truncated, len(examples), split, seq_len)
         return encoded.features
 
@@ -125,9 +125,9 @@ def student_vocabulary(config: DistillationConfig, teachers: Any, checkpoint: st
         return Vocabulary(teachers)
     if config.distil_attention or config.distil_relations:
         name = "distil_attention" if config.distil_attention else "distil_relations"
-        raise ConfigError(f"`{name}` compares pieces with pieces, but the student's vocabulary is not the teacher's. "
+        raise ConfigError(f"`{name}` compares subwords with subwords, but the student's vocabulary is not the teacher's. "
                           "Omit it; hidden states and logits are aligned by words and characters.")
-    log.info("the student's vocabulary has %d pieces, the teacher's %d: signals are aligned", len(own),
+    log.info("the student's vocabulary has %d subwords, the teacher's %d: signals are aligned", len(own),
              len(teachers))
     return Vocabulary(own, teachers, fingerprint(own.backend_tokenizer.to_str()))
 

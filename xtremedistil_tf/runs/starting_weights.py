@@ -332,7 +332,7 @@ class StudentStart:
         """The reduced table, and what each piece counts for in it."""
         states = piece_states(self._store)
         if states is None:
-            log.warning("transfer store %s: has neither mean states of the pieces nor hidden states; word embeddings "
+            log.warning("transfer store %s: has neither mean states of the subwords nor hidden states; word embeddings "
                         "start from the SVD of the teacher's embeddings", self._store)
             reduced = reduce_embeddings(table, size)
             return ReducedEmbeddings(self._of_student(reduced.table), reduced.energy), None

@@ -201,7 +201,7 @@ def _vocabulary_of_text(config: DistillationConfig, tokenizer: Any, train: Ragge
     if not config.trim_vocabulary:
         return kept, None
     trimmed = trim_tokenizer(tokenizer, kept.mask)
-    log.info("vocabulary trimmed from %d to %d pieces, %d of them not in the text: of the pieces of dev text "
+    log.info("vocabulary trimmed from %d to %d subwords, %d of them not in the text: of the subwords of dev text "
              "%.2f %% are missing, without those %.2f %%", len(tokenizer), len(trimmed.tokenizer), kept.further,
              100 * kept.lacking, 100 * kept.lacking_alone)
     return kept, trimmed

@@ -181,7 +181,7 @@ def _check_length(config: DistillationConfig, shape: TransformerShape) -> None:
     if config.seq_len > longest:
         raise ConfigError(f"`seq_len={config.seq_len}`: "
                           f"`pt_student_checkpoint={config.pt_student_checkpoint}` takes at most {longest} "
-                          f"pieces. Expected `seq_len={longest}` or less.")
+                          f"subwords. Expected `seq_len={longest}` or less.")
 
 
 def _relation_heads(config: DistillationConfig, shape: TransformerShape, teacher: TeacherSizes) -> int:

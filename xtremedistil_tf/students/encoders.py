@@ -206,11 +206,11 @@ def _check_loaded(encoder, info: dict[str, list], loaded: int, checkpoint: str) 
 
 
 def _check_vocabulary(checkpoint: str, config, tokenizer) -> None:
-    advice = ("Student and teacher read the same pieces: give a checkpoint with the teacher's vocabulary, or "
+    advice = ("Student and teacher read the same subwords: give a checkpoint with the teacher's vocabulary, or "
               "`compress_word_embedding`, which derives the student's word embeddings from the teacher's.")
     if config.vocab_size < len(tokenizer):
         raise ConfigError(f"`pt_student_checkpoint={checkpoint}`: has {config.vocab_size} word embeddings, "
-                          f"the teacher's tokenizer {len(tokenizer)} pieces. {advice}")
+                          f"the teacher's tokenizer {len(tokenizer)} subwords. {advice}")
     try:
         own = load_tokenizer(checkpoint).get_vocab()
     except ModelLoadError:
@@ -219,5 +219,5 @@ def _check_vocabulary(checkpoint: str, config, tokenizer) -> None:
     different = [piece for piece, number in theirs.items() if own.get(piece) != number]
     if different:
         raise ConfigError(f"`pt_student_checkpoint={checkpoint}`: {len(different)} of the teacher's "
-                          f"{len(theirs)} pieces have another index in its vocabulary or none, such as "
+                          f"{len(theirs)} subwords have another index in its vocabulary or none, such as "
                           f"{different[0]!r}. {advice}")

@@ -42,7 +42,7 @@ tags:
 # {name}
 
 A small encoder distilled with XtremeDistil-TF. It is a plain `{model_type}` model of transformers, without a
-task's head and without a pooler: take the first piece's state for the whole input.
+task's head and without a pooler: take the first subword's state for the whole input.
 
 ```python
 from transformers import AutoModel, AutoTokenizer
@@ -106,7 +106,7 @@ def pytorch_weights(encoder: Any) -> dict[str, np.ndarray]:
 def _model_card(name: str, config: Any, parameters: int, facts: Mapping[str, Any]) -> str:
     sizes = {"Parameters": f"{parameters:,}", "Layers": config.num_hidden_layers,
              "Hidden size": config.hidden_size, "Attention heads": config.num_attention_heads,
-             "Vocabulary": f"{config.vocab_size:,} pieces"}
+             "Vocabulary": f"{config.vocab_size:,} subwords"}
     rows = "\n".join(f"| {_cell(key)} | {_cell(value)} |" for key, value in {**sizes, **facts}.items())
     return _CARD.format(name=name, model_type=config.model_type, rows=rows)
 

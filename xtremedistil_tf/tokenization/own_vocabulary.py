@@ -50,7 +50,7 @@ def train_tokenizer(texts: Iterable[str], size: int, kind: str, cased: bool = Tr
     tokenizer = (_train_wordpiece if kind == "wordpiece" else _train_unigram)(texts, size, cased)
     pieces = len(tokenizer)
     if pieces < size:
-        raise ConfigError(f"`student_vocab_size={size}`: the transfer text yields only {pieces} pieces. Use "
+        raise ConfigError(f"`student_vocab_size={size}`: the transfer text yields only {pieces} subwords. Use "
                           f"`student_vocab_size={pieces}` or less, or more transfer text.")
     return tokenizer
 

@@ -194,7 +194,7 @@ class Trimmed:
         new = self._new_ids[np.minimum(ids, len(self._new_ids) - 1)]
         lost = (new < 0) | (ids >= len(self._new_ids)) | (ids < 0)
         if lost.any():
-            raise ValueError(f"piece {ids[lost].flat[0]} was not kept")
+            raise ValueError(f"subword {ids[lost].flat[0]} was not kept")
         return new
 
 
@@ -341,6 +341,6 @@ def _rebuild(tokenizer, spec: dict[str, Any], new_ids: dict[str, int]):
     for name in ("model_max_length", "padding_side", "truncation_side", "model_input_names"):
         setattr(rebuilt, name, getattr(tokenizer, name))
     if rebuilt.get_vocab() != new_ids:
-        raise ModelLoadError(f"`trim_vocabulary`: {type(tokenizer).__name__} adds pieces of its own to the "
+        raise ModelLoadError(f"`trim_vocabulary`: {type(tokenizer).__name__} adds subwords of its own to the "
                              "trimmed vocabulary, which would no longer fit the model. Omit `trim_vocabulary`.")
     return rebuilt

@@ -237,4 +237,4 @@ def _check_given_shard(folder: pathlib.Path, floats: Sequence[str], pieces: int)
 
 
 def _shown_column(column: Column) -> str:
-    return f"{column.dtype.name} {list(column.shape)} {'a piece' if column.per_piece else 'an example'}"
+    return f"{column.dtype.name} {list(column.shape)} {'a subword' if column.per_piece else 'an example'}"

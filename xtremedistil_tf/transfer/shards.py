@@ -128,7 +128,7 @@ class Shards:
             return f"{OFFSETS}.npy: expected {examples + 1} numbers from 0 that never fall"
         pieces = int(offsets[-1])
         if facts.examples not in (None, examples) or facts.pieces not in (None, pieces):
-            return (f"{SHARD_FACTS}: {facts.examples} examples of {facts.pieces} pieces, the arrays have "
+            return (f"{SHARD_FACTS}: {facts.examples} examples of {facts.pieces} subwords, the arrays have "
                     f"{examples} of {pieces}")
         if self._pca and facts.hidden_pca and facts.hidden_pca != self._pca:
             return f"{HIDDEN}.npy: kept with other principal components than those in the store"

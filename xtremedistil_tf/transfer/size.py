@@ -86,7 +86,7 @@ def check_room(store: pathlib.Path, spec: StoreSpec, mean_pieces: float, sentenc
         "fewer layers (`layer_map`)" if largest == HIDDEN else "a smaller `seq_len`",
         "a folder with more space (`transfer_store_dir`)"]
     raise TransferStoreError(
-        f"{store}: {sentences:,} examples of {mean_pieces:.1f} pieces on average need about "
+        f"{store}: {sentences:,} examples of {mean_pieces:.1f} subwords on average need about "
         f"{shown_bytes(needed)} ({largest}: {shown_bytes(sentences * sizes[largest])}), and "
         f"{shown_bytes(MARGIN_BYTES + _MARGIN * needed)} are left free for other files, but {shown_bytes(free)} are "
         "free. "
@@ -128,7 +128,7 @@ def store_info(store: pathlib.Path) -> str:
              f"examples     {examples:,} of {manifest.sentences:,}, {manifest.truncated:,} cut",
              f"shards       {len(whole):,} of {manifest.num_shards:,}, "
              f"{manifest.shard_sentences:,} examples each, {checked:,} with checksums",
-             f"pieces       {pieces:,}, {pieces / max(examples, 1):.1f} an example",
+             f"subwords     {pieces:,}, {pieces / max(examples, 1):.1f} an example",
              f"on disk      {shown_bytes(size)}, {size / max(examples, 1):,.0f} bytes an example", ""]
     return "\n".join(lines + _column_lines(manifest, pieces / max(examples, 1)) + _pca_lines(store, manifest) +
                      ["", "identity     " + json.dumps(manifest.identity, ensure_ascii=False)])

@@ -106,8 +106,8 @@ class Measure(NamedTuple):
 MEASURES = {
     "words": Measure("words a sentence", 0.0),
     "capitalised": Measure("capitalised words", 0.02),
-    "unknown": Measure("unknown pieces", 0.005),
-    "rare": Measure("rare pieces", 0.01),
+    "unknown": Measure("unknown subwords", 0.005),
+    "rare": Measure("rare subwords", 0.01),
     "entity_words": Measure("entity words by the teacher", 0.02),
 }
 

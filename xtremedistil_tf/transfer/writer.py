@@ -103,7 +103,7 @@ class StoreSpec:
     def _attention_encoding(self) -> dict[str, dict[str, Any]]:
         if not 0 <= self.attention_sample < self.seq_len:
             raise ConfigError(f"`attention_sample={self.attention_sample}`: an example has at most "
-                              f"`seq_len={self.seq_len}` pieces. Expected 1 to {self.seq_len - 1}, or 0 for all.")
+                              f"`seq_len={self.seq_len}` subwords. Expected 1 to {self.seq_len - 1}, or 0 for all.")
         sampled = self.attention_sample and ATTENTION in self.signals
         return {ATTENTION: {"rows": self.attention_sample}} if sampled else {}
 

@@ -59,9 +59,9 @@ def test_the_tables(metrics, written):
     for line in ("| Teacher | bert\\|base |", "| Strategy | D4.2 |", "| Labelled data | data/ner |",
                  "| Transfer text | text.txt.gz, more.txt |", "| entity F1 | 91.23 | 88.17 | 96.65 % |",
                  "| de | 91.73 | 88.67 | 96.70 |", "| parameters, million | 117.50 | 117.50 | 5.6x |",
-                 "| latency, batch 1, 32 pieces, ms | 12.3 | 12.3 | 6.5x |", "| Licence | not stated |",
+                 "| latency, batch 1, 32 subwords, ms | 12.3 | 12.3 | 6.5x |", "| Licence | not stated |",
                  "| tflite int8 | 2.0 | 98.50 | 72.00 | -2.00 | 0.25 | 0.50 | 9.00 | 1,234 | - | FAILED |",
-                 "- It was trained on inputs of at most 32 word pieces; longer ones are answered in windows."):
+                 "- It was trained on inputs of at most 32 subwords; longer ones are answered in windows."):
         assert f"\n{line}\n" in text, line
     assert "ai_edge_litert" in text and "export/serving/README.md" in text and "onnxruntime" not in text
 

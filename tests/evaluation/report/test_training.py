@@ -181,7 +181,7 @@ def test_texts_that_differ_are_warned_of(metrics, report):
 def test_what_a_trimmed_vocabulary_lacks(metrics, report):
     trimmed = {"seen": 5, "further": 1500, "dev_lacking": 0.0123, "dev_lacking_without_further": 0.1}
     shown = words(report(metrics(trimmed=trimmed)).sections["text"])
-    assert "keeps 1,500 pieces" in shown and "lacks 1.23 % of the pieces of dev text, 10.00 % without" in shown
+    assert "keeps 1,500 subwords" in shown and "lacks 1.23 % of the subwords of dev text, 10.00 % without" in shown
 
 
 @pytest.mark.parametrize("text", [

@@ -40,7 +40,7 @@ def figures(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = [(f"Student, {title}", percent(dig(student, main)), quality),
             ("Retention", with_unit(percent(dig(kept, main), 1), " %"), retained),
             ("Compression", times(dig(kept, "compression")),
-             f"fewer parameters; {times(dig(kept, 'compression_seen_pieces'))} without unseen pieces"),
+             f"fewer parameters; {times(dig(kept, 'compression_seen_pieces'))} without unseen subwords"),
             ("Speed-up", times(dig(kept, "speedup_batch_32")),
              f"at 32 {items(metrics)} a batch; {times(dig(kept, 'speedup_batch_1'))} at 1")]
     if student and "teacher" not in metrics:  # nothing to compare with
@@ -59,7 +59,7 @@ def size_and_speed(metrics: Mapping[str, Any], models: Sequence[Model]) -> Secti
         return None
     one, many = f"Latency, 1 {items(metrics)[:-1]}", f"Latency, 32 {items(metrics)}"
     measures = [("Parameters", ("parameters",), large, "compression"),
-                ("Parameters without unseen pieces", ("parameters_seen_pieces",), large,
+                ("Parameters without unseen subwords", ("parameters_seen_pieces",), large,
                  "compression_seen_pieces"),
                 ("Size in float32", ("bytes",), _megabytes, ""),
                 (one, ("latency", "batch_1"), _latency, "speedup_batch_1"),
@@ -78,11 +78,11 @@ def size_and_speed(metrics: Mapping[str, Any], models: Sequence[Model]) -> Secti
 
 
 def _notes(metrics: Mapping[str, Any], models: Sequence[Model]) -> str:
-    notes = ["Unseen pieces are those of the vocabulary beyond the "
+    notes = ["Unseen subwords are those of the vocabulary beyond the "
              f"{count(metrics.get('seen_pieces'))} that occur in the text of training and distillation; "
              "their embeddings are not trained in a run.",
              f"Latency is the median for {items(metrics)} of "
-             f"{count(first(metrics, models, 'latency', 'seq_len'))} pieces on the machine of the run."]
+             f"{count(first(metrics, models, 'latency', 'seq_len'))} subwords on the machine of the run."]
     if finite(metrics.get("embedding_energy")) is not None:
         notes.append("The student’s word embeddings start from the teacher’s, reduced by an SVD that keeps "
                      f"{percent(metrics['embedding_energy'], 1)} % of their energy.")
@@ -127,7 +127,7 @@ def exports_rows(exports: Mapping[str, Any]) -> list[list[str]]:
 
 def measured_on(exports: Mapping[str, Any]) -> str:
     """What the figures of the forms are about, in one line."""
-    return (f"{exports['examples']} dev examples; latency at {exports['seq_len']} pieces, {exports['threads']} "
+    return (f"{exports['examples']} dev examples; latency at {exports['seq_len']} subwords, {exports['threads']} "
             f"thread{'s' if exports['threads'] > 1 else ''}, examples/s without tokenization")
 
 

@@ -95,7 +95,7 @@ def _quality(metrics: Mapping[str, Any]) -> list[list[str]]:
             ["parameters, million", *[_shown(model.get("parameters"), 1e-6) for model in models],
              _times(kept.get("compression"))]]
     pieces = metrics["student"]["latency"]["seq_len"]
-    return rows + [[f"latency, batch {size}, {pieces} pieces, ms",
+    return rows + [[f"latency, batch {size}, {pieces} subwords, ms",
                     *[_shown(dig(model, "latency", f"batch_{size}", "median_ms"), 1, 1) for model in models],
                     _times(kept.get(f"speedup_batch_{size}"))] for size in (1, 32)]
 

@@ -37,7 +37,7 @@ def results_table(metrics: Mapping[str, Any]) -> str:
         rows.append([f"  {name}", *[_percent(scores.get(key)) for key, _ in shown], ""])
     rows.append(_row("parameters (M)", shown, lambda m: f"{m['parameters'] / 1e6:.1f}", metrics,
                      times=kept["compression"]))
-    rows.append(_row("  without unseen pieces", shown, lambda m: f"{m['parameters_seen_pieces'] / 1e6:.1f}",
+    rows.append(_row("  without unseen subwords", shown, lambda m: f"{m['parameters_seen_pieces'] / 1e6:.1f}",
                      metrics, times=kept["compression_seen_pieces"]))
     rows.append(_row("float32 MB", shown, lambda m: f"{m['bytes'] / 1e6:.1f}", metrics))
     for size in ("batch_1", "batch_32"):

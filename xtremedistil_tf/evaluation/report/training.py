@@ -172,9 +172,9 @@ def _trimmed(metrics: Mapping[str, Any]) -> list[str]:
     if finite(lacking) is None:
         return []
     further = count(dig(metrics, "trimmed", "further"))
-    return [f"The trimmed vocabulary keeps {further} pieces that the text does not use. "
-            f"It lacks {percent(lacking)} % of the pieces of dev text, {percent(alone)} % without them; "
-            "words with such pieces are split differently."]
+    return [f"The trimmed vocabulary keeps {further} subwords that the text does not use. "
+            f"It lacks {percent(lacking)} % of the subwords of dev text, {percent(alone)} % without them; "
+            "words with such subwords are split differently."]
 
 
 def steps(metrics: Mapping[str, Any]) -> Section | None:

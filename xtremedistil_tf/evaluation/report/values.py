@@ -38,7 +38,7 @@ class Model(NamedTuple):
 
 
 MODELS = (Model("teacher", "teacher", "teacher"), Model("student", "student", "student"),
-          Model("direct_baseline", "labels alone", "baseline"), Model("untrimmed", "all pieces", "untrimmed"))
+          Model("direct_baseline", "labels alone", "baseline"), Model("untrimmed", "all subwords", "untrimmed"))
 
 
 #: Retention above which something is to be explained.

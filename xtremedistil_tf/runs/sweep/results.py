@@ -81,7 +81,7 @@ def measured_on(report: Mapping[str, Any]) -> list[str]:
     told = [f"{name} of each file on {report['dev_examples']} dev examples, and of its Keras student on the "
             f"{report['split']} set"
             + (f", where the teacher has {100 * teacher:.2f}." if teacher is not None else "."),
-            f"Milliseconds for one example of {report['seq_len']} pieces on one thread; size of the file."]
+            f"Milliseconds for one example of {report['seq_len']} subwords on one thread; size of the file."]
     return told + ([f"Budget: {budget}."] if budget else [])
 
 

@@ -350,7 +350,7 @@ def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any]) -> str
     if model["unk_id"] is None:
         return "one without an unknown token"
     if model.get("byte_fallback") and not {piece for piece, _ in model["vocab"]}.issuperset(byte_pieces()):
-        return "one that falls back to bytes and lacks pieces for some"
+        return "one that falls back to bytes and lacks subwords for some"
     step = unsupported_step(spec["normalizer"])
     if step:
         return f"one whose normalizer holds {step}"

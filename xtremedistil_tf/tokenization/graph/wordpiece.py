@@ -264,7 +264,7 @@ def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any],
     if model["unk_token"] not in model["vocab"]:
         return f"one without its unknown token {model['unk_token']!r}"
     if not model["continuing_subword_prefix"]:
-        return "one without a prefix for continuing pieces"
+        return "one without a prefix for continuing subwords"
     for token in spec["added_tokens"]:
         if token["normalized"] or token["single_word"]:
             return f"one whose added token {token['content']!r} is sought in normalized text or as a word"
@@ -273,7 +273,7 @@ def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any],
         return unfit
     for piece in (*_reachable_pieces(model), *(_OPEN + token for token in _reachable_added(spec))):
         if len(piece.encode()) > _LONGEST_PIECE:
-            return f"one with a piece of more than {_LONGEST_PIECE} bytes ({piece[:20]!r}...)"
+            return f"one with a subword of more than {_LONGEST_PIECE} bytes ({piece[:20]!r}...)"
     if tokenizer.split_special_tokens:
         return "one with split_special_tokens"
     if None in (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id):
