@@ -125,8 +125,8 @@ def student_vocabulary(config: DistillationConfig, teachers: Any, checkpoint: st
         return Vocabulary(teachers)
     if config.distil_attention or config.distil_relations:
         name = "distil_attention" if config.distil_attention else "distil_relations"
-        raise ConfigError(f"`{name}` compares subwords with subwords, but the student's vocabulary is not the teacher's. "
-                          "Omit it; hidden states and logits are aligned by words and characters.")
+        raise ConfigError(f"`{name}` compares subwords with subwords, but the student's vocabulary is not the "
+                          "teacher's. Omit it; hidden states and logits are aligned by words and characters.")
     log.info("the student's vocabulary has %d subwords, the teacher's %d: signals are aligned", len(own),
              len(teachers))
     return Vocabulary(own, teachers, fingerprint(own.backend_tokenizer.to_str()))

@@ -30,7 +30,8 @@ def test_results_without_a_teacher(metrics):
 
 def test_exports(metrics):
     table = exports_table(metrics()["exports"])
-    assert table.startswith("500 dev examples; latency at 32 subwords, 1 thread, examples/s without tokenization\nform ")
+    head = "500 dev examples; latency at 32 subwords, 1 thread, examples/s without tokenization\nform "
+    assert table.startswith(head)
     assert cells(table, "tflite") == ["tflite", "int8", "2.0", "98.50", "72.00", "-2.00", "0.25", "0.50", "9.00",
                                       "1,234", "-"]
 
