@@ -28,6 +28,8 @@ from mutants import Mutant
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 #: Plugins of the tests that say how a whole session went, or start a process of their own.
 _LEFT_OUT = ("forked_python", "leftovers", "durations", "cacheprovider", "xdist", "cov")
+#: Fixtures of tests that start processes.
+_PROCESSES = {"python"}
 _PR_SET_PDEATHSIG = 1
 #: Where hypothesis keeps the settings of a test, and the most examples here.
 _SETTINGS, _EXAMPLES = "_hypothesis_internal_use_settings", 20
@@ -60,7 +62,8 @@ def try_mutants(module: str, tests: Sequence[str], mutants: Sequence[Mutant], fo
     results.unlink(missing_ok=True)
     _forked(lambda: _pytest(tests, _Session(module, mutants, folder)), folder, 36_000.0)
     if not results.exists():
-        raise SystemExit(f"{module}: its tests fail without any change; see {folder / 'log'}")
+        log = (folder / "log").read_text(encoding="utf-8", errors="replace")
+        raise SystemExit(f"{module}: its tests fail without any change:\n{log[-4000:]}")
     found, seconds = json.loads(results.read_text(encoding="utf-8"))
     for number, mutant in enumerate(mutants):
         if not found[number]:  # neither a constant nor the body of a function
@@ -83,8 +86,10 @@ class _Tests:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        """Fewer examples, for time: what they miss counts as a survivor."""
+        """Fewer examples, for time, and no tests that start processes: what they miss counts as a survivor."""
         import hypothesis
+
+        items[:] = [item for item in items if not _PROCESSES & set(item.fixturenames)]
 
         for item in items:
             known = getattr(item.function, _SETTINGS, None)

@@ -33,6 +33,9 @@ def test_a_store_as_a_dataset(store, tiny_tokenizer):
     assert sorted(first) == sorted(second) == sorted(expected) and first != second
     again = xd.transfer_dataset(store, tiny_tokenizer, 16, columns=["input_ids", "teacher_logits"])
     assert [rows_of(again), rows_of(again)] == [first, second]
+    assert set(again.element_spec) == {"input_ids", "attention_mask", "teacher_logits"} < set(plain.element_spec)
+    other = xd.transfer_dataset(store, tiny_tokenizer, 16, seed=43)
+    assert sorted(found := rows_of(other)) == sorted(expected) and found != first
     some = xd.transfer_dataset(store, tiny_tokenizer, 16, examples=[3, 1], shuffle=False)
     assert rows_of(some) == [expected[3], expected[1]]
 

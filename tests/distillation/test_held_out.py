@@ -23,8 +23,8 @@ def source(examples):
 
 @pytest.mark.parametrize("fraction, most, held", [(0.1, 5000, 10), (0.5, 20, 20), (0.0, 5000, 1)])
 def test_every_example_is_on_one_side(fraction, most, held):
-    split = hold_out(source(100), fraction, most, 3)
-    assert len(split.valid) == held
+    split = hold_out(examples := source(100), fraction, most, 3)
+    assert len(split.valid) == held and split.source is examples
     assert sorted([*split.train, *split.valid]) == list(range(100))
     again = hold_out(source(100), fraction, most, 3)
     assert np.array_equal(again.valid, split.valid)

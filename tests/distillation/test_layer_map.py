@@ -56,6 +56,6 @@ def test_last_needs_as_deep_a_teacher():
 
 def test_without_a_map_it_is_the_top_state():
     assert top_pair(0, 6, 12) == ((6, 12),)
-    assert top_pair(7, 6, 12) == ((6, 7),)
+    assert top_pair(7, 6, 12) == ((6, 7),) and top_pair(12, 6, 12) == ((6, 12),)
     with pytest.raises(ConfigError, match="`teacher_layer=13`: the teacher has 12 layers"):
         top_pair(13, 6, 12)

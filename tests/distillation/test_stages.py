@@ -152,3 +152,11 @@ def test_mixed_precision_keeps_losses_and_weights_in_float32(batch, policy):
     assert losses["loss"].dtype == tf.float32
     assert float(losses["loss"]) < first
     assert {w.dtype.name for w in student.get_weights()} == {"float32"}
+
+
+def test_dropout_is_for_training_only(batch):
+    tf_keras.utils.set_random_seed(2)
+    student = new_student(BiLSTMShape(30, 4, 5, 6, 3, dropout=0.5))
+    for stage in stages(student).values():
+        losses = [float(stage.losses_of(batch, training)["loss"]) for training in (True, True, False, False)]
+        assert losses[0] != losses[1] and losses[2] == losses[3] != losses[0]

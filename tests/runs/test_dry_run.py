@@ -7,6 +7,7 @@ import pytest
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.runs.distil import prepare, train
 from xtremedistil_tf.runs.planning import dry_run, shown_seconds
+from xtremedistil_tf.runs.run import Run
 
 
 def config(task, teacher, out, **options):
@@ -20,7 +21,8 @@ def config(task, teacher, out, **options):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, tiny_task, flat_teacher_dir):
     out = tmp_path_factory.mktemp("run") / "out"
-    return train(prepare(config(tiny_task, flat_teacher_dir, out, direct_baseline=False, distil_epochs=1, ft_epochs=1)))
+    settings = config(tiny_task, flat_teacher_dir, out, direct_baseline=False, distil_epochs=1, ft_epochs=1)
+    return train(prepare(Run.of(settings)))
 
 
 def test_the_plan_is_that_of_the_run(run, tmp_path, tiny_task, flat_teacher_dir, capsys):
@@ -46,6 +48,8 @@ def test_the_plan_is_that_of_the_run(run, tmp_path, tiny_task, flat_teacher_dir,
     lengths = [len(example.words) for example in corpus.dev]
     (words,) = (line for line in printed.splitlines() if line.startswith("words a sentence"))
     assert float(words.split()[-1]) == pytest.approx(sum(lengths) / len(lengths), abs=0.06)
+    before = printed.split("measuring each step")[0]  # what needs no measurement comes first
+    assert words in before and f"labelled   {len(corpus.train)} train, {len(corpus.dev)} dev" in before
 
 
 def test_an_existing_folder_and_a_finished_teacher_stay_as_they_are(run, tiny_task, flat_teacher_dir):

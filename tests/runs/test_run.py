@@ -14,7 +14,7 @@ from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.runs.distil import distil
 from xtremedistil_tf.runs.fine_tuning import _of_the_task
-from xtremedistil_tf.runs.run import model_dir_lock
+from xtremedistil_tf.runs.run import Run, model_dir_lock
 
 HOLD = ("import pathlib, sys; from xtremedistil_tf.runs.run import model_dir_lock\n"
         "with model_dir_lock(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()")
@@ -69,3 +69,18 @@ def test_limits_of_the_first_run_are_not_those_of_another_task(caplog):
     assert (other.task, other.max_train_per_language, other.max_test_per_language) == ("two", 0, 0) and not caplog.text
     assert _of_the_task(first, "") == _of_the_task(first, "one") == first
     assert "`max_train_per_language=40`, `max_test_per_language=5`" in caplog.text
+
+
+def test_a_step_that_is_reused_keeps_the_seconds_of_its_making(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("xtremedistil_tf.runs.run.time.monotonic", lambda: now[0])
+    run = Run.of(DistillationConfig(task=str(tmp_path), model_dir=str(tmp_path / "out")))
+
+    def step(fingerprint, seconds, reused):
+        with run.step("transfer store") as step:
+            step.fingerprint, step.reused = fingerprint, reused
+            now[0] += seconds
+        return run.seconds_of("transfer store")
+
+    assert run.seconds_of("transfer store") == 0
+    assert [step("a", 7, False), step("a", 1, True), step("b", 2, True), step("b", 3, False)] == [7, 7, 2, 3]

@@ -202,3 +202,34 @@ def test_a_checkpoint_answers_only_if_it_is_multi_label(tmp_path, own, taken):
     read = task_config(str(tmp_path), MultiLabelTask(LABELS))
     assert read.problem_type == "multi_label_classification"
     assert list(itertools.islice(read.id2label.values(), 3)) == LABELS[::-1]
+
+
+@pytest.mark.parametrize(("positives", "threshold"), [(4, 0.5), (5, 1 / (1 + np.exp(-3.5)))])
+def test_five_examples_are_enough_for_a_threshold_of_their_own(positives, threshold):
+    """Right are those above 3.5, halfway between 4 and 3."""
+    right = np.array([[1]] * positives + [[0]] * 8)
+    values = np.array([[4.0]] * positives + [[3.0]] * 8, np.float32)
+    assert best_thresholds(right, values) == (pytest.approx(threshold),)
+
+
+def test_where_all_have_the_label_the_cut_is_one_below_the_lowest_logit():
+    values = np.array([[-1.5], [-2.5], [-4.0], [-3.0], [-3.5]], np.float32)
+    assert best_thresholds(np.ones((5, 1), int), values) == (pytest.approx(1 / (1 + np.exp(4.5))),)
+
+
+def test_a_cut_between_zero_and_below_is_zero():
+    right = np.array([[1]] * 5 + [[0]] * 5)
+    values = np.array([[0.0]] * 5 + [[-3.0]] * 5, np.float32)
+    assert best_thresholds(right, values) == (0.5,)
+    np.testing.assert_array_equal(best_thresholds(right, values.astype(np.float64)), best_thresholds(right, values))
+
+
+def test_choices_are_yes_and_no_of_each_label():
+    found = MultiLabelTask(["a", "b"]).choices(np.array([0.0, 2.0], np.float32))
+    np.testing.assert_allclose(found, [[0.5, 0.5], [1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2))]], rtol=1e-6)
+
+
+def test_a_logit_at_the_cut_has_the_label():
+    task, at = MultiLabelTask(["a", "b"]), np.zeros(2, np.float32)
+    assert task.same_logits([at, at], [at + 1, at - 1], 0.0).tolist() == [True, False]
+    assert task.same_logits([at + 1, at - 1], [at, at], 0.0).tolist() == [True, False]

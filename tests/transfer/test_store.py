@@ -16,7 +16,7 @@ from xtremedistil_tf.teachers.model import Teacher
 from xtremedistil_tf.teachers.protocol import TeacherPredictor
 from xtremedistil_tf.training.batches import Column, pad_batch
 from xtremedistil_tf.transfer import writer
-from xtremedistil_tf.transfer.format import HIDDEN, Manifest
+from xtremedistil_tf.transfer.format import HIDDEN, Manifest, load_provenance
 from xtremedistil_tf.transfer.making import ShardMaker
 from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.text import TransferText
@@ -176,3 +176,21 @@ def test_no_text_at_all_is_an_error(tmp_path):
     (tmp_path / "a.txt").write_text("\n \n")
     with pytest.raises(DataError, match="a.txt"):
         text_of(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(("sentences", "shard_sentences", "fine"), [
+    (1, 1, True), (0, 1, False), (1, 0, False), (-1, -1, False)])
+def test_a_store_has_examples(tmp_path, sentences, shard_sentences, fine):
+    columns = {"input_ids": {"dtype": "int32", "shape": [], "per_piece": True}}
+    Manifest("f", {}, columns, sentences, shard_sentences).save(tmp_path)
+    if fine:
+        found = Manifest.load(tmp_path)
+        assert (found.complete, found.truncated, found.num_shards) == (False, 0, 1)
+    else:
+        with pytest.raises(TransferStoreError, match="sentences and shard_sentences must be 1 or more"):
+            Manifest.load(tmp_path)
+
+
+def test_a_store_that_does_not_say_has_originals_only(tmp_path):
+    codes = load_provenance(tmp_path, 3)
+    assert codes.tolist() == [0, 0, 0] and codes.dtype == np.int8

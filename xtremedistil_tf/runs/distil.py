@@ -53,7 +53,7 @@ class Trained:
     Attributes:
         prepared: what it had before.
         store_step: what its store was made from.
-        store_seconds: that the store took in this run.
+        store_seconds: that the store took when it was written.
         step: what the student was trained from.
         student: the student.
     """
@@ -153,11 +153,11 @@ def train(prepared: Prepared) -> Trained:
     p = prepared
     plan = plan_student(p.run.config, p.labelled, p.teachers, p.text, p.vocabulary, p.checkpoint)
     store_step = StoreStep(p.run, p.labelled, p.teachers, p.text, p.vocabulary, plan)
-    store, began = None, time.monotonic()
+    store = None
     with p.run.workers.chief_first():
         if plan.needs_store:
             store = store_step.make()
-    seconds = time.monotonic() - began
     data = training_data(p.run, p.labelled, p.teachers, p.vocabulary, plan, store)
     step = StudentStep(p.run, p.labelled, p.teachers, p.vocabulary, plan, store, data)
+    seconds = p.run.seconds_of("transfer store") if store else 0.0
     return Trained(p, store_step, seconds, step, step.train(plan.phases, "checkpoints"))

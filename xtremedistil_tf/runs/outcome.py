@@ -35,7 +35,7 @@ class Outcome:
         comparison: of transfer text and dev text, where there are both.
         student: the run's student.
         baseline: the same student on labels alone, if there is one.
-        store_seconds: that the transfer store took in this run.
+        store_seconds: that the transfer store took when it was written.
         command: the command line, for the report.
     """
 

@@ -74,17 +74,15 @@ class Step:
 
 
 def dry_run(config: DistillationConfig, show: Callable[[str], None] = print) -> list[Step]:
-    """Measures every step on a sample, shows the plan, and leaves nothing behind.
+    """Shows what the data say, measures every step on a sample, shows the plan, and leaves nothing behind.
 
     Args:
         config: validated configuration of the run.
         show: gets the plan's lines.
     """
     config = with_recipe(config, student_kind(config))
-    measured = measure_steps(config)
+    measured = measure_steps(config, show)
     for line in _plan_lines(config, measured.steps, measured.disk, measured.folder):
-        show(line)
-    for line in _comparison_lines(measured.comparison) if measured.comparison else ():
         show(line)
     return measured.steps
 
@@ -97,20 +95,19 @@ class Measurement:
         steps: of the whole run.
         disk: bytes on disk by what takes them.
         folder: an existing folder on that disk.
-        comparison: of transfer text and dev text, where there are both.
     """
 
     steps: list[Step]
     disk: dict[str, float]
     folder: pathlib.Path
-    comparison: Comparison | None = None
 
 
-def measure_steps(config: DistillationConfig) -> Measurement:
+def measure_steps(config: DistillationConfig, show: Callable[[str], None] = lambda line: None) -> Measurement:
     """Measures every step of a run on a sample, and leaves nothing behind.
 
     Args:
         config: with its recipe's values.
+        show: gets, before anything is measured, the lines that say how much data there is and what the text is like.
     """
     model_dir = pathlib.Path(config.model_dir)
     is_new = not model_dir.exists()
@@ -118,14 +115,15 @@ def measure_steps(config: DistillationConfig) -> Measurement:
     try:
         with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=model_dir) as folder:
             labelled = open_labelled(config)
-            sample = train(prepare(Run.of(_sampled(config, labelled.corpus, pathlib.Path(folder)))))
             text = transfer_text(config, labelled)
+            for line in _data_lines(config, labelled, text):
+                show(line)
+            sample = train(prepare(Run.of(_sampled(config, labelled.corpus, pathlib.Path(folder)))))
             steps, disk = _measured(config, labelled, text, sample)
-            comparison = compare_texts(config, labelled, text)
     finally:
         if is_new:
             model_dir.rmdir()
-    return Measurement(steps, disk, model_dir.resolve().parent if is_new else model_dir, comparison)
+    return Measurement(steps, disk, model_dir.resolve().parent if is_new else model_dir)
 
 
 def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Path) -> DistillationConfig:
@@ -224,6 +222,15 @@ def _plan_lines(config: DistillationConfig, steps: Sequence[Step], disk: dict[st
            + ", ".join(f"{name} {shown_bytes(size)}" for name, size in disk.items()))
     if peak := peak_memory():
         yield f"memory     {shown_bytes(peak)} on the sample; it hardly grows with the transfer set"
+
+
+def _data_lines(config: DistillationConfig, labelled: Labelled, text: TransferText | None) -> Iterator[str]:
+    """What is known before anything is measured."""
+    counts = [f"{len(getattr(labelled.corpus, split)):,} {split}" for split in ("train", "dev", "test")]
+    yield f"labelled   {', '.join(counts)} examples" + (f"; transfer text {text.sentences:,} examples" if text else "")
+    comparison = compare_texts(config, labelled, text)
+    yield from _comparison_lines(comparison) if comparison else ()
+    yield "\nmeasuring each step on a sample ..."
 
 
 def _comparison_lines(comparison: Comparison) -> Iterator[str]:

@@ -105,6 +105,15 @@ class Run:
             self._keep(name, dataclasses.asdict(step) | {"seconds": seconds})
 
     def _keep(self, name: str, facts: dict[str, Any]) -> None:
+        known = self._known()
+        if facts["reused"] and known.get(name, {}).get("fingerprint") == facts["fingerprint"]:
+            facts |= {"seconds": known[name]["seconds"]}  # those of making it
+        write_json(self.folder / STEPS_FILE, known | {name: facts})
+
+    def seconds_of(self, name: str) -> float:
+        """Seconds that a step took when it was made, in this run or an earlier one; 0 where none tells."""
+        return float(self._known().get(name, {}).get("seconds", 0.0))
+
+    def _known(self) -> dict[str, Any]:
         file = self.folder / STEPS_FILE
-        known = read_json(file) if file.exists() else {}
-        write_json(file, known | {name: facts})
+        return dict(read_json(file)) if file.exists() else {}
