@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from xtremedistil_tf.tasks.question_answering.formats import AnswerSpan as AnswerSpan
     from xtremedistil_tf.tasks.registry import make_task as make_task
     from xtremedistil_tf.tasks.regression.formats import Number as Number
-    from xtremedistil_tf.tasks.tagging.formats import Entity as Entity
-    from xtremedistil_tf.tasks.tagging.formats import TaggedWord as TaggedWord
-    from xtremedistil_tf.tasks.tagging.formats import Tagging as Tagging
+    from xtremedistil_tf.tasks.tagging.answers import Entity as Entity
+    from xtremedistil_tf.tasks.tagging.answers import TaggedWord as TaggedWord
+    from xtremedistil_tf.tasks.tagging.answers import Tagging as Tagging
     from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores as entity_scores
     from xtremedistil_tf.transfer.reader import TransferStore as TransferStore
     from xtremedistil_tf.transfer.reader import transfer_dataset as transfer_dataset
@@ -85,7 +85,7 @@ _NAMES = {
     "tasks.question_answering.formats": ("AnswerSpan",),
     "tasks.registry": ("make_task",),
     "tasks.regression.formats": ("Number",),
-    "tasks.tagging.formats": ("Entity", "TaggedWord", "Tagging"),
+    "tasks.tagging.answers": ("Entity", "TaggedWord", "Tagging"),
     "tasks.tagging.tag_scores": ("entity_scores",),
     "transfer.reader": ("TransferStore", "transfer_dataset"),
     "transfer.writer": ("StoreSpec", "write_store"),

@@ -22,7 +22,7 @@ HEAVY = {"datasets", "faiss", "grpc", "h5py", "jinja2", "onnx", "onnxruntime", "
 #: Modules that answer `--help`, describe a task or answer with ONNX: nothing heavy is imported with them.
 LIGHT = ("cli.main", "cli.flags", "cli.verbs", "cli.training_commands", "cli.answering_commands", "cli.store", "api",
          "student", "tasks.registry", "tasks.opening", "tasks.scores", "tasks.raw_text", "tasks.tagging.task",
-         "tasks.tagging.formats", "tasks.classification.task", "tasks.multi_label.task", "tasks.regression.task",
+         "tasks.tagging.answers", "tasks.classification.task", "tasks.multi_label.task", "tasks.regression.task",
          "tasks.question_answering.task", "inference.predictor", "inference.runtimes", "tokenization.light",
          "transfer.ray_worker", "runs.sweep.run", "runs.predict")
 

@@ -16,7 +16,7 @@ from xtremedistil_tf.inference.serving.rest_client import RestClient
 from xtremedistil_tf.tasks.classification.formats import Label
 from xtremedistil_tf.tasks.question_answering.formats import AnswerSpan
 from xtremedistil_tf.tasks.regression.formats import Number
-from xtremedistil_tf.tasks.tagging.formats import Entity, TaggedWord, Tagging
+from xtremedistil_tf.tasks.tagging.answers import Entity, TaggedWord, Tagging
 
 __all__ = [
     "AnswerSpan",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xtremedistil_tf.tasks.classification.formats import Label
     from xtremedistil_tf.tasks.question_answering.formats import AnswerSpan
     from xtremedistil_tf.tasks.regression.formats import Number
-    from xtremedistil_tf.tasks.tagging.formats import Tagging
+    from xtremedistil_tf.tasks.tagging.answers import Tagging
 
 
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.2, 5.0

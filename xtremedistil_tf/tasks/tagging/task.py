@@ -19,8 +19,9 @@ from xtremedistil_tf.corpus.text import read_text
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.raw_text import Asked, LineFormat
 from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, sums, top_probabilities, with_languages
+from xtremedistil_tf.tasks.tagging.answers import RAW_TEXT, asked_text, some_words
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
-from xtremedistil_tf.tasks.tagging.formats import RAW_TEXT, WORD_KEYS, asked_text, some_words
+from xtremedistil_tf.tasks.tagging.formats import WORD_KEYS
 from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, tag_scores
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
