@@ -11,6 +11,7 @@ from xtremedistil_tf.augmentation.augmenter import VariantPlan, plans_of
 from xtremedistil_tf.augmentation.entities import ExchangedEntities, Gazetteer
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.errors import DataError
+from xtremedistil_tf.tokenization.raw_words import RawWords
 
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 PLAN = plans_of(["entities"], 3, 1)["entities"]
@@ -143,3 +144,13 @@ def test_faulty_files_are_explained(tmp_path, gazetteer):
     (tmp_path / "empty.tsv").write_text("\n")
     with pytest.raises(DataError, match="empty, expected `type<TAB>entity` lines, such as `LOC<TAB>"):
         gazetteer.add_files(tmp_path / "empty.tsv")
+
+
+def test_entities_of_files_are_split_as_the_text_is(tmp_path):
+    (tmp_path / "places.tsv").write_text("LOC\tSt. Gallen (SG)\n", encoding="utf-8")
+    text = ("in", "St", ".", "Gallen", "(", "SG", ")", "today")
+    split = Gazetteer(["O", "B-LOC", "I-LOC"], RawWords("punctuation"))
+    plain = Gazetteer(["O", "B-LOC", "I-LOC"])
+    for gazetteer in (split, plain):
+        gazetteer.add_files(str(tmp_path / "places.tsv"))
+    assert [tuple(entity) for entity in split.find(text, None)] == [("LOC", 1, 6)] and plain.find(text, None) == []

@@ -10,6 +10,7 @@ from xtremedistil_tf.augmentation.pretrained import SentenceEncoder
 from xtremedistil_tf.augmentation.retrieval import RetrievedSentences, open_or_build
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.errors import DataError, MissingExtraError, ModelLoadError
+from xtremedistil_tf.tokenization.raw_words import RawWords
 
 PLAN = plans_of(["retrieval"], 2, 1)["retrieval"]
 VOCABULARY = [f"w{i}" for i in range(60)]
@@ -155,3 +156,20 @@ def test_an_encoder_without_weights_is_refused(tmp_path, bare_dir, word_tokenize
     (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
     with pytest.raises(ModelLoadError, match=r"lacks \d+ weights of TFBertModel"):
         SentenceEncoder(str(folder))(["the cat"])
+
+
+def test_sentences_of_raw_text_are_split_as_the_task_is(tmp_path):
+    pytest.importorskip("faiss", reason="needs the extra retrieval")
+    (tmp_path / "text.txt").write_text("Anna met Boris, in Oslo.\n", encoding="utf-8")
+
+    def encode(texts):
+        return np.ones((len(texts), 2), np.float32)
+
+    made = {rule.rule: RetrievedSentences(str(tmp_path / "text.txt"), encode, "e", tmp_path / "index", most=1.1,
+                                          rule=rule)
+            for rule in (RawWords(), RawWords("punctuation"))}
+    words = {name: next(iter(augmenter.augment([Example(("Anna",))]))).example.words
+             for name, augmenter in made.items()}
+    assert words == {"whitespace": ("Anna", "met", "Boris,", "in", "Oslo."),
+                     "punctuation": ("Anna", "met", "Boris", ",", "in", "Oslo", ".")}
+    assert made["whitespace"].settings.keys() < made["punctuation"].settings.keys()

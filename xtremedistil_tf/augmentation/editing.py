@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
+from xtremedistil_tf.tokenization.raw_words import RawWords
 from xtremedistil_tf.tokenization.words import encode_words
 
+WHITE_SPACE = RawWords()
 _RUN = re.compile(r"\S+")
 # Chinese characters are words by themselves, as in BERT's vocabularies.
 _RANGES = "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -113,10 +115,24 @@ def text_of(example: AnyExample, side: str) -> str:
     return value if isinstance(value, str) else " ".join(value)
 
 
-def with_text(example: AnyExample, side: str, text: str) -> AnyExample:
-    """The example with another text in a field; tags stay where the number of words does, else they go."""
+def rule_facts(rule: RawWords) -> dict[str, Any]:
+    """For the settings of an augmenter; empty for white space, as it always was."""
+    return {} if rule.is_whitespace else {"raw_words": rule.facts()}
+
+
+def words_in(text: str, rule: RawWords) -> tuple[str, ...]:
+    """The words of raw text."""
+    return tuple(text.split() if rule.is_whitespace else (word.text for word in rule.split(text)))
+
+
+def with_text(example: AnyExample, side: str, text: str, rule: RawWords = WHITE_SPACE) -> AnyExample:
+    """The example with another text in a field; tags stay where the number of words does, else they go.
+
+    Args:
+        rule: how the text becomes words, of a sentence.
+    """
     if isinstance(example, Example):
-        words = tuple(text.split())
+        words = words_in(text, rule)
         tags = example.tags if len(words) == len(example.words) else None
         return dataclasses.replace(example, words=words, tags=tags)
     changed: dict[str, Any] = {side: text}

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter, VariantPlan
+from xtremedistil_tf.augmentation.editing import WHITE_SPACE, words_in
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import Faults, file_language, open_lines, quoted
 from xtremedistil_tf.corpus.tag_rules import label_list
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.tagging.decoding import Entity, entities, entity_rules
+from xtremedistil_tf.tokenization.raw_words import RawWords
 
 Words = tuple[str, ...]
 _TRIES = 4
@@ -29,10 +31,11 @@ class Gazetteer:
 
     Args:
         labels: of the task, `O`, `B-type`, `I-type`.
+        rule: how the entities of files become words.
     """
 
-    def __init__(self, labels: Sequence[str]):
-        self.labels = tuple(labels)
+    def __init__(self, labels: Sequence[str], rule: RawWords = WHITE_SPACE):
+        self.labels, self._rule = tuple(labels), rule
         self.types = sorted({kind for kind in entity_rules(self.labels).types if kind})
         # language -> entity -> type -> times; the language None holds for all.
         self._met: dict[str | None, dict[Words, collections.Counter[str]]] = collections.defaultdict(
@@ -67,7 +70,7 @@ class Gazetteer:
                 if not line.strip():
                     continue
                 kind, _, text = line.partition("\t")
-                words = tuple(text.split())
+                words = words_in(text, self._rule)
                 if problem := self._problem(kind, words, line):
                     faults.add(number, problem)
                     continue

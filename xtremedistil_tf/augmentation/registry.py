@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter
+from xtremedistil_tf.augmentation.editing import WHITE_SPACE
 from xtremedistil_tf.augmentation.entities import ExchangedEntities, Gazetteer
 from xtremedistil_tf.augmentation.external import ExternalFile, ExternalFunction
 from xtremedistil_tf.augmentation.mixing import MixedPairs, MixedSpans
@@ -20,6 +21,7 @@ from xtremedistil_tf.corpus.tag_schemes import is_iob2
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import KINDS
 from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.tokenization.raw_words import RawWords
 
 # In both cases, and in alphabets with case.
 _CASED = "Aa Bb Ωω Яя"
@@ -42,6 +44,7 @@ class Facts:
         encode, encoder_identity: instead of `encoder`: texts -> float32 [texts, width], what stands for it.
         least_similarity, most_similarity: of retrieved sentences.
         file, function: variants of the user's own: a file, or `module:function`.
+        rule: how raw text becomes words, for tagging.
     """
 
     kind: str
@@ -64,6 +67,7 @@ class Facts:
     most_similarity: float = 0.98
     file: str = ""
     function: str = ""
+    rule: RawWords = WHITE_SPACE
 
     @property
     def task(self) -> type[Task]:
@@ -142,7 +146,7 @@ def _retrieval(facts: Facts) -> Augmenter:
         encode = SentenceEncoder(facts.encoder, facts.encoder_prefix)
         identity = encode.identity
     return RetrievedSentences(facts.corpus, encode, identity, facts.index_dir, facts.least_similarity,
-                              facts.most_similarity)
+                              facts.most_similarity, rule=facts.rule)
 
 
 def _mixing(facts: Facts) -> Augmenter:
@@ -183,7 +187,7 @@ def _gazetteer(facts: Facts) -> Gazetteer | None:
     if not facts.task.has_entities or not any(label != "O" for label in facts.labels) \
             or not all(map(is_iob2, facts.labels)):
         return None
-    gazetteer = Gazetteer(facts.labels)
+    gazetteer = Gazetteer(facts.labels, facts.rule)
     gazetteer.add_examples(facts.examples)
     if facts.gazetteer:
         gazetteer.add_files(facts.gazetteer)

@@ -19,13 +19,14 @@ import numpy as np
 
 from xtremedistil_tf.atomic import atomic_directory, read_json, write_json
 from xtremedistil_tf.augmentation.augmenter import Augmenter, VariantPlan, blocks
-from xtremedistil_tf.augmentation.editing import side_of, text_of, with_text, without_label
+from xtremedistil_tf.augmentation.editing import WHITE_SPACE, rule_facts, side_of, text_of, with_text, without_label
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import file_language, open_lines
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError, MissingExtraError
 from xtremedistil_tf.fingerprint import file_fingerprint, fingerprint
 from xtremedistil_tf.progress import progress_bar
+from xtremedistil_tf.tokenization.raw_words import RawWords
 
 log = logging.getLogger(__name__)
 
@@ -204,6 +205,7 @@ class RetrievedSentences(Augmenter):
         folder: where the index is kept, see `open_or_build`.
         least, most: cosine similarities between which a sentence is taken; above `most` it says the same.
         block: examples to read ahead.
+        rule: how sentences become words, for tagging.
 
     Raises (when first needed):
         MissingExtraError, DataError: see `open_or_build`.
@@ -212,8 +214,9 @@ class RetrievedSentences(Augmenter):
     name, keeps_label = "retrieval", False
 
     def __init__(self, corpus: str, encode: Encoder, identity: str, folder: str | os.PathLike[str] = "",
-                 least: float = 0.5, most: float = 0.98, block: int = 256):
+                 least: float = 0.5, most: float = 0.98, block: int = 256, rule: RawWords = WHITE_SPACE):
         self._corpus, self._encode, self._identity, self._folder = corpus, encode, identity, folder
+        self._rule = rule
         self._least, self._most, self._block = least, most, block
 
     @functools.cached_property
@@ -223,7 +226,7 @@ class RetrievedSentences(Augmenter):
 
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
-        return {"index": self.index.fingerprint, "least": self._least, "most": self._most}
+        return {"index": self.index.fingerprint, "least": self._least, "most": self._most} | rule_facts(self._rule)
 
     def variants(self, examples: Iterable[AnyExample], plan: VariantPlan) -> Iterator[Sequence[AnyExample]]:
         for first, block in blocks(examples, self._block):
@@ -242,5 +245,5 @@ class RetrievedSentences(Augmenter):
             yield from found
 
     def _variant(self, example: AnyExample, side: str, number: int) -> AnyExample:
-        new = without_label(with_text(example, side, self.index.sentence(number)))
+        new = without_label(with_text(example, side, self.index.sentence(number), self._rule))
         return dataclasses.replace(new, language=self.index.language(number) or example.language)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.augmentation.augmenter import Augmented, Augmenter, Tally
+from xtremedistil_tf.augmentation.editing import WHITE_SPACE
 from xtremedistil_tf.augmentation.quality import Quality, TeacherAnswers, confident
 from xtremedistil_tf.augmentation.registry import augmenter_names, make_augmenter
 from xtremedistil_tf.augmentation.stream import AugmentedText, Chooser, without_measured
@@ -219,6 +220,7 @@ class Augmentation:
         return make_augmenter(
             name, kind=labelled.task.kind, pairs=labelled.corpus.has_pairs, labels=labelled.task.labels,
             examples=labelled.corpus.train, checkpoint=c.augment_checkpoint, tokenizer=labelled.tokenizer,
+            rule=getattr(labelled.task, "raw_words", WHITE_SPACE),
             gazetteer=c.augment_gazetteer, corpus=c.augment_corpus, encoder=c.augment_encoder,
             encoder_prefix=c.augment_encoder_prefix, file=c.augment_file, function=c.augment_function, **facts)
 
