@@ -10,12 +10,14 @@ import csv
 import dataclasses
 import json
 import logging
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from xtremedistil_tf.corpus.files import counted, opened, quoted, stem_and_suffix
+from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.raw_text import Asked, text_in
 from xtremedistil_tf.tasks.task import Task
@@ -35,11 +37,13 @@ class Record:
         line: the line where it begins, from 1.
         asked: what is asked; None: it holds nothing, or is faulty.
         fault: what is wrong with it, what was expected.
+        source: the file, where there are several.
     """
 
     line: int
     asked: Asked | None = None
     fault: str | None = None
+    source: str = ""
 
     @property
     def characters(self) -> int:
@@ -65,7 +69,8 @@ class InputReader:
     header: bool = True
 
     def read(self, source: str) -> Iterator[Record]:
-        """The records of a file, or of `-`, standard input, in order.
+        """The records of a file, of a folder of text files or several files separated by commas, as `text_files` has
+        them, or of `-`, standard input, in order.
 
         The file's name says how it is read: `.jsonl`; labelled files of the task (`.tsv`, `.conll`, SQuAD's `.json`);
         anything else is a text a line. With `columns`: `.jsonl`, `.csv`, anything else is a table with tabs. Files
@@ -75,6 +80,14 @@ class InputReader:
             DataError: the source cannot be read, is UTF-16, or has not these columns.
             ConfigError: the task needs more or fewer columns.
         """
+        if source == STANDARD_STREAM or pathlib.Path(source).is_file() or not (
+                pathlib.Path(source).is_dir() or "," in source):
+            yield from self._read(source)
+            return
+        for file in map(os.fspath, text_files(source)):
+            yield from (dataclasses.replace(record, source=file) for record in self._read(file))
+
+    def _read(self, source: str) -> Iterator[Record]:
         suffix = "" if source == STANDARD_STREAM else stem_and_suffix(source)[1]
         formats = self.task.files(self.pairs).formats
         if self.columns:

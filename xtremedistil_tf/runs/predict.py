@@ -90,7 +90,7 @@ class Tally:
             self.records += 1
             if record.fault:
                 self._faulty += 1
-                self._first = self._first or f"{self._source}:{record.line}: {record.fault}"
+                self._first = self._first or f"{record.source or self._source}:{record.line}: {record.fault}"
                 if self._stops:
                     raise DataError(f"{self._first}. Correct the line, or go on without such lines: `on_error=skip`.")
             yield record

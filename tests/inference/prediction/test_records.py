@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import pytest
 
 from xtremedistil_tf.config import PredictionConfig
 from xtremedistil_tf.errors import ConfigError, DataError
+from xtremedistil_tf.runs.predict import predict
 
 TABLE = 'id,body,title\n1,"anna, met",house\n2,"bo\nris",\n\n3,paris\n'
 
@@ -141,9 +143,24 @@ def test_notes(predicted, caplog):
 
 
 def test_sources_that_are_not_there(predicted, students, tmp_path):
-    from xtremedistil_tf.runs.predict import predict
-
-    for name, message in (("gone.txt", "no such file"), ("", "is a folder")):
+    for name, message in (("gone.txt", "no such file"), ("", "no text file")):
         with pytest.raises(DataError, match=message):
             predict(students["tagging"], PredictionConfig(model_dir="m", do_predict=True, output_file="-",
                                                           pred_file=os.path.join(tmp_path, name)))
+
+
+def test_a_folder_and_several_files_are_read_one_after_the_other(predicted, students, tmp_path, caplog):
+    parts = {"b.txt": b"anna\n\n", "a.txt": b"boris in oslo"}
+    whole = predicted("classification", parts["a.txt"] + b"\n" + parts["b.txt"])
+    for name, content in parts.items():
+        (tmp_path / name).write_bytes(content)
+    for given in (tmp_path, f"{tmp_path / 'a.txt'},{tmp_path / 'b.txt'}"):
+        config = PredictionConfig(model_dir="m", do_predict=True, pred_file=str(given),
+                                  output_file=str(tmp_path / "out"))
+        predict(students["classification"], config)
+        assert (tmp_path / "out").read_bytes() == whole
+    (tmp_path / "b.txt").write_bytes(b"anna\n\xff\n")
+    predict(students["classification"], dataclasses.replace(config, on_error="skip"))
+    assert f"the first: {tmp_path / 'b.txt'}:2: " in caplog.text
+    with pytest.raises(DataError, match="no such file"):
+        predict(students["classification"], dataclasses.replace(config, pred_file=str(tmp_path / "missing")))
