@@ -100,9 +100,9 @@ class PredictionConfig:
 
     model_dir: str = setting("Data", "", "Folder of a finished distillation run.")
     pred_file: str = setting("Data", "-",
-        "Input text, one example per line (a file, a folder, or several separated by commas), or a .jsonl file, a table "
-        "(`columns`), or a labelled file (for `do_eval` it must be one). Also compressed: .gz, .bz2, .xz. -: standard "
-        "input.")
+        "Input text, one example per line (a file, a folder, or several separated by commas), or a .jsonl file, a "
+        "table (`columns`), or a labelled file (for `do_eval` it must be one). Also compressed: .gz, .bz2, .xz. -: "
+        "standard input.")
     output_file: str = setting("Data", "",
         "Output file; compressed if its name ends in .gz, .bz2 or .xz. Default: <model_dir>/predictions.txt (.jsonl, "
         ".conll, .csv) for an input file, standard output for standard input. -: standard output.")
