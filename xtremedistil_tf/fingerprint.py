@@ -12,6 +12,8 @@ from typing import Any
 
 _CHUNK = 1 << 20
 _LABELS = frozenset({"tags", "label", "answers"})
+#: Fields that examples have not always had: without a value, fingerprints from before are still those of the examples.
+_LATER = frozenset({"original"})
 
 
 def fingerprint(value: Any) -> str:
@@ -47,7 +49,8 @@ class ExamplesDigest:
 
     def add(self, example: Any) -> None:
         fields = [getattr(example, field.name) for field in dataclasses.fields(example)
-                  if field.name not in self._skipped]
+                  if field.name not in self._skipped and not (
+                      field.name in _LATER and getattr(example, field.name) is None)]
         self._digest.update(repr((type(example).__name__, fields)).encode("utf-8", "surrogatepass") + b"\n")
 
     def hex(self) -> str:

@@ -35,6 +35,9 @@ def task(tmp_path, blocks_of, monkeypatch):
 
 @pytest.fixture
 def student(task, tiny_tokenizer):
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(1)
     return xd.new_student(xd.BiLSTMShape(len(tiny_tokenizer), 4, 3, 8, 1, per_piece=False))
 
 

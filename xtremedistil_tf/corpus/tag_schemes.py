@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -101,8 +102,13 @@ def to_iob2(tags: Sequence[str], scheme: str) -> Converted:
         tags: of the words of a sentence.
         scheme: one of `LETTERS`, IOB1, IO or NONE.
     """
+    return _converted(tuple(tags), scheme)
+
+
+@functools.lru_cache(maxsize=1 << 16)  # many sentences have the same tags
+def _converted(tags: tuple[str, ...], scheme: str) -> Converted:
     if scheme == NONE:
-        return Converted(tuple(tags))
+        return Converted(tags)
     found, open_type = [], ""
     begun = adjacent = free = 0
     for tag in tags:

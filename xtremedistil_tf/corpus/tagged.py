@@ -87,10 +87,12 @@ def read_tagged(path: str | os.PathLike[str], labels: Sequence[str] | None = Non
             file that names the first ten places and the number of faults.
     """
     faults, lines = Faults(path), dict[int, list[int]]()
-    examples = []
+    examples, rules = [], TagRules(labels)
     for example in sentences(path, faults, True, reading, lines, reading.names or None):
-        prefix, tags = TagRules(labels).without_language(example.tags or ())
-        examples.append(replace(example, tags=tags, language=language or example.language or prefix))
+        prefix, tags = rules.without_language(example.tags or ())
+        # Not `replace`, which takes as long as reading the line.
+        examples.append(Example(example.words, tags, language or example.language or prefix, example.source,
+                                example.line))
     examples = _in_iob2(examples, path, reading, labels)
     rules = TagRules(labels, is_plain=_is_plain(examples, reading, labels))
     for number, example in enumerate(examples):
@@ -98,7 +100,7 @@ def read_tagged(path: str | os.PathLike[str], labels: Sequence[str] | None = Non
         by_token = lines.get(example.line)
         for index, problem in problems if by_token else problems[:1]:
             faults.add(by_token[index] if by_token else example.line, problem)
-        examples[number] = replace(example, tags=tags)
+        examples[number] = Example(example.words, tags, example.language, example.source, example.line)
     faults.raise_if_any()
     if not examples:
         raise DataError(f"{path}: empty, expected {EXPECTED}.")
@@ -173,9 +175,13 @@ def read_tsv(path: str | os.PathLike[str], faults: Faults, tagged: bool = True) 
         if tagged:
             if not text.strip():
                 continue
-            if tags and len(words) != len(tags) == len(spaced := tuple(filter(None, columns[0].split(" ")))):
+            spaced = tuple(filter(None, columns[0].split(" "))) if tags and len(words) != len(tags) else ()
+            if tags and len(spaced) == len(tags):
                 words = spaced  # another white space stands inside tokens
-            if problem := _tsv_problem(columns, words, tags):
+            problem = _tsv_problem(columns, words, tags)
+            if problem is None and words is spaced and not all(word.split() for word in words):
+                problem = words_problem(words)
+            if problem:
                 faults.add(number, problem)
                 continue
         if words:
@@ -189,7 +195,7 @@ def _tsv_problem(columns: list[str], words: tuple[str, ...], tags: tuple[str, ..
     problem = counts_problem(words, tags)
     if problem and len(tags) == 1 and not is_lettered(tags[0]):
         problem += "; for texts and their classes omit `do_NER`"
-    return problem or (None if all(word.split() for word in words) else words_problem(words))
+    return problem
 
 
 def parted(examples: Iterable[Example], path: str | os.PathLike[str]) -> list[Example]:
@@ -218,6 +224,7 @@ def _is_line_per_token(path: str | os.PathLike[str]) -> bool:
     """Whether a file has a token a line, rather than a sentence; told by the whole file."""
     whole = several = alone = wide = rows = 0
     before, gaps, goes_on, last = 0, False, False, ""
+    by_token = stem_and_suffix(path)[1] in _TOKEN_SUFFIXES
     for number, text in open_lines(path):
         if not text.strip() or text.startswith("-DOCSTART-"):
             last = ""
@@ -227,6 +234,8 @@ def _is_line_per_token(path: str | os.PathLike[str]) -> bool:
         words, tags = columns[0].split(), columns[1].split() if len(columns) == 2 else []
         if len(words) > 1:
             whole += len(words) == len(tags)
+            if whole and not by_token:
+                return False
             several += len(columns) == 2 and len(words) != len(tags)
         bare = len(columns) == 1 and len(words) > 1 and _ends_in_tag(words)
         alone += bare or (len(words) == 1 and len(columns) > 1)
@@ -235,10 +244,8 @@ def _is_line_per_token(path: str | os.PathLike[str]) -> bool:
         tag = split_language(tags[0])[1] if len(words) == len(tags) == 1 else ""
         goes_on |= tag[:2] == "I-" and last[2:] == tag[2:] and last[:2] in ("B-", "I-")
         before, last = number, tag
-    if stem_and_suffix(path)[1] in _TOKEN_SUFFIXES:
+    if by_token:
         return whole <= rows / 2
-    if whole or not rows:
-        return False
     found = wide > rows / 2 or (not several and alone > _MOSTLY * rows and (gaps or goes_on))
     if found and stem_and_suffix(path)[1] == ".tsv":
         say_once(os.fspath(path), "has a token and its tag per line, not a sentence; it is read in the CoNLL format")
