@@ -35,7 +35,8 @@ PUBLISHED = {
     "mit.bio": ("O\ta\nB-Rating\tfour\nI-Rating\tstar\nO\tplace\n\nO\tok\nO\t.\n",
                 "a/O four/B-Rating star/I-Rating place/O", 2),
     "header.tsv": ("TOKEN\tPOS\tNER\nAda\tNNP\tB-PER\nsings\tVBZ\tO\n\nOslo\tNNP\tB-LOC\n", "Ada/B-PER sings/O", 2),
-    "kaggle.csv": ("Sentence #,Word,POS,Tag\nSentence: 1,London,NNP,B-geo\n,\",\",\",\",O\n,Xerox,NNP,B-org\nSentence: 2,Hi,UH,O\n",
+    "kaggle.csv": ("Sentence #,Word,POS,Tag\nSentence: 1,London,NNP,B-geo\n,\",\",\",\",O\n,Xerox,NNP,B-org\n"
+                   "Sentence: 2,Hi,UH,O\n",
                    "London/B-geo ,/O Xerox/B-org", 2),
     "spaces.txt": ("Ada   B-PER\nsings \t O  \n \t \nOslo\tB-LOC\t\n", "Ada/B-PER sings/O", 2),
     "stray.tsv": ("Ada\t\tB-PER\nsings\tO\nin\tO\nOslo B-LOC\n\n# \tO\n", "Ada/B-PER sings/O in/O Oslo/B-LOC", 2),
@@ -49,6 +50,10 @@ PUBLISHED = {
                    "New/B-LOC York/I-LOC calls/O in/O", 2),
     "numbered.conll": ("1\thouses\tNNS\n2\tare\tVBP\n\n1\tit\tPRP\n", "houses/NNS are/VBP", 2),
     "end.conll": ("#begin document (x); part 000\nx 0 0 Oslo NNP * - - - s (GPE) -\n#end document\n", "Oslo/B-GPE", 1),
+    "rows.csv": ("Word,POS,Tag\nAda,NNP,B-PER\nsings,VBZ,O\n,,\nOslo,NNP,B-LOC\n", "Ada/B-PER sings/O", 2),
+    "untyped.conll": ("Oslo B O\ncalls O O\n\nja O O\n", "Oslo/B-ENTITY calls/O", 2),
+    "upos.conll": ("FORM\tLEMMA\tUPOS\nhouses\thouse\tNOUN\nare\tbe\tAUX\n\nit\tit\tPRON\n",
+                   "houses/NOUN are/AUX", 2),
     "wikiann.tsv": ("de:Oslo\tB-LOC\nde:ja\tO\n\nen:so\tO\nen:on\tO\n", "Oslo/B-LOC ja/O", 2),
 }
 

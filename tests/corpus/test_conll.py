@@ -92,8 +92,8 @@ def test_as_text_tags_may_be_absent(tmp_path):
 
 
 def test_as_text_a_sentence_goes_on_where_its_number_is_missing(tmp_path, caplog):
-    text = "word,pos,tag,sentence\na,X,O,1\nb,X,O\nc,X,O,2\n"
-    assert [row[0] for row in read(tmp_path, text, tagged=False, delimiter=",")] == ["a b", "c"]
+    text = "word,pos,tag,sentence\na,X,O,1\nb,X,O\nc,X,O,1\nd,X,O,2\n"
+    assert [row[0] for row in read(tmp_path, text, tagged=False, delimiter=",")] == ["a b c", "d"]
     assert not caplog.text  # the column of the tag is nobody's concern
 
 

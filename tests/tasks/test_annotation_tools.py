@@ -34,8 +34,8 @@ EXPORTS = {
         {"type": "choices", "value": {"choices": ["x"]}}, *(
         {"type": "labels", "value": {"start": start, "end": end, "text": TEXT[start:end], "labels": [kind]}}
         for start, end, kind in SPANS)]}]}],
-    "label_studio_old.json": [{"data": {"text": TEXT}, "completions": [{"was_cancelled": True, "result": []}, {"result": [
-        {"value": {"start": start, "end": end, "labels": [kind]}} for start, end, kind in SPANS]}]}],
+    "label_studio_old.json": [{"data": {"text": TEXT}, "completions": [{"was_cancelled": True, "result": []}, {
+        "result": [{"value": {"start": start, "end": end, "labels": [kind]}} for start, end, kind in SPANS]}]}],
     "label_studio_min.json": [{"text": TEXT, "id": 1, "label": [
         {"start": start, "end": end, "labels": [kind]} for start, end, kind in SPANS]}],
 }
@@ -168,4 +168,5 @@ def test_docbin_without_spacy(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "spacy.tokens", types.SimpleNamespace(DocBin=DocBin))
     found = read_labelled(put(tmp_path, "train.spacy", b"docs"), "tagging")
     assert [(list(zip(example.words, example.tags)), example.line) for example in found] == [
-        ([("in", "O"), ("New", "B-LOC"), ("York", "I-LOC")], 1), ([("So", "O"), (".", "O")], 1), ([("Ada", "B-PER")], 2)]
+        ([("in", "O"), ("New", "B-LOC"), ("York", "I-LOC")], 1), ([("So", "O"), (".", "O")], 1),
+        ([("Ada", "B-PER")], 2)]
