@@ -23,6 +23,10 @@ def test_tabs_at_the_end_do_not_count(tmp_path):
     assert read(tmp_path, "Xi X\tB-X I-X\t\nja\tO\t\t\n") == [(("Xi", "X"), ("B-X", "I-X"), 1), (("ja",), ("O",), 2)]
 
 
+def test_white_space_at_the_end_is_no_token(tmp_path):
+    assert read(tmp_path, "a\u3000b \u3000\tO O\n") == [(("a", "b"), ("O", "O"), 1)]
+
+
 def test_quotes_are_ordinary_tokens(tmp_path):
     assert read(tmp_path, '" a\tO O\nb\tO\n') == [(('"', "a"), ("O", "O"), 1), (("b",), ("O",), 2)]
 
