@@ -35,8 +35,9 @@ PUBLISHED = {
     "mit.bio": ("O\ta\nB-Rating\tfour\nI-Rating\tstar\nO\tplace\n\nO\tok\nO\t.\n",
                 "a/O four/B-Rating star/I-Rating place/O", 2),
     "header.tsv": ("TOKEN\tPOS\tNER\nAda\tNNP\tB-PER\nsings\tVBZ\tO\n\nOslo\tNNP\tB-LOC\n", "Ada/B-PER sings/O", 2),
-    "kaggle.csv": ("Sentence #,Word,POS,Tag\nSentence: 1,London,NNP,B-geo\n,\",\",\",\",O\nSentence: 2,Hi,UH,O\n",
-                   "London/B-geo ,/O", 2),
+    "kaggle.csv": ("Sentence #,Word,POS,Tag\nSentence: 1,London,NNP,B-geo\n,\",\",\",\",O\n,Xerox,NNP,B-org\n"
+                   "Sentence: 2,Hi,UH,O\n",
+                   "London/B-geo ,/O Xerox/B-org", 2),
     "spaces.txt": ("Ada   B-PER\nsings \t O  \n \t \nOslo\tB-LOC\t\n", "Ada/B-PER sings/O", 2),
     "stray.tsv": ("Ada\t\tB-PER\nsings\tO\nin\tO\nOslo B-LOC\n\n# \tO\n", "Ada/B-PER sings/O in/O Oslo/B-LOC", 2),
     "hash.conll": ("# O\n1 O\n: O\n\n#x O\n", "#/O 1/O :/O", 2),
@@ -44,6 +45,15 @@ PUBLISHED = {
                           "thành/NOUN phố/NOUN lớn/ADJ", 1),
     "no_break.conll": ("10\u00a0000 B-N\nm I-N\n", "10/B-N 000/I-N m/I-N", 1),
     "no_break.tsv": ("10\u00a0000 m x\tB-N I-N O\n", "10/B-N 000/I-N m/I-N x/O", 1),
+    "unmarked.conll": ("1\tNew York\tB-LOC\n2\tcalls\tO\n\n1\tJa\tO\n", "New/B-LOC York/I-LOC calls/O", 2),
+    "gaps.conll": ("New York\t\tB-LOC\ncalls\tVBZ\tO\nin IN\tO\n\nJa\tUH\tO\n",
+                   "New/B-LOC York/I-LOC calls/O in/O", 2),
+    "numbered.conll": ("1\thouses\tNNS\n2\tare\tVBP\n\n1\tit\tPRP\n", "houses/NNS are/VBP", 2),
+    "end.conll": ("#begin document (x); part 000\nx 0 0 Oslo NNP * - - - s (GPE) -\n#end document\n", "Oslo/B-GPE", 1),
+    "rows.csv": ("Word,POS,Tag\nAda,NNP,B-PER\nsings,VBZ,O\n,,\nOslo,NNP,B-LOC\n", "Ada/B-PER sings/O", 2),
+    "untyped.conll": ("Oslo B O\ncalls O O\n\nja O O\n", "Oslo/B-ENTITY calls/O", 2),
+    "upos.conll": ("FORM\tLEMMA\tUPOS\nhouses\thouse\tNOUN\nare\tbe\tAUX\n\nit\tit\tPRON\n",
+                   "houses/NOUN are/AUX", 2),
     "wikiann.tsv": ("de:Oslo\tB-LOC\nde:ja\tO\n\nen:so\tO\nen:on\tO\n", "Oslo/B-LOC ja/O", 2),
 }
 
@@ -87,6 +97,26 @@ def test_a_column_by_its_name(tmp_path):
     assert read_tagged(path, reading=Reading(tag_column="pos"))[0].tags == ("NNP", "VBZ")
     assert "`tag_column=xpos`, but the file has 3 columns, named TOKEN, POS, NER" in refusal(
         read_tagged, path, reading=Reading(tag_column="xpos"))
+
+
+@pytest.mark.parametrize("names", ["Token\tNER", "word\tner_tags", "FORM\tlabel", "text\tentity"])
+def test_a_header_of_two_columns_is_no_token(tmp_path, names):
+    example, = read_tagged(put(tmp_path, "a.conll", f"{names}\nOslo\tB-LOC\ncalls\tO\n"))
+    assert (example.words, example.tags) == (("Oslo", "calls"), ("B-LOC", "O"))
+
+
+def test_brackets_are_entities_without_the_mark_of_conll_2012_too(tmp_path):
+    lines = PUBLISHED["conll2012.conll"][0].splitlines(keepends=True)[1:4]
+    path = put(tmp_path, "a.conll", "".join(lines))
+    read = read_tagged(path, reading=Reading(token_column="4", tag_column="11"))
+    assert read[0].tags == ("B-PERSON", "I-PERSON", "O")
+    path = put(tmp_path, "b.conll", PUBLISHED["conll2002.txt"][0].replace("Fpa", "("))
+    assert read_tagged(path, reading=Reading(tag_column="2"))[0].tags == ("NP", "(", "NP", "Fpt")
+
+
+def test_columns_where_they_usually_are_need_no_word(tmp_path, caplog):
+    read_tagged(put(tmp_path, "a.conll", PUBLISHED["header.tsv"][0]))
+    assert not caplog.text
 
 
 def test_what_nothing_tells_is_asked(tmp_path):

@@ -6,11 +6,11 @@ from xtremedistil_tf.corpus.tag_rules import label_list
 from xtremedistil_tf.errors import DataError
 
 
-def read(folder, text, tagged=True):
+def read(folder, text, tagged=True, **options):
     path = folder / "train.conll"
     path.write_text(text, encoding="utf-8", newline="")
     faults = Faults(path)
-    examples = list(read_conll(path, faults, tagged))
+    examples = list(read_conll(path, faults, tagged, **options))
     faults.raise_if_any()
     return [(" ".join(e.words), " ".join(e.tags or ()), e.language, e.line) for e in examples]
 
@@ -56,6 +56,25 @@ def test_faults_name_line_and_finding(tmp_path, line, found):
     assert "train.conll:3: " in str(error.value) and found in str(error.value)
 
 
+_2012 = "#begin document (x)\nx 0 0 Oslo NNP * - - - s (GPE) -\n"
+
+
+@pytest.mark.parametrize(("text", "tagged", "found"), [
+    ("1\ta\tO\n2\tb\tO\n3\n", True, "4: token '3' without a tag"),
+    ("1\ta\tO\n2\tb\tO\n3\n", False, "4: 1 column, expected at least 2"),
+    (f"{_2012}x 0 1\n", True, "4: 3 columns, expected at least 11"),
+    (f"{_2012}x 0 1 calls VBZ\n", True, "4: 5 columns, expected at least 11"),
+    (f"{_2012}x 0 1\n", False, "4: 3 columns, expected at least 4"),
+    ("#begin document (x)\nx 0 0 Oslo NNP\n", True, "3: 5 columns, expected at least 11")])
+def test_a_row_that_ends_before_its_token_or_tag_is_a_fault(tmp_path, text, tagged, found):
+    with pytest.raises(DataError, match=f"train.conll:{found}"):
+        read(tmp_path, f"\n{text}", tagged)
+
+
+def test_text_of_conll_2012_needs_no_tags(tmp_path):
+    assert read(tmp_path, f"{_2012}x 0 1 calls VBZ\n", tagged=False)[0][0] == "Oslo calls"
+
+
 def test_wikiann_tokens_lose_a_prefix_that_all_have(tmp_path):
     assert read(tmp_path, "en:Rhode\tB-LOC\nen::\tO\n\nen:x\tO\n") == [("Rhode :", "B-LOC O", "en", 1),
                                                                       ("x", "O", "en", 4)]
@@ -70,6 +89,16 @@ def test_tokens_keep_a_prefix_that_not_all_have(tmp_path, text):
 def test_as_text_tags_may_be_absent(tmp_path):
     assert read(tmp_path, "# id 3\na\nb\n\n#c\nd O\n", tagged=False) == [("a b", "", None, 2),
                                                                         ("#c d", "", None, 5)]
+
+
+def test_as_text_a_sentence_goes_on_where_its_number_is_missing(tmp_path, caplog):
+    text = "word,pos,tag,sentence\na,X,O,1\nb,X,O\nc,X,O,1\nd,X,O,2\n"
+    assert [row[0] for row in read(tmp_path, text, tagged=False, delimiter=",")] == ["a b c", "d"]
+    assert not caplog.text  # the column of the tag is nobody's concern
+
+
+def test_all_sentences_decide_which_column_is_the_tag(tmp_path):
+    assert read(tmp_path, "a O O\n\n" * 1001 + "Oslo B-LOC O\n")[-1][:2] == ("Oslo", "B-LOC")
 
 
 def test_long_lists_of_labels_are_cut():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seqeval import scheme as seqeval
 
 from xtremedistil_tf.corpus.reading import Reading
-from xtremedistil_tf.corpus.tag_schemes import labels_in_iob2, to_iob2
+from xtremedistil_tf.corpus.tag_schemes import iob2_of, labels_in_iob2, to_iob2
 from xtremedistil_tf.corpus.tagged import read_tagged
 
 # Two persons side by side, a place of two words, and one of one word.
@@ -37,7 +37,8 @@ def tags_of(path, **reading):
 def test_every_scheme_becomes_iob2_and_is_named(tmp_path, scheme, caplog):
     path = write(tmp_path, SCHEMES[scheme].split())
     assert tags_of(path) == IN_IOB2
-    assert f"tags are {scheme}; converted to IOB2: 4 entities" in caplog.text and caplog.text.count(str(path)) == 1
+    end = ", of which 3 began with I-" if scheme == "IOB1" else ""
+    assert caplog.messages == [f"{path}: tags are {scheme}; converted to IOB2: 4 entities{end}"]
     assert tags_of(path, tag_scheme=scheme) == IN_IOB2
 
 
@@ -89,6 +90,28 @@ def test_tags_of_several_schemes_at_once_are_refused(tmp_path):
     assert "train.conll:2: malformed tag 'L-PER'" in message and "train.conll:3: malformed tag 'S-PER'" in message
 
 
+def test_letters_of_another_scheme_than_the_given_one_are_refused(tmp_path):
+    path = write(tmp_path, "I-PER E-PER".split(), ["Ann", "Lee"])
+    assert "train.conll:2: malformed tag 'E-PER'" in refusal(read_tagged, path, reading=Reading(tag_scheme="IOB1"))
+
+
+def test_entities_without_their_beginning_are_counted(tmp_path, caplog):
+    assert tags_of(write(tmp_path, "E-PER O S-LOC".split(), ["Lee", "in", "Oslo"])) == ["B-PER", "O", "B-LOC"]
+    assert "2 entities; 1 of them lack their beginning" in caplog.text
+
+
+@pytest.mark.parametrize(("scheme", "label", "meant"), [
+    ("BIOES", "S-PER", "B-PER"), ("BIOES", "E-PER", "I-PER"), ("BILOU", "U-PER", "B-PER"), ("IO", "PER", "I-PER"),
+    ("IOB2", "I-PER", "I-PER"), ("BIOES", "O", "O"), ("IOB2", "PAD", "PAD")])
+def test_a_label_by_itself(scheme, label, meant):
+    assert iob2_of(label, scheme) == meant
+
+
+def test_many_different_tags_of_many_tokens_are_tags(tmp_path):
+    tags = [f"t{number % 60}" for number in range(600)]
+    assert tags_of(write(tmp_path, tags, tags)) == tags
+
+
 def test_many_different_tags_are_words(tmp_path):
     words = [f"w{number}" for number in range(80)]
     assert "80 different tags for 80 tokens" in refusal(read_tagged, write(tmp_path, words, words))
@@ -104,7 +127,7 @@ def test_known_labels_say_what_tags_without_letters_are(tmp_path):
 @pytest.mark.parametrize(("labels", "expected"), [
     (["O", "B-A", "I-A"], ["O", "B-A", "I-A"]), (["I-A", "O"], ["B-A", "I-A", "O"]),
     (["O", "S-A", "B-A", "I-A", "E-A"], ["O", "B-A", "I-A"]), (["O", "PER"], ["O", "B-PER", "I-PER"]),
-    (["DET", "NOUN"], ["DET", "NOUN"])])
+    (["DET", "NOUN"], ["DET", "NOUN"]), (["O", "B", "I"], ["O", "B-ENTITY", "I-ENTITY"])])
 def test_lists_of_labels(labels, expected):
     assert labels_in_iob2(labels) == expected
 

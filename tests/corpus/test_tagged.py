@@ -5,6 +5,8 @@ import pytest
 from conformance.readers import PACKERS, put, refusal
 
 from xtremedistil_tf.corpus.files import stem_and_suffix
+from xtremedistil_tf.corpus.parallel import Parallel
+from xtremedistil_tf.corpus.reading import Reading
 from xtremedistil_tf.corpus.tagged import read_tagged
 
 SENTENCES = [(("Anna", "in", "Rom"), ("B-PER", "O", "B-LOC")), (("#", "ja"), ("O", "O"))]
@@ -93,8 +95,15 @@ def test_a_token_a_line_under_another_name_is_read_as_what_it_is(tmp_path, caplo
     assert [e.words for e in found] == [e.words for e in read_tagged(tmp_path / "a.conll")] == [
         ("Ada", "lives"), ("It", "rains")]
     assert "it is read in the CoNLL format" in caplog.text
-    (tmp_path / "b.tsv").write_text("Ada\tB-PER\nOslo\tB-LOC\n", encoding="utf-8")  # one-word sentences, it may be
-    assert len(read_tagged(tmp_path / "b.tsv")) == 2
+
+
+@pytest.mark.parametrize(("text", "count"), [
+    ("Ada\tB-PER\nEva\tB-PER\nOslo\tB-LOC\n", 3),  # one-word sentences, it may be
+    ("Ada\tB-PER\nOslo\tB-LOC\nLee\tI-PER\n", 3), ("so\tO\nLee\tI-PER\n", 2),
+    ("in\tO\nNew\tB-LOC\nYork\tI-LOC\ncalls\tO\n", 1)])
+def test_entities_that_go_on_show_that_lines_are_tokens(tmp_path, text, count, caplog):
+    assert len(read_tagged(put(tmp_path, "b.tsv", text))) == count
+    assert ("CoNLL" in caplog.text) == (count == 1)
 
 
 @pytest.mark.parametrize("words", ["tokens", "words"])
@@ -113,3 +122,24 @@ def test_one_token_a_line_is_conll_only_where_blank_lines_part_sentences(tmp_pat
     assert [example.words for example in alone] == [("a",), ("b",), ("c",)]
     longer = read_tagged(put(tmp_path, "c.tsv", "a\tO\n\nb c\tB-X O\n"))
     assert [example.words for example in longer] == [("a",), ("b", "c")]
+
+
+def test_parallel_files(tmp_path):
+    paths = Parallel(put(tmp_path, "seq.in", "to New York\n\nja\n"), put(tmp_path, "seq.out", "O B-LOC I-LOC\n\nO\n"))
+    assert [(e.words, e.tags, e.line) for e in read_tagged(paths)] == [
+        (("to", "New", "York"), ("O", "B-LOC", "I-LOC"), 1), (("ja",), ("O",), 3)]
+    put(tmp_path, "seq.out", "O B-LOC\n\nO\n")
+    assert "seq.in:1: 3 tokens but 2 tags" in fails(paths)
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("a.jsonl", '{"tokens": ["in", "Oslo"], "ner_tags": [0, 1]}'),
+    ("a.csv", "tokens;ner_tags\n\"['in', 'Oslo']\";[0, 1]\n")])
+def test_class_numbers_stand_for_the_names_of_labels(tmp_path, name, text):
+    example, = read_tagged(put(tmp_path, name, text), reading=Reading(names=("O", "B-LOC")))
+    assert (example.words, example.tags) == (("in", "Oslo"), ("O", "B-LOC"))
+
+
+def test_tags_stay_where_the_labels_that_may_occur_are_of_their_scheme(tmp_path):
+    path = put(tmp_path, "a.conll", "New B-LOC\nYork E-LOC\ncalls O\n")
+    assert read_tagged(path, ["O", "B-LOC", "E-LOC", "S-LOC"])[0].tags == ("B-LOC", "E-LOC", "O")

@@ -8,9 +8,10 @@ import pytest
 from conformance.readers import put, refusal
 
 from xtremedistil_tf.corpus.classified import read_classified, read_texts
+from xtremedistil_tf.corpus.parallel import Parallel
 from xtremedistil_tf.corpus.reading import Reading, UnlabelledError
 from xtremedistil_tf.errors import DataError
-from xtremedistil_tf.tasks.opening import kind_of, load_task, read_labelled
+from xtremedistil_tf.tasks.opening import kind_of, load_task, read_labelled, read_unlabeled
 
 ROWS = [("a fine, \"good\" film", "pos"), ("dull", "neg"), ("so\nso", "neg")]
 FLAT = [(text.replace("\n", " "), label) for text, label in ROWS]
@@ -68,7 +69,8 @@ def test_parquet_with_names_of_classes(tmp_path):
 
 @pytest.mark.parametrize(("header", "pairs", "texts"), [
     ("sentence1\tsentence2\tlabel", True, ("a", "b")), ("hypothesis\tpremise\tgold_label", True, ("b", "a")),
-    ("title\ttext\tlabel", False, ("b",)), ("question\tsentence\tlabel", True, ("a", "b"))])
+    ("title\ttext\tlabel", False, ("b",)), ("sentence_1\tsentence_2\tmood", True, ("a", "b")),
+    ("text_1\ttext_2\tclass", True, ("a", "b")), ("question\tsentence\tlabel", True, ("a", "b"))])
 def test_columns_by_name(tmp_path, header, pairs, texts):
     example, = read_classified(put(tmp_path, "t.tsv", f"{header}\na\tb\tc\n"), pairs)
     assert (example.text, *([example.pair] if pairs else []), example.label) == (*texts, "c")
@@ -90,6 +92,43 @@ def test_columns_by_a_name_that_nobody_knows(tmp_path):
         read_classified, path, reading=Reading(text_column="words"))
     jsonl = put(tmp_path, "t.jsonl", '{"said": "fine", "mood": "good"}')
     assert read_classified(jsonl, reading=Reading(text_column="said", label_column="mood"))[0].label == "good"
+
+
+def test_the_only_other_column_is_the_label(tmp_path):
+    example, = read_classified(put(tmp_path, "t.tsv", "mood\ttext\ngood\tfine\n"))
+    assert (example.text, example.label) == ("fine", "good")
+
+
+def test_a_record_without_the_key_that_is_asked_for(tmp_path):
+    path = put(tmp_path, "t.jsonl", '{"said": "fine", "label": "x"}\n{"text": "dull", "label": "y"}')
+    assert "t.jsonl:2: no key said among 'text, label'" in refusal(
+        read_classified, path, reading=Reading(text_column="said"))
+
+
+def test_pairs_without_labels_by_the_names_of_their_columns(tmp_path):
+    path = put(tmp_path, "t.tsv", "id\treply\tsaid\n1\tb\ta\n")
+    found = read_texts(path, True, reading=Reading(text_column="said,reply"))
+    assert [(e.text, e.pair) for e in found] == [("a", "b")]
+
+
+def test_the_text_of_records_for_a_tagger(tmp_path):
+    put(tmp_path, "t.jsonl", '{"id": "x y", "body": "in Oslo"}\n{"title": 3, "review": "so"}')
+    assert [e.words for e in read_unlabeled(str(tmp_path), "tagging")] == [("in", "Oslo"), ("so",)]
+
+
+def test_pairs_in_parallel_files(tmp_path):
+    paths = Parallel(put(tmp_path, "text", "a fine one\tb\n"), put(tmp_path, "label", "x\n"))
+    assert [(e.text, e.pair, e.label) for e in read_classified(paths, True)] == [("a fine one", "b", "x")]
+
+
+def test_a_line_without_a_label_among_those_of_fasttext(tmp_path):
+    assert "t.txt:2: no __label__ at the beginning" in refusal(
+        read_classified, put(tmp_path, "t.txt", "__label__x a\nb\n"))
+
+
+def test_a_text_that_reads_language_names_no_column(tmp_path):
+    found = read_classified(put(tmp_path, "t.tsv", "language\tnoun\nspeak\tverb\n"))
+    assert [(e.text, e.label, e.language) for e in found] == [("language", "noun", None), ("speak", "verb", None)]
 
 
 def test_the_language_of_a_column(tmp_path):
@@ -116,7 +155,8 @@ def test_quotes_of_csv_that_never_close(tmp_path):
     ("t.jsonl", '{"sentence1": "a", "sentence2": "b", "label": "x"}'), ("t.csv", "premise,hypothesis,label\na,b,x\n"),
     ("t.tsv", "question1\tquestion2\tis_duplicate\na\tb\t1\n"), ("t.tsv", "a\tb\tx\nc\td\ty\n")])
 def test_a_second_text_is_not_dropped(tmp_path, name, text):
-    assert "give `do_pairwise`" in refusal(read_classified, put(tmp_path, name, text))
+    message = refusal(read_classified, put(tmp_path, name, text))
+    assert "give `do_pairwise`" in message and message.startswith(str(tmp_path / name))
 
 
 @pytest.mark.parametrize(("name", "text"), [

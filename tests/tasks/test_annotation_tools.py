@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
+import types
 
 import pytest
 from conformance.readers import put, refusal
 
+from xtremedistil_tf.corpus.tagged import read_tagged
 from xtremedistil_tf.tasks.opening import load_task, read_labelled
 
 TEXT = "Ada Lovelace lived in London, (UK)."
@@ -28,8 +31,11 @@ EXPORTS = {
     "prodigy.jsonl": {"text": TEXT, "tokens": [{"text": "Ada", "start": 0, "end": 3, "id": 0}], "answer": "accept",
                       "spans": [{"token_start": 0} | one for one in _objects("start", "end", "label")]},
     "label_studio.json": [{"data": {"text": TEXT}, "annotations": [{"result": [
+        {"type": "choices", "value": {"choices": ["x"]}}, *(
         {"type": "labels", "value": {"start": start, "end": end, "text": TEXT[start:end], "labels": [kind]}}
-        for start, end, kind in SPANS] + [{"type": "choices", "value": {"choices": ["x"]}}]}]}],
+        for start, end, kind in SPANS)]}]}],
+    "label_studio_old.json": [{"data": {"text": TEXT}, "completions": [{"was_cancelled": True, "result": []}, {
+        "result": [{"value": {"start": start, "end": end, "labels": [kind]}} for start, end, kind in SPANS]}]}],
     "label_studio_min.json": [{"text": TEXT, "id": 1, "label": [
         {"start": start, "end": end, "labels": [kind]} for start, end, kind in SPANS]}],
 }
@@ -45,12 +51,34 @@ def test_exports(tmp_path, name, caplog):
     assert "span" not in caplog.text
 
 
+@pytest.mark.parametrize(("start", "end", "kind"), [
+    ("start_char", "end_char", "type"), ("begin", "end", "entity"), ("start", "end", "entity_group"),
+    ("start", "stop", "tag"), ("start", "end", "category")])
+def test_names_of_places_and_types(tmp_path, start, end, kind):
+    path = put(tmp_path, "a.jsonl", json.dumps({"text": TEXT, "entities": _objects(start, end, kind)}))
+    assert tagged(path) == [RIGHT]
+
+
+def test_without_a_task_white_space_parts_words(tmp_path):
+    example, = read_tagged(put(tmp_path, "a.jsonl", json.dumps(EXPORTS["spans.jsonl"])))
+    assert list(zip(example.words, example.tags)) == [
+        ("Ada", "B-PER"), ("Lovelace", "I-PER"), ("lived", "O"), ("in", "O"), ("London,", "B-LOC"), ("(UK).", "B-LOC")]
+
+
+def test_two_spans_in_one_word(tmp_path, caplog):
+    path = put(tmp_path, "a.jsonl", json.dumps({"text": "OsloRome", "spans": [[0, 4, "X"], [4, 8, "Y"]]}))
+    assert tagged(path) == [[("OsloRome", "B-X")]]
+    assert "1 span share their only word with another, which is kept, such as 'Rome' (Y)" in caplog.text
+
+
 def test_brat(tmp_path):
     put(tmp_path, "train.txt", TEXT + "\nSo.\n")
     path = put(tmp_path, "train.ann", "T1\tPER 0 12\tAda Lovelace\nT2\tLOC 22 28\tLondon\n"
                                       "T3\tLOC 31 33\tUK\n"
                                       "R1\tlives Arg1:T1 Arg2:T2\nT4\tX 36 38;38 39\tSo .\n")
     assert tagged(path) == [RIGHT, [("So", "B-X"), (".", "O")]]
+    put(tmp_path, "train.txt", "in Oslo")
+    assert tagged(put(tmp_path, "train.ann", "T1\tLOC 3 7\tOslo")) == [[("in", "O"), ("Oslo", "B-LOC")]]
     put(tmp_path, "train.ann", "T1\tPER 0 99\tx\n")
     assert "train.ann:1: 'T1\\tPER 0 99\\tx', expected `T1<TAB>type start end" in refusal(
         read_labelled, path, "tagging")
@@ -102,3 +130,43 @@ def test_docbin_needs_spacy(tmp_path):
 
         with pytest.raises(MissingExtraError, match="spacy"):
             read_labelled(path, "tagging")
+
+
+class Doc(list):
+    """Tokens as spaCy gives them; `sentences` holds where they begin, if that is known."""
+
+    def __init__(self, tokens, sentences=()):
+        super().__init__(types.SimpleNamespace(text=text, ent_iob_=tag[:1], ent_type_=tag[2:]) for text, tag in tokens)
+        self.begin = sentences
+
+    def has_annotation(self, name):
+        return name == "SENT_START" and bool(self.begin)
+
+    @property
+    def sents(self):
+        if not self.begin:
+            raise ValueError("[E030] Sentence boundaries unset.")
+        return (self[start:end] for start, end in zip(self.begin, [*self.begin[1:], None]))
+
+
+def test_docbin_without_spacy(tmp_path, monkeypatch):
+    docs = [Doc([("in", "O"), ("New", "B-LOC"), ("York", "I-LOC"), ("\n", "O"), ("So", ""), (".", "")], (0, 4)),
+            Doc([("Ada", "B-PER"), (" ", "")]), Doc([("\n", "O")])]
+
+    class DocBin:
+        def from_disk(self, path):
+            assert path.read_bytes() == b"docs"
+            return self
+
+        def get_docs(self, vocab):
+            return iter(docs if vocab == "vocab of xx" else [])
+
+    def blank(language):
+        return types.SimpleNamespace(vocab=f"vocab of {language}")
+
+    monkeypatch.setitem(sys.modules, "spacy", types.SimpleNamespace(blank=blank))
+    monkeypatch.setitem(sys.modules, "spacy.tokens", types.SimpleNamespace(DocBin=DocBin))
+    found = read_labelled(put(tmp_path, "train.spacy", b"docs"), "tagging")
+    assert [(list(zip(example.words, example.tags)), example.line) for example in found] == [
+        ([("in", "O"), ("New", "B-LOC"), ("York", "I-LOC")], 1), ([("So", "O"), (".", "O")], 1),
+        ([("Ada", "B-PER")], 2)]

@@ -105,7 +105,7 @@ def columns_of(sentences: Sequence[Sequence[Row]], reading: Reading, path: str, 
     tag, said = None, ""
     if reading.tag_column:
         tag = column_index(reading.tag_column, widest, names, "tag_column", path)
-    elif is_2012 and widest > _CONLL2012_NAMES:
+    elif is_2012:
         tag, said = _CONLL2012_NAMES, "is CoNLL-2012: the token is column 4, its entity column 11"
     elif width > 1:
         token, tag, said = _tag(body, token, width, index, names, path, tagged, bool(reading.token_column))

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from xtremedistil_tf.corpus.columns import CONLL2012_MARK, Columns, Row, columns_of, unbracketed
 from xtremedistil_tf.corpus.encodings import say_once
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.corpus.files import Faults, open_lines, split_language, words_problem
+from xtremedistil_tf.corpus.files import Faults, counted, open_lines, split_language, words_problem
 from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 
-_COMMENTS = ("# ", "#\t", "#begin ", "#end ")
+_COMMENTS, _END = ("# ", "#\t", "#begin ", "#end "), "#end document"
 #: Without tags, a file is read as a stream, and so many sentences decide which column holds the token.
 _SAMPLE = 1000
 
@@ -83,7 +83,8 @@ def _decided(path: str | os.PathLike[str], reading: Reading, tagged: bool, delim
 
 def _may_be_comment(rows: Sequence[tuple[int, str]], number: int, text: str) -> bool:
     """Whether a line may be a comment: such lines are not asked which columns the file has."""
-    return text.startswith(_COMMENTS) and all(other.startswith(_COMMENTS) for before, other in rows if before < number)
+    return text.startswith(_END) or (text.startswith(_COMMENTS) and all(
+        other.startswith(_COMMENTS) for before, other in rows if before < number))
 
 
 def _raw_sentences(path: str | os.PathLike[str], delimiter: str) -> Iterator[list[tuple[int, str]]]:
@@ -103,7 +104,7 @@ def _sentences(path: str | os.PathLike[str], columns: Columns, delimiter: str) -
         rows: list[Row] = []
         for number, text in raw:
             cells = columns.fitted(cells_of(text, delimiter))
-            is_comment = text.startswith("#end document") or (
+            is_comment = text.startswith(_END) or (
                 not rows and text.startswith(_COMMENTS) and not columns.is_tagged(cells))
             if not is_comment and number != columns.header:
                 rows.append((number, cells))
@@ -141,13 +142,12 @@ def _problem(cells: Sequence[str], columns: Columns, tagged: bool) -> str | None
     token = cells[columns.token] if len(cells) > columns.token else cells[0]
     if not token.split() or (" " in token and columns.width <= 2):
         return words_problem([token])
-    if not tagged:
-        return None
-    if len(cells) == 1:
+    if tagged and len(cells) == 1:
         return f"token {cells[0]!r} without a tag, expected a token, a space or tab, and its tag"
-    if columns.width and len(cells) != columns.width:
+    if tagged and columns.width and len(cells) != columns.width:
         return f"{len(cells)} columns, expected {columns.width} as in line {columns.first}"
-    return None
+    fewest = 1 + max(columns.token, (columns.tag or 0) if tagged else 0)
+    return None if len(cells) >= fewest else f"{counted(len(cells), 'column')}, expected at least {fewest}"
 
 
 def _has_languages(path: str | os.PathLike[str], columns: Columns, delimiter: str) -> bool:
