@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +37,7 @@ def entity_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
 
 
 def tag_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
-    """Scores of tags that are no entities, such as parts of speech.
+    """Scores of tags that are no entities, such as parts of speech, by scikit-learn.
 
     Args:
         gold, predicted: one tag per word and sentence.
@@ -45,21 +45,23 @@ def tag_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
     Returns:
         `accuracy` over the words, `macro_f1` over the tags that occur in either, `support` (words) and `per_type`
         {tag: {f1, precision, recall, support}}. All in [0, 1].
+
+    Raises:
+        ValueError: a sentence has not as many tags in both.
     """
-    pairs = Counter((one, other) for tags, found in zip(gold, predicted, strict=True)
-                    for one, other in zip(tags, found, strict=True))
-    total, right = sum(pairs.values()), sum(count for (one, other), count in pairs.items() if one == other)
-    meant, given = Counter[str](), Counter[str]()
-    for (one, other), count in pairs.items():
-        meant[one] += count
-        given[other] += count
-    rows = {}
-    for tag in sorted(meant | given):
-        hits = pairs[tag, tag]
-        rows[tag] = {"f1": 2 * hits / (meant[tag] + given[tag]), "precision": hits / max(1, given[tag]),
-                     "recall": hits / max(1, meant[tag]), "support": meant[tag]}
-    macro = sum(row["f1"] for row in rows.values()) / max(1, len(rows))
-    return {"accuracy": right / max(1, total), "macro_f1": macro, "support": total, "per_type": rows}
+    from sklearn import metrics
+
+    if [len(tags) for tags in gold] != [len(tags) for tags in predicted]:
+        raise ValueError("Gold and predicted tags are of sentences of different lengths.")
+    right, found = (list(itertools.chain.from_iterable(tags)) for tags in (gold, predicted))
+    names = sorted({*right, *found})
+    if not names:
+        return {"accuracy": 0.0, "macro_f1": 0.0, "support": 0, "per_type": {}}
+    columns = metrics.precision_recall_fscore_support(right, found, labels=names, average=None, zero_division=0)
+    rows = {name: {"f1": float(f1), "precision": float(precision), "recall": float(recall), "support": int(support)}
+            for name, precision, recall, f1, support in zip(names, *columns)}
+    return {"accuracy": float(metrics.accuracy_score(right, found)), "macro_f1": float(columns[2].mean()),
+            "support": len(right), "per_type": rows}
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
