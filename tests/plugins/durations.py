@@ -18,7 +18,7 @@ import pytest
 
 TABLE = pathlib.Path(__file__).with_name("durations.json")
 #: Processor seconds below which a file is quick.
-QUICK = 5.0
+QUICK = 3.5
 #: Fixtures, made once for all files, that take as long: runs of the main job, and exports of models of every kind.
 LONG_FIXTURES = {"distilled", "exported", "models"}
 _USED = pytest.StashKey[collections.Counter]()

@@ -139,7 +139,7 @@ def _column_lines(manifest: Manifest, mean_pieces: float) -> list[str]:
     lines = [f"{'column':<20} {'read as':<26} {'kept as':<26} {'bytes an example':>16}"]
     for name in manifest.columns:
         read, kept = manifest.column(name), manifest.stored(name)
-        shown = [f"{column.dtype} {list(column.shape)} a{' piece' if column.per_piece else 'n example'}"
+        shown = [f"{column.dtype} {list(column.shape)} a{' subword' if column.per_piece else 'n example'}"
                  for column in (read, kept)]
         form = shown[1] if kept != read else "the same"
         lines.append(f"{name:<20} {shown[0]:<26} {form:<26} {sizes[name]:>16,.0f}")

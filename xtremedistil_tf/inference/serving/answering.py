@@ -145,7 +145,7 @@ class ServingRuntime:
 
 
 def _shape(per_piece: bool, outputs: int) -> str:
-    return f"{outputs} logits for each {'piece' if per_piece else 'input'}"
+    return f"{outputs} logits for each {'subword' if per_piece else 'input'}"
 
 
 def _client(address: str, model: str | None, retries: int) -> ServingClient:
