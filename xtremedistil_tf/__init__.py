@@ -8,6 +8,8 @@
     student.predict("Ada Lovelace was born in London .")
     student.export("onnx", quantize="int8")
     student = xd.load("out", form="onnx", quantize="int8")
+
+docs/architecture.md draws the folders, which import downwards only, and says where things are decided.
 """
 
 from __future__ import annotations

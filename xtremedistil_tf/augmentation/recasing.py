@@ -1,4 +1,4 @@
-"""Texts in other letters: all small, all capital, every word capitalised. The teacher reads the original."""
+"""Texts in another letter case: all small, all capital, every word capitalised. The teacher reads the original."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CASES: dict[str, Callable[[str], str]] = {"lower": lower, "title": title, "upper
 
 
 def recased(example: AnyExample, case: Callable[[str], str]) -> AnyExample:
-    """The example in other letters, labels and offsets as before; the teacher reads the example itself."""
+    """The example in another case, labels and offsets as before; the teacher reads the example itself."""
     if isinstance(example, Example):
         return dataclasses.replace(example, words=tuple(map(case, example.words)), original=example)
     if isinstance(example, TextExample):
@@ -48,7 +48,8 @@ def _recased_question(example: QuestionExample, case: Callable[[str], str]) -> Q
 
 
 class OtherCase(Augmenter):
-    """Which of the cases comes first is drawn for each example; those that leave a text as it is are left out."""
+    """Makes variants in another letter case, in an order that is drawn for each example; those that leave a text as it
+    is are left out."""
 
     name = "case"
     keeps_label = True

@@ -61,7 +61,8 @@ def scheme_of(counts: Counter[str], entities: bool | None = None) -> str:
             that is known; None: types where `O` is the most frequent tag, as it is of entities.
 
     Returns:
-        One of `LETTERS`; IO, of types without letters; NONE; or MIXED, of tags with and without letters.
+        One of `LETTERS`; IO, of types without letters; NONE; or MIXED, of tags with and without letters. IOB1 has the
+        letters of IOB2 and is converted alike: only `conversion_line` tells them apart.
     """
     tags = set(counts) - {OUTSIDE}
     lettered = {tag for tag in tags if is_lettered(tag)}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xtremedistil_tf.tasks.tagging.task import TaggingTask
 
 
+#: The script of the server's page that shows an answer.
 SHOW = r"""
 // Words with tags -> entities {type, start, end, scores}, by the rules of the scores: with B- and I-, an I-
 // that follows nothing of its type is no entity; without, words with the same label are one.
