@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
 from xtremedistil_tf.tokenization.words import encode_words
 
-WHITE_SPACE = RawWords()
 _RUN = re.compile(r"\S+")
 # Chinese characters are words by themselves, as in BERT's vocabularies.
 _RANGES = "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -120,19 +119,14 @@ def rule_facts(rule: RawWords) -> dict[str, Any]:
     return {} if rule.is_whitespace else {"raw_words": rule.facts()}
 
 
-def words_in(text: str, rule: RawWords) -> tuple[str, ...]:
-    """The words of raw text."""
-    return tuple(text.split() if rule.is_whitespace else (word.text for word in rule.split(text)))
-
-
-def with_text(example: AnyExample, side: str, text: str, rule: RawWords = WHITE_SPACE) -> AnyExample:
+def with_text(example: AnyExample, side: str, text: str, rule: RawWords = AT_SPACES) -> AnyExample:
     """The example with another text in a field; tags stay where the number of words does, else they go.
 
     Args:
         rule: how the text becomes words, of a sentence.
     """
     if isinstance(example, Example):
-        words = words_in(text, rule)
+        words = rule.words(text)
         tags = example.tags if len(words) == len(example.words) else None
         return dataclasses.replace(example, words=words, tags=tags)
     changed: dict[str, Any] = {side: text}

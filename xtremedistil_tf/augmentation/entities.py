@@ -11,14 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter, VariantPlan
-from xtremedistil_tf.augmentation.editing import WHITE_SPACE, words_in
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import Faults, file_language, open_lines, quoted
 from xtremedistil_tf.corpus.tag_rules import label_list
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.tagging.decoding import Entity, entities, entity_rules
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
 
 Words = tuple[str, ...]
 _TRIES = 4
@@ -34,7 +33,7 @@ class Gazetteer:
         rule: how the entities of files become words.
     """
 
-    def __init__(self, labels: Sequence[str], rule: RawWords = WHITE_SPACE):
+    def __init__(self, labels: Sequence[str], rule: RawWords = AT_SPACES):
         self.labels, self._rule = tuple(labels), rule
         self.types = sorted({kind for kind in entity_rules(self.labels).types if kind})
         # language -> entity -> type -> times; the language None holds for all.
@@ -70,7 +69,7 @@ class Gazetteer:
                 if not line.strip():
                     continue
                 kind, _, text = line.partition("\t")
-                words = words_in(text, self._rule)
+                words = self._rule.words(text)
                 if problem := self._problem(kind, words, line):
                     faults.add(number, problem)
                     continue

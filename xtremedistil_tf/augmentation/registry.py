@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter
-from xtremedistil_tf.augmentation.editing import WHITE_SPACE
 from xtremedistil_tf.augmentation.entities import ExchangedEntities, Gazetteer
 from xtremedistil_tf.augmentation.external import ExternalFile, ExternalFunction
 from xtremedistil_tf.augmentation.mixing import MixedPairs, MixedSpans
@@ -21,7 +20,7 @@ from xtremedistil_tf.corpus.tag_schemes import is_iob2
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.registry import KINDS
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
 
 # In both cases, and in alphabets with case.
 _CASED = "Aa Bb Ωω Яя"
@@ -67,7 +66,7 @@ class Facts:
     most_similarity: float = 0.98
     file: str = ""
     function: str = ""
-    rule: RawWords = WHITE_SPACE
+    rule: RawWords = AT_SPACES
 
     @property
     def task(self) -> type[Task]:

@@ -19,14 +19,14 @@ import numpy as np
 
 from xtremedistil_tf.atomic import atomic_directory, read_json, write_json
 from xtremedistil_tf.augmentation.augmenter import Augmenter, VariantPlan, blocks
-from xtremedistil_tf.augmentation.editing import WHITE_SPACE, rule_facts, side_of, text_of, with_text, without_label
+from xtremedistil_tf.augmentation.editing import rule_facts, side_of, text_of, with_text, without_label
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import file_language, open_lines
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError, MissingExtraError
 from xtremedistil_tf.fingerprint import file_fingerprint, fingerprint
 from xtremedistil_tf.progress import progress_bar
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
 
 log = logging.getLogger(__name__)
 
@@ -214,7 +214,7 @@ class RetrievedSentences(Augmenter):
     name, keeps_label = "retrieval", False
 
     def __init__(self, corpus: str, encode: Encoder, identity: str, folder: str | os.PathLike[str] = "",
-                 least: float = 0.5, most: float = 0.98, block: int = 256, rule: RawWords = WHITE_SPACE):
+                 least: float = 0.5, most: float = 0.98, block: int = 256, rule: RawWords = AT_SPACES):
         self._corpus, self._encode, self._identity, self._folder = corpus, encode, identity, folder
         self._rule = rule
         self._least, self._most, self._block = least, most, block

@@ -139,7 +139,7 @@ def _stream(examples: Iterable[AnyExample], augmenters: Sequence[Augmenter], pla
             tally: Tally, near: float) -> Iterator[Augmented]:
     originals, *copies = itertools.tee(examples, len(augmenters) + 1)
     makers = {a.name: a.variants(copy, plans[a.name]) for a, copy in zip(augmenters, copies)}
-    passed = {a.name for a in augmenters if a.teacher_reads_original}
+    passed = _read_by_students(augmenters)
     seen = DigestSet()
     for index, original in enumerate(originals):
         group = _Group(parts_of(original), seen, near)
@@ -185,6 +185,11 @@ class _Group:
         for variant in itertools.islice(candidates, wanted):
             counts.kept += 1
             yield variant
+
+
+def _read_by_students(augmenters: Iterable[Augmenter]) -> frozenset[str]:
+    """The names of those whose originals the teacher reads."""
+    return frozenset(augmenter.name for augmenter in augmenters if augmenter.teacher_reads_original)
 
 
 def _named(variant: AnyExample, suffix: str) -> AnyExample:
@@ -247,7 +252,8 @@ class AugmentedText:
         self.tally = Tally.from_json(facts)
         self.sentences = facts["sentences"]
         self.fingerprint = f"{identity}-{self.sentences}"
-        self.has_originals = any(a.teacher_reads_original for a in augmenters)
+        self._read_by_students = _read_by_students(augmenters)
+        self.has_originals = bool(self._read_by_students)
         for counts, line in zip(self.tally.counts.values(), self.tally.lines()):
             log.log(logging.WARNING if counts.kept < _FEW_VARIANTS * counts.wanted else logging.INFO, "%s", line)
 
@@ -257,13 +263,12 @@ class AugmentedText:
     def items(self) -> Iterator[Augmented]:
         """The examples with where each came from."""
         records = self._records()
-        read_by_student = {a.name for a in self._settings[0] if a.teacher_reads_original}
         record = next(records, None)
         for index, original in enumerate(self._originals):
             yield Augmented(original, ORIGINAL, index)
             while record and record["index"] == index:
                 variant = _variant(original, record)
-                if record["augmenter"] in read_by_student:
+                if record["augmenter"] in self._read_by_students:
                     variant = dataclasses.replace(variant, original=original)  # type: ignore[arg-type]  # of one type
                 yield Augmented(variant, record["augmenter"], index)
                 record = next(records, None)

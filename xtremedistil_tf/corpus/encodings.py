@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
 TO_UTF8 = "convert it with: iconv -f {} -t UTF-8"
 _BLOCK = 1 << 16
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _OTHERS = ("gb18030", "shift_jis", "euc_kr", "cp1251")
 _IN_WORD = re.compile(rb"(?<=[A-Za-z ])[\xc0-\xff](?=[A-Za-z .,])|(?<=[A-Za-z])[\x91-\x94\xa0]")
@@ -46,7 +46,7 @@ def open_bytes(path: pathlib.Path) -> io.BufferedIOBase:
     """
     handle = _decompressed(path)
     start = handle.peek(_BLOCK)[:_BLOCK] if isinstance(handle, io.BufferedReader) else b""
-    if start.startswith(_UTF32_MARKS) or start.startswith(_UTF16_MARKS):
+    if start.startswith(_UTF32_MARKS) or start.startswith(UTF16_MARKS):
         name = "UTF-32" if start.startswith(_UTF32_MARKS) else "UTF-16"
         say_once(os.fspath(path), f"is {name} and read as such")
         handle = _stream(handle, _transcoder(path, name.lower()))

@@ -8,7 +8,6 @@ from importlib import resources
 
 from xtremedistil_tf.atomic import write_json, write_text
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tokenization.raw_words import RawWords
 from xtremedistil_tf.tokenization.word_vectors import words_facts
 
 WORDS, SCRIPT = "words.json", "words.js"
@@ -21,9 +20,8 @@ def write_words(folder: str | os.PathLike[str], task: Task) -> None:
         folder: where the model is.
         task: what the model answers.
     """
-    rule = getattr(task, "raw_words", None)
-    if isinstance(rule, RawWords):
-        write_json(pathlib.Path(folder) / WORDS, words_facts(rule))
+    if task.raw_words is not None:
+        write_json(pathlib.Path(folder) / WORDS, words_facts(task.raw_words))
         write_text(pathlib.Path(folder) / SCRIPT, words_script())
 
 

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
+from xtremedistil_tf.corpus.encodings import UTF16_MARKS
 from xtremedistil_tf.corpus.files import counted, opened, quoted, stem_and_suffix
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import ConfigError, DataError
@@ -24,7 +25,6 @@ from xtremedistil_tf.tasks.task import Task
 
 log = logging.getLogger(__name__)
 STANDARD_STREAM = "-"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _TO_UTF8 = "Convert it with: iconv -f UTF-16 -t UTF-8."
 _LONGEST_FIELD = 1 << 27
 
@@ -231,7 +231,7 @@ def decoded_lines(source: str, keep_ends: bool = False) -> Iterator[tuple[int, s
     nuls = 0
     with _bytes_of(source) as handle:
         for number, raw in enumerate(handle, 1):
-            if number == 1 and raw.startswith(_UTF16_MARKS):
+            if number == 1 and raw.startswith(UTF16_MARKS):
                 raise DataError(f"{source_name(source)}:1: UTF-16, expected UTF-8. {_TO_UTF8}")
             nuls += b"\0" in raw
             try:

@@ -79,7 +79,7 @@ class StoreStep:
             identity["piece_states"] = plan.signals.hidden[-1]
         if c.teacher_path != EXACT:
             identity["teacher_path"] = [c.teacher_path, c.teacher_tolerance]
-        aligned = self.vocabulary.teachers is not None or (isinstance(text, AugmentedText) and text.has_originals)
+        aligned = self.vocabulary.teachers is not None or text.has_originals
         return StoreSpec(identity, self.labelled.task, text.sentences, c.seq_len, self._signal_columns(), aligned,
                          c.hidden_components, c.hidden_dtype, c.attention_sample, plan.piece_states)
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.augmentation.augmenter import Augmented, Augmenter, Tally
-from xtremedistil_tf.augmentation.editing import WHITE_SPACE
 from xtremedistil_tf.augmentation.quality import Quality, TeacherAnswers, confident
 from xtremedistil_tf.augmentation.registry import augmenter_names, make_augmenter
 from xtremedistil_tf.augmentation.stream import AugmentedText, Chooser, without_measured
@@ -22,6 +21,7 @@ from xtremedistil_tf.runs.labelled_data import Labelled
 from xtremedistil_tf.runs.student_shape import BASELINE
 from xtremedistil_tf.tasks.opening import reading_of
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
+from xtremedistil_tf.tokenization.raw_words import AT_SPACES
 from xtremedistil_tf.transfer.format import LOGITS
 from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.sampling import EntityWords, SampledText, TaskText
@@ -220,7 +220,7 @@ class Augmentation:
         return make_augmenter(
             name, kind=labelled.task.kind, pairs=labelled.corpus.has_pairs, labels=labelled.task.labels,
             examples=labelled.corpus.train, checkpoint=c.augment_checkpoint, tokenizer=labelled.tokenizer,
-            rule=getattr(labelled.task, "raw_words", WHITE_SPACE),
+            rule=labelled.task.raw_words or AT_SPACES,
             gazetteer=c.augment_gazetteer, corpus=c.augment_corpus, encoder=c.augment_encoder,
             encoder_prefix=c.augment_encoder_prefix, file=c.augment_file, function=c.augment_function, **facts)
 

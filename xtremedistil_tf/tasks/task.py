@@ -18,6 +18,7 @@ from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.raw_text import INPUT_KEYS, Asked, LineFormat, RawText, text_in
 from xtremedistil_tf.tasks.scores import KindWords
+from xtremedistil_tf.tokenization.raw_words import RawWords
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class Task(abc.ABC):
     takes_retrieved: ClassVar[bool] = True
     mixes: ClassVar[str] = ""
     has_entities: ClassVar[bool] = False
+    #: How raw text becomes words, where answers are about words.
+    raw_words: RawWords | None = None
 
     def __init__(self, labels: Sequence[str]):
         self.labels = list(labels)

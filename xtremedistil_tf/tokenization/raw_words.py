@@ -160,6 +160,10 @@ class RawWords:
         """The rule that `facts` wrote; None, of what was written before there was one: white space."""
         return cls(**facts) if facts else cls()
 
+    def words(self, text: str) -> tuple[str, ...]:
+        """The words of a text without their places, in order."""
+        return tuple(text.split() if self.is_whitespace else (word.text for word in self.split(text)))
+
     def split(self, text: str) -> list[Word]:
         """The words of a text, in order."""
         parted = _parted_by_space(text)
@@ -222,6 +226,10 @@ class RawWords:
         following = [cluster.character for cluster in chunk[stop:stop + 2]]
         return following[:1] == [PERIOD] and following[1:] != [PERIOD] and shape(
             text[chunk[first].start:chunk[stop - 1].end]) + PERIOD in self.abbreviations
+
+
+#: As before there was a rule.
+AT_SPACES = RawWords()
 
 
 def shape(word: str) -> str:

@@ -6,7 +6,7 @@ import array
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -39,10 +39,13 @@ class TransferText:
         fingerprint: of the examples.
         left_out: examples that were left out because their text is measured.
         repeated: examples that were left out because the same text came before.
+        has_originals: whether the teacher reads other texts than the student in places: never here.
 
     Raises:
         DataError: there is no example at all.
     """
+
+    has_originals: ClassVar[bool] = False
 
     def __init__(self, read: Callable[[], Iterable[AnyExample]], name: str, surplus: Sequence[AnyExample] = (),
                  most: int = 0, measured: MeasuredTexts | None = None):

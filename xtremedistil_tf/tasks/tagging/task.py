@@ -25,7 +25,7 @@ from xtremedistil_tf.tasks.tagging.formats import WORD_KEYS
 from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, tag_scores
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
 from xtremedistil_tf.tokenization.sentences import sentences_of
 from xtremedistil_tf.tokenization.word_habits import described, rule_of
 from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, Window, cut_windows, encode_words
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _OUTSIDE = "O"
-_WHITE_SPACE = RawWords()
 #: Pieces of a training example where nobody tells; of a window where the model takes any number, to bound memory.
 _USUAL_LENGTH, _LONGEST_WINDOW = 128, 256
 #: Words of a sentence that are shown where two models disagree on it.
@@ -346,14 +345,14 @@ class TaggingTask(Task):
         return PLAIN_WORDS if main_score in PLAIN_SCORES else cls.words
 
     def read_unlabeled(self, path: str, pairs: bool, reading: Reading = BY_CONTENT) -> Iterator[Example]:
-        return read_text(path, self._words, reading)
+        return read_text(path, self.raw_words.words, reading)
 
     def asked_line(self, line: str, number: int, source: str) -> Asked | None:
         return self.asked_texts([line])
 
     def asked_row(self, columns: Sequence[str], pairs: bool) -> Asked | None:
         """The first column holds words with white space between them; of the others nothing is read."""
-        return some_words(asked_text(columns[0], _WHITE_SPACE))
+        return some_words(asked_text(columns[0], AT_SPACES))
 
     def asked_texts(self, texts: Sequence[str]) -> Asked | None:
         return some_words(asked_text(texts[0], self.raw_words))
@@ -369,10 +368,6 @@ class TaggingTask(Task):
         if problem := words_problem(words) or encoding_problem(" ".join(words).replace("\0", "")):
             raise DataError(f"{key!r}: {problem}")
         return some_words(self.asked({key: words}))
-
-    def _words(self, text: str) -> tuple[str, ...]:
-        return tuple(text.split() if self.raw_words.is_whitespace else (
-            word.text for word in self.raw_words.split(text)))
 
     @classmethod
     def described(cls, labels: Sequence[str], pairs: bool) -> str:
