@@ -14,7 +14,7 @@ from xtremedistil_tf.evaluation.footprint import count_parameters, latency, mode
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.tasks.task import PredictionFeatures, Task
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
-from xtremedistil_tf.training.pipeline import traced_once
+from xtremedistil_tf.training.pipeline import logits_alone
 from xtremedistil_tf.transfer.text import evenly
 
 #: Most examples that are shown.
@@ -118,8 +118,7 @@ def student_costs(student: Any, tokenizer: Any, seq_len: int, seen_pieces: int) 
     """As `teacher_costs`, of a student."""
     rows, width = student.word_embeddings.shape
     size = model_size(count_parameters(student), rows, width, min(rows, seen_pieces))
-    forward = traced_once(lambda batch: student(batch, training=False)["logits"])
-    times = latency(forward, len(tokenizer), seq_len)
+    times = latency(logits_alone(student), len(tokenizer), seq_len)
     return size | {"latency": times | {"seq_len": seq_len}}
 
 

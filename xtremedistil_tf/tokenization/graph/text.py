@@ -193,6 +193,12 @@ def encode(characters: tf.Tensor, string: tf.Tensor, count: tf.Tensor) -> tf.Ten
     return tf.strings.unicode_encode(ragged, "UTF-8")
 
 
+def joined(parts: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Ragged [n, parts, values] -> [n, values]: `merge_dims(1, 2)` with a tenth of its operations, which are checks."""
+    splits = tf.gather(parts.values.row_splits, parts.row_splits)
+    return tf.RaggedTensor.from_row_splits(parts.values.values, splits, validate=False)
+
+
 class Graphemes:
     """Finds grapheme clusters in a TensorFlow graph.
 
