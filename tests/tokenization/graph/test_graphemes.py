@@ -4,6 +4,7 @@ import functools
 import itertools
 
 import numpy as np
+import pytest
 import regex
 import tensorflow as tf
 from hypothesis import given, settings
@@ -21,8 +22,13 @@ KINDS = ("a é\r\n\t\u00ad\u200b\u2028\u0301\u0316\u200d\u200c\ufe0f\u0903\u093e
 EVERY_CLUSTER_A_LETTER = normalizers.Precompiled(every_cluster_a_letter(b""))
 
 
-# Hugging Face is asked about all of Unicode, which takes seconds.
 graphemes = functools.cache(Graphemes)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def made():
+    """Not in a graph, and not while tests are collected: Hugging Face is asked about all of Unicode."""
+    graphemes()
 
 
 @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
