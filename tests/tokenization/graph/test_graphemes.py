@@ -31,7 +31,7 @@ def made():
     graphemes()
 
 
-@tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+@tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 def flags(texts):
     decoded = Text.decode(texts)
     return graphemes().begins(decoded.characters, decoded.segment)
