@@ -58,9 +58,9 @@ class KerasRuntime:
     """
 
     def __init__(self, student: Any):
-        from xtremedistil_tf.training.pipeline import traced_once
+        from xtremedistil_tf.training.pipeline import logits_alone
 
-        self._forward = traced_once(lambda batch: student(batch, training=False)["logits"])
+        self._forward = logits_alone(student)
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
         import tensorflow as tf
