@@ -15,7 +15,7 @@ def config(task, teacher, out, **options):
         task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(out), do_NER=True,
         pt_teacher_checkpoint=str(teacher), seq_len=24, teacher_epochs=1, distil_epochs=3, ft_epochs=2,
         embedding_size=8, lstm_units=6, strategy="D4.1", student_distil_batch_size=16,
-        student_ft_batch_size=8, teacher_ft_batch_size=8, direct_baseline=True) | options)
+        student_ft_batch_size=8, teacher_ft_batch_size=8, direct_baseline=True, accept_weak_teacher=True) | options)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.runs.labelled_data import open_labelled
 from xtremedistil_tf.runs.run import model_dir_lock
 from xtremedistil_tf.runs.teachers import fine_tuned_teachers
+from xtremedistil_tf.runs.weak_teacher import remedy, weakness
 from xtremedistil_tf.students.metadata import exported_path
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student, save_student, versions
 from xtremedistil_tf.students.registry import new_student
@@ -46,6 +47,8 @@ def fine_tune_model(config: ModelFineTuningConfig) -> dict[str, Any]:
     labelled = open_labelled(settings)
     with model_dir_lock(folder):
         fine_tuned = fine_tuned_teachers(settings, labelled, folder)
+    if problem := weakness(fine_tuned, labelled, folder, config.seq_len):
+        log.warning("%s A student could not learn from it. %s", problem, remedy(fine_tuned))
     split, examples = labelled.measured
     scores = measure_teacher(fine_tuned.load(labelled.task), labelled.tokenizer, examples, config.seq_len,
                              len(labelled.tokenizer), labelled.corpus.dev)

@@ -42,6 +42,8 @@ BUDGET_FILE = "budget.json"
 PLANNED = 0.85
 #: Largest shares for fine-tuning the teacher and for phases on labels.
 TEACHER_SHARE, LABELS_SHARE = 0.35, 0.15
+#: Settings that do not change what is measured.
+_NO_MATTER = {"dry_run": False, "accept_weak_teacher": False}
 _PLANNED_NAMES = ("teacher_epochs", "max_transfer", "distil_epochs", "ft_epochs")
 
 
@@ -139,7 +141,7 @@ def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Pat
     transfer = math.ceil(_BATCHES * config.student_distil_batch_size / (1 - config.holdout_fraction))
     return dataclasses.replace(
         config, **per_language, max_test_per_language=1, max_transfer=transfer,
-        model_dir=str(folder), ray_address="", teacher_model_dir=config.teacher_model_dir if given else "",
+        model_dir=str(folder), ray_address="", accept_weak_teacher=True, teacher_model_dir=config.teacher_model_dir if given else "",
         transfer_store_dir="", augment="", teacher_epochs=_EPOCHS, distil_epochs=_EPOCHS, ft_epochs=_EPOCHS,
         frozen_epochs=0, patience=_EPOCHS, direct_baseline=False, checkpoint_minutes=1e6)
 
@@ -261,7 +263,7 @@ def within_budget(config: DistillationConfig) -> DistillationConfig:
         ConfigError: the time does not even suffice for the least that can be done.
     """
     config = with_recipe(config, student_kind(config))
-    file, identity = pathlib.Path(config.model_dir) / BUDGET_FILE, fingerprint(config.to_json() | {"dry_run": False})
+    file, identity = pathlib.Path(config.model_dir) / BUDGET_FILE, fingerprint(config.to_json() | _NO_MATTER)
     known = read_json(file) if file.exists() else {}
     if known.get("identity") != identity:
         known = {"identity": identity, **plan(config, measure_steps(config).steps)}

@@ -22,7 +22,7 @@ from xtremedistil_tf.transfer.ray_workers import require_ray
 
 log = logging.getLogger(__name__)
 
-STEPS_FILE = "steps.json"
+STEPS_FILE, METRICS_FILE = "steps.json", "metrics.json"
 # Nobody copies it with the model.
 _LOCK_FOLDER = "checkpoints"
 
