@@ -18,6 +18,9 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Yields a temporary path in the target's folder; on success it is renamed to `path`.
 
     The temporary name keeps the target's suffixes, which some writers dispatch on.
+
+    Raises:
+        OSError: with number and file also where a writer that met a full disk gave none.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,6 +29,10 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         yield part
         _sync(part)
         os.replace(part, path)
+    except OSError as error:
+        if error.filename is None and is_disk_full(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -105,7 +105,7 @@ class Tally:
 def evaluate(student: OpenedStudent, config: PredictionConfig) -> dict[str, Any]:
     """The task's scores on `pred_file` if it is labelled, else on the test (or dev) set of the task."""
     examples = _gold(student, config)
-    return student.task.scores(examples, student.predictor.predict(examples))
+    return student.task.scores(examples, student.predictor.predict(examples, "evaluation"))
 
 
 def _gold(student: OpenedStudent, config: PredictionConfig) -> list[AnyExample]:
