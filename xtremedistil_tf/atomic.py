@@ -81,6 +81,17 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
 
 
+def why_not_writable(folder: str | os.PathLike[str]) -> str:
+    """Why no file can be made in a folder, in the system's words; "" where one can. The folder is made if it is
+    missing."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
+
+
 def _sync(path: pathlib.Path) -> None:
     with open(path, "rb") as handle:
         os.fsync(handle.fileno())

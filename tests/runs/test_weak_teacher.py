@@ -13,9 +13,10 @@ from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus.example import Answer, Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import WeakTeacherError
 from xtremedistil_tf.runs import weak_teacher
-from xtremedistil_tf.runs.run import Run
-from xtremedistil_tf.runs.teachers import teachers_of
+from xtremedistil_tf.runs.distil import prepare
 from xtremedistil_tf.runs.labelled_data import open_labelled
+from xtremedistil_tf.runs.run import Run
+from xtremedistil_tf.runs.teachers import check_learned, teachers_of
 from xtremedistil_tf.runs.weak_teacher import blind_score, weakness
 from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.teachers import fine_tuning
@@ -106,13 +107,17 @@ def test_the_run_stops_and_goes_on_with_the_same_teacher(tmp_path, tiny_task, fl
                     teacher_learning_rate=1e-9)
     config = DistillationConfig(**settings)
     data = open_labelled(config)
+    teachers = teachers_of(Run.of(config), data)
     with pytest.raises(WeakTeacherError, match=r"its dev entity F1 is 0\.\d+, no better than answers that ignore "
-                                               r"the text \(0\.\d+\)\. .* the teacher is kept\. It was fine-tuned for 1 epoch: .*`teacher_epochs`"
-                                               r".*`accept_weak_teacher` goes on"):
-        teachers_of(Run.of(config), data)
+                                               r"the text \(0\.\d+\)\. .* the teacher is kept\. It was fine-tuned for 1 "
+                                               r"epoch: .*`teacher_epochs`.*`accept_weak_teacher` goes on"):
+        check_learned(Run.of(config), data, teachers)
+    with pytest.raises(WeakTeacherError):
+        prepare(Run.of(config))
     (record,) = (tmp_path / "teacher").glob("*/fine-tuning.json")
     before = record.stat().st_mtime_ns
     caplog.set_level(logging.WARNING, "xtremedistil_tf")
-    found = teachers_of(Run.of(DistillationConfig(**settings, accept_weak_teacher=True)), data)
+    found = prepare(Run.of(DistillationConfig(**settings, accept_weak_teacher=True))).teachers
     assert found.fine_tuned.path == pathlib.Path(record.parent) and record.stat().st_mtime_ns == before
     assert "no better than answers that ignore the text" in caplog.text
+    assert not (tmp_path / "transfer").exists()

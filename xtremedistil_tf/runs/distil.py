@@ -20,7 +20,7 @@ from xtremedistil_tf.runs.store import StoreStep, TrainingData, store_root, trai
 from xtremedistil_tf.runs.student import Distilled, StudentStep
 from xtremedistil_tf.runs.student_plan import StudentPlan, plan_student
 from xtremedistil_tf.runs.student_shape import BASELINE
-from xtremedistil_tf.runs.teachers import Teachers, teachers_of
+from xtremedistil_tf.runs.teachers import Teachers, check_learned, teachers_of
 from xtremedistil_tf.runs.transfer_text import Augmentation, RunText, compare_texts, log_comparison, transfer_text
 from xtremedistil_tf.transfer.text import TransferText
 
@@ -116,8 +116,16 @@ def _distilled(run: Run, command: str) -> dict[str, Any]:
                        command).metrics(began)
 
 
-def prepare(run: Run) -> Prepared:
-    """Reads the labelled data and the text, and finds or makes the teachers and the student's vocabulary."""
+def prepare(run: Run, sample: bool = False) -> Prepared:
+    """Reads the labelled data and the text, and finds or makes the teachers and the student's vocabulary.
+
+    Args:
+        run: the run.
+        sample: whether it is a measurement, whose teachers learn from too little to be good ones.
+
+    Raises:
+        WeakTeacherError: the teachers have learned nothing, unless `accept_weak_teacher`.
+    """
     c = run.config
     tf_keras.utils.set_random_seed(c.seed)
     with run.step("labelled data") as step:
@@ -128,6 +136,8 @@ def prepare(run: Run) -> Prepared:
     augmentation = Augmentation(c, labelled) if c.augment and c.strategy != BASELINE else None
     originals = transfer_text(c, labelled)
     teachers = teachers_of(run, labelled)
+    if not sample:
+        check_learned(run, labelled, teachers)
     text = _text(run, originals, teachers, augmentation)
     with run.step("vocabulary") as step, run.workers.chief_first():
         used = text.used

@@ -25,7 +25,7 @@ from xtremedistil_tf.progress import in_minutes
 from xtremedistil_tf.runs.distil import Trained, prepare, train
 from xtremedistil_tf.runs.labelled_data import Labelled, open_labelled
 from xtremedistil_tf.runs.phase_settings import phase_settings, strategy_phases
-from xtremedistil_tf.runs.run import Run
+from xtremedistil_tf.runs.run import Run, check_writable
 from xtremedistil_tf.runs.student_shape import BASELINE, student_kind
 from xtremedistil_tf.runs.teachers import teacher_recipe
 from xtremedistil_tf.runs.transfer_text import compare_texts, transfer_text
@@ -113,7 +113,7 @@ def measure_steps(config: DistillationConfig, show: Callable[[str], None] = lamb
     """
     model_dir = pathlib.Path(config.model_dir)
     is_new = not model_dir.exists()
-    model_dir.mkdir(parents=True, exist_ok=True)
+    check_writable(model_dir)
     try:
         with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=model_dir) as folder:
             labelled = open_labelled(config)
@@ -141,7 +141,7 @@ def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Pat
     transfer = math.ceil(_BATCHES * config.student_distil_batch_size / (1 - config.holdout_fraction))
     return dataclasses.replace(
         config, **per_language, max_test_per_language=1, max_transfer=transfer,
-        model_dir=str(folder), ray_address="", accept_weak_teacher=True, teacher_model_dir=config.teacher_model_dir if given else "",
+        model_dir=str(folder), ray_address="", teacher_model_dir=config.teacher_model_dir if given else "",
         transfer_store_dir="", augment="", teacher_epochs=_EPOCHS, distil_epochs=_EPOCHS, ft_epochs=_EPOCHS,
         frozen_epochs=0, patience=_EPOCHS, direct_baseline=False, checkpoint_minutes=1e6)
 

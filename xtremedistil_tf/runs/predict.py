@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.atomic import atomic_file, why_not_writable
 from xtremedistil_tf.config import DistillationConfig, PredictionConfig
 from xtremedistil_tf.config.commands import listed
 from xtremedistil_tf.corpus.example import AnyExample
@@ -130,6 +130,9 @@ def _output(config: PredictionConfig, writer: TsvWriter) -> Iterator[IO[str]]:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # Python's own output can be
         yield sys.stdout
         return
+    if reason := why_not_writable(pathlib.Path(target).resolve().parent):
+        raise ConfigError(f"{target}: cannot be written ({reason}). Give another `output_file`, or "
+                          f"`output_file={STANDARD_STREAM}` for standard output.")
     with atomic_file(target) as part, compressing(part) as handle:
         yield handle
     print(f"wrote {target}", file=sys.stderr)

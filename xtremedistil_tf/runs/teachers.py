@@ -53,11 +53,7 @@ class Teachers:
 
 
 def teachers_of(run: Run, labelled: Labelled) -> Teachers:
-    """The step of a distillation run.
-
-    Raises:
-        WeakTeacherError: the teacher has learned nothing, unless `accept_weak_teacher`.
-    """
+    """The step of a distillation run."""
     if needs_no_teacher(run.config):
         return Teachers(None, labelled.task)
     with run.step("teacher") as step:
@@ -69,7 +65,6 @@ def teachers_of(run: Run, labelled: Labelled) -> Teachers:
             run.epochs.epoch("teacher", record)
 
         found = fine_tuned_teachers(run.config, labelled, run.folder / "teacher", on_epoch)
-        _check_learned(run, labelled, found)
         step.fingerprint, step.reused = found.fingerprint, not trained
     return Teachers(found, labelled.task)
 
@@ -100,10 +95,16 @@ def teacher_recipe(config: DistillationConfig, labelled: Labelled) -> TeacherRec
         "float32" if config.opt_policy == AUTO else config.opt_policy)
 
 
-def _check_learned(run: Run, labelled: Labelled, teachers: FineTunedTeachers) -> None:
-    problem = weakness(teachers, labelled, run.folder, run.config.seq_len)
+def check_learned(run: Run, labelled: Labelled, teachers: Teachers) -> None:
+    """Says what makes teachers too weak to teach.
+
+    Raises:
+        WeakTeacherError: they are, and it is not accepted.
+    """
+    found = teachers.fine_tuned
+    problem = weakness(found, labelled, run.folder, run.config.seq_len) if found else ""
     if problem and not run.config.accept_weak_teacher:
         raise WeakTeacherError(f"{problem} A student cannot learn from it, so the run stops here; the teacher is kept. "
-                               f"{remedy(teachers)} `accept_weak_teacher` goes on with it.")
+                               f"{remedy(found)} `accept_weak_teacher` goes on with it.")
     if problem:
         log.warning("%s `accept_weak_teacher`: the run goes on", problem)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.atomic import atomic_directory, read_json, remove_leftovers, write_json
+from xtremedistil_tf.atomic import atomic_directory, read_json, remove_leftovers, why_not_writable, write_json
 from xtremedistil_tf.checkpoints.finding import checkpoint_fingerprint
 from xtremedistil_tf.checkpoints.reading import explained, num_layers, quiet_transformers
 from xtremedistil_tf.checkpoints.tokenizers import common_tokenizer
@@ -224,11 +224,14 @@ def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer: Any, task: Task
                 "labels": task.labels, "backend": backend, "recipe": dataclasses.asdict(recipe)} | task.scored_by
     path = root / fingerprint(identity)[:8]
     workers = Workers(strategy_for())
-    if workers.chief:
-        remove_leftovers(root)
     if workers.from_chief(np.array([(path / _RECORD).exists()], np.float32))[0]:
         log.info("teacher %s: already fine-tuned", path)
         return FineTuned.at(path, backend)
+    if reason := why_not_writable(root):
+        raise ConfigError(f"`teacher_model_dir`: no teacher in {root} has the settings of this run, and nothing can be "
+                          f"written into it ({reason}). Give a folder that may be written to.")
+    if workers.chief:
+        remove_leftovers(root)
     _explain_change(root, path, identity)
     state_file = root / f"{path.name}-progress.npz"
 
