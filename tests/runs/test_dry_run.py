@@ -6,7 +6,8 @@ import pytest
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.runs.distil import prepare, train
-from xtremedistil_tf.runs.planning import dry_run, shown_seconds
+from xtremedistil_tf.runs.plan_lines import shown_seconds
+from xtremedistil_tf.runs.planning import dry_run
 from xtremedistil_tf.runs.run import Run
 
 
@@ -49,6 +50,7 @@ def test_the_plan_is_that_of_the_run(run, tmp_path, tiny_task, flat_teacher_dir,
     (words,) = (line for line in printed.splitlines() if line.startswith("words a sentence"))
     assert float(words.split()[-1]) == pytest.approx(sum(lengths) / len(lengths), abs=0.06)
     before = printed.split("measuring each step")[0]  # what needs no measurement comes first
+    assert "`word_splitting=auto`: raw text is split at white space" in before.split("labelled  ")[0]  # what was decided
     assert words in before and f"labelled   {len(corpus.train)} train, {len(corpus.dev)} dev" in before
 
 

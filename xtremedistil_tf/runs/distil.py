@@ -47,6 +47,23 @@ class Prepared:
 
 
 @dataclasses.dataclass(frozen=True)
+class Stored:
+    """A run whose transfer store is written.
+
+    Attributes:
+        prepared: what it had before.
+        plan: of the student.
+        store_step: what the store was made from.
+        store: its folder; None where no phase reads one.
+    """
+
+    prepared: Prepared
+    plan: StudentPlan
+    store_step: StoreStep
+    store: pathlib.Path | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Trained:
     """A run whose student is trained.
 
@@ -160,6 +177,11 @@ def _text(run: Run, originals: TransferText | None, teachers: Teachers, augmenta
 
 def train(prepared: Prepared) -> Trained:
     """The student after all its phases, for which the transfer store is made on the way."""
+    return train_student(make_store(prepared))
+
+
+def make_store(prepared: Prepared) -> Stored:
+    """The plan of the student, and the transfer store if a phase reads one."""
     p = prepared
     plan = plan_student(p.run.config, p.labelled, p.teachers, p.text, p.vocabulary, p.checkpoint)
     store_step = StoreStep(p.run, p.labelled, p.teachers, p.text, p.vocabulary, plan)
@@ -167,7 +189,13 @@ def train(prepared: Prepared) -> Trained:
     with p.run.workers.chief_first():
         if plan.needs_store:
             store = store_step.make()
+    return Stored(p, plan, store_step, store)
+
+
+def train_student(stored: Stored) -> Trained:
+    """The student after all its phases."""
+    p, plan, store = stored.prepared, stored.plan, stored.store
     data = training_data(p.run, p.labelled, p.teachers, p.vocabulary, plan, store)
     step = StudentStep(p.run, p.labelled, p.teachers, p.vocabulary, plan, store, data)
     seconds = p.run.seconds_of("transfer store") if store else 0.0
-    return Trained(p, store_step, seconds, step, step.train(plan.phases, "checkpoints"))
+    return Trained(p, stored.store_step, seconds, step, step.train(plan.phases, "checkpoints"))
