@@ -54,6 +54,10 @@ class WeakTeacherError(XtremeDistilError):
     """The teacher has learned nothing that a student could learn from it."""
 
 
+class TeacherError(XtremeDistilError):
+    """A teacher that is asked for its answers fails again and again."""
+
+
 class NonFiniteLossError(XtremeDistilError):
     """Training met a NaN or infinite loss."""
 

@@ -17,6 +17,7 @@ from xtremedistil_tf.atomic import read_json, write_json
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import MAX_EPOCHS, MIN_EPOCHS, with_epochs, with_recipe
 from xtremedistil_tf.corpus import TaskCorpus
+from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.distillation.schedule import LABELS
 from xtremedistil_tf.distillation.stages import held_out_count
 from xtremedistil_tf.errors import ConfigError
@@ -31,7 +32,7 @@ from xtremedistil_tf.runs.student_shape import BASELINE, starts_from_teacher_emb
 from xtremedistil_tf.runs.teachers import teacher_recipe
 from xtremedistil_tf.runs.transfer_text import transfer_text
 from xtremedistil_tf.transfer.size import estimate_bytes, sampled_mean_pieces
-from xtremedistil_tf.transfer.text import TransferText, evenly
+from xtremedistil_tf.transfer.text import TransferText
 
 log = logging.getLogger(__name__)
 

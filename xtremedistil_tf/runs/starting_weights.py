@@ -300,8 +300,9 @@ class StudentStart:
         tokenizer = self._vocabulary.tokenizer
         init, scale = self._init, self._scale
         store = [Manifest.load(self._store).fingerprint] if init == "teacher_states" else []
+        origin = self._fine_tuned.fingerprint if self._fine_tuned else checkpoint_fingerprint(self._first_checkpoint)
         kept = [self._trimmed.kept.tolist()] if self._trimmed else []
-        name = fingerprint([self._fine_tuned.fingerprint, size, len(tokenizer), self._vocabulary.identity, init, *store,
+        name = fingerprint([origin, size, len(tokenizer), self._vocabulary.identity, init, *store,
                             *([scale] if scale != "none" else []), *kept])[:8]
         file = self._folder / f"embedding-{name}.npy"
         energy_file = file.with_suffix(".json")
@@ -315,7 +316,8 @@ class StudentStart:
     def _whole_table(self, size: int) -> tuple[np.ndarray, float]:
         """float32 [student's pieces before trimming, size], and the share of the energy that it keeps."""
         init, scale, weights = self._init, self._scale, None
-        table = self._pretrained() if init == "pretrained_svd" else self._teacher().word_embeddings()
+        pretrained = init == "pretrained_svd" or not self._fine_tuned
+        table = self._pretrained() if pretrained else self._teacher().word_embeddings()
         if init == "teacher_states":
             reduced, weights = self._from_states(table, size)
             table = reduced.table
@@ -344,10 +346,15 @@ class StudentStart:
 
     def _pretrained(self) -> np.ndarray:
         """The word embeddings that the first teacher had before its fine-tuning."""
-        checkpoint = resolve_checkpoint(listed(self._config.pt_teacher_checkpoint)[0])
-        # A teacher that was given need not come from this checkpoint: rows of other pieces would be nonsense.
-        common_tokenizer([str(self._fine_tuned.path), checkpoint])
+        checkpoint = self._first_checkpoint
+        if self._fine_tuned:
+            # A teacher that was given need not come from this checkpoint: rows of other pieces would be nonsense.
+            common_tokenizer([str(self._fine_tuned.path), checkpoint])
         return checkpoint_word_embeddings(checkpoint)
+
+    @property
+    def _first_checkpoint(self) -> str:
+        return resolve_checkpoint(listed(self._config.pt_teacher_checkpoint)[0])
 
 
 def _fit_rows(table: np.ndarray, rows: int) -> np.ndarray:

@@ -9,13 +9,13 @@ from typing import Any
 
 from xtremedistil_tf.atomic import read_json
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.runs.labelled_data import Labelled
 from xtremedistil_tf.runs.run import METRICS_FILE
 from xtremedistil_tf.runs.student_shape import BASELINE
 from xtremedistil_tf.tasks.registry import score_name
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.fine_tuned import FineTuned, FineTunedTeachers
-from xtremedistil_tf.transfer.text import evenly
 
 #: Dev examples that a given teacher answers first; all of them, where it seems weak on these.
 _SAMPLE = 100

@@ -20,6 +20,7 @@ from xtremedistil_tf.transfer.format import (
     HIDDEN,
     INT8_OFFSET,
     INT8_SCALE,
+    KNOWN,
     LOGITS,
     OFFSETS,
     RELATIONS,
@@ -30,6 +31,7 @@ from xtremedistil_tf.transfer.piece_states import PIECE_STATES_FILE, summed
 from xtremedistil_tf.transfer.shards import Shards
 
 if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.targets import Softening
     from xtremedistil_tf.tasks.task import Task
     from xtremedistil_tf.teachers.protocol import TeacherOutputs, TeacherPredictor
     from xtremedistil_tf.transfer.writer import StoreSpec
@@ -146,7 +148,23 @@ class AlignedRows:
         return found
 
 
-Rows = SameRows | AlignedRows
+class GivenRows:
+    """What teachers that are not run here said of the examples is in the store's columns at once.
+
+    Attributes:
+        features: of the student.
+        outputs: the columns.
+    """
+
+    def __init__(self, spec: StoreSpec, tokenizer: Any, features: RaggedFeatures, examples: Sequence[AnyExample],
+                 softening: Softening):
+        data = {name: values.copy() for name, values in features.data.items()}
+        self.features = RaggedFeatures(data, features.offsets, features.columns)
+        found = spec.task.store_given(tokenizer, examples, self.features, spec.seq_len, softening)
+        self.outputs = {LOGITS: found.logits} | ({KNOWN: found.known} if spec.partly_known else {})
+
+
+Rows = SameRows | AlignedRows | GivenRows
 
 
 @dataclasses.dataclass
@@ -192,6 +210,8 @@ class ShardMaker:
         """The rows of some examples, and how many were cut."""
         spec = self.spec
         encoded = spec.task.text_features(self.tokenizer, examples, spec.seq_len)
+        if spec.softening:
+            return GivenRows(spec, self.tokenizer, encoded.features, examples, spec.softening), encoded.truncated
         if not spec.aligned:
             return SameRows(encoded.features), encoded.truncated
         tokenizer, read = self.teacher_tokenizer or self.tokenizer, [e.original or e for e in examples]
@@ -201,6 +221,9 @@ class ShardMaker:
 
     def outputs(self, rows: Rows, done: Callable[[int], Any] = lambda count: None) -> dict[str, np.ndarray]:
         """What the teacher answers for the rows of a shard, as arrays by column; calls `done(1)` for each."""
+        if isinstance(rows, GivenRows):
+            done(len(rows.features))
+            return rows.outputs
         self.load_teacher()
         features, manifest, pca = rows.features, self.manifest, self.hidden_pca
         columns = {name: manifest.column(name) for name in _ANSWERS if name in manifest.columns}
@@ -241,7 +264,8 @@ class ShardMaker:
         Where these are all examples, and few, the answers are kept for the only shard.
         """
         self.load_teacher()
-        features, manifest = self.rows(sample)[0].teacher_features, self.manifest
+        rows: Any = self.rows(sample)[0]
+        features, manifest = rows.teacher_features, self.manifest
         values = sum(int(np.prod(manifest.column(name).shape)) for name in _ANSWERS if name in manifest.columns)
         size = values * int(features.offsets[-1]) * np.dtype(np.float32).itemsize
         fit, kept, keeps = PcaFit(*manifest.column(HIDDEN).shape), [], manifest.num_shards == 1 and size <= _MOST_KEPT
