@@ -37,6 +37,7 @@ from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
 
 #: So long are the inputs of a whole batch at most: of longer ones fewer make a batch, so that memory is bounded.
 _BATCH_LENGTH = 512
+_DEV = "student, dev set"
 
 
 class Predictor:
@@ -60,25 +61,26 @@ class Predictor:
         self._forward, self._tokenizer, self._task = forward, tokenizer, task
         self.max_length, self._batch_size, self.truncated = max_length, batch_size, 0
 
-    def predict(self, examples: Iterable[AnyExample]) -> list[Any]:
-        """One prediction of the task per example, in order."""
-        return self._task.decode(*self._answered(examples))
+    def predict(self, examples: Iterable[AnyExample], label: str = "") -> list[Any]:
+        """One prediction of the task per example, in order; a bar with the label, if it has one, says how many are
+        done."""
+        return self._task.decode(*self._answered(examples, label=label))
 
     def calibrated(self, dev: Sequence[AnyExample]) -> Task:
         """The task with what it chooses for this model on labelled examples, see `Task.calibrated`."""
-        return self._task.calibrated(dev, lambda: self._answered(dev)[1])
+        return self._task.calibrated(dev, lambda: self._answered(dev, label=_DEV)[1])
 
     def dev_scores(self, dev: Sequence[AnyExample]) -> dict[str, Any]:
         """The task's scores on labelled examples, on which it is calibrated too."""
-        features, logits = self._answered(dev)
+        features, logits = self._answered(dev, label=_DEV)
         task = self._task.calibrated(dev, lambda: logits)
         return task.scores(dev, task.decode(features, logits))
 
     def _answered(self, examples: Iterable[AnyExample],
-                  batch_size: int | None = None) -> tuple[PredictionFeatures, list[np.ndarray]]:
+                  batch_size: int | None = None, label: str = "") -> tuple[PredictionFeatures, list[np.ndarray]]:
         features = self._task.prediction_features(self._tokenizer, examples, self.max_length)
         self.truncated += features.truncated
-        return features, self.logits(features.features, batch_size)
+        return features, self.logits(features.features, batch_size, label)
 
     def answers(self, asked: Sequence[Asked], batch_size: int | None = None) -> list[Any]:
         """Answers to raw text, see `RawText`, in order."""
@@ -92,12 +94,14 @@ class Predictor:
         for chunk in chunks(asked, lambda one: sum(map(len, one.texts))):
             yield from self.answers(chunk, batch_size)
 
-    def logits(self, source: FeatureSource, batch_size: int | None = None) -> list[np.ndarray]:
+    def logits(self, source: FeatureSource, batch_size: int | None = None, label: str = "") -> list[np.ndarray]:
         """float32 [pieces, outputs] or [outputs] of every row of a source."""
-        size = batch_size or self._batch_size
+        from xtremedistil_tf.progress import counted_items
+
+        size, count = batch_size or self._batch_size, len(source.lengths)
         answers = run_over(self._forward, source, size, self._tokenizer.pad_token_id,
                            {"logits": self._task.per_piece}, size * _BATCH_LENGTH)
-        return in_order(answers, "logits", len(source.lengths))
+        return in_order(counted_items(answers, count, label), "logits", count)
 
 
 def cut_note(cut: int, count: int, max_length: int | None) -> str | None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.atomic import read_json, write_json
+from xtremedistil_tf.atomic import read_json, why_not_writable, write_json
 from xtremedistil_tf.config import DistillationConfig, ExportConfig
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.errors import ExportCheckError, XtremeDistilError
+from xtremedistil_tf.errors import ConfigError, ExportCheckError, XtremeDistilError
 from xtremedistil_tf.evaluation.footprint import measure_footprint
 from xtremedistil_tf.evaluation.report.model_card import write_model_card
 from xtremedistil_tf.evaluation.report.page import write_report
@@ -133,6 +133,9 @@ def run(config: ExportConfig, show: Callable[[str], None] = print) -> dict[str, 
         ExportCheckError: a form cannot be written or run, or loses more than `max_f1_drop`; everything else
             was written and reported before.
     """
+    if reason := why_not_writable(pathlib.Path(config.model_dir) / EXPORT):
+        raise ConfigError(f"`model_dir={config.model_dir}`: exported files are written into it, and nothing can be written "
+                          f"there ({reason}). Copy the folder to where files may be written, and give the copy.")
     exports = _open(config)
     predictor = StudentPredictor(exports.saved.student, exports.saved.tokenizer, exports.saved.task)
     expected, task = predictor.predict(exports.dev), exports.saved.task

@@ -14,6 +14,7 @@ from xtremedistil_tf.evaluation.report.page import write_report
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
 from xtremedistil_tf.inference.predictor import StudentPredictor
+from xtremedistil_tf.runs.run import METRICS_FILE
 from xtremedistil_tf.runs.student import Distilled, StudentStep
 from xtremedistil_tf.runs.transfer_text import RunText, text_metrics, with_teachers_view
 from xtremedistil_tf.students.metadata import CONFIG_FILE, EXPORT, WEIGHTS_FILE, exported_path
@@ -21,8 +22,6 @@ from xtremedistil_tf.students.model_directory import save_encoder, save_student,
 from xtremedistil_tf.transfer.text import Comparison
 
 log = logging.getLogger(__name__)
-
-METRICS_FILE = "metrics.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +130,8 @@ class Outcome:
                 "seen_pieces": seen} | ({} if config.task else {"reference": "teacher"}) | measured | {
             **text_metrics(labelled, self.text.originals, comparison),
             **({"trimmed": kept.to_json()} if step.data.trimmed else {}),
-            **self._training(), **self._times(began), "config": config.to_json(), "command": self.command,
+            **self._training(), **self._times(began), "labelled_data": labelled.fingerprint,
+            "teacher_fingerprint": teachers.fingerprint, "config": config.to_json(), "command": self.command,
             "versions": versions()}
 
     def _training(self) -> dict[str, Any]:

@@ -198,6 +198,11 @@ class Task(abc.ABC):
         `std_<main_score>` over the languages.
         """
 
+    def blind_answers(self, examples: Sequence[Any]) -> list[list[Any]]:
+        """The best predictions without a look at any text, one list for each way of making them; none where no such
+        way scores above 0."""
+        return []
+
     def head_bias(self, examples: Sequence[AnyExample]) -> list[float] | None:
         """What a new student's head starts from, [outputs], given the labelled examples; None: zeros."""
         return None

@@ -13,6 +13,7 @@ import numpy as np
 from xtremedistil_tf.checkpoints.finding import HEAD_FILE
 from xtremedistil_tf.checkpoints.reading import explained, quiet_transformers
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.progress import counted_items
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.own_labels import label_names, output_groups
 from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
@@ -301,9 +302,11 @@ class TeacherPredictor:
             yield TeacherOutputs(index, outputs["logits"], outputs.get("hidden"),
                                  self._columns(outputs.get("attentions")), self._columns(outputs.get("relations")))
 
-    def logits(self, source: FeatureSource) -> list[np.ndarray]:
-        """float32 [pieces, outputs] or [outputs] of every example, in the source's order."""
-        return in_order(self._run(source), "logits", len(source.lengths))
+    def logits(self, source: FeatureSource, label: str = "") -> list[np.ndarray]:
+        """float32 [pieces, outputs] or [outputs] of every example, in the source's order; a bar with the label, if it
+        has one, says how many are done."""
+        count = len(source.lengths)
+        return in_order(counted_items(self._run(source), count, label), "logits", count)
 
     def _run(self, source: FeatureSource) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         return run_over(self._forward, source, self._batch_size, self._pad_id, self._per_piece)

@@ -22,7 +22,7 @@ from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, sums,
 from xtremedistil_tf.tasks.tagging.answers import RAW_TEXT, asked_text, some_words
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
 from xtremedistil_tf.tasks.tagging.formats import WORD_KEYS
-from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, tag_scores
+from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, exchanged_tags, most_frequent_tag, tag_scores
 from xtremedistil_tf.tasks.tagging.targets import stored_targets, word_targets
 from xtremedistil_tf.tasks.targets import Softening, Targets
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
@@ -198,11 +198,8 @@ class TaggingTask(Task):
         return TaggingFeatures(features, windows, num_words, len(special.prefix))
 
     def lengths(self, max_length: int | None) -> tuple[int, int]:
-        """Most pieces of a text that is answered at once, and of a window; special tokens included.
-
-        Args:
-            max_length: most pieces that the model takes; None: any number.
-        """
+        """Most pieces of a text that is answered at once, and of a window, special tokens included, for a model that
+        takes `max_length` (None: any number)."""
         at_once = self.seq_len or _USUAL_LENGTH
         most = max(_LONGEST_WINDOW, at_once) if max_length is None else max_length
         return min(at_once, most), most
@@ -245,6 +242,10 @@ class TaggingTask(Task):
         score = tag_scores if self.is_plain else entity_scores
         return with_languages(score, self.main_score, [e.tags for e in examples], predictions,
                               [e.language for e in examples])
+
+    def blind_answers(self, examples: Sequence[Example]) -> list[list[list[str]]]:
+        """See `exchanged_tags`; where labels are not IOB2, `most_frequent_tag`."""
+        return [(most_frequent_tag if self.is_plain else exchanged_tags)([example.tags or () for example in examples])]
 
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         from xtremedistil_tf.training.losses import label_loss
