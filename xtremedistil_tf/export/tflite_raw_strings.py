@@ -34,12 +34,14 @@ class Pieces(NamedTuple):
 
     Attributes, each [pieces]:
         ids: int32.
+        words: int32, the word that each piece is of.
         word_starts: bool, true at the first piece of each word.
         starts, ends: int32, where pieces begin and end in the text, in bytes of its UTF-8; their words where the
             tokenizer cannot tell of pieces.
     """
 
     ids: tf.Tensor
+    words: tf.Tensor
     word_starts: tf.Tensor
     starts: tf.Tensor
     ends: tf.Tensor
@@ -85,7 +87,7 @@ class WordPieceGraph(tf.Module):
         offsets, of_word = tf.cast(offsets.values, tf.int32), tf.gather(words.starts, word)
         starts, ends = (of_word + tf.gather(offsets, before + tf.cast(places.values, tf.int32))
                         for places in (starts, ends))
-        return Pieces(ids.values, word_starts, starts, ends)
+        return Pieces(ids.values, word, word_starts, starts, ends)
 
 
 class SentencePieceGraph(tf.Module):
@@ -101,7 +103,7 @@ class SentencePieceGraph(tf.Module):
         """The pieces of words, or of one text."""
         ids = self._tokenizer.tokenize(words.strings)
         word, word_starts = _words_of(ids)
-        return Pieces(ids.values, word_starts, tf.gather(words.starts, word), tf.gather(words.ends, word))
+        return Pieces(ids.values, word, word_starts, tf.gather(words.starts, word), tf.gather(words.ends, word))
 
 
 def _words_of(pieces: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -10,8 +10,10 @@ import tensorflow as tf
 
 from xtremedistil_tf.tasks.signatures import LiteAnswers, LitePieces, Signatures
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, entity_rules
+from xtremedistil_tf.tasks.tagging.graph_edge_words import GraphEdgeWords
 from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, parts_of, word_windows
 from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
+from xtremedistil_tf.tokenization.graph.text import begins_group
 from xtremedistil_tf.tokenization.sentences import ABBREVIATION, CLOSES, ENDS, GOES_ON, PERIOD, SHORT
 
 WORDS = "words"
@@ -222,6 +224,7 @@ class TaggingSignatures(Signatures):
         self._labels = tf.constant(task.labels)
         self._decoding, self._outside = GraphDecoding(task.transitions), task.transitions.outside
         self._entities = GraphEntities(task.labels)
+        self._edge_words = GraphEdgeWords(task.cut_words, task.labels) if task.cut_words else None
         self._raw_words, self._takes_words = None, False
         if tokenizer_graph is not None:
             # A given word may hold white space: it is tokenized as a whole text is.
@@ -278,6 +281,8 @@ class TaggingSignatures(Signatures):
         counts = tf.cast(lengths.row_lengths(), tf.int32)
         found = self._decoding.of_sentences(lengths.with_values(logits).to_tensor(), counts)
         label_ids = tf.boolean_mask(found, tf.sequence_mask(counts, tf.shape(found)[1]))
+        if self._edge_words is not None:
+            label_ids = self._edge_words.cut_off(label_ids, begins_group(lengths.value_rowids()), words)
         scores = tf.gather(tf.nn.softmax(logits), label_ids, batch_dims=1)
         return lengths.with_values(label_ids), lengths.with_values(scores)
 
