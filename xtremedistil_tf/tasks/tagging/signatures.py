@@ -13,8 +13,8 @@ from xtremedistil_tf.tasks.tagging.decoding import Transitions, entity_rules
 from xtremedistil_tf.tasks.tagging.graph_edge_words import GraphEdgeWords
 from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, parts_of, word_windows
 from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
+from xtremedistil_tf.tokenization.graph.sentences import SentenceEnds
 from xtremedistil_tf.tokenization.graph.text import begins_group
-from xtremedistil_tf.tokenization.sentences import ABBREVIATION, CLOSES, ENDS, GOES_ON, PERIOD, SHORT
 
 WORDS = "words"
 
@@ -170,6 +170,10 @@ def _substrings(texts: tf.Tensor, rows: tf.Tensor, starts: tf.Tensor, ends: tf.T
 class GraphSentences(tf.Module):
     """Parts texts into the sentences that `tokenization.sentences` finds outside a graph."""
 
+    def __init__(self):
+        super().__init__()
+        self._sentence_ends = SentenceEnds()
+
     def part(self, pieces: tf.RaggedTensor, words: tf.Tensor, is_long: tf.Tensor) -> tf.RaggedTensor:
         """The words of texts, a row a sentence of those that are long, a row a text of the others.
 
@@ -193,25 +197,10 @@ class GraphSentences(tf.Module):
 
     def _ends(self, words: tf.Tensor, begins_text: tf.Tensor) -> tf.Tensor:
         """bool [all words]: whether a sentence ends with each word and another one of the same text follows."""
-        def match(pattern: str) -> tf.Tensor:
-            return tf.strings.regex_full_match(words, pattern)
-
-        def before(values: tf.Tensor) -> tf.Tensor:
-            return tf.concat([tf.zeros_like(values[:1]), values[:-1]], 0) & ~begins_text
-
-        ends = match(ENDS) & ~match(ABBREVIATION) & ~((words == PERIOD) & before(match(SHORT)))
-        # Whether the nearest word before it that closes nothing ends a sentence, if all between do.
-        closes, place = match(CLOSES), tf.range(tf.size(words))
-        other = tf.where(~closes | begins_text, place, -1)
-        ends = tf.gather(ends, _latest(other))
-        goes_on = match(GOES_ON) | begins_text
-        return ends & ~tf.concat([goes_on[1:], tf.ones_like(goes_on[:1])], 0)
-
-
-def _latest(places: tf.Tensor) -> tf.Tensor:
-    """int32 [n], rising but for -1 -> the last one that is not -1 up to each; the first is not."""
-    found = tf.boolean_mask(places, places >= 0)
-    return tf.gather(found, tf.cumsum(tf.cast(places >= 0, tf.int32)) - 1)
+        characters = tf.strings.unicode_decode(words, "UTF-8")
+        splits = tf.cast(characters.row_splits, tf.int32)
+        # One character more, as there may be none.
+        return self._sentence_ends.find(tf.concat([characters.values, [0]], 0), splits[:-1], splits[1:], begins_text)
 
 
 class TaggingSignatures(Signatures):
