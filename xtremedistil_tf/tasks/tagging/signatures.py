@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,9 +13,10 @@ from xtremedistil_tf.tasks.signatures import LiteAnswers, LitePieces, Signatures
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, entity_rules
 from xtremedistil_tf.tasks.tagging.graph_edge_words import GraphEdgeWords
 from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, parts_of, word_windows
+from xtremedistil_tf.tokenization.graph.neighbours import places_of
 from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
 from xtremedistil_tf.tokenization.graph.sentences import SentenceEnds
-from xtremedistil_tf.tokenization.graph.text import begins_group
+from xtremedistil_tf.tokenization.graph.text import begins_group, where
 
 WORDS = "words"
 
@@ -303,21 +305,31 @@ class LiteTags(LiteAnswers):
 
     def __init__(self, task):
         super().__init__(task)
-        self.raw_words = task.raw_words
+        self.raw_words, self._task_lengths = task.raw_words, task.lengths
         self._decoding, self._num_labels = GraphDecoding(task.transitions), task.num_outputs
+        self._edge_words = GraphEdgeWords(task.cut_words, task.labels) if task.cut_words else None
+
+    def lengths(self, max_length):
+        return self._task_lengths(max_length)
 
     def answers(self, logits: tf.Tensor, texts: LitePieces) -> dict[str, tf.Tensor]:
         pieces, = texts.pieces
-        begin, end = len(texts.frame.special[0]), len(texts.frame.special[1])
-        # With the special tokens, so that there is a place to decode in an empty text too.
-        counts = tf.pad(pieces.word_starts, [[begin, end]])
-        # Not a slice: TensorFlow Lite cannot give one without elements back.
-        label_ids = tf.gather(self._decoding.of_pieces(logits[None], counts[None])[0],
-                              tf.range(tf.size(pieces.ids)) + begin)
-        probabilities = tf.nn.softmax(logits[begin:begin + tf.size(pieces.ids)])
-        is_label = tf.range(self._num_labels) == label_ids[:, None]
-        return {"label_ids": label_ids, "scores": tf.reduce_sum(tf.where(is_label, probabilities, 0.0), -1),
+        # There is a row more, so that there is a place to decode in an empty text too.
+        counts = tf.concat([pieces.word_starts, [False]], 0)
+        label_ids = self._decoding.of_pieces(logits[None], counts[None])[0]
+        label_ids = tf.gather(label_ids, tf.range(tf.size(pieces.ids)))
+        if self._edge_words is not None:
+            label_ids = self._cut_off(label_ids, pieces, texts.words)
+        is_label = tf.range(self._num_labels) == tf.concat([label_ids, [0]], 0)[:, None]
+        scores = tf.reduce_sum(tf.where(is_label, tf.nn.softmax(logits), 0.0), -1)
+        return {"label_ids": label_ids, "scores": tf.gather(scores, tf.range(tf.size(pieces.ids))),
                 "word_starts": tf.cast(pieces.word_starts, tf.int32), "starts": pieces.starts, "ends": pieces.ends}
+
+    def _cut_off(self, label_ids: tf.Tensor, pieces: Any, words: tf.Tensor) -> tf.Tensor:
+        """int32 [pieces]: labels of which no entity begins or ends with a word that never does."""
+        labels, numbers = where(pieces.word_starts, label_ids, pieces.words)
+        cut = self._edge_words.cut_off(labels, places_of(labels) == 0, tf.gather(words, numbers))
+        return tf.gather(cut, tf.cumsum(tf.cast(pieces.word_starts, tf.int32)) - 1)
 
 
 SIGNATURES, LITE = TaggingSignatures, LiteTags
