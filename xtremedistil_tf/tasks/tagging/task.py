@@ -21,6 +21,7 @@ from xtremedistil_tf.tasks.raw_text import Asked, LineFormat
 from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, sums, top_probabilities, with_languages
 from xtremedistil_tf.tasks.tagging.answers import RAW_TEXT, asked_text, some_words
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
+from xtremedistil_tf.tasks.tagging.edge_words import EdgeWords, cut_off, edge_vectors, edge_words_of
 from xtremedistil_tf.tasks.tagging.formats import WORD_KEYS
 from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, exchanged_tags, most_frequent_tag, tag_scores
 from xtremedistil_tf.tasks.tagging.targets import stored_targets, word_targets
@@ -83,6 +84,7 @@ class TaggingFeatures:
         windows: for each row, (sentence index, window, word index of each answer).
         num_words: words of each sentence.
         prefix: number of special tokens before the pieces.
+        never: bool [2, words of all sentences], which stand at no edge of an entity, see `EdgeWords.at`.
         truncated: none is.
     """
 
@@ -90,6 +92,7 @@ class TaggingFeatures:
     windows: list[tuple[int, Window, np.ndarray]]
     num_words: list[int]
     prefix: int
+    never: np.ndarray
     truncated: int = 0
 
 
@@ -108,6 +111,8 @@ class TaggingTask(Task):
         raw_words: how raw text becomes words, see `RawWords.facts`; None: white space parts them.
         seq_len: pieces of the longest sentence in training, special tokens included; longer texts are answered
             sentence by sentence. None: 128.
+        edge_words: words that stand at no edge of an entity, see `EdgeWords.facts`: where tags are decoded to the best
+            sequence that is legal, entities are left without them there. None: there are none.
 
     Raises:
         ConfigError: there is no such score, decoding or rule for words.
@@ -126,7 +131,8 @@ class TaggingTask(Task):
     has_entities = True
 
     def __init__(self, labels: Sequence[str], main_score: str = "f1", decoding: str = "legal",
-                 raw_words: Mapping[str, Any] | None = None, seq_len: int | None = None):
+                 raw_words: Mapping[str, Any] | None = None, seq_len: int | None = None,
+                 edge_words: Mapping[str, Any] | None = None):
         super().__init__(labels)
         self.is_plain = not all(map(is_iob2, self.labels))
         if self.is_plain:
@@ -135,10 +141,12 @@ class TaggingTask(Task):
         if decoding not in DECODINGS:
             raise ConfigError(f"`decoding={decoding}`: expected one of {', '.join(DECODINGS)}.")
         self.decoding, self.raw_words, self.seq_len = decoding, RawWords.from_facts(raw_words), seq_len
+        self.edge_words = EdgeWords.from_facts(edge_words)
 
     @property
     def options(self) -> dict[str, Any]:
-        found = super().options | {"raw_words": None if self.raw_words.is_whitespace else self.raw_words.facts()}
+        found = super().options | {"raw_words": None if self.raw_words.is_whitespace else self.raw_words.facts(),
+                                   "edge_words": self.edge_words.facts() if self.edge_words else None}
         return {name: value for name, value in found.items() if value is not None}
 
     @property
@@ -148,7 +156,13 @@ class TaggingTask(Task):
 
     @property
     def scored_by(self) -> dict[str, Any]:
-        return super().scored_by | ({"decoding": self.decoding} if self.transitions.restricted else {})
+        return super().scored_by | ({"decoding": self.decoding} if self.transitions.restricted else {}) | (
+            {"edge_words": self.cut_words.facts()} if self.cut_words else {})
+
+    @property
+    def cut_words(self) -> EdgeWords:
+        """The words that are cut off from the edges of entities: none where any sequence of tags is allowed."""
+        return self.edge_words if self.transitions.restricted and self.outside is not None else EdgeWords()
 
     @property
     def text_columns(self) -> dict[str, Column]:
@@ -195,7 +209,9 @@ class TaggingTask(Task):
                     rows.append({"input_ids": special.wrap(sentence.ids[window.start:window.stop])})
                     windows.append((number, window, sentence.word_ids[window.answers]))
         features = RaggedFeatures.from_rows(rows, {"input_ids": Column(np.int32)})
-        return TaggingFeatures(features, windows, num_words, len(special.prefix))
+        never = [self.cut_words.at(example.words) for example in examples] if self.cut_words else []
+        return TaggingFeatures(features, windows, num_words, len(special.prefix),
+                               np.concatenate([np.zeros((2, 0), bool), *never], 1))
 
     def lengths(self, max_length: int | None) -> tuple[int, int]:
         """Most pieces of a text that is answered at once, and of a window, special tokens included, for a model that
@@ -221,6 +237,7 @@ class TaggingTask(Task):
         allowed, it is below that one's."""
         logits = self._word_logits(features, row_logits)
         found = best_sequences(logits, features.num_words, self.transitions)
+        found = cut_off(found, features.num_words, features.never, self.labels)
         powers = np.exp(logits - logits.max(-1, keepdims=True))
         scores = np.take_along_axis(powers, found[:, None], -1)[:, 0] / powers.sum(-1)
         stops = np.cumsum(features.num_words)
@@ -338,14 +355,16 @@ class TaggingTask(Task):
             among those that are allowed, labels being numbered from 0. Then also `may_begin`, the labels that may
             begin a sentence; `may_follow`, for each label the list of those that may follow it; and `test_vectors`,
             each with the `logits` [words, labels] of a sentence, the right `label_ids` [words], and `argmax`, what
-            they would be word by word, which is always something else.
+            they would be word by word, which is always something else. Where there are words that stand at no edge of
+            an entity also `never_first` and `never_last`, see `EdgeWords`, and `edge_vectors`, see `edge_vectors`.
         """
         if not self.transitions.restricted:
             return {"name": self.decoding_name}
         count = self.num_outputs
         allowed = [np.flatnonzero(row).tolist() for row in self.transitions.may_follow(np.arange(count + 1))]
+        edges = self.cut_words.facts() | {"edge_vectors": edge_vectors(self.cut_words, self.labels)}
         return {"name": self.decoding_name, "may_begin": allowed[count], "may_follow": allowed[:count],
-                "test_vectors": test_vectors(self.transitions)}
+                "test_vectors": test_vectors(self.transitions)} | (edges if self.cut_words else {})
 
     @property
     def outside(self) -> int | None:
@@ -355,7 +374,12 @@ class TaggingTask(Task):
     def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
         rule = rule_of((e for e in corpus.train if isinstance(e, Example)), config.word_splitting)
         log.info("`word_splitting=%s`: %s", config.word_splitting, described(rule))
-        return {"decoding": config.decoding, "raw_words": rule.facts(), "seq_len": config.seq_len}
+        edge_words = edge_words_of((e for e in corpus.train if isinstance(e, Example)), corpus.labels)
+        if edge_words:
+            log.info("no entity begins with %s or ends with %s", *(" ".join(words) or "(any word may)" for words in (
+                edge_words.never_first, edge_words.never_last)))
+        return {"decoding": config.decoding, "raw_words": rule.facts(), "seq_len": config.seq_len,
+                "edge_words": edge_words.facts() if edge_words else None}
 
     @classmethod
     def words_for(cls, main_score: str) -> KindWords:
