@@ -49,6 +49,7 @@ class Predictor:
         task: what it answers.
         max_length: most pieces that it takes; None: any number.
         batch_size: most inputs in a batch.
+        batch_pieces: most pieces in a batch, padding included, unless one input alone has more; None: 512 an input.
 
     Attributes:
         max_length: as given.
@@ -56,8 +57,9 @@ class Predictor:
     """
 
     def __init__(self, forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], tokenizer: Any, task: Task,
-                 max_length: int | None, batch_size: int = 256):
+                 max_length: int | None, batch_size: int = 256, batch_pieces: int | None = None):
         self._forward, self._tokenizer, self._task = forward, tokenizer, task
+        self._batch_pieces = batch_pieces
         self.max_length, self._batch_size, self.truncated = max_length, batch_size, 0
 
     def predict(self, examples: Iterable[AnyExample]) -> list[Any]:
@@ -96,7 +98,7 @@ class Predictor:
         """float32 [pieces, outputs] or [outputs] of every row of a source."""
         size = batch_size or self._batch_size
         answers = run_over(self._forward, source, size, self._tokenizer.pad_token_id,
-                           {"logits": self._task.per_piece}, size * _BATCH_LENGTH)
+                           {"logits": self._task.per_piece}, self._batch_pieces or size * _BATCH_LENGTH)
         return in_order(answers, "logits", len(source.lengths))
 
 

@@ -176,6 +176,9 @@ class OnnxRuntime:
         path: the file.
         threads: most threads; None: as many as ONNX Runtime likes.
 
+    Attributes:
+        inputs: names of its inputs.
+
     Raises:
         MissingExtraError: onnxruntime is not installed.
         ModelLoadError: there is no such file, or ONNX Runtime cannot load it.
@@ -198,10 +201,10 @@ class OnnxRuntime:
         except Exception as error:  # the exceptions of onnxruntime have no common base
             raise ModelLoadError(f"{path}: ONNX Runtime cannot load it ({error}). Export the student "
                                  "again.") from error
-        self._inputs = [value.name for value in self._session.get_inputs()]
+        self.inputs = [value.name for value in self._session.get_inputs()]
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        inputs = {name: np.asarray(batch[name], np.int64) for name in self._inputs}
+        inputs = {name: np.asarray(batch[name], np.int64) for name in self.inputs}
         try:
             return {"logits": self._session.run(["logits"], inputs)[0]}
         except Exception as error:

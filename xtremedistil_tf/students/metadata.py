@@ -99,6 +99,12 @@ def longest_input(facts: Mapping[str, Any]) -> int | None:
     return facts["student"]["encoder"]["max_position_embeddings"] // PADDED_TO * PADDED_TO
 
 
+def vocabulary_size(facts: Mapping[str, Any]) -> int | None:
+    """How many ids the student has a vector for; None where the file does not say."""
+    shape = facts.get("student") or {}
+    return shape.get("vocab_size") or shape.get("encoder", {}).get("vocab_size")
+
+
 def _encoder_type(facts: Mapping[str, Any]) -> str | None:
     """Of transformers; None for a student that is none."""
     return facts["student"].get("encoder", {}).get("model_type")

@@ -49,7 +49,8 @@ class Client:
     def ask(self, method: str, path: str, body=None, headers=None):
         """Status and JSON of the response; `body` may be any JSON value or bytes."""
         encoded = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        self.connection.request(method, path, encoded, headers or {})
+        typed = {"Content-Type": "application/json"} if method == "POST" else {}
+        self.connection.request(method, path, encoded, typed | (headers or {}))
         self.response = self.connection.getresponse()
         text = self.response.read()
         assert self.response.getheader("Content-Length") is not None

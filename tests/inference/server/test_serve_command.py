@@ -54,7 +54,8 @@ def serving(python, model_dir, *flags):
 
 
 def head(length):
-    return b"POST /v1/models/xtremedistil:predict HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % length
+    return (b"POST /v1/models/xtremedistil:predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % length)
 
 
 def test_it_serves_until_sigterm_and_then_answers_what_it_has_begun(model_dir, python):
@@ -113,7 +114,7 @@ def test_no_model_is_one_message(tmp_path, python):
     assert message.startswith("error: ") and "xtremedistil-config.json: not found" in message
 
 
-@pytest.mark.parametrize("package", ["starlette", "uvicorn"])
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "prometheus_client"])
 def test_a_missing_extra_is_told_before_anything_is_loaded(package, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda wanted: None if wanted == package else object())
     with pytest.raises(MissingExtraError, match=rf"`{package}`.*pip install 'xtremedistil-tf\[server\]'"):

@@ -118,10 +118,18 @@ class RestClient(ServingClient):
 
 
 def _array(values: Any) -> np.ndarray:
-    """JSON's values in the types that the signatures have."""
+    """JSON's values in the types that the signatures have; of rows of unequal length an array of their arrays."""
+    if _is_ragged(values):
+        rows = np.empty(len(values), object)
+        rows[:] = [_array(row) for row in values]
+        return rows
     found = np.asarray(values)
     # NumPy's own strings lose NULs at their ends.
     return np.asarray(values, {"f": np.float32, "i": np.int32}.get(found.dtype.kind, object))
+
+
+def _is_ragged(values: Any) -> bool:
+    return isinstance(values, list) and len({len(row) for row in values if isinstance(row, list)}) > 1
 
 
 def _cause(error: Exception) -> str:
