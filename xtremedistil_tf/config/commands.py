@@ -177,7 +177,7 @@ class ServeConfig:
     max_request_bytes: int = setting("Limits", 1 << 20, "Maximum bytes of a request's body.", minimum=1)
     max_answer_bytes: int = setting("Limits", 1 << 24, "Maximum bytes of an answer.", minimum=1)
     max_texts: int = setting("Limits", 1024, "Maximum texts in a request.", minimum=1)
-    batch_subwords: int = setting("Limits", 2048,
+    batch_subwords: int = setting("Limits", 1024,
         "Maximum subwords in a batch, padding included. This bounds memory, and how long others wait. A text that may "
         "have more is a batch of its own.", minimum=1)
     max_text_bytes: int = setting("Limits", 1 << 16,

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Most subwords in a batch where nothing else is said.
-BATCH_SUBWORDS = 2048
+BATCH_SUBWORDS = 1024
+# Batches of long texts are so much smaller: short texts wait for them.
+_LONG_SHARE = 4
 RAW_STRINGS, TOKEN_IDS = "raw_strings", "token_ids"
 _MOST_QUOTED = 300
 
@@ -93,25 +95,30 @@ def _in_python(model_dir: pathlib.Path, form: str, facts: Mapping[str, Any], bat
 
         runtime, source = KerasRuntime(opened.student), model_dir / WEIGHTS_FILE
     turns, task = Turns(), opened.task
-    predictor = Predictor(turns.one_by_one(runtime.forward), opened.tokenizer, task, opened.predictor.max_length,
-                          batch_pieces=batch_subwords)
-    signatures = dict.fromkeys([DEFAULT_SIGNATURE, RAW_STRINGS], _text_signature(predictor, task))
+
+    def call(pieces: int) -> Callable[[Tensors], Tensors]:
+        predictor = Predictor(turns.one_by_one(runtime.forward), opened.tokenizer, task, opened.predictor.max_length,
+                              batch_pieces=pieces)
+        return _python_call(predictor, task)
+
+    signature = _text_signature(task, call(batch_subwords), call(batch_subwords // _LONG_SHARE))
+    signatures = dict.fromkeys([DEFAULT_SIGNATURE, RAW_STRINGS], signature)
     if isinstance(runtime, OnnxRuntime):
         signatures[TOKEN_IDS] = _ids_signature(runtime, turns, task, facts)
     return ServedModel(signatures, task.labels, str(source), turns)
 
 
-def _text_signature(predictor: Predictor, task: Task) -> ServedSignature:
+def _text_signature(task: Task, call: Callable[[Tensors], Tensors],
+                    whole: Callable[[Tensors], Tensors]) -> ServedSignature:
     """A signature with the inputs and outputs of `raw_strings` of `export_saved_model`.
 
     Of kinds on texts it also takes `pairs`, which may be left out: a model directory does not say whether its task
     has pairs.
     """
     contract = task.raw_text
-    call = _python_call(predictor, task)
     outputs = {name: Spec(output.dtype, (None,) * output.rank) for name, output in contract.outputs.items()}
     return ServedSignature({name: Spec("string", (None,)) for name in contract.inputs}, outputs, call,
-                           contract.optional, call if task.per_piece else None, contract.counted)
+                           contract.optional, whole if task.per_piece else None, contract.counted, pads=False)
 
 
 def _ids_signature(runtime: OnnxRuntime, turns: Turns, task: Task, facts: Mapping[str, Any]) -> ServedSignature:
@@ -159,7 +166,7 @@ def _whole_texts(model_dir: pathlib.Path, signature: ServedSignature, turns: Tur
         opened = open_predictor(model_dir, "saved_model")
         runtime: Runtime = open_runtime("saved_model", model_dir)
         predictor = Predictor(turns.one_by_one(runtime.forward), opened.tokenizer, opened.task,
-                              opened.predictor.max_length, batch_pieces=batch_subwords)
+                              opened.predictor.max_length, batch_pieces=batch_subwords // _LONG_SHARE)
         return _python_call(predictor, opened.task)
 
     return lambda texts: call()(texts)

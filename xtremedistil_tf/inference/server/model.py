@@ -105,6 +105,7 @@ class ServedSignature:
         whole: as `call`, for one text of any length in bounded memory; None: there is no such way.
         counted: output -> the output that says how many values each of its rows has; the others are padding.
         sizes: input of ids -> how many ids the model has.
+        pads: whether `call` pads all rows to the longest one; else it makes batches of its own.
     """
 
     inputs: Mapping[str, Spec]
@@ -114,6 +115,7 @@ class ServedSignature:
     whole: Callable[[Tensors], Tensors] | None = None
     counted: Mapping[str, str] = dataclasses.field(default_factory=dict)
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    pads: bool = True
 
     @property
     def takes_texts(self) -> bool:

@@ -11,6 +11,8 @@ import numpy as np
 from xtremedistil_tf.inference.server.jobs import Gone, Job, Row, answers_of
 from xtremedistil_tf.inference.server.model import RequestError, Tensors
 
+# Of ordinary text. Forms that tokenize outside of the model bound their batches by what the subwords really are.
+_BYTES_OF_A_SUBWORD = 4
 # A job, the numbers of some of its rows, and their inputs.
 _Part = tuple[Job, list[int], Tensors]
 
@@ -101,17 +103,24 @@ class Scheduler:
         """Rows of the first job and of all that may be asked with it, a row of each in turn."""
         first = self._short[0]
         beside = [job for job in self._short if job.group == first.group]
+        pads = first.signature.pads
+        budget = self._budget * (1 if pads else _BYTES_OF_A_SUBWORD)
+        # Who asks much has no more of a batch than the others together.
+        share = budget if len(beside) == 1 else budget // (2 * len(beside))
         taken: dict[Job, list[int]] = {job: [] for job in beside}
-        count = longest = 0
+        count = total = longest = 0
         while beside:
             fitting = []
             for job in beside:
                 at = len(taken[job])
-                size = job.sizes[job.waiting[at]] if at < len(job.waiting) else self._budget + 1
-                if (count + 1) * max(longest, size) <= self._budget:
-                    taken[job].append(job.waiting[at])
-                    count, longest = count + 1, max(longest, size)
-                    fitting.append(job)
+                if at == len(job.waiting) or (size := job.sizes[job.waiting[at]]) > self._budget:
+                    continue
+                cost = (count + 1) * max(longest, size) if pads else total + size
+                if (at and (at + 1) * size > share) or (count and cost > budget):
+                    continue
+                taken[job].append(job.waiting[at])
+                count, total, longest = count + 1, total + size, max(longest, size)
+                fitting.append(job)
             beside = fitting
         return [(job, rows, job.take(rows)) for job, rows in taken.items() if rows]
 
