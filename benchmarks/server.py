@@ -67,7 +67,7 @@ class Served:
     def __init__(self, model_dir: pathlib.Path):
         command = [sys.executable, str(ROOT / "run_xtreme_distil_serve.py"), f"--model_dir={model_dir}", "--port=0",
                    "--watch_seconds=0.5", "--shutdown_seconds=30", *_FLAGS.value]
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as the server
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=ROOT)
         printed = ""
         while "Ctrl-C" not in printed:
@@ -204,7 +204,7 @@ def make_student(folder: pathlib.Path, seed: int) -> None:
     tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=False)
     tf_keras.utils.set_random_seed(seed)
     task = make_task("tagging", ["O", *(f"{begin}-{kind}" for kind in ("LOC", "ORG", "PER") for begin in "BI")])
-    student = new_student(BiLSTMShape(len(tokenizer), 100, 200, 0, task.num_outputs, per_piece=True))
+    student = new_student(BiLSTMShape(len(tokenizer), 100, 200, 64, task.num_outputs, per_piece=True))
     for variable in student.variables:
         variable.assign(tf.random.normal(variable.shape, stddev=0.1))
     save_student(folder, student, tokenizer, task, DistillationConfig(task="t").to_json())

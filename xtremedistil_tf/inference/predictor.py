@@ -147,6 +147,15 @@ def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",
     return OnnxRuntime(path, threads=threads)
 
 
+def fitting(runtime: Runtime, task: Task, model_dir: pathlib.Path) -> Runtime:
+    """The runtime; raises ModelLoadError where its file says that it has other outputs than the task."""
+    width = getattr(runtime, "width", None)
+    if width not in (None, task.num_outputs):
+        raise ModelLoadError(f"{model_dir}: the exported file has {width} outputs, the task {task.num_outputs}. Export "
+                             "the student again.")
+    return runtime
+
+
 def check_exported(form: str, model_dir: pathlib.Path, quantization: str) -> None:
     """Raises ModelLoadError where a model directory does not have a form, with the forms that it has and the command
     that writes this one; ConfigError where there is no such quantization of it. Servers are not asked."""
@@ -239,7 +248,7 @@ def open_predictor(model_dir: str | os.PathLike[str], form: str = "keras", quant
 
         saved = load_student(model_dir, decoding)
         task, config, tokenizer, max_length = saved.task, saved.config, saved.tokenizer, saved.student.max_length
-    runtime = functools.cache(lambda: open_runtime(form, model_dir, quantize, threads))
+    runtime = functools.cache(lambda: fitting(open_runtime(form, model_dir, quantize, threads), task, model_dir))
     predictor = Predictor(lambda batch: runtime().forward(batch), tokenizer, task, max_length, batch_size)
     return OpenedStudent(predictor, task, tokenizer, config)
 

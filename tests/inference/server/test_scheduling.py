@@ -74,7 +74,8 @@ def test_every_text_is_answered_without_padding_in_bounded_batches(requests, bud
     scheduler.end()
     for batch in letters.batches:
         assert len(batch) == 1 or len(batch) * (SPECIAL + max(map(len, batch))) <= budget
-    assert sorted(text for batch in letters.batches for text in batch) == sorted(itertools.chain.from_iterable(requests))
+    asked = itertools.chain.from_iterable(requests)
+    assert sorted(text for batch in letters.batches for text in batch) == sorted(asked)
 
 
 def test_who_waits_shares_the_next_batch_however_much_is_before_it(scheduler_of):

@@ -13,6 +13,7 @@ from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.evaluation.report.costs import exports_rows, measured_on
 from xtremedistil_tf.evaluation.report.rendering import render
 from xtremedistil_tf.evaluation.report.values import dig, finite
+from xtremedistil_tf.markdown import without_folders
 from xtremedistil_tf.tasks.registry import score_name
 from xtremedistil_tf.tasks.task import Task
 
@@ -47,7 +48,7 @@ def write_model_card(model_dir: pathlib.Path, metrics: Mapping[str, Any], task: 
 def _metadata(name: str, task: Task, metrics: Mapping[str, Any], config: Mapping[str, Any],
               license: str) -> ModelCardData:
     languages = [str(language) for language in dig(metrics, "student", "per_language") or ()]
-    results = _results(task, metrics, _names(config.get("task")))
+    results = _results(task, metrics, without_folders(config.get("task")))
     return ModelCardData(library_name="xtremedistil-tf", pipeline_tag=task.own_words.pipeline_tag,
                          license=license or "unknown", language=languages or None,
                          tags=["knowledge-distillation", "tensorflow"], eval_results=results or None,
@@ -71,17 +72,12 @@ def _facts(task: Task, metrics: Mapping[str, Any], config: Mapping[str, Any], li
     labels = ", ".join(task.labels[:_MOST_LABELS]) + (f" and {more} more" if more > 0 else "")
     rows = [("Task", task.own_words.name), ("Labels", labels if task.own_words.shows_labels else ""),
             ("Languages", ", ".join(dig(metrics, "student", "per_language") or ())),
-            ("Labelled data", _names(config.get("task"))), ("Transfer text", _names(config.get("transfer_file"))),
-            ("Teacher", _names(config.get("pt_teacher_checkpoint"))), ("Strategy", metrics.get("strategy")),
+            ("Labelled data", without_folders(config.get("task"))),
+            ("Transfer text", without_folders(config.get("transfer_file"))),
+            ("Teacher", without_folders(config.get("pt_teacher_checkpoint"))), ("Strategy", metrics.get("strategy")),
             ("Student", f"{_shown(size, 1e-6)} million parameters" if size else ""),
             ("Licence", license or "not stated")]
     return [row for row in rows if row[1]]
-
-
-def _names(sources: str | None) -> str:
-    """Comma-separated sources; of absolute paths the last part, for a card goes where the folders are not."""
-    return ", ".join(os.path.basename(os.path.normpath(source)) if os.path.isabs(source) else source
-                     for source in (sources or "").split(","))
 
 
 def _quality(metrics: Mapping[str, Any]) -> list[list[str]]:

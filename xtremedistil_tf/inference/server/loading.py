@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xtremedistil_tf.errors import ModelLoadError, reason_of
-from xtremedistil_tf.inference.predictor import Predictor, open_predictor, open_runtime
+from xtremedistil_tf.inference.predictor import Predictor, fitting, open_predictor, open_runtime
 from xtremedistil_tf.inference.runtimes import OnnxRuntime, Runtime
 from xtremedistil_tf.inference.server.model import (
     DEFAULT_SIGNATURE,
@@ -89,7 +89,8 @@ def _in_python(model_dir: pathlib.Path, form: str, facts: Mapping[str, Any], bat
     quantization = (_onnx_file(model_dir) if form == "onnx" else None) or "none"
     opened = open_predictor(model_dir, form, quantization)
     if opened.student is None:
-        runtime, source = open_runtime(form, model_dir, quantization), exported_path(model_dir, form, quantization)
+        runtime = fitting(open_runtime(form, model_dir, quantization), opened.task, model_dir)
+        source = exported_path(model_dir, form, quantization)
     else:
         from xtremedistil_tf.inference.runtimes import KerasRuntime
 
