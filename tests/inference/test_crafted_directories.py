@@ -7,9 +7,9 @@ import json
 import pathlib
 import shutil
 
-import hostile_directories
 import pytest
 
+import hostile_directories
 from xtremedistil_tf.corpus.files import read_whole
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.inference.server.loading import load_model, warm_up

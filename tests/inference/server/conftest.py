@@ -68,7 +68,8 @@ def serve():
             config = ServeConfig(**({"model_dir": "x", "port": 0, "serving_name": "m"} | flags))
             server = LocalServer(config)
             stack.callback(server.stop)
-            server.start(Api(model or text_model(), config))
+            server.api = Api(model or text_model(), config)
+            server.start(server.api)
             client = Client(server.port)
             stack.callback(client.connection.close)
             return server, client

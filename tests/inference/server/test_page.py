@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import html
 import html.parser
+import http.server
 import json
 import re
 import shutil
 import subprocess
+import threading
 import urllib.parse
 
 import numpy as np
@@ -60,11 +64,16 @@ class Shown(html.parser.HTMLParser):
 
 def shown(server, profile, **query) -> Shown:
     """The page after it has answered what its address asks."""
+    return Shown(dumped(f"{server.url}?{urllib.parse.urlencode(query)}", profile))
+
+
+def dumped(address, profile, *flags) -> str:
+    """The document after its script has run."""
     run = subprocess.run(
         [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         f"--user-data-dir={profile}", "--virtual-time-budget=20000", "--dump-dom",
-         f"{server.url}?{urllib.parse.urlencode(query)}"], capture_output=True, timeout=120)
-    return Shown(run.stdout.decode())
+         f"--user-data-dir={profile}", "--virtual-time-budget=20000", *flags, "--dump-dom", address],
+        capture_output=True, timeout=120)
+    return run.stdout.decode()
 
 
 def model(inputs, outputs, labels, call) -> ServedModel:
@@ -173,6 +182,62 @@ def test_a_number_and_an_error(serve, tmp_path):
 @browser
 def test_without_a_question_nothing_is_asked(serve, tmp_path):
     assert shown(serve()[0], tmp_path).elements == [("section", "", "")]
+
+
+FOREIGN = """<title>asking</title><script>
+const bodies = [JSON.stringify({instances: ["a"]}), new Blob(['{"instances": ["a"]}'])];
+const asked = bodies.flatMap(body => ["no-cors", "cors"].map(mode => fetch("ADDRESS", {method: "POST", mode, body})));
+const typed = fetch("ADDRESS", {method: "POST", body: bodies[0], headers: {"Content-Type": "application/json"}});
+Promise.allSettled([...asked, typed]).then(all => {
+  document.title = all.map(one => one.value?.type ?? "refused").join(" "); });
+</script>"""
+
+
+@browser
+def test_a_page_of_another_site_gets_no_answer(serve, tmp_path):
+    asked = []
+
+    def call(inputs):
+        asked.append(inputs)
+        return {"scores": np.array([1], np.float32)}
+
+    server, client = serve(model(["texts"], {"scores": _FLOAT}, ["score"], call))
+    page = FOREIGN.replace("ADDRESS", f"{server.url}v1/models/m:predict").encode()
+
+    class Site(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *words):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Site) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        document = dumped(f"http://127.0.0.1:{site.server_port}/", tmp_path)
+        site.shutdown()
+    # What it sends without asking first arrives, and is refused; it cannot read that either.
+    assert "<title>opaque refused opaque refused refused</title>" in document and not asked
+    assert client.predict({"instances": ["a"]})[0] == 200 and asked
+
+
+@pytest.mark.parametrize("open_model", [True, False])
+def test_a_model_that_runs_code_is_told_of_at_the_head(serve, tagger, open_model):
+    _, client = serve(dataclasses.replace(tagger, runs_code=open_model))
+    client.connection.request("GET", "/")
+    document = client.connection.getresponse().read().decode()
+    assert ("Open only what you trust" in document.partition("<h1>")[0]) == open_model
+
+
+@browser
+def test_programs_that_ask_the_same_are_shown(serve, tagger, tmp_path):
+    query = urllib.parse.urlencode({"text": "'anna" + "x" * 300})
+    document = dumped(f"{serve(tagger)[0].url}?{query}", tmp_path,
+                      "--window-size=390,900")
+    shown_ = html.unescape(document)
+    assert "-H 'Content-Type: application/json' -d '{\"instances\":[{\"texts\":\"'\\''anna" in shown_
+    assert "requests.post(" in shown_ and "await fetch(" in shown_ and shown_.count(">Copy<") == 3
 
 
 def test_the_page_needs_nothing_else_and_may_run_nothing_else(serve, tagger):

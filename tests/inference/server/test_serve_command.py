@@ -11,6 +11,8 @@ import re
 import signal
 import socket
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -93,6 +95,42 @@ def test_ctrl_c_ends_it_though_a_request_never_arrives(model_dir, python):
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
         assert "1 connections were still at work" in process.stderr.read()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_sighup_serves_the_directory_anew(tmp_path, model_of):
+    loads, answered = [], []
+
+    def load(path):
+        loads.append(path)
+        return model_of()
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def clients():
+        for signal_, version in ((signal.SIGHUP, "1"), (signal.SIGTERM, "2")):
+            for _ in range(1000):
+                with contextlib.suppress(OSError):
+                    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                    client.request("GET", "/v1/models/m")
+                    if json.loads(client.getresponse().read())["model_version_status"][0]["version"] == version:
+                        break
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal_)
+            answered.append(version)
+
+    before = {each: signal.getsignal(each) for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+    thread = threading.Thread(target=clients)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        thread.start()
+        assert run(ServeConfig(model_dir=str(tmp_path), port=port, serving_name="m"), load)
+    finally:
+        thread.join(60)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert loads == [tmp_path, tmp_path] and answered == ["1", "2"]
 
 
 def failing(python, *flags):
