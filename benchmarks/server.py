@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import concurrent.futures
 import dataclasses
 import itertools
 import json
+import multiprocessing
 import os
 import pathlib
 import random
@@ -29,8 +31,10 @@ import time
 import numpy as np
 from absl import app, flags
 
+import hostile_directories
 import hostile_requests
-from pages import environment, public_command, table, write_page
+from pages import commands, environment, table, write_page
+from xtremedistil_tf import markdown
 
 _MODEL_DIR = flags.DEFINE_string("model_dir", "", "Folder of a finished run. Default: a random student.")
 _OUT = flags.DEFINE_string("out", "benchmarks/results/server.md", "The Markdown file to write.")
@@ -40,6 +44,8 @@ _FLAGS = flags.DEFINE_multi_string("serve", [], "Further flags of the server, su
 _HOSTILE = flags.DEFINE_integer("hostile_clients", 4, "Clients that do not.")
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+#: Seconds between two things that a hostile client does.
+PAUSE = 0.2
 TEXTS = (ROOT / "data" / "sample" / "unlabeled.txt").read_text(encoding="utf-8").splitlines()[:2000]
 
 
@@ -125,8 +131,18 @@ async def hostile_until(stop: float, address: tuple[str, int], begin: int) -> in
     done = 0
     while time.monotonic() < stop:
         await hostile_requests.attack(next(kinds), address)
+        await asyncio.sleep(PAUSE)
         done += 1
     return done
+
+
+def all_hostile(stop: float, address: tuple[str, int], clients: int) -> int:
+    """All hostile clients, in a process of their own: they do not hold up the clocks of the good ones."""
+    async def both() -> int:
+        step = max(1, len(hostile_requests.KINDS) // clients)
+        return sum(await asyncio.gather(*(hostile_until(stop, address, step * number) for number in range(clients))))
+
+    return asyncio.run(both())
 
 
 async def health_until(stop: float, address: tuple[str, int]) -> list[float]:
@@ -148,10 +164,11 @@ async def phase(served: Served, seconds: float, hostile: int = 0) -> tuple[Count
     """Good clients for a while, with hostile ones beside: what the good ones met, seconds of health, kinds done."""
     counts, stop = Counts(), time.monotonic() + seconds
     good = [ask_until(stop, served.address, counts, seed) for seed in range(_CLIENTS.value)]
-    step = max(1, len(hostile_requests.KINDS) // max(1, hostile))
-    bad = [hostile_until(stop, served.address, step * number) for number in range(hostile)]
-    health, *others = await asyncio.gather(health_until(stop, served.address), *bad, *good)
-    return counts, health, sum(others[:hostile])
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        done = asyncio.get_running_loop().run_in_executor(
+            pool, all_hostile, stop, served.address, hostile) if hostile else asyncio.sleep(0, 0)
+        health, _, *_ = await asyncio.gather(health_until(stop, served.address), *good)
+        return counts, health, await done
 
 
 async def swaps(served: Served, link: pathlib.Path, others: list[pathlib.Path]) -> tuple[Counts, int]:
@@ -238,16 +255,21 @@ def page(found: dict, figures: dict) -> list[str]:
     return ["# The local server under load",
             f"{_CLIENTS.value} clients ask for a text at a time and ask again as soon as they have their answer. Beside "
             f"them, {_HOSTILE.value} hostile clients go through the {len(hostile_requests.KINDS)} kinds of "
-            f"`benchmarks/hostile_requests.py` ({found['hostile_done']} requests or floods in this run). All run on "
-            "the machine that serves, and share its cores with the server.",
+            f"`benchmarks/hostile_requests.py`, with a fifth of a second between two of them ({found['hostile_done']} in "
+            "this run). All run on the machine that serves, and share its cores with the server.",
             table(columns, found["rows"]),
             f"- p99 with hostile clients: {found['ratio']:.2f} times the quiet one.\n"
             f"- The slowest `/healthz`: {quiet_health:.0f} ms quiet, {hostile_health:.0f} ms with hostile clients.\n"
             f"- Version {found['version']} is served after the exchanges of the model directory.\n"
             f"- The process ends with status {found['status']}. A request is lost where its connection was accepted and "
             "had no answer.",
+            "## Crafted model directories\n\n"
+            f"The {len(figures['directories'])} directories of `benchmarks/hostile_directories.py`, and what the server "
+            "says in place of opening them:",
+            table(("directory", "message"), [[kind, markdown.cell(text[:160])] for kind, text in
+                                             figures["directories"].items()]).replace("---:", "---"),
             environment(figures["versions"]),
-            "## Command\n\n```sh\npython " + public_command(" ".join(sys.argv)) + "\n```"]
+            commands([" ".join(sys.argv)])]
 
 
 def main(argv: list[str]) -> None:
@@ -265,7 +287,12 @@ def main(argv: list[str]) -> None:
         link.symlink_to(folders[0])
         served = Served(link)
         found = measure(served, link, folders[::-1])
-        figures = found | {"versions": {name: version(name) for name in ("uvicorn", "starlette", "onnxruntime")}}
+        directories = {kind: hostile_directories.message_of(kind, folders[0], work)
+                       for kind in hostile_directories.KINDS}
+        bad = [kind for kind, text in directories.items() if not text or "\n" in text]
+        if bad:
+            raise SystemExit(f"opened, or no single message: {', '.join(bad)}")
+        figures = found | {"directories": directories, "versions": {name: version(name) for name in ("uvicorn", "starlette", "onnxruntime")}}
         write_page(pathlib.Path(_OUT.value), page(found, figures), figures)
         print(table(("phase", "answers", "a second", "p50 ms", "p95 ms", "p99 ms", "failed", "peak MB"), found["rows"]))
         print({name: value for name, value in found.items() if name != "rows"})

@@ -51,7 +51,7 @@ def check_original(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> No
     reader = _Reader(path)
     reader.labels(reader.typed(facts["label_list"], "label_list", list), distinct=False)
     for name in ("pt_teacher_checkpoint", "pt_student_checkpoint"):
-        if facts.get(name) is not None:
+        if facts.get(name):  # False: there is none
             reader.typed(facts[name], name, str)
     reader.sizes({name: value for name, value in facts.items() if isinstance(value, int | float)}, "the file")
 

@@ -7,6 +7,7 @@ import json
 import logging
 import pathlib
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SWITCH_SECONDS = 0.0005
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -46,6 +48,8 @@ def run(config: ServeConfig, load: Callable[[pathlib.Path], ServedModel]) -> boo
     from xtremedistil_tf.inference.server.local_server import LocalServer
     from xtremedistil_tf.inference.server.reloading import Reloader
 
+    # Connections are answered in one thread, and wait for the interpreter while another one splits a long text.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     stopped = _stop_signal()
     # Before the model, which takes seconds to load: a port in use is told at once.
     server = LocalServer(config)

@@ -105,8 +105,8 @@ class Scheduler:
         beside = [job for job in self._short if job.group == first.group]
         pads = first.signature.pads
         budget = self._budget * (1 if pads else _BYTES_OF_A_SUBWORD)
-        # Who asks much has no more of a batch than the others together.
-        share = budget if len(beside) == 1 else budget // (2 * len(beside))
+        # Who asks much has no more of a batch than all others together; alone, as others may come while it runs.
+        share = budget // (2 * len(beside))
         taken: dict[Job, list[int]] = {job: [] for job in beside}
         count = total = longest = 0
         while beside:
