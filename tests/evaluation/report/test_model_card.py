@@ -91,8 +91,8 @@ def test_names_that_break_markdown_or_yaml(metrics, written):
 
 
 def test_labels_are_no_markup_and_folders_stay_at_home(written):
-    card = written({}, config=CONFIG | {"task": "/home/ada/secret/ner, ~/more/pos", "transfer_file": "/data/a.txt,b.txt"},
-                   labels=["O", "B-<img src=x>", "B-[a](b)", "I-`x`"]).text
+    sources = {"task": "/home/ada/secret/ner, ~/more/pos", "transfer_file": "/data/a.txt,b.txt"}
+    card = written({}, config=CONFIG | sources, labels=["O", "B-<img src=x>", "B-[a](b)", "I-`x`"]).text
     assert r"B-\<img src=x\>, B-\[a\](b), I-\`x\`" in card
     assert "| ner, pos |" in card and "| a.txt, b.txt |" in card and "/home" not in card and "secret" not in card
 

@@ -95,6 +95,22 @@ def test_who_waits_shares_the_next_batch_however_much_is_before_it(scheduler_of)
     assert len(large.done.result(30)) == 20
 
 
+def test_who_asks_much_waits_while_others_have_turns(scheduler_of):
+    letters = Letters(held=True)
+    model, scheduler = letters.model, scheduler_of(40)
+    large = job(model, *[b"a" * 30] * 4)
+    scheduler.submit(large)
+    for number in range(6):
+        assert letters.asked.acquire(timeout=30)
+        scheduler.submit(job(model, b"%d" % number))
+        letters.let.release()
+    letters.let.release(100)
+    assert len(large.done.result(30)) == 4
+    # It has one row in the first batch, and then one in every other batch at most.
+    has_large = [b"a" * 30 in batch for batch in letters.batches[:6]]
+    assert has_large[0] and not any(map(all, itertools.pairwise(has_large)))
+
+
 def test_long_texts_are_batches_of_their_own_in_turns_with_the_others(scheduler_of):
     turns, order = Turns(), []
     held = threading.Event()

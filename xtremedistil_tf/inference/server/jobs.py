@@ -38,6 +38,7 @@ class Job:
         group: rows of jobs with the same group go into one batch.
         sizes: of each row an upper bound of its subwords; it has no more of them than bytes.
         waiting: rows that are yet to be answered, the shortest first.
+        credit: bytes that it may have of the next batches, see `Scheduler`.
         bytes: of its inputs.
         done: the answers of all rows in order, or the error.
     """
@@ -52,7 +53,7 @@ class Job:
         widths = tuple(values.shape[1:] for values in inputs.values()) if not signature.takes_texts else ()
         self.group: Any = (id(signature), tuple(inputs), widths)
         self.waiting = sorted(range(len(self.sizes)), key=lambda row: self.sizes[row])
-        self.begun = False
+        self.begun, self.credit = False, 0
         self._rows: list[Row | None] = [None] * len(self.sizes)
         self._missing, self._left = len(self.sizes), most_bytes
         self._most_bytes, self._seconds = most_bytes, seconds

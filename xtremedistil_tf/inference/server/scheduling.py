@@ -105,20 +105,20 @@ class Scheduler:
         beside = [job for job in self._short if job.group == first.group]
         pads = first.signature.pads
         budget = self._budget * (1 if pads else _BYTES_OF_A_SUBWORD)
-        # Who asks much has no more of a batch than all others together; alone, as others may come while it runs.
-        share = budget // (2 * len(beside))
+        _give_credit(beside, budget // 2)
         taken: dict[Job, list[int]] = {job: [] for job in beside}
         count = total = longest = 0
         while beside:
             fitting = []
             for job in beside:
                 at = len(taken[job])
-                if at == len(job.waiting) or (size := job.sizes[job.waiting[at]]) > self._budget:
+                if job.credit <= 0 or at == len(job.waiting) or job.sizes[job.waiting[at]] > self._budget:
                     continue
-                cost = (count + 1) * max(longest, size) if pads else total + size
-                if (at and (at + 1) * size > share) or (count and cost > budget):
+                size = job.sizes[job.waiting[at]]
+                if count and ((count + 1) * max(longest, size) if pads else total + size) > budget:
                     continue
                 taken[job].append(job.waiting[at])
+                job.credit -= size
                 count, total, longest = count + 1, total + size, max(longest, size)
                 fitting.append(job)
             beside = fitting
@@ -177,6 +177,18 @@ class Scheduler:
     def _fail(self, job: Job, error: Exception) -> None:
         with self._changed:
             job.fail(error)
+
+
+def _give_credit(jobs: Sequence[Job], size: int) -> None:
+    """Parts half a batch among jobs: who asks much pays for it with turns that others have (deficit round robin).
+
+    A new job has some at once, and the first row is taken whatever its size.
+    """
+    each = max(1, size // len(jobs))
+    # Where all are in debt, as many batches as it takes are counted at once.
+    times = 1 + max(0, -max(job.credit for job in jobs)) // each
+    for job in jobs:
+        job.credit = min(job.credit + times * each, size)
 
 
 def _is_wanted(job: Job) -> bool:
