@@ -390,6 +390,15 @@ class DistillationConfig:
             if self.model_dir and getattr(self, name).startswith(before)}
         return dataclasses.replace(self, model_dir=now, **paths)
 
+    def located(self) -> DistillationConfig:
+        """The same for whoever reads it in another folder: files and folders that are there have whole paths."""
+        def whole(sources: str) -> str:
+            return ",".join(os.path.abspath(source) if source and os.path.exists(source) else source
+                            for source in sources.split(","))
+
+        return dataclasses.replace(self, task=whole(self.task), transfer_file=whole(self.transfer_file),
+                                   model_dir=os.path.abspath(self.model_dir) if self.model_dir else "")
+
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
