@@ -239,7 +239,7 @@ def ask(text: str, args: argparse.Namespace, before: list[dict[str, str]], stop:
 
 def retry_after(value: str | None) -> float:
     """Seconds that a server asks to wait, given as a number or as a date; 0 without. At most ten minutes."""
-    if re.fullmatch(r"[\d.]+", value or ""):
+    if re.fullmatch(r"\d+(\.\d+)?", value or ""):
         return min(600.0, float(value or 0))
     date = email.utils.parsedate_tz(value)
     return min(600.0, max(0.0, email.utils.mktime_tz(date) - time.time())) if date else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import email.utils
 import http.server
 import importlib.util
 import json
@@ -266,6 +267,27 @@ def test_killed_and_resumed(program, server, words_of, tmp_path):
     assert all(server.calls[text] == before[text] == 1 for text in texts[:15])
     done = answers.read_bytes()
     assert program.main(words) == 0 and answers.read_bytes() == done
+
+
+def test_interrupted(program, server, words_of, tmp_path, capsys):
+    def interrupt():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # as the terminal does
+        time.sleep(0.2)
+        return reply(entities())
+
+    texts = [f"text {number}" for number in range(20)]
+    server.script = {text: [reply(entities())] for text in texts} | {"text 3": [interrupt]}
+    assert program.main(words_of(texts, "--workers=1")) == 1
+    assert "stopped: interrupted; the same command goes on" in capsys.readouterr().err
+    done = rows(tmp_path / "answers.jsonl")
+    assert 4 <= len(done) == server.calls.total() < 20
+    assert program.main(words_of(texts)) == 0 and server.calls.total() == 20
+
+
+def test_how_long_a_server_asks_to_wait(program):
+    date = email.utils.formatdate(time.time() + 90, usegmt=True)
+    waits = [program.retry_after(value) for value in (None, "", "7", "0.5", "99999", "soon", "-3", date)]
+    assert waits[:-1] == [0, 0, 7, 0.5, 600, 0, 0] and 80 < waits[-1] <= 90
 
 
 def test_a_damaged_file_is_not_gone_on_with(program, server, words_of, tmp_path):
