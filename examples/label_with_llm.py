@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import ast
 import collections
+import concurrent.futures
 import contextlib
 import email.utils
 import http.client
@@ -328,19 +329,16 @@ class Labelling:
         print(f"{len(texts)} texts, {len(texts) - len(rest)} of them done before", file=sys.stderr)
         for text in rest:
             self._texts.put(text)
-        begin, threads = time.monotonic(), [threading.Thread(target=self._work) for _ in range(self.args.workers)]
-        try:
-            for thread in threads:
-                thread.start()
-            while any(thread.is_alive() for thread in threads):
-                self._tell(len(rest), begin)
-                for thread in threads:
-                    thread.join(10 / len(threads))
-        except KeyboardInterrupt:
-            self.fatal = "interrupted; the same command goes on"
-            self.stop.set()
-            for thread in threads:  # what is under way is still written down
-                thread.join()
+        begin = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(self.args.workers) as pool:
+            work = [pool.submit(self._work) for _ in range(self.args.workers)]
+            try:
+                while concurrent.futures.wait(work, timeout=10).not_done:
+                    self._tell(len(rest), begin)
+            except KeyboardInterrupt:
+                self.fatal = "interrupted; the same command goes on"
+                self.stop.set()  # what is under way is still written down
+        self._tell(len(rest), begin)
 
     def _tell(self, total: int, begin: float) -> None:
         number, seconds = total - self._texts.qsize(), time.monotonic() - begin
