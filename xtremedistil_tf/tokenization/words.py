@@ -97,8 +97,8 @@ def encodings_of_words(tokenizer: Any, sentences: Sequence[Sequence[str]]) -> Se
 
     Offsets are those of the words as `spaced_words` gives them where the tokenizer `needs_spaces`.
     """
-    given = [spaced_words(words) if needs_spaces(tokenizer) else list(words) for words in sentences]
-    return _encodings(tokenizer, given, is_split_into_words=True)
+    form = spaced_words if needs_spaces(tokenizer) else list
+    return _encodings(tokenizer, [form(words) for words in sentences], is_split_into_words=True)
 
 
 def needs_spaces(tokenizer: Any) -> bool:
