@@ -50,6 +50,10 @@ class TransferStoreError(XtremeDistilError):
     """A transfer store is damaged or does not fit the run that wants to read it."""
 
 
+class TeacherError(XtremeDistilError):
+    """A teacher that is asked for its answers fails again and again."""
+
+
 class NonFiniteLossError(XtremeDistilError):
     """Training met a NaN or infinite loss."""
 

@@ -30,11 +30,11 @@ class _LoggedBar(_Bar):
     """Where no terminal shows a bar: a line in the log every 20 seconds."""
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        if 0 < self.n < self.total:
+        if self.n and (not self.total or self.n < self.total):
             log.info("%s", msg or self)
 
 
-def progress_bar(total: int, label: str, unit: str, initial: int = 0) -> tqdm:
+def progress_bar(total: int | None, label: str, unit: str, initial: int = 0) -> tqdm:
     """A bar on a terminal or in a notebook, lines in a log file: a context manager with `update(n)`."""
     if in_notebook() and importlib.util.find_spec("ipywidgets"):
         from tqdm.notebook import tqdm as notebook_bar

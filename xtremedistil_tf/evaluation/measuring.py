@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.evaluation.footprint import count_parameters, latency, model_size
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.tasks.task import PredictionFeatures, Task
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
 from xtremedistil_tf.training.pipeline import traced_once
-from xtremedistil_tf.transfer.text import evenly
 
 #: Most examples that are shown.
 SHOWN = 20

@@ -103,7 +103,8 @@ def distil(config: DistillationConfig, command: str = "") -> dict[str, Any]:
 def _distilled(run: Run, command: str) -> dict[str, Any]:
     began = time.monotonic()
     prepared = prepare(run)
-    comparison = compare_texts(prepared.run.config, prepared.labelled, prepared.text.originals)
+    comparison = compare_texts(prepared.run.config, prepared.labelled, prepared.text.originals,
+                               prepared.vocabulary.tokenizer)
     if comparison:
         log_comparison(comparison)
     trained = train(prepared)

@@ -155,6 +155,8 @@ def run(config: ExportConfig, show: Callable[[str], None] = print) -> dict[str, 
             log.warning("%s: %s", name, error)
     report = {"main_score": task.main_score, "kind": task.kind, "examples": len(exports.dev),
               "threads": config.threads, "seq_len": exports.settings.seq_len, "forms": found}
+    if not exports.settings.task:
+        report["reference"] = "teacher"  # no gold labels
     show(exports_table(report))
     _keep(exports, report)
     _refuse_bad(found, refused, task.main_score, config.max_f1_drop)

@@ -93,7 +93,7 @@ class Outcome:
                            pairs=labelled.corpus.has_pairs)
         if student.kind == "transformer":
             main = task.main_score
-            card = {"distilled on": config.task, "teacher": config.pt_teacher_checkpoint,
+            card = {"distilled on": config.task or config.transfer_labels, "teacher": config.pt_teacher_checkpoint,
                     f"{main} of the student there": f"{100 * metrics['student'][main]:.2f}"}
             save_encoder(folder / EXPORT / "encoder", student, tokenizer, card)
         write_report(folder / "report.html", metrics)
@@ -122,12 +122,13 @@ class Outcome:
                                     self._students(), task, config.seq_len, seen, labelled.corpus.dev), examples,
                            labelled.corpus.extra_dev)
         comparison = self.comparison
-        if step.store is not None and comparison:
+        if step.store is not None and comparison and teachers.fine_tuned:
             comparison = with_teachers_view(comparison, step.store, labelled, lambda: teachers.loaded, config.seq_len)
         if task.decoding_name:
             measured["decoding"] = task.decoding_name
-        return {"task": config.task, "kind": task.kind, "main_score": task.main_score, "split": split,
-                "sentences": len(examples), "strategy": config.strategy, "seen_pieces": seen} | measured | {
+        return {"task": config.task or config.transfer_labels, "kind": task.kind, "main_score": task.main_score,
+                "split": split, "sentences": len(examples), "strategy": config.strategy,
+                "seen_pieces": seen} | ({} if config.task else {"reference": "teacher"}) | measured | {
             **text_metrics(labelled, self.text.originals, comparison),
             **({"trimmed": kept.to_json()} if step.data.trimmed else {}),
             **self._training(), **self._times(began), "config": config.to_json(), "command": self.command,

@@ -16,6 +16,7 @@ from xtremedistil_tf.atomic import read_json, write_json
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import MAX_EPOCHS, MIN_EPOCHS, NEVER, with_epochs, with_recipe
 from xtremedistil_tf.corpus import TaskCorpus
+from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.distillation.schedule import LABELS
 from xtremedistil_tf.distillation.stages import held_out_count
 from xtremedistil_tf.errors import ConfigError
@@ -30,7 +31,7 @@ from xtremedistil_tf.runs.student_shape import BASELINE, student_kind
 from xtremedistil_tf.runs.teachers import teacher_recipe
 from xtremedistil_tf.runs.transfer_text import compare_texts, transfer_text
 from xtremedistil_tf.transfer.size import estimate_bytes, sampled_mean_pieces, shown_bytes
-from xtremedistil_tf.transfer.text import Comparison, TransferText, evenly
+from xtremedistil_tf.transfer.text import Comparison, TransferText
 
 log = logging.getLogger(__name__)
 

@@ -302,12 +302,14 @@ class StudentStart:
         tokenizer = self._vocabulary.tokenizer
         init, scale = self._init, self._scale
         store = [Manifest.load(self._store).fingerprint] if init == "teacher_states" else []
-        name = fingerprint([self._fine_tuned.fingerprint, size, len(tokenizer), self._vocabulary.identity, init, *store,
+        origin = self._fine_tuned.fingerprint if self._fine_tuned else checkpoint_fingerprint(self._first_checkpoint)
+        name = fingerprint([origin, size, len(tokenizer), self._vocabulary.identity, init, *store,
                             *([scale] if scale != "none" else [])])[:8]
         file = self._folder / f"embedding-{name}.npy"
         energy_file = file.with_suffix(".json")
         if not energy_file.exists():
-            table = self._pretrained() if init == "pretrained_svd" else self._teacher().word_embeddings()
+            pretrained = init == "pretrained_svd" or not self._fine_tuned
+            table = self._pretrained() if pretrained else self._teacher().word_embeddings()
             weights = None
             if init == "teacher_states":
                 reduced, weights = self._from_states(table, size)
@@ -342,10 +344,15 @@ class StudentStart:
 
     def _pretrained(self) -> np.ndarray:
         """The word embeddings that the first teacher had before its fine-tuning."""
-        checkpoint = resolve_checkpoint(listed(self._config.pt_teacher_checkpoint)[0])
-        # A teacher that was given need not come from this checkpoint: rows of other pieces would be nonsense.
-        common_tokenizer([str(self._fine_tuned.path), checkpoint])
+        checkpoint = self._first_checkpoint
+        if self._fine_tuned:
+            # A teacher that was given need not come from this checkpoint: rows of other pieces would be nonsense.
+            common_tokenizer([str(self._fine_tuned.path), checkpoint])
         return checkpoint_word_embeddings(checkpoint)
+
+    @property
+    def _first_checkpoint(self) -> str:
+        return resolve_checkpoint(listed(self._config.pt_teacher_checkpoint)[0])
 
 
 def _fit_rows(table: np.ndarray, rows: int) -> np.ndarray:

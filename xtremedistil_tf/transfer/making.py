@@ -20,6 +20,7 @@ from xtremedistil_tf.transfer.format import (
     HIDDEN,
     INT8_OFFSET,
     INT8_SCALE,
+    KNOWN,
     LOGITS,
     OFFSETS,
     RELATIONS,
@@ -30,6 +31,7 @@ from xtremedistil_tf.transfer.piece_states import PIECE_STATES_FILE, summed
 from xtremedistil_tf.transfer.shards import Shards
 
 if TYPE_CHECKING:
+    from xtremedistil_tf.tasks.targets import Softening
     from xtremedistil_tf.tasks.task import Task
     from xtremedistil_tf.teachers.protocol import TeacherPredictor
     from xtremedistil_tf.transfer.writer import StoreSpec
@@ -144,7 +146,23 @@ class AlignedRows:
         return found
 
 
-Rows = SameRows | AlignedRows
+class GivenRows:
+    """What teachers that are not run here said of the examples is in the store's columns at once.
+
+    Attributes:
+        features: of the student.
+        outputs: the columns.
+    """
+
+    def __init__(self, spec: StoreSpec, tokenizer: Any, features: RaggedFeatures, examples: Sequence[AnyExample],
+                 softening: Softening):
+        data = {name: values.copy() for name, values in features.data.items()}
+        self.features = RaggedFeatures(data, features.offsets, features.columns)
+        found = spec.task.store_given(tokenizer, examples, self.features, spec.seq_len, softening)
+        self.outputs = {LOGITS: found.logits} | ({KNOWN: found.known} if spec.partly_known else {})
+
+
+Rows = SameRows | AlignedRows | GivenRows
 
 
 @dataclasses.dataclass
@@ -189,6 +207,8 @@ class ShardMaker:
         """The rows of some examples, and how many were cut."""
         spec = self.spec
         encoded = spec.task.text_features(self.tokenizer, examples, spec.seq_len)
+        if spec.softening:
+            return GivenRows(spec, self.tokenizer, encoded.features, examples, spec.softening), encoded.truncated
         if not spec.aligned:
             return SameRows(encoded.features), encoded.truncated
         tokenizer, read = self.teacher_tokenizer or self.tokenizer, [e.original or e for e in examples]
@@ -198,6 +218,9 @@ class ShardMaker:
 
     def outputs(self, rows: Rows, done: Callable[[int], Any] = lambda count: None) -> dict[str, np.ndarray]:
         """What the teacher answers for the rows of a shard, as arrays by column; calls `done(1)` for each."""
+        if isinstance(rows, GivenRows):
+            done(len(rows.features))
+            return rows.outputs
         self.load_teacher()
         features, manifest, pca = rows.features, self.manifest, self.hidden_pca
         columns = {name: manifest.column(name) for name in _ANSWERS if name in manifest.columns}
@@ -236,7 +259,8 @@ class ShardMaker:
         """The hidden states of some examples, collected for their principal components."""
         self.load_teacher()
         fit = PcaFit(*self.manifest.column(HIDDEN).shape)
-        for answer in self._predictor.predict(self.rows(sample)[0].teacher_features):
+        rows: Any = self.rows(sample)[0]
+        for answer in self._predictor.predict(rows.teacher_features):
             fit.add(answer.hidden)
         return fit
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.corpus.example import TextExample
+from xtremedistil_tf.corpus.example import Given, TextExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.tasks.classification.formats import RAW_TEXT
 from xtremedistil_tf.tasks.raw_text import TEXTS, LineFormat, text_of_line
 from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, top_probabilities, with_languages
+from xtremedistil_tf.tasks.targets import Softening, averaged, class_probabilities, logs, weights_of
 from xtremedistil_tf.tasks.task import TaskFeatures, check_main_score
 from xtremedistil_tf.tasks.text_task import TextTask, ones
 from xtremedistil_tf.training.batches import Column
@@ -122,6 +123,17 @@ class ClassificationTask(TextTask):
         from xtremedistil_tf.training.losses import label_loss
 
         return label_loss(batch["labels"], logits, ones(batch))
+
+    def given_target(self, given: Given, softening: Softening) -> np.ndarray:
+        rows = [class_probabilities(answer, self.labels, softening) for answer in given]
+        return logs(averaged(rows, weights_of(given)))
+
+    def says_something(self, example: TextExample, softening: Softening) -> bool:
+        return any(class_probabilities(answer, self.labels, softening).any() for answer in example.given or ())
+
+    def with_given(self, example: TextExample) -> TextExample:
+        best = self.given_target(example.given or (), Softening()).argmax()
+        return dataclasses.replace(example, label=self.labels[best], given=None)
 
     def same(self, one: Any, other: Any) -> bool:
         return bool(one.label == other.label)

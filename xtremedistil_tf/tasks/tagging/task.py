@@ -23,6 +23,8 @@ from xtremedistil_tf.tasks.tagging.answers import RAW_TEXT, asked_text, some_wor
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
 from xtremedistil_tf.tasks.tagging.formats import WORD_KEYS
 from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, tag_scores
+from xtremedistil_tf.tasks.tagging.targets import stored_targets, word_targets
+from xtremedistil_tf.tasks.targets import Softening, Targets
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
@@ -253,6 +255,20 @@ class TaggingTask(Task):
         from xtremedistil_tf.training.losses import logit_loss
 
         return logit_loss(batch["teacher_logits"], logits, batch["word_starts"])
+
+    def answer_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import answer_loss
+
+        return answer_loss(batch["teacher_logits"], logits, batch["word_starts"], batch.get("teacher_known"))
+
+    def store_given(self, tokenizer: Any, examples: Sequence[Example], features: RaggedFeatures, seq_len: int,
+                    softening: Softening) -> Targets:
+        return stored_targets(tokenizer, examples, features, self.labels, softening)
+
+    def with_given(self, example: Example) -> Example:
+        targets = word_targets(example.given or (), len(example.words), self.labels, Softening())
+        best = best_sequences(targets.logits, [len(example.words)], self.transitions)
+        return dataclasses.replace(example, tags=tuple(self.labels[label] for label in best), given=None)
 
     def answered(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return batch["word_starts"]
