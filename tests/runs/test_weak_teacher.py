@@ -12,7 +12,6 @@ import pytest
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus.example import Answer, Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import WeakTeacherError
-from xtremedistil_tf.runs import weak_teacher
 from xtremedistil_tf.runs.distil import prepare
 from xtremedistil_tf.runs.labelled_data import open_labelled
 from xtremedistil_tf.runs.run import Run
