@@ -115,9 +115,8 @@ class DistillationConfig:
     refine_teacher: bool = setting("Teacher", False,
         "Fine-tune the teacher even if it is already fine-tuned for the task.")
     accept_weak_teacher: bool = setting("Teacher", False,
-        "Go on with a teacher that has learned nothing: one that scores no better on the dev set than a constant answer, "
-        "or worse than the student on labels alone, where an earlier run in `model_dir` has trained that. Default: the "
-        "run stops before it reads the transfer text.")
+        "Go on with a teacher that scores no better on the dev set than answers that ignore the text, or than the student "
+        "on labels alone in an earlier run in `model_dir`. Default: stop before the transfer text is read.")
     teacher_epochs: int = setting("Teacher", 0,
         "Maximum epochs of fine-tuning the teacher. 0: 3, or enough for 1,000 updates, up to 100, with early stopping "
         "after 400 updates without a better dev score. Recommended: 0, or 3 to 10 with much labelled data.", minimum=0)
@@ -135,8 +134,7 @@ class DistillationConfig:
     transfer_store: str = setting("Teacher", "",
         "A finished transfer store, possibly written by another program (docs/transfer_store.md), used instead of "
         "`transfer_file`.")
-    transfer_store_dir: str = setting("Teacher", "",
-        "Folder for the teacher's outputs. Default: <model_dir>/transfer.")
+    transfer_store_dir: str = setting("Teacher", "", "Folder of the teacher's outputs. Default: <model_dir>/transfer.")
     teacher_path: str = setting("Teacher", "exact",
         "How the teacher runs over the transfer set: exact (float32), or a faster path that is first compared with "
         "exact: bfloat16 (TensorFlow), openvino (bfloat16 if the processor supports it), onnx_int8.",

@@ -148,8 +148,8 @@ def _trained(config: DistillationConfig) -> Trained:
 
 @contextlib.contextmanager
 def _without_graphs() -> Iterator[None]:
-    """TensorFlow runs operation by operation: the graph of a teacher takes longer to build than a few batches take, which
-    are so large that they hardly take longer."""
+    """TensorFlow runs operation by operation: the graph of a teacher takes longer to build than a few batches take,
+    which are so large that they hardly take longer."""
     import tensorflow as tf
 
     with warnings.catch_warnings():
