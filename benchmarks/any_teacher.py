@@ -150,13 +150,17 @@ class ZeroShot:
     """Similarity of a text's embedding to those of the labels' descriptions, as probabilities."""
 
     def __init__(self, labels: Sequence[str], descriptions: Sequence[str]):
-        self._encode, self._labels = SentenceEncoder(resolve_checkpoint(_EMBEDDED), _PREFIX), labels
-        self._described = self._encode(descriptions)
+        self._encoder, self._labels = SentenceEncoder(resolve_checkpoint(_EMBEDDED), _PREFIX), labels
+        self._described = self._vectors(descriptions)
         self.seconds, self.words = 0.0, 0
+
+    def _vectors(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = self._encoder(texts)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def __call__(self, texts: Sequence[str]) -> list[dict[str, float]]:
         began = time.process_time()
-        similar = self._encode(texts) @ self._described.T
+        similar = self._vectors(texts) @ self._described.T
         self.seconds += time.process_time() - began
         self.words += sum(len(text.split()) for text in texts)
         # Similarities of E5 lie between 0.7 and 1: its training divides them by 0.01.
