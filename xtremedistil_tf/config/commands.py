@@ -21,7 +21,7 @@ from xtremedistil_tf.errors import ConfigError
 
 #: Form -> the quantizations that it is written in.
 QUANTIZATIONS_OF = {"saved_model": ("none",), "tflite": ("none", "float16", "dynamic", "int8"),
-                    "onnx": ("none", "int8"), "serving": ("none",)}
+                    "onnx": ("none", "int8"), "serving": ("none",), "hub": ("none", "int8")}
 OUTPUT_FORMATS = ("tsv", "jsonl", "conll", "csv")
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 LOCAL_FORMS = ("keras", "saved_model", "tflite", "onnx")
@@ -52,10 +52,11 @@ class ExportConfig:
     task: str = setting("Data", "",
         "Task whose dev set is used to check the files. Default: the task that the student was distilled on.")
     formats: str = setting("What to write", "saved_model,tflite,onnx,serving",
-        "Formats to write, separated by commas: saved_model, tflite, onnx, serving.")
+        "Formats to write, separated by commas: saved_model, tflite, onnx, serving; hub: a folder for transformers.js "
+        "and optimum.")
     quantize: str = setting("What to write", "none,dynamic,int8",
         "Quantizations, separated by commas: none, float16, dynamic, int8. Each format is written in those it "
-        "supports (saved_model and serving: none; onnx: none and int8; tflite: all).")
+        "supports (saved_model and serving: none; onnx and hub: none and int8; tflite: all).")
     decoding: str = other_decoding("What to write", "the exported files' tags are")
     serving_name: str = setting("What to write", "xtremedistil", "Model name in TensorFlow Serving.")
     serving_version: int = setting("What to write", 0,

@@ -130,7 +130,7 @@ def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",
         ConfigError: the form has no such quantization.
         MissingExtraError: a package that it needs is not installed.
     """
-    if form not in LOCAL_FORMS:
+    if form not in (*LOCAL_FORMS, "hub"):
         from xtremedistil_tf.inference.serving.answering import ServingRuntime
         return ServingRuntime(form)
     if form in ("keras", "saved_model") and threads:
@@ -163,7 +163,7 @@ def fitting(runtime: Runtime, task: Task, model_dir: pathlib.Path) -> Runtime:
 def check_exported(form: str, model_dir: pathlib.Path, quantization: str) -> None:
     """Raises ModelLoadError where a model directory does not have a form, with the forms that it has and the command
     that writes this one; ConfigError where there is no such quantization of it. Servers are not asked."""
-    if form not in LOCAL_FORMS or form == "keras":
+    if form not in (*LOCAL_FORMS, "hub") or form == "keras":
         return
     check_quantization(form, quantization)
     path = exported_path(model_dir, form, quantization)

@@ -170,7 +170,7 @@ def _interpreter(path: str, threads: int | None) -> Any:
 
 
 class OnnxRuntime:
-    """A file of `export_onnx`, run by ONNX Runtime on the processor.
+    """A file of `export_onnx` or `export_hub`, run by ONNX Runtime on the processor.
 
     Args:
         path: the file.
@@ -204,18 +204,20 @@ class OnnxRuntime:
                                  "again.") from error
         self.inputs = [value.name for value in self._session.get_inputs()]
         shapes = {value.name: value.shape for value in self._session.get_outputs()}
-        if "logits" not in shapes:
+        self._answers = [name for name in ("logits", "start_logits", "end_logits") if name in shapes]
+        if not self._answers:
             raise ModelLoadError(f"{path}: has no output logits, but {', '.join(shapes) or 'none'}. Export the student "
                                  "again.")
-        self.width = shapes["logits"][-1] if isinstance(shapes["logits"][-1], int) else None
+        self.width = shapes["logits"][-1] if isinstance(shapes.get("logits", [None])[-1], int) else None
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
         inputs = {name: np.asarray(batch[name], np.int64) for name in self.inputs}
         try:
-            return {"logits": self._session.run(["logits"], inputs)[0]}
+            found = self._session.run(self._answers, inputs)
         except Exception as error:
             raise ModelLoadError(f"{self._path}: ONNX Runtime cannot run a batch of shape "
                                  f"{inputs['input_ids'].shape} ({reason_of(error)}).") from error
+        return {"logits": logits_of(dict(zip(self._answers, found)))}
 
     def close(self) -> None:
         self._session = None

@@ -77,6 +77,10 @@ class Exports:
             from xtremedistil_tf.export.onnx import export_onnx
             export_onnx(path, student, tokenizer, task, quantization)
             write_words(path.parent, task)
+        elif form == "hub":
+            from xtremedistil_tf.export.hub import export_hub
+            export_hub(path.parents[1], student, tokenizer, task, quantization,
+                       self.config.license or self.settings.license)
         else:
             from xtremedistil_tf.export.serving import export_serving
             source = exported_path(self.model_dir, "saved_model")
@@ -111,7 +115,10 @@ class Exports:
         """Agreement with the student, main score, its difference, and what the form costs."""
         task, tokenizer = self.saved.task, self.saved.tokenizer
         runtime = open_runtime(form, self.model_dir, quantization)
-        found = Predictor(runtime.forward, tokenizer, task, self.saved.student.max_length).predict(self.dev)
+        # Behind the student's outputs, taggers of this form may have one more for a type.
+        forward = runtime.forward if form != "hub" else (
+            lambda batch: {"logits": runtime.forward(batch)["logits"][..., :task.num_outputs]})
+        found = Predictor(forward, tokenizer, task, self.saved.student.max_length).predict(self.dev)
         runtime.close()
         reached = task.scores(self.dev, found)[task.main_score]
         facts = {"agreement": task.agreement(expected, found), task.main_score: reached,

@@ -18,7 +18,9 @@ EXPORT = "export"
 #: Name of the file or entry that tells how answers are chosen from logits, see `Task.decoding_facts`.
 DECODING = "decoding"
 _FILES = {"saved_model": "saved_model", "tflite": "tflite/token_ids_{}.tflite", "onnx": "onnx/model_{}.onnx",
-          "serving": "serving"}
+          "serving": "serving", "hub": "hub/onnx/model{}.onnx"}
+# As transformers.js looks for them.
+_HUB_ENDINGS = {"none": "", "int8": "_quantized"}
 FORMAT = 2
 CONFIG_FILE = "xtremedistil-config.json"
 WEIGHTS_FILE = "xtremedistil.weights.h5"
@@ -26,7 +28,8 @@ WEIGHTS_FILE = "xtremedistil.weights.h5"
 
 def exported_path(model_dir: pathlib.Path, form: str, quantization: str = "none") -> pathlib.Path:
     """The file or folder of a form, such as `export/tflite/token_ids_dynamic.tflite`."""
-    return pathlib.Path(model_dir) / EXPORT / _FILES[form].format(quantization)
+    ending = _HUB_ENDINGS[quantization] if form == "hub" else quantization
+    return pathlib.Path(model_dir) / EXPORT / _FILES[form].format(ending)
 
 
 def exported_forms(model_dir: pathlib.Path) -> list[tuple[str, str]]:

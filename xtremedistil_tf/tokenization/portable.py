@@ -1,0 +1,64 @@
+"""A tokenizer's file as Rust, Python and JavaScript all read it, with the same pieces.
+
+JavaScript's `@huggingface/tokenizers`, which transformers.js loads, refuses a file with a step that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xtremedistil_tf.errors import ConfigError
+
+#: Normalizers that JavaScript has.
+_KNOWN = ("BertNormalizer", "Precompiled", "Replace", "NFC", "NFD", "NFKC", "NFKD", "Strip", "StripAccents", "Lowercase",
+          "Prepend")
+# What Hugging Face's `Nmt` drops, and what it makes a space of.
+_DROPPED = "\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f"
+_SPACES = "\t\n\x0c\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd"
+# White space to Rust, but not to JavaScript.
+_NEXT_LINE = "\x85"
+
+
+def portable_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The contents of a `tokenizer.json` without settings of a batch, and with steps that are read everywhere.
+
+    Args:
+        spec: the contents, see `tokenizer_spec`.
+
+    Returns:
+        The same tokenizer: it gives every text the same pieces.
+
+    Raises:
+        ConfigError: a step has no form that JavaScript reads.
+    """
+    steps = [new for step in steps_of(spec["normalizer"], "normalizers") for new in _portable(step)]
+    if "WhitespaceSplit" in (step["type"] for step in steps_of(spec["pre_tokenizer"], "pretokenizers")):
+        steps.insert(0, _replace(_NEXT_LINE, " "))
+    one = steps[0] if len(steps) == 1 else {"type": "Sequence", "normalizers": steps}
+    return {**spec, "truncation": None, "padding": None, "normalizer": one if steps else None}
+
+
+def steps_of(part: Mapping[str, Any] | None, name: str) -> list[Mapping[str, Any]]:
+    """The steps of a part of the file, of sequences in sequences too.
+
+    Args:
+        part: a normalizer or a pre-tokenizer; None: there is none.
+        name: `normalizers` or `pretokenizers`.
+    """
+    if part is None:
+        return []
+    return [step for inner in part[name] for step in steps_of(inner, name)] if part["type"] == "Sequence" else [part]
+
+
+def _portable(step: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if step["type"] == "Nmt":
+        return [_replace(_DROPPED, ""), _replace(_SPACES, " ")]
+    if step["type"] not in _KNOWN:
+        raise ConfigError(f"the tokenizer's normalizer has a step {step['type']}, which JavaScript does not read. Use "
+                          "another teacher, or a vocabulary of the student's own (`student_vocab_type`).")
+    return [step]
+
+
+def _replace(characters: str, content: str) -> dict[str, Any]:
+    return {"type": "Replace", "pattern": {"Regex": f"[{characters}]"}, "content": content}
