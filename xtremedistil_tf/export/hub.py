@@ -14,7 +14,7 @@ from xtremedistil_tf.atomic import atomic_file, read_json, write_json, write_tex
 from xtremedistil_tf.errors import ExportCheckError, reason_of
 from xtremedistil_tf.export.onnx import export_onnx
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tokenization.portable import portable_spec
+from xtremedistil_tf.tokenization.portable import portable_spec, with_words
 from xtremedistil_tf.tokenization.texts import tokenizer_spec
 
 CARD = "hub_card.md"
@@ -52,6 +52,8 @@ def export_hub(folder: str | os.PathLike[str], student: Any, tokenizer: Any, tas
     folder = pathlib.Path(folder)
     file = folder / GRAPHS.get(quantization, "")
     spec = portable_spec(tokenizer_spec(tokenizer))
+    if task.raw_words is not None:
+        spec = with_words(spec, task.raw_words)
     inputs, labels = _write_graph(file, student, tokenizer, task, quantization)
     write_json(folder / "tokenizer.json", spec)
     write_json(folder / "tokenizer_config.json", _tokenizer_config(tokenizer, inputs, student.max_length))
@@ -123,4 +125,4 @@ def _card(folder: pathlib.Path, task: Task, license: str) -> str:
         license=license or "unknown", pipeline=pipeline, auto_class=task.auto_class,
         asked=asked.get(pipeline, "'Ada Lovelace lives in London.'"), labels=", ".join(task.labels) or "none",
         options=", { aggregation_strategy: 'simple' }" if pipeline == "token-classification" else "",
-        file=next(name for name in GRAPHS.values() if (folder / name).exists()))
+        file=next(pathlib.PurePosixPath(name).name for name in GRAPHS.values() if (folder / name).exists()))

@@ -5,10 +5,12 @@ JavaScript's `@huggingface/tokenizers`, which transformers.js loads, refuses a f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.tokenization.raw_words import PUNCTUATION, RawWords
 
 #: Normalizers that JavaScript has.
 _KNOWN = ("BertNormalizer", "Precompiled", "Replace", "NFC", "NFD", "NFKC", "NFKD", "Strip", "StripAccents", "Lowercase",
@@ -18,6 +20,7 @@ _DROPPED = "\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f"
 _SPACES = "\t\n\x0c\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd"
 # White space to Rust, but not to JavaScript.
 _NEXT_LINE = "\x85"
+_MARK = r"[\p{P}\p{S}]"
 
 
 def portable_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,6 +40,57 @@ def portable_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
         steps.insert(0, _replace(_NEXT_LINE, " "))
     one = steps[0] if len(steps) == 1 else {"type": "Sequence", "normalizers": steps}
     return {**spec, "truncation": None, "padding": None, "normalizer": one if steps else None}
+
+
+def with_words(spec: Mapping[str, Any], words: RawWords) -> dict[str, Any]:
+    """The tokenizer of a tagger for raw text: SentencePiece's then parts marks from words, nearly as the rule does.
+
+    Expressions cannot tell all that the rule tells: of marks before a word two runs are parted, abbreviations lose their
+    period, and text without spaces stays whole. BERT's pre-tokenizer parts every mark by itself; byte-level ones stay
+    as they are.
+
+    Args:
+        spec: contents of a `tokenizer.json`.
+        words: how the tagger's words are made of raw text.
+    """
+    steps = steps_of(spec["pre_tokenizer"], "pretokenizers")
+    *before, last = steps or [{"type": ""}]
+    if words.rule != PUNCTUATION or last["type"] != "Metaspace" or last["prepend_scheme"] != "always" or (
+            [step["type"] for step in before] not in ([], ["WhitespaceSplit"])):
+        return dict(spec)
+    parted = [{"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+              for pattern in _patterns(words)]
+    return {**spec, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+        {"type": "WhitespaceSplit"}, *parted, last]}}
+
+
+def _patterns(words: RawWords) -> list[str]:
+    """What is parted from the rest of a chunk, one after the other; both Oniguruma and JavaScript read them."""
+    before, after = (_but(marks) for marks in (words.kept_before, words.kept_after))
+    leading = rf"^({before}{_MARK})\1*"
+    # The period of an initial stays: `J.`, `U.S.`.
+    trailing = rf"({after}(?!\.){_MARK}|(?<!^\p{{Lu}}|[.]\p{{Lu}})\.)\1*(?={_MARK}*$)"
+    patterns = [leading, leading, trailing]
+    if words.parted:
+        patterns.append(rf"(?<=\p{{L}})[{_escaped(words.parted)}](?=\p{{L}})")
+    for parts, pattern in ((words.beginnings, "^(?:{})(?=.)"), (words.endings, "(?<=.)(?:{})$")):
+        if parts:
+            patterns.append(pattern.format("|".join(map(_part, parts))))
+    return patterns
+
+
+def _part(part: str) -> str:
+    """`n't` in both cases of its letters, with either apostrophe."""
+    return "".join("['\u2019]" if c == "'" else f"[{c.lower()}{c.upper()}]" if c.isalpha() else _escaped(c) for c in part)
+
+
+def _but(marks: str) -> str:
+    return f"(?![{_escaped(marks)}])" if marks else ""
+
+
+def _escaped(marks: str) -> str:
+    """Marks in a class of characters."""
+    return re.sub(r"([\\\]\[^$.|?*+(){}/&~-])", r"\\\1", marks)
 
 
 def steps_of(part: Mapping[str, Any] | None, name: str) -> list[Mapping[str, Any]]:
