@@ -51,9 +51,8 @@ def export_hub(folder: str | os.PathLike[str], student: Any, tokenizer: Any, tas
     """
     folder = pathlib.Path(folder)
     file = folder / GRAPHS.get(quantization, "")
-    spec = portable_spec(tokenizer_spec(tokenizer))
-    if task.raw_words is not None:
-        spec = with_words(spec, task.raw_words)
+    spec = tokenizer_spec(tokenizer)
+    spec = portable_spec(spec if task.raw_words is None else with_words(spec, task.raw_words))
     inputs, labels = _write_graph(file, student, tokenizer, task, quantization)
     write_json(folder / "tokenizer.json", spec)
     write_json(folder / "tokenizer_config.json", _tokenizer_config(tokenizer, inputs, student.max_length))
@@ -80,7 +79,8 @@ def _write_graph(file: pathlib.Path, student: Any, tokenizer: Any, task: Task,
             onnx.checker.check_model(str(part))
             OnnxRuntime(part, threads=1).close()
         except onnx.checker.ValidationError as error:
-            raise ExportCheckError(f"{file.name} was not written: its graph is not valid ({reason_of(error)}).") from error
+            raise ExportCheckError(f"{file.name} was not written: its graph is not valid ({reason_of(error)})."
+                                   ) from error
     return [value.name for value in model.graph.input], labels
 
 

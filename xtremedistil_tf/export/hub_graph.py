@@ -96,7 +96,7 @@ class _Rewritten:
                 names[:] = [self.logits if name == _LOGITS else name for name in names]
 
     def constant(self, name: str, value: np.ndarray) -> str:
-        self._model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), f"hub_{name}"))
+        self._model.graph.initializer.append(numpy_helper.from_array(value, f"hub_{name}"))
         return f"hub_{name}"
 
     def add(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:

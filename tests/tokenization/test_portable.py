@@ -1,0 +1,76 @@
+"""Tokenizers written for Rust, Python and JavaScript give the pieces that they gave before."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.tokenization.own_vocabulary import train_tokenizer
+from xtremedistil_tf.tokenization.portable import portable_spec, with_words
+from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.texts import tokenizer_spec
+
+NMT = {"normalizer": {"type": "Nmt"}, "pre_tokenizer": None}
+ODD = "\x01\t\n\x0b\x1c\x7f\x85\x8f\x9f\xa0\xad\u1680\u2028\u200b\u2581\ufeff\ufffd\ufb01\xbde\u0301\uac01 ab.<s>"
+TEXT = ["the quick brown fox jumps over the lazy dog", "pack my box with five dozen liquor jugs"] * 9
+
+
+def built(spec) -> Tokenizer:
+    return Tokenizer.from_str(json.dumps(spec))
+
+
+@pytest.fixture(scope="module")
+def both():
+    spec = tokenizer_spec(train_tokenizer(TEXT, 200, "unigram", at_most=True))
+    return built(spec), built(portable_spec(spec))
+
+
+def test_every_character_is_as_before():
+    steps = [normalizers.Replace(Regex(step["pattern"]["Regex"]), step["content"])
+             for step in portable_spec(NMT)["normalizer"]["normalizers"]]
+    before, after = normalizers.Nmt(), normalizers.Sequence(steps)
+    # Between letters; surrogates are no text.
+    characters = [f"a{chr(n)}" for n in range(sys.maxunicode + 1) if not 0xD800 <= n < 0xE000]
+    text = "".join(characters)
+    assert after.normalize_str(text) == before.normalize_str(text) != text
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text(st.one_of(st.sampled_from(ODD), st.characters(exclude_categories=["Cs"])), max_size=12))
+def test_pieces_and_offsets_are_as_before(both, text):
+    before, after = (tokenizer.encode(text) for tokenizer in both)
+    assert (after.ids, after.word_ids, after.offsets) == (before.ids, before.word_ids, before.offsets)
+
+
+def test_only_steps_that_javascript_has(both):
+    spec = json.loads(both[1].to_str())
+    assert {step["type"] for step in spec["normalizer"]["normalizers"]} == {"Replace", "NFKC"}
+    assert spec["truncation"] is spec["padding"] is None
+
+
+def test_a_step_of_no_such_form_is_refused():
+    with pytest.raises(ConfigError, match="step ByteLevel.*JavaScript"):
+        portable_spec(NMT | {"normalizer": {"type": "Sequence", "normalizers": [{"type": "ByteLevel"}]}})
+
+
+@pytest.mark.parametrize("text", [
+    "Ada Lovelace (1815-1852), Countess of ``Lovelace'', met J. Smith of the U.S. in London.", "No! Why?! e-mail: a@b.de...",
+    "(\"Berlin\")", "isn't it John\u2019s or/and 3.14?", "...", "a", ""])
+def test_marks_are_parted_as_the_rule_does(both, text):
+    rule = RawWords("punctuation", endings=("'s", "n't"), parted="/")
+    parted = built(with_words(json.loads(both[1].to_str()), rule))
+    words = [word for word, _ in parted.pre_tokenizer.pre_tokenize_str(text)]
+    assert words == [f"\u2581{word.text}" for word in rule.split(text)]
+
+
+def test_white_space_and_other_pre_tokenizers_stay():
+    spec = json.loads(Tokenizer(models.BPE()).to_str()) | {
+        "pre_tokenizer": json.loads(pre_tokenizers.ByteLevel().__getstate__())}
+    assert with_words(spec, RawWords("punctuation")) == spec
+    assert with_words(NMT, RawWords()) == NMT
