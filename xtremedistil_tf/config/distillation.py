@@ -128,8 +128,8 @@ class DistillationConfig:
     refine_teacher: bool = setting("Teacher", False,
         "Fine-tune the teacher even if it is already fine-tuned for the task.")
     accept_weak_teacher: bool = setting("Teacher", False,
-        "Go on with a teacher that scores no better on the dev set than answers that ignore the text, or than the student "
-        "on labels alone in an earlier run in `model_dir`. Default: stop before the transfer text is read.")
+        "Go on with a teacher that scores no better on the dev set than answers that ignore the text, or worse than "
+        "the student on labels alone in an earlier run in `model_dir`. Default: stop before the transfer text is read.")
     teacher_epochs: int = setting("Teacher", 0,
         "Maximum epochs of fine-tuning the teacher. 0: 3, or enough for 1,000 updates, up to 100, with early stopping "
         "after 400 updates without a better dev score. Recommended: 0, or 3 to 10 with much labelled data.", minimum=0)
