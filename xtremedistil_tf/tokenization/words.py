@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-_BATCH = 1024
+#: Sentences, and words of a long text, that are encoded at once: what an encoding holds is far more than its numbers.
+_BATCH, _MOST_WORDS = 1024, 16384
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,13 +72,25 @@ def encode_words(tokenizer, sentences: Iterable[Sequence[str]]) -> Iterator[Enco
     linear in its length (the original encoded a growing prefix for every word).
     """
     batch: list[list[str]] = []
+    size = 0
     for words in sentences:
-        batch.append(list(words))
-        if len(batch) == _BATCH:
+        if batch and (len(batch) == _BATCH or size + len(words) > _MOST_WORDS):
             yield from _encode_batch(tokenizer, batch)
-            batch = []
+            batch, size = [], 0
+        if len(words) > _MOST_WORDS:
+            yield _encode_long(tokenizer, words)
+        else:
+            batch.append(list(words))
+            size += len(words)
     if batch:
         yield from _encode_batch(tokenizer, batch)
+
+
+def _encode_long(tokenizer, words: Sequence[str]) -> EncodedWords:
+    begins = range(0, len(words), _MOST_WORDS)
+    parts = [next(_encode_batch(tokenizer, [list(words[begin:begin + _MOST_WORDS])])) for begin in begins]
+    return EncodedWords(np.concatenate([part.ids for part in parts]),
+                        np.concatenate([part.word_ids + begin for part, begin in zip(parts, begins)]), len(words))
 
 
 def _encode_batch(tokenizer, batch: list[list[str]]) -> Iterator[EncodedWords]:
@@ -88,7 +101,7 @@ def _encode_batch(tokenizer, batch: list[list[str]]) -> Iterator[EncodedWords]:
                            np.asarray(encoding.word_ids, np.int32), len(words))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Window:
     """Pieces [start, stop) of a sentence; `answers` are positions (in the sentence's pieces) of the
     first pieces of those words whose tag is read from this window."""
