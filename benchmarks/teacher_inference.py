@@ -30,13 +30,14 @@ def main(_):
     from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
     from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
     from xtremedistil_tf.corpus import read_text
+    from xtremedistil_tf.corpus.sampling import evenly
     from xtremedistil_tf.tasks.tagging import TaggingTask
     from xtremedistil_tf.teachers.acceleration import SAMPLE, accelerated
     from xtremedistil_tf.teachers.loading import load_classifier
     from xtremedistil_tf.teachers.model import Teacher
     from xtremedistil_tf.teachers.protocol import TeacherPredictor, TeacherSignals
     from xtremedistil_tf.training.batches import pad_batch
-    from xtremedistil_tf.transfer.text import TransferText, evenly
+    from xtremedistil_tf.transfer.text import TransferText
 
     absl_logging.set_verbosity(absl_logging.ERROR)  # what TensorFlow says of SavedModels
     logging.getLogger("xtremedistil_tf").setLevel(logging.INFO)

@@ -15,16 +15,19 @@ from xtremedistil_tf.config.arguments import config_from, named_as_given
 from xtremedistil_tf.corpus.objects import is_path, kind_of_objects, write_task, write_text
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.student import Student
+from xtremedistil_tf.teachers.answering import name_of, teachers_to_ask
 
 if TYPE_CHECKING:
     from xtremedistil_tf.runs.planning import Step
 
+#: Texts in a call to a teacher that is a Python object.
+_ASKED_AT_ONCE = 32
 #: Field of the configuration -> the short name that it has here.
 _ALIASES = {"task_kind": "kind", "transfer_file": "transfer", "pt_teacher_checkpoint": "teacher", "model_dir": "out"}
 
 
-def distil(task: Any, transfer: Any = None, teacher: str | os.PathLike[str] | Sequence[str] | None = None,
-           out: str | os.PathLike[str] = "", *, kind: str = "auto", labels: Iterable[str] | None = None,
+def distil(task: Any = None, transfer: Any = None, teacher: Any = None, out: str | os.PathLike[str] = "", *,
+           kind: str = "auto", labels: Iterable[str] | None = None, teacher_workers: int = 1,
            **settings: Any) -> Student:
     """Distils a teacher into a student: all that the distillation command does, with the same settings.
 
@@ -39,12 +42,19 @@ def distil(task: Any, transfer: Any = None, teacher: str | os.PathLike[str] | Se
         task: labelled data: a task folder, `hf:<name>`, or Python objects: `{"train": ..., "dev": ..., "test": ...}`,
             each a list of rows such as `(words, tags)`, `(text, label)`, `(text, pair, label)` or `(question, context,
             answers)`, a tuple of columns, a pandas or Polars frame or a `datasets.Dataset`; without a dev set, every
-            tenth example becomes one. Objects are kept in `<out>/data`.
+            tenth example becomes one. Objects are kept in `<out>/data`. None, with a teacher by file or a teacher that
+            is a Python object: dev and test sets are cut from its answers.
         transfer: unlabelled text: a file, a folder, or an iterable of texts (words, pairs), however long.
-        teacher: pre-trained teacher: a hub name, a folder, or `package:<module>`; several are averaged.
+        teacher: pre-trained teacher: a hub name, a folder, or `package:<module>`; several are averaged. Or a Python
+            object that answers texts, which is asked for its answers (docs/any_teacher.md): a function `answer(texts)`,
+            something with `predict_proba`, a spaCy pipeline, a pipeline of transformers, a Keras model; or a list of
+            such, each perhaps a `PartialTeacher` with the labels that it knows and a weight. Answers are kept in
+            `<out>/data` as they come, and never asked for twice.
         out: folder that receives the student and everything on the way to it.
         kind: `tagging`, `classification`, `multi_label`, `regression` or `question_answering`; `auto`: by the data.
-        labels: names of the labels, of a task that is given as objects; None: from the examples.
+        labels: names of the labels, of a task that is given as objects; None: from the examples. Of a teacher that
+            gives probabilities without names: names of its outputs.
+        teacher_workers: calls at once to a teacher that is a Python object, `teacher_batch_size` texts each.
         settings: every flag of the command by its name, such as `embedding_size=50`; see the page of flags.
 
     Returns:
@@ -56,7 +66,7 @@ def distil(task: Any, transfer: Any = None, teacher: str | os.PathLike[str] | Se
     """
     if settings.get("dry_run"):
         raise ConfigError("`dry_run=True`: call plan(...) with the same arguments; it returns the steps.")
-    with _Call(task, transfer, teacher, out, kind, labels, settings) as config:
+    with _Call(task, transfer, teacher, out, kind, labels, settings, teacher_workers) as config:
         from xtremedistil_tf.runs.distil import distil as run
         from xtremedistil_tf.runs.planning import within_budget
 
@@ -66,7 +76,7 @@ def distil(task: Any, transfer: Any = None, teacher: str | os.PathLike[str] | Se
     return Student(config.model_dir)
 
 
-def plan(task: Any, transfer: Any = None, teacher: str | os.PathLike[str] | Sequence[str] | None = None,
+def plan(task: Any = None, transfer: Any = None, teacher: str | os.PathLike[str] | Sequence[str] | None = None,
          out: str | os.PathLike[str] = "", *, kind: str = "auto", labels: Iterable[str] | None = None,
          **settings: Any) -> list[Step]:
     """Measures every step of a run on a sample, prints what the run will take, and leaves nothing behind.
@@ -78,6 +88,9 @@ def plan(task: Any, transfer: Any = None, teacher: str | os.PathLike[str] | Sequ
     Returns:
         The steps with their examples, epochs, batches and seconds.
     """
+    if teachers_to_ask(teacher):
+        raise ConfigError("`teacher`: a Python object is asked text by text, which no sample foretells. Plan with its "
+                          "answers: `transfer_labels`.")
     with _Call(task, transfer, teacher, out, kind, labels, settings | {"dry_run": True}) as config:
         from xtremedistil_tf.runs.planning import dry_run, within_budget
 
@@ -107,7 +120,10 @@ class _Call:
     """One call of `distil` or `plan`: its configuration, its data as files, and the process prepared for it."""
 
     def __init__(self, task: Any, transfer: Any, teacher: Any, out: Any, kind: str, labels: Iterable[str] | None,
-                 settings: Mapping[str, Any]):
+                 settings: Mapping[str, Any], workers: int = 1):
+        self._asked, self._workers = teachers_to_ask(teacher), workers
+        self._named_too = self._asked and isinstance(teacher, list | tuple) and len(self._asked) < len(teacher)
+        teacher = None if self._asked else teacher
         self._stack = contextlib.ExitStack()
         self._task, self._transfer, self._settings = _read_once(task), transfer, dict(settings)
         self._labels: Any = labels if labels is None or isinstance(labels, str) else list(labels)
@@ -141,6 +157,7 @@ class _Call:
             if value is not None:
                 arguments[name] = value
         folder = pathlib.Path(arguments.get("model_dir") or "") / "data"
+        faults += self._answers(arguments)
         if not is_path(self._task):
             if not arguments.get("model_dir"):
                 faults.append("`out` is required: examples that are given as objects are kept in <out>/data.")
@@ -151,14 +168,35 @@ class _Call:
             elif "task_kind" not in arguments:
                 arguments["task_kind"], pairs = kind_of_objects(self._task)
                 arguments["do_pairwise"] = arguments.get("do_pairwise", pairs)
-        elif self._labels is not None:
+        elif self._labels is not None and not self._asked:
             faults.append("`labels` is for a task that is given as objects. List the labels of a task folder in its "
                           "labels.tsv.")
         if isinstance(self._labels, str):
             faults.append(f"`labels={self._labels!r}`: expected a list of names.")
-        if not is_path(self._transfer):
+        if not is_path(self._transfer) and not self._asked:
             arguments["transfer_file"] = str(folder)
         return arguments, faults + self._missing()
+
+    def _answers(self, arguments: dict[str, Any]) -> list[str]:
+        """Faults of a teacher whose answers become a file; the file's place until it is there."""
+        given = arguments.get("transfer_labels")
+        self._rows = None if is_path(given) or _are_paths(given) else given
+        if not self._asked and self._rows is None:
+            return []
+        faults = []
+        if self._named_too:
+            faults.append("`teacher`: a list of checkpoints' names, or of Python objects; not of both. A pipeline of "
+                          "transformers is a Python object.")
+        if self._asked and self._transfer is None:
+            faults.append("`transfer` is required with a teacher that is a Python object: the texts that it is asked "
+                          "about.")
+        if not arguments.get("model_dir"):
+            faults.append("`out` is required: the teacher's answers are kept in <out>/data.")
+            arguments["model_dir"] = "."
+        arguments["transfer_labels"] = str(pathlib.Path(arguments["model_dir"]) / "data")
+        if self._asked:
+            arguments.pop("transfer_file", None)
+        return faults
 
     def _missing(self) -> list[str]:
         """What is named and is not there, told before anything begins."""
@@ -177,14 +215,35 @@ class _Call:
         """Keeps what was given as objects in files."""
         from xtremedistil_tf.tasks.opening import kind_named, kind_of
 
-        folder, kind = pathlib.Path(config.model_dir) / "data", kind_named(kind_of(config), config.do_pairwise)
+        folder = pathlib.Path(config.model_dir) / "data"
+        kind = kind_named(kind_of(config) if config.task else "classification", config.do_pairwise)
         if not is_path(self._task):
             task = write_task(folder, self._task, kind, self._labels)
             config = dataclasses.replace(config, task=str(task))
+        if self._asked or self._rows is not None:
+            return dataclasses.replace(config, transfer_labels=",".join(self._answer_files(folder)))
         if not is_path(self._transfer):
             file = write_text(folder, self._transfer, kind)
             config = dataclasses.replace(config, transfer_file=str(file))
         return config
+
+
+    def _answer_files(self, folder: pathlib.Path) -> Iterator[str]:
+        """The files of all answers; teachers that are Python objects are asked now."""
+        from xtremedistil_tf.runs.asked_teacher import ask_teacher, write_answers
+
+        given, size = self._settings.get("transfer_labels"), self._settings.get("teacher_batch_size", _ASKED_AT_ONCE)
+        if self._rows is not None:
+            yield str(write_answers(self._rows, folder))
+        elif given is not None:
+            yield ",".join(map(os.fspath, given if _are_paths(given) else [given]))
+        for one in self._asked:
+            file = ask_teacher(one.teacher, self._transfer, folder, self._labels, size, self._workers)
+            yield f"{file}{one.settings}"
+
+
+def _are_paths(given: Any) -> bool:
+    return isinstance(given, list | tuple) and all(isinstance(one, str | os.PathLike) for one in given)
 
 
 def _read_once(task: Any) -> Any:
@@ -199,7 +258,8 @@ def _read_once(task: Any) -> Any:
 def _shown(task: Any, transfer: Any, teacher: Any, out: Any, kind: str, settings: Mapping[str, Any]) -> str:
     """The call, for the report."""
     given = {"task": task if is_path(task) else "...", "transfer": transfer if is_path(transfer) else "...",
-             "teacher": teacher, "out": out, "kind": kind} | dict(settings)
+             "teacher": ", ".join(name_of(one.teacher) for one in teachers_to_ask(teacher)) or teacher, "out": out,
+             "kind": kind} | dict(settings)
     return f"distil({', '.join(f'{name}={value!r}' for name, value in given.items() if value is not None)})"
 
 

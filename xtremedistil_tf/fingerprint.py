@@ -13,7 +13,7 @@ from typing import Any
 _CHUNK = 1 << 20
 _LABELS = frozenset({"tags", "label", "answers"})
 #: Fields that examples have not always had: without a value, fingerprints from before are still those of the examples.
-_LATER = frozenset({"original"})
+_LATER = frozenset({"original", "given"})
 
 
 def fingerprint(value: Any) -> str:

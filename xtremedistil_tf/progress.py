@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import logging
 import sys
+from collections.abc import Iterator
+from typing import TypeVar
 
 from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
 _LOG_SECONDS = 20
+T = TypeVar("T")
 
 
 class _Bar(tqdm):
@@ -30,11 +33,11 @@ class _LoggedBar(_Bar):
     """Where no terminal shows a bar: a line in the log every 20 seconds."""
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        if 0 < self.n < self.total:
+        if self.n and (not self.total or self.n < self.total):
             log.info("%s", msg or self)
 
 
-def progress_bar(total: int, label: str, unit: str, initial: int = 0) -> tqdm:
+def progress_bar(total: int | None, label: str, unit: str, initial: int = 0) -> tqdm:
     """A bar on a terminal or in a notebook, lines in a log file: a context manager with `update(n)`."""
     if in_notebook() and importlib.util.find_spec("ipywidgets"):
         from tqdm.notebook import tqdm as notebook_bar
@@ -44,6 +47,17 @@ def progress_bar(total: int, label: str, unit: str, initial: int = 0) -> tqdm:
         return _Bar(total=total, desc=label, unit=unit, initial=initial, leave=False, dynamic_ncols=True)
     return _LoggedBar(total=total, desc=label, unit=unit, initial=initial, leave=False, ascii=True, ncols=100,
                       mininterval=_LOG_SECONDS, maxinterval=_LOG_SECONDS)
+
+
+def counted_items(items: Iterator[T], total: int, label: str, unit: str = "example") -> Iterator[T]:
+    """The items, while a bar says how many of them have come; without a label just the items."""
+    if not label:
+        yield from items
+        return
+    with progress_bar(total, label, unit) as bar:
+        for item in items:
+            yield item
+            bar.update()
 
 
 def in_notebook() -> bool:

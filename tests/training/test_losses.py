@@ -8,6 +8,7 @@ import tensorflow as tf
 from scipy.special import log_softmax, rel_entr, softmax
 
 from xtremedistil_tf.training.losses import (
+    answer_loss,
     answers_where,
     attention_kl,
     attention_mse,
@@ -32,6 +33,26 @@ def arrays():
 
 def mean(values, weights):
     return (values * weights).sum() / weights.sum()
+
+
+def test_answer_loss(arrays):
+    teacher, student, weights, _ = arrays
+    expected = mean(rel_entr(softmax(teacher, -1), softmax(student, -1)).sum(-1), weights)
+    assert float(answer_loss(teacher, student, weights)) == pytest.approx(expected, rel=1e-4)
+    assert float(answer_loss(teacher, student, weights, np.ones_like(teacher))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_labels_that_a_teacher_does_not_know_count_as_the_first(arrays):
+    teacher, student, weights, _ = arrays
+    known = np.ones_like(teacher)
+    known[..., [2, 4]] = 0
+
+    def grouped(logits):
+        shares = softmax(logits, -1)
+        return np.stack([shares[..., [0, 2, 4]].sum(-1), shares[..., 1], shares[..., 3]], -1)
+
+    expected = mean(rel_entr(grouped(teacher), grouped(student)).sum(-1), weights)
+    assert float(answer_loss(teacher, student, weights, known)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_label_loss(arrays):

@@ -21,6 +21,9 @@ EXAMPLES, MIN_EPOCHS, MAX_EPOCHS = 768_000, 4, 100
 #: Patience that never ends a phase.
 NEVER = 1_000_000
 
+#: The teacher where none is named, and the size of a vocabulary where no checkpoint is.
+DEFAULT_TEACHER, OWN_VOCABULARY = "bert-base-multilingual-cased", 8000
+
 _SMALL = {"strategy": "logits", "learning_rate": 8e-3, "embedding_rate": 0.1}
 # XtremeDistilTransformers' settings are still the best known for transformers, but for warm-up and clipping.
 _TRANSFORMER = {"strategy": "D4.2", "learning_rate": 1e-4, "embedding_rate": 1.0}
@@ -47,12 +50,20 @@ def with_recipe(config: Configured, kind: str) -> Configured:
         values = _PAPER | ({"learning_rate": 1e-4} if kind == "transformer" else _PAPER_BILSTM)
     else:
         values = _DEFAULT | (_TRANSFORMER if kind == "transformer" else _SMALL)
+    values |= _by_file(config) if config.transfer_labels else {"pt_teacher_checkpoint": DEFAULT_TEACHER}
     unset = {field.name: field.default for field in dataclasses.fields(config)}
     missing: dict[str, Any] = {name: value for name, value in values.items() if getattr(config, name) == unset[name]}
     filled = dataclasses.replace(config, **missing)
     follows = filled.learning_rate * (1.0 if config.recipe == "paper" else 0.1)
     return dataclasses.replace(filled, label_learning_rate=config.label_learning_rate or follows,
                                freeze_word_embedding=config.freeze_word_embedding or filled.embedding_rate == 0)
+
+
+def _by_file(config: DistillationConfig) -> dict[str, Any]:
+    """What a run takes whose teacher is a file: it has no hidden states, and needs no checkpoint."""
+    if config.pt_teacher_checkpoint or config.pt_student_checkpoint:
+        return {"strategy": "logits", "embedding_init": "pretrained_svd"}
+    return {"strategy": "logits", "embedding_init": "random", "student_vocab_size": OWN_VOCABULARY}
 
 
 def with_epochs(config: Configured, sentences: int) -> Configured:

@@ -15,7 +15,9 @@ def contradictions(config: DistillationConfig) -> Iterator[str]:
     """What is wrong with settings of a run that are good in themselves, but not together."""
     if config.do_NER and (config.do_pairwise or config.task_kind not in ("auto", "tagging")):
         yield "`do_NER` contradicts `do_pairwise` and every `task_kind` except tagging. Give only one of them."
-    given = config.transfer_file or config.transfer_surplus or config.transfer_unmeasured or config.transfer_store
+    yield from _by_file(config)
+    given = (config.transfer_file or config.transfer_surplus or config.transfer_unmeasured or config.transfer_store
+             or config.transfer_labels)
     if not given and config.strategy != "D0S":
         needed = f" by `strategy={config.strategy}`" if config.strategy else ""
         yield f"`transfer_file` is required{needed}. Expected: {help_of(type(config), 'transfer_file')}"
@@ -40,3 +42,28 @@ def contradictions(config: DistillationConfig) -> Iterator[str]:
     if config.learning_rate and config.final_learning_rate > config.learning_rate:
         yield (f"`final_learning_rate={config.final_learning_rate}` is above "
                f"`learning_rate={config.learning_rate}`. Expected a value that is not above it.")
+
+
+#: What needs a teacher that is run, or text without answers.
+_RUNS_A_TEACHER = ("transfer_file", "transfer_store", "transfer_like", "transfer_surplus", "transfer_unmeasured",
+                   "augment", "ray_address", "distil_multi_hidden_states", "distil_attention", "distil_relations",
+                   "progressive_transfer", "teacher_model_dir", "refine_teacher", "hidden_components")
+_BY_FILE = ("logits", "logits_labels", "D0S", "D1")
+
+
+def _by_file(config: DistillationConfig) -> Iterator[str]:
+    if not config.transfer_labels:
+        if config.label_smoothing != 0.1 or config.label_temperature != 1 or config.min_label_score:
+            yield ("`label_smoothing`, `label_temperature` and `min_label_score` are for `transfer_labels`, which is "
+                   "not given. Omit them.")
+        return
+    for name in _RUNS_A_TEACHER:
+        if getattr(config, name):
+            yield (f"`{name}` contradicts `transfer_labels`, which has both the text and the answers: no teacher is "
+                   "run. Omit one of them.")
+    if config.strategy and config.strategy not in _BY_FILE:
+        yield (f"`strategy={config.strategy}` needs the teacher's hidden states, which `transfer_labels` does not "
+               f"have. Expected one of {', '.join(_BY_FILE)}.")
+    if config.embedding_init == "teacher_states":
+        yield ("`embedding_init=teacher_states` needs the teacher's hidden states, which `transfer_labels` does not "
+               "have. Use pretrained_svd, pca or random.")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+Given = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class Example:
         language: such as `de`; None where unknown.
         source, line: file and line (from 1) that the sentence came from, for messages.
         original: what the teacher reads in its place, such as the same sentence in its own case; None: the same.
+        given: what teachers that are not run here said of it, see `answered`; None: nothing is known.
     """
 
     words: tuple[str, ...]
@@ -26,6 +30,7 @@ class Example:
     source: str = ""
     line: int = 0
     original: Example | None = None
+    given: Given | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class TextExample:
         text: the (first) text.
         pair: the second text, None where the task has one text only.
         label: name of the class, the target of a regression, or names of several labels; None where not labelled.
-        language, source, line, original: as in `Example`.
+        language, source, line, original, given: as in `Example`.
     """
 
     text: str
@@ -46,6 +51,7 @@ class TextExample:
     source: str = ""
     line: int = 0
     original: TextExample | None = None
+    given: Given | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class QuestionExample:
         id: unique in its file.
         question, context: texts.
         answers: the right answers; empty where the context holds none, None where not labelled.
-        language, source, original: as in `Example`.
+        language, source, original, given: as in `Example`.
         line: number of the question in its file, from 1.
     """
 
@@ -81,6 +87,7 @@ class QuestionExample:
     source: str = ""
     line: int = 0
     original: QuestionExample | None = None
+    given: Given | None = None
 
 
 AnyExample = Example | TextExample | QuestionExample

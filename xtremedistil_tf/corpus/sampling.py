@@ -6,11 +6,14 @@ import itertools
 import logging
 import random
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from xtremedistil_tf.corpus.example import AnyExample, Example, TextExample, digest, parts_of
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: The same sample whatever the seed of a run is: runs with other seeds are compared on the same data.
 _SEED = 42
@@ -52,6 +55,14 @@ def sample(examples: list[AnyExample], limit: int | None) -> tuple[list[AnyExamp
 def _class(example: AnyExample) -> Hashable:
     label = getattr(example, "label", None)
     return int(label) if isinstance(label, float) else label
+
+
+def evenly(examples: Iterable[T], total: int, most: int) -> Iterator[T]:
+    """At most `most` of `total` examples, spread evenly over the whole, in order."""
+    kept = min(most, total)
+    for index, example in enumerate(itertools.islice(examples, total)):
+        if (index + 1) * kept // total > index * kept // total:
+            yield example
 
 
 def is_sorted(classes: Sequence[Hashable]) -> bool:

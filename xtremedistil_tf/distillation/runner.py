@@ -61,13 +61,14 @@ class PhaseSettings:
     warmup: float = 0.0
     clip_norm: float = 0.0
     embedding_rate: float = 1.0
+    logit_loss: str = "mse"
 
     def to_json(self) -> dict[str, Any]:
         """What decides the outcome; later settings only where they change it, so that earlier phases are found."""
         values = dataclasses.asdict(self)
         neutral = {field.name: field.default for field in dataclasses.fields(self)}
         return {key: value for key, value in values.items()
-                if key not in ("warmup", "clip_norm", "embedding_rate") or value != neutral[key]}
+                if key not in ("warmup", "clip_norm", "embedding_rate", "logit_loss") or value != neutral[key]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,12 +210,12 @@ class Runner:
         if phase.stage == schedule.REPRESENTATION:
             return RepresentationStage(self._student, self._task, signal)
         if phase.stage == schedule.LOGITS:
-            return LogitStage(self._student, self._task)
+            return LogitStage(self._student, self._task, settings.logit_loss)
         if phase.stage == schedule.LABELS:
             return LabelStage(self._student, self._task)
         label, representation, logit = settings.weights
         weights = JointWeights(label, representation if phase.with_representation else 0.0, logit)
-        return JointStage(self._student, self._task, weights, signal)
+        return JointStage(self._student, self._task, weights, signal, settings.logit_loss)
 
     def _train(self, phase: schedule.Phase, settings: PhaseSettings, stage: Stage,
                checkpoint: pathlib.Path) -> PhaseResult:
@@ -238,7 +239,7 @@ class Runner:
     def _held_out_loss(self, phase: schedule.Phase, settings: PhaseSettings,
                        validation: tf.data.Dataset) -> Callable[[], dict[str, float]]:
         """Traced once for all phases with the same losses, by a stage that holds no optimizer."""
-        key = phase.stage, phase.with_representation, settings.signal, settings.weights
+        key = phase.stage, phase.with_representation, settings.signal, settings.weights, settings.logit_loss
         if key not in self._measures:
             self._measures[key] = held_out_loss(self._stage(phase, settings), validation)
         return self._measures[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,22 @@ class LogitStage(Stage):
     """Stage 2: the student's logits imitate the teacher's wherever the task has an answer.
 
     Batches: the task's `text_columns`, `attention_mask`, `teacher_logits`.
+
+    Args:
+        loss: `mse`, of the logits; `kl`, of the probabilities that they stand for.
     """
 
-    def __init__(self, student: Any, task: Task):
+    def __init__(self, student: Any, task: Task, loss: str = "mse"):
         super().__init__(student, task, "logit_stage")
+        self._distance = teacher_distance(task, loss)
 
     def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
-        return {"loss": self.task.logit_loss(batch, self.logits_of(batch, training))}
+        return {"loss": self._distance(batch, self.logits_of(batch, training))}
+
+
+def teacher_distance(task: Task, loss: str) -> Callable[[Mapping[str, Any], tf.Tensor], tf.Tensor]:
+    """The loss of a batch's `teacher_logits` and a student's logits, by name."""
+    return {"mse": task.logit_loss, "kl": task.answer_loss}[loss]
 
 
 class LabelStage(Stage):
@@ -72,12 +81,13 @@ class JointWeights:
 class JointStage(Stage):
     """Labels, logits and, where weighted, representations at once: alpha CE + beta RL + gamma LL.
 
-    Batches: dict with `labelled` (as for LabelStage) and `transfer` (as for the other two).
+    Batches: dict with `labelled` (as for LabelStage) and `transfer` (as for the other two). `loss` as for LogitStage.
     """
 
-    def __init__(self, student: Any, task: Task, weights: JointWeights, signal: RepresentationSignal):
+    def __init__(self, student: Any, task: Task, weights: JointWeights, signal: RepresentationSignal,
+                 loss: str = "mse"):
         super().__init__(student, task, "joint_stage")
-        self._weights, self.signal = weights, signal
+        self._weights, self.signal, self._distance = weights, signal, teacher_distance(task, loss)
 
     def losses_of(self, batch: Mapping[str, Any], training: bool) -> dict[str, tf.Tensor]:
         labelled, transfer = batch["labelled"], batch["transfer"]
@@ -87,7 +97,7 @@ class JointStage(Stage):
             logits = outputs["logits"]
         else:
             logits = self.logits_of(transfer, training)
-        losses["logit_loss"] = self.task.logit_loss(transfer, logits)
+        losses["logit_loss"] = self._distance(transfer, logits)
         loss = self._weights.label * losses["label_loss"] + self._weights.logit * losses["logit_loss"]
         if self._weights.representation:
             losses["representation_loss"] = self.signal.losses(transfer, outputs)["loss"]

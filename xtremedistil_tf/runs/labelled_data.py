@@ -14,13 +14,16 @@ from xtremedistil_tf.atomic import atomic_directory
 from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.arguments import OWN_VOCABULARY
 from xtremedistil_tf.config.commands import listed
 from xtremedistil_tf.corpus import TaskCorpus
 from xtremedistil_tf.corpus.example import AnyExample, texts_of
+from xtremedistil_tf.corpus.kept_answers import KeptAnswers
 from xtremedistil_tf.corpus.text import text_paths
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
 from xtremedistil_tf.runs.student_shape import BASELINE, needs_no_teacher
+from xtremedistil_tf.tasks.answered import keep
 from xtremedistil_tf.tasks.opening import open_task
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.fine_tuned import teachers_tokenizer
@@ -39,6 +42,7 @@ class Labelled:
         checkpoints: resolved pre-trained checkpoints of the teachers.
         tokenizer: their tokenizer.
         fingerprint: of the training and dev examples.
+        answers: of a teacher by file; None: a teacher is run.
     """
 
     corpus: TaskCorpus
@@ -46,6 +50,7 @@ class Labelled:
     checkpoints: list[str]
     tokenizer: Any
     fingerprint: str
+    answers: KeptAnswers | None = None
 
     @property
     def measured(self) -> tuple[str, Sequence[AnyExample]]:
@@ -64,6 +69,8 @@ class Labelled:
 
 def open_labelled(config: DistillationConfig) -> Labelled:
     """Reads the task and finds the teachers' checkpoints and tokenizer; the student's where no teacher is needed."""
+    if config.transfer_labels:
+        return _open_answered(config)
     if needs_no_teacher(config):
         config = dataclasses.replace(config, pt_teacher="TFAutoModel", teacher_model_dir="",
                                      pt_teacher_checkpoint=config.pt_student_checkpoint)
@@ -78,6 +85,21 @@ def open_labelled(config: DistillationConfig) -> Labelled:
         check_teacher_class(config.pt_teacher, checkpoint)
     return Labelled(corpus, task, checkpoints, teachers_tokenizer(checkpoints, teacher_roots(config)),
                     examples_fingerprint([*corpus.train, *corpus.dev]))
+
+
+def _open_answered(config: DistillationConfig) -> Labelled:
+    """Labelled data, or what stands for it, beside a teacher by file; its checkpoint is read for the tokenizer only."""
+    corpus, task = open_task(config)
+    log.info("%s (%s): %d train, %d dev, %d test examples, labels %s",
+             f"task {config.task}" if config.task else "labels by the teacher", task.kind, len(corpus.train),
+             len(corpus.dev), len(corpus.test), " ".join(corpus.labels))
+    answers = keep(config, task if config.task else None)
+    checkpoint = config.pt_teacher_checkpoint or (not config.student_vocab_size and config.pt_student_checkpoint) or ""
+    names = [resolve_checkpoint(checkpoint)] if checkpoint else []
+    log.info("no teacher is run: its answers are those of %s; tokenizer and embeddings are %s", config.transfer_labels,
+             f"those of {checkpoint}" if checkpoint else "the student's own")
+    return Labelled(corpus, task, names, load_tokenizer(names[0]) if names else None,
+                    examples_fingerprint([*corpus.train, *corpus.dev]), answers)
 
 
 def teacher_roots(config: DistillationConfig) -> list[pathlib.Path]:
@@ -119,17 +141,20 @@ def student_vocabulary(config: DistillationConfig, teachers: Any, checkpoint: st
         own = _trained(config, folder, transfer, transfer_fingerprint)
     elif checkpoint and not config.compress_word_embedding:
         own = _of_checkpoint(checkpoint)
-        if own is None or own.get_vocab() == teachers.get_vocab():
+        if own is None or (teachers and own.get_vocab() == teachers.get_vocab()):
             return Vocabulary(teachers)
     else:
         return Vocabulary(teachers)
+    identity = fingerprint(own.backend_tokenizer.to_str())
+    if teachers is None:
+        return Vocabulary(own, identity=identity)
     if config.distil_attention or config.distil_relations:
         name = "distil_attention" if config.distil_attention else "distil_relations"
         raise ConfigError(f"`{name}` compares subwords with subwords, but the student's vocabulary is not the "
                           "teacher's. Omit it; hidden states and logits are aligned by words and characters.")
     log.info("the student's vocabulary has %d subwords, the teacher's %d: signals are aligned", len(own),
              len(teachers))
-    return Vocabulary(own, teachers, fingerprint(own.backend_tokenizer.to_str()))
+    return Vocabulary(own, teachers, identity)
 
 
 def carried_over(table: np.ndarray, teachers: Any, tokenizer: Any) -> np.ndarray:
@@ -172,7 +197,9 @@ def _trained(config: DistillationConfig, folder: pathlib.Path, transfer: Iterabl
     name = fingerprint([transfer_fingerprint, config.student_vocab_size, config.student_vocab_type])[:8]
     path = folder / f"vocabulary-{name}"
     if not path.exists():
-        tokenizer = train_tokenizer(_texts(transfer), config.student_vocab_size, config.student_vocab_type)
+        by_default = bool(config.transfer_labels) and config.student_vocab_size == OWN_VOCABULARY
+        tokenizer = train_tokenizer(_texts(transfer), config.student_vocab_size, config.student_vocab_type,
+                                    at_most=by_default)
         with atomic_directory(path) as part:
             tokenizer.save_pretrained(part)
     return load_tokenizer(str(path))

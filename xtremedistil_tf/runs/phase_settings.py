@@ -62,4 +62,10 @@ def phase_settings(config: DistillationConfig, phase: Phase) -> PhaseSettings:
         # In the order of the joint loss: alpha, beta, gamma.
         weights=(c.label_weight, c.representation_weight, c.logit_weight), policy=c.opt_policy, seed=c.seed,
         select_by=c.select_by if phase.data == LABELLED else "loss", warmup=c.warmup_ratio, clip_norm=c.clip_norm,
-        embedding_rate=c.embedding_rate)
+        embedding_rate=c.embedding_rate, logit_loss=_logit_loss(c))
+
+
+def _logit_loss(config: DistillationConfig) -> str:
+    if config.logit_loss != "auto":
+        return config.logit_loss
+    return "kl" if config.transfer_labels else "mse"

@@ -12,6 +12,8 @@ import numpy as np
 
 from xtremedistil_tf.augmentation.stream import AugmentedText
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.corpus.kept_answers import KeptAnswers
+from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.distillation.runner import DistillationData
 from xtremedistil_tf.distillation.stages import Split, hold_out
 from xtremedistil_tf.fingerprint import fingerprint
@@ -21,12 +23,14 @@ from xtremedistil_tf.runs.student_plan import StudentPlan
 from xtremedistil_tf.runs.student_shape import StudentShape
 from xtremedistil_tf.runs.teachers import Teachers
 from xtremedistil_tf.runs.transfer_text import RunText
+from xtremedistil_tf.tasks.answered import softening_of
 from xtremedistil_tf.teachers.acceleration import EXACT, SAMPLE, accelerated
 from xtremedistil_tf.teachers.fine_tuned import FineTunedTeachers
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 from xtremedistil_tf.tokenization.trimming import KeptPieces, Trimmed, kept_pieces, piece_counts, trim_tokenizer
 from xtremedistil_tf.training.batches import Column, FeatureSource, RaggedFeatures, RemappedPieces
 from xtremedistil_tf.transfer.format import (
+    KNOWN,
     LOGITS,
     MANIFEST,
     Manifest,
@@ -38,7 +42,6 @@ from xtremedistil_tf.transfer.format import (
 from xtremedistil_tf.transfer.merge import check_given_store
 from xtremedistil_tf.transfer.ray_store import PredictorRecipe, RayWorkforce
 from xtremedistil_tf.transfer.reader import TransferStore
-from xtremedistil_tf.transfer.text import evenly
 from xtremedistil_tf.transfer.writer import StoreSpec, in_this_process, signal_columns, write_store
 
 log = logging.getLogger(__name__)
@@ -80,8 +83,19 @@ class StoreStep:
         if c.teacher_path != EXACT:
             identity["teacher_path"] = [c.teacher_path, c.teacher_tolerance]
         aligned = self.vocabulary.teachers is not None or text.has_originals
+        if self.labelled.answers:
+            return self._answered_spec(identity, self.labelled.answers)
         return StoreSpec(identity, self.labelled.task, text.sentences, c.seq_len, self._signal_columns(), aligned,
                          c.hidden_components, c.hidden_dtype, c.attention_sample, plan.piece_states)
+
+    def _answered_spec(self, identity: dict[str, Any], answers: KeptAnswers) -> StoreSpec:
+        softening, c = softening_of(self.plan.config), self.plan.config
+        tokenizer = self.vocabulary.tokenizer.backend_tokenizer.to_str()
+        identity |= {"answers": answers.fingerprint, "softening": dataclasses.astuple(softening),
+                     "labels": self.labelled.task.labels, "vocabulary": fingerprint(tokenizer)}
+        partly = self.labelled.task.per_piece and bool(answers.facts["partly"] or softening.least_score)
+        return StoreSpec(identity, self.labelled.task, self.text.used.sentences, c.seq_len, {}, softening=softening,
+                         partly_known=partly)
 
     def predictor_recipe(self) -> PredictorRecipe:
         """Makes what runs the teacher, with the signals that the phases need."""
@@ -124,6 +138,8 @@ class StoreStep:
 
     def _written(self) -> pathlib.Path:
         c, text = self.plan.config, self.text.used
+        if self.labelled.answers:
+            return write_store(store_root(c), self.spec(), lambda: text, self.vocabulary.tokenizer, _no_predictor)
         recipe = self.predictor_recipe()
         predictor, workforce = lambda: recipe.predictor(self.fast_teacher()), in_this_process
         if c.ray_address:
@@ -137,6 +153,10 @@ class StoreStep:
     def _signal_columns(self) -> dict[str, Column]:
         teachers = self._fine_tuned
         return signal_columns(self.plan.kept, teachers.width, teachers.num_heads, self.plan.config.seq_len)
+
+
+def _no_predictor() -> Any:
+    raise AssertionError("a teacher by file is not run")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +202,8 @@ def training_data(run: Run, labelled: Labelled, teachers: Teachers, vocabulary: 
         own = Split(pieces(both), np.arange(len(train)), np.arange(len(train), len(both)))
         transfer = text = None
         if store is not None:
-            lean = TransferStore(store, [*labelled.task.text_columns, LOGITS])
+            known = [KNOWN] if KNOWN in Manifest.load(store).columns else []
+            lean = TransferStore(store, [*labelled.task.text_columns, LOGITS, *known])
             text = hold_out(lean, c.holdout_fraction, c.max_holdout, c.seed, load_provenance(store, len(lean)))
             transfer = dataclasses.replace(text, source=pieces(TransferStore(store)))
             text = dataclasses.replace(text, source=pieces(text.source))

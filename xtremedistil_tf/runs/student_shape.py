@@ -30,6 +30,7 @@ StudentShape = BiLSTMShape | CNNShape | TransformerShape
 # Flags that only a transformer student has.
 _ENCODER_FLAGS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
                   "pt_student_checkpoint", "compress_word_embedding")
+_NO_TEACHER_WIDTH = 128
 _SIGNAL_FLAGS = ("distil_multi_hidden_states", "distil_attention", "distil_relations", "progressive_transfer")
 _OWN_FLAGS = {"transformer": _ENCODER_FLAGS + _SIGNAL_FLAGS, "cnn": ("cnn_channels", "cnn_blocks", "cnn_gated")}
 
@@ -67,7 +68,12 @@ def student_kind(config: DistillationConfig) -> str:
 
 
 def needs_no_teacher(config: DistillationConfig) -> bool:
-    """Whether a run only fine-tunes a checkpoint on labels: task-agnostic students on their target tasks."""
+    """Whether a run only fine-tunes a checkpoint on labels: task-agnostic students on their target tasks; or has the
+    teacher's answers in a file."""
+    return bool(config.transfer_labels) or _only_fine_tunes(config)
+
+
+def _only_fine_tunes(config: DistillationConfig) -> bool:
     return config.strategy == BASELINE and bool(config.pt_student_checkpoint) and not config.compress_word_embedding
 
 
@@ -87,11 +93,13 @@ def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teache
     """
     kind = student_kind(config)
     if kind != "transformer":
+        # Without a teacher's states nothing is mapped to their width.
+        width = teacher.width if teacher else max(config.projection_size, 0) or _NO_TEACHER_WIDTH
         shared: dict[str, Any] = {
-            "vocab_size": len(tokenizer), "embedding_size": config.embedding_size, "teacher_width": teacher.width,
+            "vocab_size": len(tokenizer), "embedding_size": config.embedding_size, "teacher_width": width,
             "num_outputs": task.num_outputs, "dropout": config.dropout, "per_piece": task.per_piece,
             "freeze_word_embedding": config.freeze_word_embedding,
-            "projection_size": projection_size(config.projection_size, teacher.width),
+            "projection_size": projection_size(config.projection_size, width),
             "piece_dropout": config.piece_dropout}
         if kind == "cnn":
             return CNNShape(channels=config.cnn_channels or 128, num_blocks=config.cnn_blocks or 4,

@@ -16,16 +16,19 @@ from xtremedistil_tf.augmentation.registry import augmenter_names, make_augmente
 from xtremedistil_tf.augmentation.stream import AugmentedText, Chooser, without_measured
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus.example import AnyExample, Example, MeasuredTexts
+from xtremedistil_tf.corpus.kept_answers import TRAIN, KeptAnswers
+from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.evaluation.measuring import teacher_answers
 from xtremedistil_tf.runs.labelled_data import Labelled
 from xtremedistil_tf.runs.student_shape import BASELINE
+from xtremedistil_tf.tasks.answered import softening_of
 from xtremedistil_tf.tasks.opening import reading_of
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
 from xtremedistil_tf.tokenization.raw_words import AT_SPACES
 from xtremedistil_tf.transfer.format import LOGITS
 from xtremedistil_tf.transfer.reader import TransferStore
 from xtremedistil_tf.transfer.sampling import EntityWords, SampledText, TaskText
-from xtremedistil_tf.transfer.text import Comparison, TransferText, evenly, text_profile
+from xtremedistil_tf.transfer.text import Comparison, TransferText, text_profile
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +39,18 @@ _ANSWERED = 2_000
 _OF_THE_TEACHER = "neighbours"
 
 
-def compare_texts(config: DistillationConfig, labelled: Labelled, text: TransferText | None) -> Comparison | None:
+def compare_texts(config: DistillationConfig, labelled: Labelled, text: TransferText | None,
+                  tokenizer: Any = None) -> Comparison | None:
     """Compares a sample of the transfer text with the dev text.
 
     Args:
         config: of the run.
         labelled: its labelled side.
         text: the transfer text; None where there is none.
+        tokenizer: where the teacher has none; None: there is no comparison then.
     """
-    if text is None:
+    labelled = dataclasses.replace(labelled, tokenizer=labelled.tokenizer or tokenizer)
+    if text is None or labelled.tokenizer is None:
         return None
     sample, dev = list(evenly(text, text.sentences, SAMPLE)), labelled.corpus.dev
     # Which pieces are rare is told from one half of the sample and counted in the other, as it is in dev text.
@@ -155,6 +161,8 @@ def transfer_text(config: DistillationConfig, labelled: Labelled) -> TransferTex
 def _text(config: DistillationConfig, labelled: Labelled) -> TransferText:
     c, corpus = config, labelled.corpus
     measured = MeasuredTexts(()) if c.keep_test_text else corpus.measured_texts
+    if labelled.answers:
+        return _answered(config, labelled, labelled.answers, measured)
     own = [*(corpus.surplus if c.transfer_surplus else ()), *(corpus.unmeasured if c.transfer_unmeasured else ())]
 
     def read() -> Iterable[AnyExample]:
@@ -174,6 +182,19 @@ def _text(config: DistillationConfig, labelled: Labelled) -> TransferText:
     text = TransferText(lambda: sampled, c.transfer_file, own, c.max_transfer, measured)
     text.left_out += sampled.left_out
     return text
+
+
+def _answered(config: DistillationConfig, labelled: Labelled, answers: KeptAnswers,
+              measured: MeasuredTexts) -> TransferText:
+    softening, unsure = softening_of(config), 0
+    for example in answers.examples(TRAIN) if config.min_label_score else ():
+        unsure += not labelled.task.says_something(example, softening)
+    if unsure:
+        log.info("%d texts are left out: no answer has a score of `min_label_score=%g`", unsure,
+                 config.min_label_score)
+    return TransferText(lambda: (example for example in answers.examples(TRAIN)
+                                 if labelled.task.says_something(example, softening)),
+                        config.transfer_labels, (), config.max_transfer, measured)
 
 
 class Augmentation:

@@ -94,9 +94,10 @@ class Signatures(tf.Module, abc.ABC):
         names += ["token_type_ids"] if "token_type_ids" in task.text_columns else []
         self._inputs = {name: tf.TensorSpec([None, None], tf.int32, name) for name in names}
         # The student itself is no attribute: it would be saved layer by layer beside its graph. The
-        # signatures share one graph of it: tracing a Keras LSTM takes seconds.
+        # signatures share one graph of it, traced here: tracing a Keras LSTM takes seconds, and a function not
+        # yet traced would be traced in them and once more where the model is saved.
         self._call = tf.function(lambda inputs: student(inputs, training=False)["logits"],
-                                 input_signature=[dict(self._inputs)])
+                                 input_signature=[dict(self._inputs)]).get_concrete_function()
 
     def inputs(self) -> dict[str, dict[str, tf.TensorSpec]]:
         """The inputs of each signature; the method of the signature's name answers them."""
@@ -107,7 +108,8 @@ class Signatures(tf.Module, abc.ABC):
 
     def concrete(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The traced signatures by name, `serving_default` among them."""
-        found = {name: tf.function(getattr(self, name)).get_concrete_function(**inputs)
+        # Without AutoGraph, which takes seconds over hundreds of functions: all branches and loops are TensorFlow's.
+        found = {name: tf.function(getattr(self, name), autograph=False).get_concrete_function(**inputs)
                  for name, inputs in self.inputs().items()}
         return found | {"serving_default": found.get(RAW_STRINGS, found[TOKEN_IDS])}
 

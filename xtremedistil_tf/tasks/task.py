@@ -18,6 +18,7 @@ from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.raw_text import INPUT_KEYS, Asked, LineFormat, RawText, text_in
 from xtremedistil_tf.tasks.scores import KindWords
+from xtremedistil_tf.tasks.targets import LearnsFromAnswers
 from xtremedistil_tf.tokenization.raw_words import RawWords
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
@@ -79,7 +80,7 @@ class PredictionFeatures(Protocol):
     truncated: int
 
 
-class Task(abc.ABC):
+class Task(LearnsFromAnswers, abc.ABC):
     """A kind of task with its labels: all that the rest of the program asks about it. See docs/task_kinds.md.
 
     Attributes:
@@ -196,6 +197,11 @@ class Task(abc.ABC):
         Where languages are known, `per_language` {language: scores}, and `mean_<main_score>` and
         `std_<main_score>` over the languages.
         """
+
+    def blind_answers(self, examples: Sequence[Any]) -> list[list[Any]]:
+        """The best predictions without a look at any text, one list for each way of making them; none where no such
+        way scores above 0."""
+        return []
 
     def head_bias(self, examples: Sequence[AnyExample]) -> list[float] | None:
         """What a new student's head starts from, [outputs], given the labelled examples; None: zeros."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from xtremedistil_tf.corpus.class_checks import check_classes
 from xtremedistil_tf.corpus.classified import FORMATS, OTHER_FORMATS, read_texts
-from xtremedistil_tf.corpus.example import TextExample
+from xtremedistil_tf.corpus.example import Given, TextExample
 from xtremedistil_tf.corpus.files import Faults, file_language, quoted
 from xtremedistil_tf.corpus.kinds import Kind, Record, is_column
 from xtremedistil_tf.corpus.label_files import read_class_names
@@ -22,6 +22,7 @@ from xtremedistil_tf.corpus.published import HubRows, all_unlabeled, text_column
 from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.corpus.text import text_files
 from xtremedistil_tf.errors import DataError
+from xtremedistil_tf.tasks.targets import Softening, Targets
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_examples
 from xtremedistil_tf.tokenization.texts import encode_texts
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
@@ -193,6 +194,21 @@ class TextTask(Task):
         from xtremedistil_tf.training.losses import logit_loss
 
         return logit_loss(batch["teacher_logits"], logits, ones(batch))
+
+    def answer_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import answer_loss
+
+        return answer_loss(batch["teacher_logits"], logits, ones(batch), batch.get("teacher_known"))
+
+    def store_given(self, tokenizer: Any, examples: Sequence[TextExample], features: RaggedFeatures, seq_len: int,
+                    softening: Softening) -> Targets:
+        rows = [self.given_target(example.given or (), softening) for example in examples]
+        logits = np.stack(rows).astype(np.float32)
+        return Targets(logits, np.ones_like(logits))
+
+    @abc.abstractmethod
+    def given_target(self, given: Given, softening: Softening) -> np.ndarray:
+        """float32 [outputs], what stands for logits of what teachers said."""
 
     def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         from xtremedistil_tf.training.losses import total

@@ -25,7 +25,7 @@ _PRUNED_STEP = 1e-4
 _DIGITS = 4
 
 
-def train_tokenizer(texts: Iterable[str], size: int, kind: str, cased: bool = True):
+def train_tokenizer(texts: Iterable[str], size: int, kind: str, cased: bool = True, at_most: bool = False):
     """Trains a tokenizer; memory grows with the number of distinct words only.
 
     `wordpiece` gives a `BertTokenizerFast` with BERT's normalizer and special tokens, `unigram` a
@@ -37,6 +37,7 @@ def train_tokenizer(texts: Iterable[str], size: int, kind: str, cased: bool = Tr
         size: number of pieces, special tokens included.
         kind: one of `KINDS`.
         cased: whether upper and lower case differ; uncased WordPiece strips accents too, as BERT's does.
+        at_most: whether fewer pieces will do, where the text has no more.
 
     Raises:
         ConfigError: unknown kind, too small a size, or a text too small for it.
@@ -49,7 +50,7 @@ def train_tokenizer(texts: Iterable[str], size: int, kind: str, cased: bool = Tr
                           "thousands, such as 8000.")
     tokenizer = (_train_wordpiece if kind == "wordpiece" else _train_unigram)(texts, size, cased)
     pieces = len(tokenizer)
-    if pieces < size:
+    if pieces < size and not at_most:
         raise ConfigError(f"`student_vocab_size={size}`: the transfer text yields only {pieces} subwords. Use "
                           f"`student_vocab_size={pieces}` or less, or more transfer text.")
     return tokenizer

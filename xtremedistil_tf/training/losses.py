@@ -171,6 +171,34 @@ def logit_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor)
     return weighted_mean(0.5 * tf.reduce_sum(tf.square(difference), -1), weights)
 
 
+def answer_loss(teacher_logits: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor,
+                known: tf.Tensor | None = None) -> tf.Tensor:
+    """KL(teacher || student) of the distributions over the labels (Hinton et al. 2015).
+
+    Where a teacher does not know all labels, those that it does not know count as one with the first label, `O`: what
+    the student gives to any of them is right where the teacher says `O`.
+
+    Args:
+        teacher_logits, logits: [batch, time, labels] or [batch, labels].
+        weights: float32, of that shape without the last axis.
+        known: float32 of the shape of the logits, 1 for labels that are known; None: all are.
+    """
+    teacher = tf.nn.log_softmax(tf.cast(teacher_logits, tf.float32))
+    student = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+    if known is None:
+        return weighted_mean(tf.reduce_sum(tf.exp(teacher) * (teacher - student), -1), weights)
+    alone = tf.concat([tf.zeros_like(known[..., :1]), tf.cast(known[..., 1:], tf.float32)], -1)
+    together = _log_sum(teacher, 1 - alone), _log_sum(student, 1 - alone)
+    divergence = (tf.reduce_sum(alone * tf.exp(teacher) * (teacher - student), -1)
+                  + tf.exp(together[0]) * (together[0] - together[1]))
+    return weighted_mean(divergence, weights)
+
+
+def _log_sum(logs: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """Logarithm of the sum of the chosen ones, of which there is at least one."""
+    return tf.reduce_logsumexp(tf.where(chosen > 0, logs, -1e9), -1)
+
+
 def representation_kl(teacher_states: tf.Tensor, states: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """KL(softmax(teacher) || softmax(student)) over the width of each token's state (XtremeDistil, L_RL).
 

@@ -11,6 +11,8 @@
         input_ids.npy              int32 [pieces]
         teacher_logits.npy         float32 [pieces, outputs], or [examples, outputs] where the task is
                                    answered once for the whole input
+        teacher_known.npy          float32 of the shape of the logits, 1 for labels that the teacher can give; where
+                                   it cannot give all
         teacher_hidden.npy         float16 [pieces, layers, width]; see `Manifest.encodings` for smaller forms
         teacher_hidden_scale.npy   float32 [layers, width] and
         teacher_hidden_offset.npy  float32 [layers, width], where they are int8, see `quantize`
@@ -50,6 +52,7 @@ FORMAT = 2
 MANIFEST = "manifest.json"
 OFFSETS = "offsets"
 LOGITS, HIDDEN = "teacher_logits", "teacher_hidden"
+KNOWN = "teacher_known"
 ALIGNED = "teacher_mask"
 ATTENTION, RELATIONS = "teacher_attention", "teacher_relations"
 ATTENTION_ROWS = "teacher_attention_rows"

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.errors import TransferStoreError
 from xtremedistil_tf.transfer.format import ATTENTION, HIDDEN, OFFSETS, Manifest
 from xtremedistil_tf.transfer.hidden_states import load_pca
 from xtremedistil_tf.transfer.shards import Shards
-from xtremedistil_tf.transfer.text import evenly
 
 if TYPE_CHECKING:
     from xtremedistil_tf.transfer.writer import StoreSpec

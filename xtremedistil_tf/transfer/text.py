@@ -6,15 +6,15 @@ import array
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample, Decontaminated, Example, MeasuredTexts, digest, texts_of
+from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.fingerprint import ExamplesDigest
 
-T = TypeVar("T")
 #: How many times as much (or as little) of something in transfer text as in dev text is worth a warning.
 FACTOR = 1.5
 #: Fewer dev examples than this say too little for a warning.
@@ -89,14 +89,6 @@ class TransferText:
 
 def _text_digest(example: AnyExample) -> int:
     return digest((example.language or "", *texts_of(example)))
-
-
-def evenly(examples: Iterable[T], total: int, most: int) -> Iterator[T]:
-    """At most `most` of `total` examples, spread evenly over the whole, in order."""
-    kept = min(most, total)
-    for index, example in enumerate(itertools.islice(examples, total)):
-        if (index + 1) * kept // total > index * kept // total:
-            yield example
 
 
 class Measure(NamedTuple):

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from xtremedistil_tf.atomic import is_disk_full, remove_leftovers
-from xtremedistil_tf.config.distillation import HIDDEN_DTYPES
+from xtremedistil_tf.atomic import is_disk_full, remove_leftovers, why_not_writable
+from xtremedistil_tf.config.choices import HIDDEN_DTYPES
 from xtremedistil_tf.corpus.example import AnyExample
+from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.errors import ConfigError, TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.progress import progress_bar
@@ -29,6 +30,7 @@ from xtremedistil_tf.transfer.format import (
     ALIGNED,
     ATTENTION,
     HIDDEN,
+    KNOWN,
     LOGITS,
     MANIFEST,
     RELATIONS,
@@ -40,11 +42,11 @@ from xtremedistil_tf.transfer.making import InBackground, Rows, ShardMaker, made
 from xtremedistil_tf.transfer.piece_states import PIECE_STATES_FILE, gather, has_sums
 from xtremedistil_tf.transfer.shards import Shards, writer_lock
 from xtremedistil_tf.transfer.size import check_room, sampled_mean_pieces
-from xtremedistil_tf.transfer.text import evenly
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from xtremedistil_tf.tasks.targets import Softening
     from xtremedistil_tf.tasks.task import Task
     from xtremedistil_tf.teachers.protocol import TeacherPredictor, TeacherSignals
 
@@ -71,6 +73,8 @@ class StoreSpec:
         attention_sample: pieces of an example whose attention maps are kept, 0 for all.
         piece_states: whether to keep the mean state of each piece, see `piece_states`; of the last layer of hidden
             states that the predictor gives.
+        softening: how what teachers by file said of the examples becomes probabilities; None: a teacher is run.
+        partly_known: whether such a teacher does not know all labels.
     """
 
     identity: Mapping[str, Any]
@@ -83,12 +87,16 @@ class StoreSpec:
     hidden_dtype: str = "float16"
     attention_sample: int = 0
     piece_states: bool = False
+    softening: Softening | None = None
+    partly_known: bool = False
 
     @property
     def columns(self) -> dict[str, Column]:
         """All columns of the store, as readers get them."""
         kept = dict(self.task.text_columns)
         kept[LOGITS] = Column(np.float32, (self.task.num_outputs,), self.task.per_piece)
+        if self.partly_known:
+            kept[KNOWN] = kept[LOGITS]
         return kept | dict(self.signals) | ({ALIGNED: Column(np.float32)} if self.aligned else {})
 
     @property
@@ -212,11 +220,13 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
     """
     manifest = spec.manifest()
     store = root / manifest.fingerprint
-    store.mkdir(parents=True, exist_ok=True)
     if not verify and _is_complete(store, spec):
         log.info("transfer store %s: already complete, %d examples; the teacher is not run", store,
                  manifest.sentences)
         return store
+    if reason := why_not_writable(store):
+        raise TransferStoreError(f"`transfer_store_dir`: there is no finished store {store}, and nothing can be "
+                                 f"written there ({reason}). Give a folder that may be written to.")
     with writer_lock(store):
         if not verify and _is_complete(store, spec):  # another process wrote it meanwhile
             return store
@@ -320,7 +330,8 @@ class _Writing:
         if 0 < todo < total:
             log.info("transfer store %s: %d of %d examples are written; continuing", self._store, total - todo,
                      total)
-        with progress_bar(total, "teacher over transfer set", "sentence", initial=total - todo) as bar:
+        label = "answers to transfer set" if self._spec.softening else "teacher over transfer set"
+        with progress_bar(total, label, "sentence", initial=total - todo) as bar:
             return workers.make(self._with_examples(missing), bar)
 
     def _truncated_before(self, missing: list[int]) -> int:

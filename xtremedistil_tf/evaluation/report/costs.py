@@ -23,7 +23,6 @@ from xtremedistil_tf.evaluation.report.values import (
     with_unit,
     words,
 )
-from xtremedistil_tf.tasks.registry import score_name
 
 _NEEDED = {"main_score", "kind", "examples", "threads", "seq_len", "forms"}
 
@@ -120,7 +119,7 @@ def exported_forms(metrics: Mapping[str, Any]) -> Section | None:
 def exports_rows(exports: Mapping[str, Any]) -> list[list[str]]:
     """Header and one row for each form that was checked, as text."""
     main = exports["main_score"]
-    header = ["form", "MB", "agreement %", score_name(main, exports["kind"]), "difference", "cold start s",
+    header = ["form", "MB", "agreement %", score_title(exports), "difference", "cold start s",
               "batch 1 ms", "batch 32 ms", "examples/s", "memory MB", ""]
     return [header] + [_form(name, facts, main) for name, facts in exports["forms"].items() if main in facts]
 

@@ -8,8 +8,10 @@ from typing import Any
 from xtremedistil_tf.evaluation.report.rendering import Bar, Noted, Section, Table, bar
 from xtremedistil_tf.evaluation.report.values import (
     MOST_KEPT,
+    NO_GOLD,
     OUTDONE,
     Model,
+    by_teacher,
     count,
     dig,
     finite,
@@ -62,7 +64,8 @@ def comparison(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section |
 
 def _notes(metrics: Mapping[str, Any]) -> str:
     kind = words(metrics)
-    notes = [kind.note.format(support=count(dig(metrics, "student", "support"))),
+    notes = [NO_GOLD if by_teacher(metrics) else "",
+             kind.note.format(support=count(dig(metrics, "student", "support"))),
              kind.decoding_notes.get(str(metrics.get("decoding")), "")]
     if (dig(metrics, "retention", main_score(metrics)) or 0) > MOST_KEPT:
         notes.append(OUTDONE[0].upper() + OUTDONE[1:])
@@ -113,10 +116,13 @@ def confusions(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section |
     if not found:
         return None
     of = words(metrics).confused
+    right = "teacher" if by_teacher(metrics) else "gold"
     shown = [(_matrix if len(_labels(counts)) <= _MOST_LABELS else _mistakes)(
-        counts, f"{model.title.capitalize()}: {of}") | {"css": model.css} for model, counts in found]
-    return Section("confusion", "Confusion",
-                   {"shown": shown, "shaded": any("labels" in one for one in shown)}, "confusion")
+        counts, f"{model.title.capitalize()}: {of}", right) | {"css": model.css, "right": right}
+        for model, counts in found]
+    return Section("confusion", "Confusion", {
+        "shown": shown, "shaded": any("labels" in one for one in shown),
+        "right": f"{right} label" if right == "gold" else "teacher's label"}, "confusion")
 
 
 def _labels(counts: Any) -> list[Any]:
@@ -127,7 +133,7 @@ def _labels(counts: Any) -> list[Any]:
     return list(dict.fromkeys([*counts, *answers]))
 
 
-def _matrix(counts: Mapping[str, Any], title: str) -> dict[str, Any]:
+def _matrix(counts: Mapping[str, Any], title: str, right: str) -> dict[str, Any]:
     """Labels, and a row for each: gold label, and for each answer count, share of the row, whether it is right."""
     labels, rows = _labels(counts), []
     for gold in labels:
@@ -135,10 +141,10 @@ def _matrix(counts: Mapping[str, Any], title: str) -> dict[str, Any]:
         whole = sum(numbers) or 1.0
         rows.append((gold, [(count(number) if number else "·", f"{number / whole:.3f}", answer == gold)
                             for answer, number in zip(labels, numbers)]))
-    return {"caption": f"{title}; rows are gold, columns its answers", "labels": labels, "rows": rows}
+    return {"caption": f"{title}; rows are {right}, columns its answers", "labels": labels, "rows": rows}
 
 
-def _mistakes(counts: Mapping[str, Any], title: str) -> dict[str, Any]:
+def _mistakes(counts: Mapping[str, Any], title: str, right: str) -> dict[str, Any]:
     """Gold label, answer, count and share of the gold label, the most frequent first."""
     wrong = [(finite(dig(counts, gold, answer)) or 0.0, gold, answer) for gold in counts
              for answer in counts[gold] or {} if answer != gold]
@@ -146,7 +152,7 @@ def _mistakes(counts: Mapping[str, Any], title: str) -> dict[str, Any]:
     for number, gold, answer in sorted(wrong, key=lambda one: -one[0])[:_MOST_MISTAKES]:
         whole = sum(finite(value) or 0.0 for value in counts[gold].values()) or 1.0
         rows.append((gold, answer, count(number), percent(number / whole, 1)))
-    return {"caption": f"{title}, the most frequent mistakes", "rows": rows}
+    return {"caption": f"{title}, the most frequent {'mistakes' if right == 'gold' else 'differences'}", "rows": rows}
 
 
 def disagreements(metrics: Mapping[str, Any]) -> Section | None:

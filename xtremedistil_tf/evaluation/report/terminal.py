@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.evaluation.report.costs import exports_rows, measured_on
-from xtremedistil_tf.evaluation.report.values import MODELS, MOST_KEPT, OUTDONE
-from xtremedistil_tf.tasks.registry import score_name
+from xtremedistil_tf.evaluation.report.values import MODELS, MOST_KEPT, NO_GOLD, OUTDONE, by_teacher, score_title
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -21,7 +20,7 @@ def results_table(metrics: Mapping[str, Any]) -> str:
     main, kept = metrics["main_score"], collections.defaultdict(lambda: None, metrics.get("retention", {}))
     first = metrics[shown[0][0]]
     rows = [["", *[title for _, title in shown], "retention" if kept else ""]]
-    rows.append(_row(score_name(main, metrics["kind"]), shown, lambda m: _percent(m[main]), metrics, kept[main]))
+    rows.append(_row(score_title(metrics), shown, lambda m: _percent(m[main]), metrics, kept[main]))
     if "per_language" in first:
         rows.append(_row("mean over languages", shown,
                          lambda m: f"{_percent(m[f'mean_{main}'])} ±{_percent(m[f'std_{main}'])}", metrics,
@@ -45,7 +44,8 @@ def results_table(metrics: Mapping[str, Any]) -> str:
                          lambda m, size=size: f"{m['latency'][size]['median_ms']:.1f}", metrics,
                          times=kept[f"speedup_{size}"]))
     title = f"{metrics['split']} set, {metrics['sentences']} examples, strategy {metrics['strategy']}"
-    return "\n".join([title + "\n" + _columns(rows), *_above(kept[main])])
+    return "\n".join([title + "\n" + _columns(rows), *_above(kept[main]),
+                      *([f"note: {NO_GOLD}"] if by_teacher(metrics) else [])])
 
 
 def _above(kept: float | None) -> list[str]:

@@ -47,6 +47,17 @@ OUTDONE = ("the student scores more than 105 % of its teacher. Either the teache
            "(a better one makes a better student), or there are so few examples that chance decides.")
 
 
+#: What a score is where the teacher's answers stand in for gold labels.
+AGREEMENT = "agreement with the teacher"
+NO_GOLD = ("There are no gold labels: the teacher's answers stand in for them. These figures say how well the student "
+           "agrees with its teacher, not how often either is right.")
+
+
+def by_teacher(metrics: Mapping[str, Any]) -> bool:
+    """Whether scores are about the teacher's answers, not about gold labels."""
+    return metrics.get("reference") == "teacher"
+
+
 def models_of(metrics: Mapping[str, Any]) -> list[Model]:
     """The models that the metrics have figures of."""
     return [model for model in MODELS if isinstance(metrics.get(model.key), Mapping)]
@@ -93,6 +104,8 @@ def main_score(metrics: Mapping[str, Any]) -> str:
 def score_title(metrics: Mapping[str, Any], key: str | None = None, capital: bool = False) -> str:
     """Name of a score, by default of the main one; with `capital` as a sentence begins."""
     name = score_name(key or main_score(metrics), str(metrics.get("kind") or "tagging"))
+    if by_teacher(metrics):
+        name = AGREEMENT if name == "accuracy" else f"{AGREEMENT} ({name})"
     return name[:1].upper() + name[1:] if capital else name
 
 

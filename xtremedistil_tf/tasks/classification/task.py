@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import warnings
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.corpus.example import TextExample
+from xtremedistil_tf.corpus.example import Given, TextExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.tasks.classification.formats import RAW_TEXT
 from xtremedistil_tf.tasks.raw_text import TEXTS, LineFormat, text_of_line
 from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, top_probabilities, with_languages
+from xtremedistil_tf.tasks.targets import Softening, averaged, class_probabilities, logs, weights_of
 from xtremedistil_tf.tasks.task import TaskFeatures, check_main_score
 from xtremedistil_tf.tasks.text_task import TextTask, ones
 from xtremedistil_tf.training.batches import Column
@@ -118,10 +120,28 @@ class ClassificationTask(TextTask):
                               [e.label for e in examples], [p.label for p in predictions],
                               [e.language for e in examples])
 
+    def blind_answers(self, examples: Sequence[TextExample]) -> list[list[ClassPrediction]]:
+        """The most frequent class, and the positive one of two."""
+        gold: list[Any] = [example.label for example in examples]
+        frequent = collections.Counter(gold).most_common(1)[0][0]
+        return [[ClassPrediction(label, np.zeros(0, np.float32))] * len(examples)
+                for label in {frequent, self.labels[-1]}]
+
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         from xtremedistil_tf.training.losses import label_loss
 
         return label_loss(batch["labels"], logits, ones(batch))
+
+    def given_target(self, given: Given, softening: Softening) -> np.ndarray:
+        rows = [class_probabilities(answer, self.labels, softening) for answer in given]
+        return logs(averaged(rows, weights_of(given)))
+
+    def says_something(self, example: TextExample, softening: Softening) -> bool:
+        return any(class_probabilities(answer, self.labels, softening).any() for answer in example.given or ())
+
+    def with_given(self, example: TextExample) -> TextExample:
+        best = self.given_target(example.given or (), Softening()).argmax()
+        return dataclasses.replace(example, label=self.labels[best], given=None)
 
     def same(self, one: Any, other: Any) -> bool:
         return bool(one.label == other.label)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.corpus.example import TextExample
+from xtremedistil_tf.corpus.example import Given, TextExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.multi_label.formats import COMMA, RAW_TEXT, Labels
 from xtremedistil_tf.tasks.raw_text import TEXTS, LineFormat, text_of_line
 from xtremedistil_tf.tasks.scores import KindWords, scores_named, with_languages
+from xtremedistil_tf.tasks.targets import LEAST, Softening, weights_of
 from xtremedistil_tf.tasks.task import TaskFeatures, check_main_score
 from xtremedistil_tf.tasks.text_task import TextTask, ones
 from xtremedistil_tf.training.batches import Column
@@ -205,6 +208,14 @@ class MultiLabelTask(TextTask):
                               [e.label for e in examples], [p.labels for p in predictions],
                               [e.language for e in examples])
 
+    def blind_answers(self, examples: Sequence[TextExample]) -> list[list[Labels]]:
+        """The most frequent labels of a text, the most frequent label, and all labels."""
+        gold: list[Any] = [example.label for example in examples]
+        single = collections.Counter(label for labels in gold for label in labels)
+        found = {collections.Counter(gold).most_common(1)[0][0], tuple(label for label, _ in single.most_common(1)),
+                 tuple(self.labels)}
+        return [[Labels(labels, {})] * len(examples) for labels in found]
+
     def head_bias(self, examples: Sequence[TextExample]) -> list[float]:
         """The log-odds of each label's share of the examples: most labels are rare, and from zero a short training
         would spend its updates on learning just that."""
@@ -220,6 +231,32 @@ class MultiLabelTask(TextTask):
 
         losses = tf.nn.sigmoid_cross_entropy_with_logits(batch["labels"], tf.cast(logits, tf.float32))
         return weighted_mean(tf.reduce_mean(losses, -1), ones(batch))
+
+    def answer_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        """Binary cross-entropy with the teacher's probabilities, the mean over the labels."""
+        import tensorflow as tf
+
+        from xtremedistil_tf.training.losses import weighted_mean
+
+        shares = tf.sigmoid(tf.cast(batch["teacher_logits"], tf.float32))
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(shares, tf.cast(logits, tf.float32))
+        return weighted_mean(tf.reduce_mean(losses, -1), ones(batch))
+
+    def given_target(self, given: Given, softening: Softening) -> np.ndarray:
+        """Log-odds of the labels."""
+        shares = np.average([[self._given_share(answer, label, softening) for label in self.labels]
+                             for answer in given], axis=0, weights=weights_of(given))
+        return np.log(np.maximum(shares, LEAST)) - np.log(np.maximum(1 - shares, LEAST))
+
+    def _given_share(self, answer: Mapping[str, Any], label: str, softening: Softening) -> float:
+        if "scores" in answer:
+            return softening.sure(answer["scores"].get(label, 0.0))
+        return 1 - softening.smoothing / 2 if label in answer["labels"] else softening.smoothing / 2
+
+    def with_given(self, example: TextExample) -> TextExample:
+        odds = self.given_target(example.given or (), Softening())
+        return dataclasses.replace(example, label=tuple(name for name, value in zip(self.labels, odds) if value > 0),
+                                   given=None)
 
     def same(self, one: Labels, other: Labels) -> bool:
         """The same labels."""

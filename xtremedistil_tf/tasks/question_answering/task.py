@@ -12,8 +12,10 @@ from xtremedistil_tf.corpus.example import QuestionExample
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.question_answering.answers import answer_scores, best_span, pieces_of_answer
 from xtremedistil_tf.tasks.question_answering.formats import RAW_TEXT, AnswerSpan
+from xtremedistil_tf.tasks.question_answering.targets import answers_of, stored_targets
 from xtremedistil_tf.tasks.raw_text import LineFormat
 from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, stacked, top_probabilities, with_languages
+from xtremedistil_tf.tasks.targets import Softening, Targets
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_examples, check_main_score
 from xtremedistil_tf.tasks.text_task import excerpt
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_ends
@@ -197,6 +199,10 @@ class QuestionAnsweringTask(Task):
         return with_languages(answer_scores, self.main_score, [[a.text for a in e.answers or ()] for e in examples],
                               [p.text for p in predictions], [e.language for e in examples])
 
+    def blind_answers(self, examples: Sequence[QuestionExample]) -> list[list[AnswerSpan]]:
+        """No answer, where that may be right."""
+        return [[AnswerSpan("", 0, 0, 0.0, 0.0)] * len(examples)] if self.version_2 else []
+
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         from xtremedistil_tf.training.losses import span_loss
 
@@ -206,6 +212,27 @@ class QuestionAnsweringTask(Task):
         from xtremedistil_tf.training.losses import logit_loss
 
         return logit_loss(batch["teacher_logits"], logits, batch["answer_mask"])
+
+    def answer_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        """KL of the first and of the last piece, over the positions that can be an answer; the mean of both."""
+        import tensorflow as tf
+
+        from xtremedistil_tf.training.losses import answer_loss
+
+        possible = batch["answer_mask"][..., None] > 0
+        teacher, student = (tf.transpose(tf.where(possible, tf.cast(values, tf.float32), -1e9), [0, 2, 1])
+                            for values in (batch["teacher_logits"], logits))
+        return answer_loss(teacher, student, tf.ones_like(teacher[..., 0]))
+
+    def store_given(self, tokenizer: Any, examples: Sequence[QuestionExample], features: RaggedFeatures, seq_len: int,
+                    softening: Softening) -> Targets:
+        return stored_targets(list(_encode(tokenizer, examples, seq_len)), examples, features, softening)
+
+    def with_given(self, example: QuestionExample) -> QuestionExample:
+        """The surest answer of the first teacher that gave one."""
+        told = [one for answer in example.given or () for one in answers_of(answer)]
+        best = max(told, key=lambda one: 1.0 if one[1] is None else one[1], default=None)
+        return dataclasses.replace(example, answers=(best[0],) if best else (), given=None)
 
     def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Number of positions that can be an answer."""

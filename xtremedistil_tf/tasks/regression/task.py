@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.corpus.example import TextExample
+from xtremedistil_tf.corpus.example import Given, TextExample
 from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.raw_text import TEXTS, LineFormat, text_of_line
 from xtremedistil_tf.tasks.regression.formats import RAW_TEXT
 from xtremedistil_tf.tasks.scores import KindWords, scores_named, with_languages
+from xtremedistil_tf.tasks.targets import Softening, weights_of
 from xtremedistil_tf.tasks.task import TaskFeatures, check_main_score
 from xtremedistil_tf.tasks.text_task import TextTask, ones
 from xtremedistil_tf.training.batches import Column
@@ -114,6 +116,17 @@ class RegressionTask(TextTask):
         from xtremedistil_tf.training.losses import squared_error
 
         return squared_error(batch["labels"], logits[..., 0], ones(batch))
+
+    def answer_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        """Numbers are no probabilities: as `logit_loss`."""
+        return self.logit_loss(batch, logits)
+
+    def given_target(self, given: Given, softening: Softening) -> np.ndarray:
+        return np.average([[answer["value"]] for answer in given], axis=0, weights=weights_of(given))
+
+    def with_given(self, example: TextExample) -> TextExample:
+        return dataclasses.replace(example, label=float(self.given_target(example.given or (), Softening())[0]),
+                                   given=None)
 
     def same(self, one: float, other: float) -> bool:
         """Equal within 0.01."""

@@ -16,7 +16,7 @@ from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, parts_of, word
 from xtremedistil_tf.tokenization.graph.neighbours import places_of
 from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
 from xtremedistil_tf.tokenization.graph.sentences import SentenceEnds
-from xtremedistil_tf.tokenization.graph.text import begins_group, where
+from xtremedistil_tf.tokenization.graph.text import begins_group, joined, where
 
 WORDS = "words"
 
@@ -224,6 +224,10 @@ class TaggingSignatures(Signatures):
                 self._raw_words = GraphRawWords(task.raw_words)
             self._frame, self._sentences = GraphFrame(tokenizer, pair=False), GraphSentences()
             self._at_once, self._room = map(self._frame.room, task.lengths(student.max_length))
+            # One graph for both signatures, as of the student.
+            self._answers_of_words: Any = tf.function(self._answered, autograph=False, input_signature=[
+                tf.RaggedTensorSpec([None, None, None], tf.int32, 2), tf.TensorSpec([None], tf.string),
+            ]).get_concrete_function()
 
     def inputs(self):
         words = {WORDS: {"words": tf.TensorSpec([None, None], tf.string, "words")}}
@@ -257,16 +261,17 @@ class TaggingSignatures(Signatures):
         given = tf.boolean_mask(words, tf.sequence_mask(counts, time))
         pieces = tf.RaggedTensor.from_row_lengths(self.tokenizer_graph.tokenize_texts(given)["pieces"],
                                                   tf.cast(counts, tf.int64), validate=False)
-        return self._padded(*self._answers_of_words(pieces, given), shape=tf.shape(words))
+        label_ids, scores = self._answers_of_words(pieces, given)
+        return self._padded(label_ids, scores, shape=tf.shape(words))
 
-    def _answers_of_words(self, pieces: tf.RaggedTensor, words: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    def _answered(self, pieces: tf.RaggedTensor, words: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
         """Ragged int32 [batch, words, pieces] and string [all words] -> label number, int32, and score, float32, of
         each word, both ragged [batch, words]."""
         lengths = tf.cast(pieces.row_lengths(axis=2), tf.int32)
         is_long = tf.reduce_sum(lengths, 1) > self._at_once
         sentences = self._sentences.part(pieces, words, is_long)
         of_sentences = tf.cast(sentences.row_lengths(axis=2), tf.int32)
-        logits, has_pieces = self._logits_of_words(sentences.merge_dims(1, 2), of_sentences), lengths.values > 0
+        logits, has_pieces = self._logits_of_words(joined(sentences), of_sentences), lengths.values > 0
         sure = tf.where(tf.range(len(self._labels)) == self._outside, 0.0, -math.inf)
         logits = tf.where(has_pieces[:, None], logits, sure)
         counts = tf.cast(lengths.row_lengths(), tf.int32)

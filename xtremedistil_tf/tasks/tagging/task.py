@@ -23,13 +23,14 @@ from xtremedistil_tf.tasks.tagging.answers import RAW_TEXT, asked_text, some_wor
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
 from xtremedistil_tf.tasks.tagging.edge_words import EdgeWords, cut_off, edge_vectors, edge_words_of
 from xtremedistil_tf.tasks.tagging.formats import WORD_KEYS
-from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, tag_scores
+from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, exchanged_tags, most_frequent_tag, tag_scores
+from xtremedistil_tf.tasks.tagging.targets import LearnsFromSpans
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
 from xtremedistil_tf.tokenization.sentences import sentences_of
 from xtremedistil_tf.tokenization.word_habits import described, rule_of
-from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, Window, cut_windows, encode_words
+from xtremedistil_tf.tokenization.words import SpecialTokens, Window, cut_windows, encode_words, text_row
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class TaggingFeatures:
     truncated: int = 0
 
 
-class TaggingTask(Task):
+class TaggingTask(LearnsFromSpans, Task):
     """One tag for every word; the first piece of a word answers for it, other pieces never count.
 
     Columns: `input_ids`, `word_starts` (1.0 at the first piece of each word) and, where labelled,
@@ -175,7 +176,7 @@ class TaggingTask(Task):
         index = {label: i for i, label in enumerate(self.labels)}
         rows, truncated = [], 0
         for example, encoded in zip(examples, encode_words(tokenizer, (e.words for e in examples))):
-            row, cut = _text_row(encoded, special, seq_len)
+            row, cut = text_row(encoded, special, seq_len)
             kept = len(row["input_ids"]) - len(special)
             tags = np.array([index[tag] for tag in example.tags or ()], np.int32)
             row["labels"] = special.wrap(tags[encoded.word_ids[:kept]], fill=0)
@@ -188,7 +189,7 @@ class TaggingTask(Task):
         special = SpecialTokens.of(tokenizer)
         rows, truncated = [], 0
         for encoded in encode_words(tokenizer, (e.words for e in examples)):
-            row, cut = _text_row(encoded, special, seq_len)
+            row, cut = text_row(encoded, special, seq_len)
             rows.append(row)
             truncated += cut
         return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns), truncated)
@@ -212,11 +213,8 @@ class TaggingTask(Task):
                                np.concatenate([np.zeros((2, 0), bool), *never], 1))
 
     def lengths(self, max_length: int | None) -> tuple[int, int]:
-        """Most pieces of a text that is answered at once, and of a window; special tokens included.
-
-        Args:
-            max_length: most pieces that the model takes; None: any number.
-        """
+        """Most pieces of a text that is answered at once, and of a window, special tokens included, for a model that
+        takes `max_length` (None: any number)."""
         at_once = self.seq_len or _USUAL_LENGTH
         most = max(_LONGEST_WINDOW, at_once) if max_length is None else max_length
         return min(at_once, most), most
@@ -260,6 +258,10 @@ class TaggingTask(Task):
         score = tag_scores if self.is_plain else entity_scores
         return with_languages(score, self.main_score, [e.tags for e in examples], predictions,
                               [e.language for e in examples])
+
+    def blind_answers(self, examples: Sequence[Example]) -> list[list[list[str]]]:
+        """See `exchanged_tags`; where labels are not IOB2, `most_frequent_tag`."""
+        return [(most_frequent_tag if self.is_plain else exchanged_tags)([example.tags or () for example in examples])]
 
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         from xtremedistil_tf.training.losses import label_loss
@@ -396,11 +398,3 @@ class TaggingTask(Task):
     @classmethod
     def described(cls, labels: Sequence[str], pairs: bool) -> str:
         return f"tagging with the labels {', '.join(labels[:4])}"
-
-
-def _text_row(encoded: EncodedWords, special: SpecialTokens, seq_len: int) -> tuple[dict[str, np.ndarray], bool]:
-    """One unlabelled sentence as columns `input_ids` and `word_starts`, and whether it was cut."""
-    room = seq_len - len(special)
-    row = {"input_ids": special.wrap(encoded.ids[:room]),
-           "word_starts": special.wrap(encoded.word_starts[:room].astype(np.float32), fill=0)}
-    return row, len(encoded.ids) > room
