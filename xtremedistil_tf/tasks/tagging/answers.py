@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, Spans, padded, utf8
+from xtremedistil_tf.tasks.raw_text import (
+    FLOAT,
+    INT,
+    TEXT,
+    Asked,
+    Output,
+    Outputs,
+    RawText,
+    Several,
+    Spans,
+    padded,
+    utf8,
+)
 from xtremedistil_tf.tasks.tagging.decoding import entities
 from xtremedistil_tf.tokenization.raw_words import RawWords
 
