@@ -97,6 +97,12 @@ class DistillationConfig:
         "a teacher that is run and of `transfer_file`. JSON lines, JSON, Parquet or CSV: a file, a folder, or several "
         "separated by commas, each perhaps with ?knows=PER+LOC (labels that its teacher can give) or &weight=2. "
         "Without `task`, dev and test sets are cut from the answers (`dev_fraction`, default 0.1 each).")
+    teacher_function: str = setting("Teacher", "",
+        "Teacher that is your own function, module:function, which maps a list of texts to their answers "
+        "(docs/any_teacher.md); it is asked about `transfer_file`.")
+    labels: str = setting("Teacher", "",
+        "Names of a teacher's outputs, or the kinds of entities that a gliner:<name or folder> teacher is asked for, "
+        "separated by commas; or a file with a line for each, label<TAB>index<TAB>description.")
     label_smoothing: float = setting("Teacher", 0.1,
         "With `transfer_labels`: share of an answer without a score that goes to the other labels. Recommended: 0 to "
         "0.2.", minimum=0.0, maximum=0.5)
@@ -366,14 +372,20 @@ class DistillationConfig:
 
     def validate(self) -> None:
         """Raises one ConfigError that names every value that is wrong."""
-        needed = () if self.transfer_labels else ("task",)
+        needed = () if self.is_answered else ("task",)
         validate_fields(self, *needed, "model_dir", further=contradictions(self))
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the teacher's answers are in a file, or will be before the run begins."""
+        return bool(self.transfer_labels or self.teacher_function) or self.pt_teacher_checkpoint.startswith("gliner:")
 
     def moved_to(self, model_dir: str | os.PathLike[str]) -> DistillationConfig:
         """The same for a model directory that was moved: data that lies in it is found there."""
         before, now = f"{self.model_dir.rstrip('/')}/", os.fspath(model_dir)
         paths: dict[str, Any] = {
-            name: os.path.join(now, getattr(self, name)[len(before):]) for name in ("task", "transfer_file")
+            name: os.path.join(now, getattr(self, name)[len(before):])
+            for name in ("task", "transfer_file", "transfer_labels")
             if self.model_dir and getattr(self, name).startswith(before)}
         return dataclasses.replace(self, model_dir=now, **paths)
 
