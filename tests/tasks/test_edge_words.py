@@ -71,8 +71,8 @@ def graphs(tmp_path_factory):
     """The same in TensorFlow and in TensorFlow Lite."""
     module = tf.Module()
     module.edges = GraphEdgeWords(EDGES, LABELS)
-    specs = {"label_ids": tf.TensorSpec([None], tf.int32, "label_ids"),
-             "begins_text": tf.TensorSpec([None], tf.bool, "begins_text"), "words": tf.TensorSpec([None], tf.string, "words")}
+    dtypes = {"label_ids": tf.int32, "begins_text": tf.bool, "words": tf.string}
+    specs = {name: tf.TensorSpec([None], dtype, name) for name, dtype in dtypes.items()}
     function = tf.function(lambda **inputs: {"found": module.edges.cut_off(**inputs)})
     concrete = function.get_concrete_function(**specs)
     path = write_tflite(tmp_path_factory.mktemp("lite") / "edges.tflite", module, "cut", concrete, "dynamic")
