@@ -39,6 +39,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """Nor when pytest ends, which does so five times over the graphs of all tests."""
+    gc.freeze()
+
+
 NAMES = ["anna", "boris", "chen", "dora", "emil", "fatima", "göran", "hana"]
 PLACES = ["paris", "oslo", "москва", "lima", "北京", "cairo", "wien", "quito"]
 FILLERS = ["met", "in", "saw", "the", "old", "house", "near", "yesterday", "and", "left", ".", ","]

@@ -77,7 +77,7 @@ def checkout(tmp_path, flat_teacher_dir, teachers, python):
     """A folder that looks like a checkout, and a `python` that adds toy settings."""
     folder, programs = tmp_path / "checkout", tmp_path / "bin"
     folder.mkdir(), programs.mkdir()
-    for path in [*ROOT.glob("run_*.py"), *(ROOT / name for name in ("data", "flags", "deploy"))]:
+    for path in [*ROOT.glob("run_*.py"), *(ROOT / name for name in ("data", "flags", "deploy", "examples"))]:
         (folder / path.name).symlink_to(path)
     toy, first = (json.dumps({script: [word.format(teacher=flat_teacher_dir, teachers=teachers) for word in words]
                               for script, words in table.items()}) for table in (TOY, FIRST))

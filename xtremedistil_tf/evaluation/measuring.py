@@ -15,7 +15,7 @@ from xtremedistil_tf.evaluation.footprint import count_parameters, latency, mode
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.tasks.task import PredictionFeatures, Task
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
-from xtremedistil_tf.training.pipeline import traced_once
+from xtremedistil_tf.training.pipeline import logits_alone
 
 #: Most examples that are shown.
 SHOWN = 20
@@ -112,17 +112,21 @@ def teacher_costs(teacher: LoadedTeacher, tokenizer: Any, seq_len: int, seen_pie
     rows, width = teacher.word_embeddings().shape
     size = model_size(teacher.parameters, rows, width, seen_pieces)
     forward = teacher.forward()
-    times = latency(lambda batch: forward(batch)["logits"], len(tokenizer), seq_len)
+    times = latency(lambda batch: forward(batch)["logits"], len(tokenizer), seq_len, columns=_inputs(teacher.task))
     return size | {"latency": times | {"seq_len": seq_len}}
 
 
-def student_costs(student: Any, tokenizer: Any, seq_len: int, seen_pieces: int) -> dict[str, Any]:
+def student_costs(student: Any, tokenizer: Any, task: Task, seq_len: int, seen_pieces: int) -> dict[str, Any]:
     """As `teacher_costs`, of a student."""
     rows, width = student.word_embeddings.shape
     size = model_size(count_parameters(student), rows, width, min(rows, seen_pieces))
-    forward = traced_once(lambda batch: student(batch, training=False)["logits"])
-    times = latency(forward, len(tokenizer), seq_len)
+    times = latency(logits_alone(student), len(tokenizer), seq_len, columns=_inputs(task))
     return size | {"latency": times | {"seq_len": seq_len}}
+
+
+def _inputs(task: Task) -> list[str]:
+    """What models are given when they answer: with other columns they would be traced once more."""
+    return ["input_ids", "attention_mask", *(name for name in ("token_type_ids",) if name in task.text_columns)]
 
 
 def measure_teacher(teacher: LoadedTeacher, tokenizer: Any, examples: Sequence[AnyExample], seq_len: int,
@@ -199,7 +203,7 @@ def measure(measured: Measured, examples: Sequence[AnyExample],
         costs = teacher_costs(m.teacher, m.teacher_tokenizer, m.seq_len, m.seen_pieces)
         metrics["teacher"] = m.task.scores(examples, answers["teacher"]) | costs
     for name, (student, tokenizer) in m.students.items():
-        costs = student_costs(student, tokenizer, m.seq_len, m.seen_pieces)
+        costs = student_costs(student, tokenizer, m.task, m.seq_len, m.seen_pieces)
         metrics[name] = m.task.scores(examples, answers[name]) | costs
     if m.teacher is not None:
         metrics["retention"] = compare(metrics["student"], metrics["teacher"], m.task.main_score)

@@ -50,6 +50,7 @@ class Predictor:
         task: what it answers.
         max_length: most pieces that it takes; None: any number.
         batch_size: most inputs in a batch.
+        batch_pieces: most pieces in a batch, padding included, unless one input alone has more; None: 512 an input.
 
     Attributes:
         max_length: as given.
@@ -57,8 +58,9 @@ class Predictor:
     """
 
     def __init__(self, forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], tokenizer: Any, task: Task,
-                 max_length: int | None, batch_size: int = 256):
+                 max_length: int | None, batch_size: int = 256, batch_pieces: int | None = None):
         self._forward, self._tokenizer, self._task = forward, tokenizer, task
+        self._batch_pieces = batch_pieces
         self.max_length, self._batch_size, self.truncated = max_length, batch_size, 0
 
     def predict(self, examples: Iterable[AnyExample], label: str = "") -> list[Any]:
@@ -100,7 +102,7 @@ class Predictor:
 
         size, count = batch_size or self._batch_size, len(source.lengths)
         answers = run_over(self._forward, source, size, self._tokenizer.pad_token_id,
-                           {"logits": self._task.per_piece}, size * _BATCH_LENGTH)
+                           {"logits": self._task.per_piece}, self._batch_pieces or size * _BATCH_LENGTH)
         return in_order(counted_items(answers, count, label), "logits", count)
 
 
@@ -147,6 +149,15 @@ def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",
         return TFLiteRuntime(path, threads=threads)
     from xtremedistil_tf.inference.runtimes import OnnxRuntime
     return OnnxRuntime(path, threads=threads)
+
+
+def fitting(runtime: Runtime, task: Task, model_dir: pathlib.Path) -> Runtime:
+    """The runtime; raises ModelLoadError where its file says that it has other outputs than the task."""
+    width = getattr(runtime, "width", None)
+    if width not in (None, task.num_outputs):
+        raise ModelLoadError(f"{model_dir}: the exported file has {width} outputs, the task {task.num_outputs}. Export "
+                             "the student again.")
+    return runtime
 
 
 def check_exported(form: str, model_dir: pathlib.Path, quantization: str) -> None:
@@ -241,7 +252,7 @@ def open_predictor(model_dir: str | os.PathLike[str], form: str = "keras", quant
 
         saved = load_student(model_dir, decoding)
         task, config, tokenizer, max_length = saved.task, saved.config, saved.tokenizer, saved.student.max_length
-    runtime = functools.cache(lambda: open_runtime(form, model_dir, quantize, threads))
+    runtime = functools.cache(lambda: fitting(open_runtime(form, model_dir, quantize, threads), task, model_dir))
     predictor = Predictor(lambda batch: runtime().forward(batch), tokenizer, task, max_length, batch_size)
     return OpenedStudent(predictor, task, tokenizer, config)
 

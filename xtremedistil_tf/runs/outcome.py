@@ -14,6 +14,7 @@ from xtremedistil_tf.evaluation.report.page import write_report
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
 from xtremedistil_tf.inference.predictor import StudentPredictor
+from xtremedistil_tf.markdown import without_folders
 from xtremedistil_tf.runs.run import METRICS_FILE
 from xtremedistil_tf.runs.student import Distilled, StudentStep
 from xtremedistil_tf.runs.transfer_text import RunText, text_metrics, with_teachers_view
@@ -87,12 +88,13 @@ class Outcome:
         folder, labelled, student = self.step.run.folder, self.step.labelled, self.student.student
         tokenizer, config = self.step.data.tokenizer, self.step.plan.config
         task = StudentPredictor(student, tokenizer, labelled.task).calibrated(labelled.corpus.dev)
-        save_student(folder, student, tokenizer, task, config.to_json())
+        save_student(folder, student, tokenizer, task, config.located().to_json())
         export_saved_model(exported_path(folder, "saved_model"), student, tokenizer, task,
                            pairs=labelled.corpus.has_pairs)
         if student.kind == "transformer":
             main = task.main_score
-            card = {"distilled on": config.task or config.transfer_labels, "teacher": config.pt_teacher_checkpoint,
+            card = {"distilled on": without_folders(config.task or config.transfer_labels),
+                    "teacher": without_folders(config.transfer_labels or config.pt_teacher_checkpoint),
                     f"{main} of the student there": f"{100 * metrics['student'][main]:.2f}"}
             save_encoder(folder / EXPORT / "encoder", student, tokenizer, card)
         write_report(folder / "report.html", metrics)

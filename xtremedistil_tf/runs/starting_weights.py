@@ -169,9 +169,9 @@ def checkpoint_word_embeddings(checkpoint: str) -> np.ndarray:
     from transformers import AutoConfig, AutoModel, TFAutoModel
 
     with quiet_transformers(), explained(checkpoint, "the word embeddings"):
-        if type(AutoConfig.from_pretrained(checkpoint)) not in TFAutoModel._model_mapping:
+        if type(AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)) not in TFAutoModel._model_mapping:
             require_torch()
-            table = AutoModel.from_pretrained(checkpoint).get_input_embeddings().weight
+            table = AutoModel.from_pretrained(checkpoint, trust_remote_code=False).get_input_embeddings().weight
             return table.detach().float().numpy()
         encoder, _ = model_from_pretrained(TFAutoModel, checkpoint)
         encoder(encoder.dummy_inputs, training=False)

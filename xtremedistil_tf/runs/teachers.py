@@ -88,7 +88,7 @@ def teacher_recipe(config: DistillationConfig, labelled: Labelled) -> TeacherRec
 
     width = 0
     if not config.teacher_learning_rate and labelled.checkpoints:
-        width = AutoConfig.from_pretrained(labelled.checkpoints[0]).hidden_size
+        width = AutoConfig.from_pretrained(labelled.checkpoints[0], trust_remote_code=False).hidden_size
     return TeacherRecipe.fitting(
         len(labelled.corpus.train), width, config.teacher_epochs, config.teacher_learning_rate,
         config.teacher_ft_batch_size, config.patience, config.seq_len, config.seed,

@@ -61,7 +61,7 @@ class FineTuned:
 
         record = read_json(path / _RECORD) if (path / _RECORD).exists() else {}
         with quiet_transformers(), explained(str(path), "the config"):
-            config = AutoConfig.from_pretrained(str(path))
+            config = AutoConfig.from_pretrained(str(path), trust_remote_code=False)
         return cls(path, checkpoint_fingerprint(str(path)), record.get("history", []),
                    record.get("seconds", 0.0), record.get("cpu_seconds", 0.0), num_layers(config),
                    config.hidden_size, getattr(config, "num_attention_heads", 0), backend)
@@ -254,7 +254,7 @@ def _scheme_said(checkpoint: str, task: Task) -> str:
     from transformers import AutoConfig
 
     with quiet_transformers(), explained(checkpoint, "the config"):
-        names = label_names(AutoConfig.from_pretrained(checkpoint))
+        names = label_names(AutoConfig.from_pretrained(checkpoint, trust_remote_code=False))
     if not task.names_outputs or sorted(names) == sorted(task.labels):
         return ""
     return f"; its {len(names)} labels are {scheme_of_labels(names)} and read as the {len(task.labels)} of IOB2"
@@ -277,7 +277,7 @@ def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, 
     if found:
         changed, nearest = min(found, key=lambda pair: len(pair[0]))
         log.warning("the teacher %s was fine-tuned with other settings (%s): a new one is fine-tuned now, in %s. To "
-                    "use the one that is there, stop; give the same settings, or its folder: `teacher_model_dir=%s`",
+                    "use that one, stop, and give the same settings, or its folder: `teacher_model_dir=%s`",
                     nearest, ", ".join(changed), path, nearest)
 
 

@@ -33,16 +33,17 @@ def task_config(checkpoint: str, task: Task) -> Any:
     """
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(checkpoint)
+    config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     if not task.names_outputs:
-        return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs)
+        return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs, trust_remote_code=False)
     type_of = {"problem_type": task.problem_type} if task.problem_type else {}
     if output_groups(label_names(config), task.labels) is not None:
         config.update(type_of)
         return config
     return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs,
                                       id2label=dict(enumerate(task.labels)),
-                                      label2id={label: i for i, label in enumerate(task.labels)}, **type_of)
+                                      label2id={label: i for i, label in enumerate(task.labels)}, **type_of,
+                                      trust_remote_code=False)
 
 
 def why_not_fine_tuned(checkpoint: str, task: Task) -> str | None:
@@ -58,7 +59,7 @@ def why_not_fine_tuned(checkpoint: str, task: Task) -> str | None:
     from transformers import AutoConfig
 
     with quiet_transformers(), explained(checkpoint, "the config"):
-        config = AutoConfig.from_pretrained(checkpoint)
+        config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     own = own_head(checkpoint)
     if config.is_encoder_decoder and not own:
         return f"it is an encoder-decoder ({config.model_type}), of which only the encoder is used"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from xtremedistil_tf.atomic import is_disk_full, remove_leftovers, why_not_writable
-from xtremedistil_tf.config.distillation import HIDDEN_DTYPES
+from xtremedistil_tf.config.choices import HIDDEN_DTYPES
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.errors import ConfigError, TransferStoreError
