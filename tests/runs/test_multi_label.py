@@ -104,7 +104,7 @@ def test_fine_tuning_chooses_new_thresholds(distilled, tmp_path):
 def test_the_server_answers_as_the_student(distilled):
     out, _, folder = distilled
     saved, texts = load_student(out), (folder / "unlabeled.txt").read_text(encoding="utf-8").splitlines()[:20]
-    model = load_model(out)
+    model = load_model(out, "saved_model")
     assert (model.kind, model.source) == ("multi_label", str(out / "export" / "saved_model"))
     found = model.default.call({"texts": np.array([text.encode() for text in texts], object)})
     wanted = StudentPredictor(saved.student, saved.tokenizer, saved.task).predict(
