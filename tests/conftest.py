@@ -29,12 +29,18 @@ hypothesis.settings.load_profile("any machine")
 gc.set_threshold(50_000, 10, 10)
 
 pytest.register_assert_rewrite("conformance")
-pytest_plugins = ["leftovers", "forked_python", "durations", "skips", "short_stacks", "shared_conversions"]
+pytest_plugins = ["leftovers", "forked_python", "durations", "skips", "short_stacks", "shared_conversions",
+                  "read_only"]
 
 
 def pytest_collection_finish() -> None:
     """Python need not look for garbage in all that was imported."""
     gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Nor when pytest ends, which does so five times over the graphs of all tests."""
     gc.freeze()
 
 

@@ -23,7 +23,7 @@ TOY = {
         "--pt_teacher_checkpoint={teacher}", "--strategy=logits", "--seq_len=24", "--max_train_per_language=4",
         "--max_dev_per_language=2", "--max_test_per_language=2", "--max_transfer=60", "--teacher_epochs=1",
         "--teacher_learning_rate=1e-3", "--teacher_ft_batch_size=32", "--distil_epochs=1", "--embedding_size=8",
-        "--lstm_units=8", "--student_distil_batch_size=32", "--nodirect_baseline"],
+        "--lstm_units=8", "--student_distil_batch_size=32", "--nodirect_baseline", "--accept_weak_teacher"],
     # Without a teacher that is run.
     "run_xtreme_distil.py --transfer_labels=answers.jsonl": [
         "--strategy=logits", "--seq_len=24", "--distil_epochs=1", "--embedding_size=8", "--lstm_units=8",

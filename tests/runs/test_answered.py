@@ -120,6 +120,25 @@ def test_a_classifier_in_python_is_asked_once(tmp_path):
     assert len(asked) == len(texts)
 
 
+def test_partial_teachers_teach_what_each_knows(tmp_path):
+    def of(label):
+        def answer(texts):
+            found = {row["text"]: [one for one in row["entities"] if one["label"] == label] for row in rows(300)}
+            return [found[text] for text in texts]
+
+        answer.__qualname__ = label
+        return answer
+
+    texts = [row["text"] for row in rows(300)]
+    teachers = [xd.PartialTeacher(of("PER"), knows=["PER"]), xd.PartialTeacher(of("LOC"), knows=["LOC"], weight=2)]
+    student = xd.distil(transfer=texts, teacher=teachers, out=tmp_path, **SMALL | {"distil_epochs": 25})
+    assert student.labels == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+    scores = student.metrics["student"]["per_type"]
+    assert scores["PER"]["f1"] > 0.6 and scores["LOC"]["f1"] > 0.6, scores
+    with pytest.raises(ConfigError, match="not of both"):
+        xd.distil(transfer=texts, teacher=[of("PER"), "bert-base-cased"], out=tmp_path)
+
+
 def test_settings_that_need_a_teacher_that_runs(tmp_path):
     with pytest.raises(ConfigError) as error:
         xd.distil(transfer_labels=rows(5), out=tmp_path, strategy="D4.2", transfer=["x"],

@@ -41,7 +41,8 @@ def distilled(tmp_path_factory, flat_teacher_dir):
     config = DistillationConfig(
         task=str(folder), task_kind="multi_label", transfer_file=str(folder / "unlabeled.txt"), model_dir=str(out),
         pt_teacher_checkpoint=str(flat_teacher_dir), seq_len=24, teacher_epochs=2, distil_epochs=8, ft_epochs=30,
-        learning_rate=0.03, embedding_size=8, lstm_units=6, strategy="logits_labels", student_distil_batch_size=32)
+        learning_rate=0.03, embedding_size=8, lstm_units=6, strategy="logits_labels", student_distil_batch_size=32,
+        accept_weak_teacher=True)
     config.validate()
     return out, distil(config), folder
 

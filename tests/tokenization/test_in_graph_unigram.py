@@ -111,7 +111,8 @@ def both(request, pair_of):
 
 
 def traced(method):
-    return tf.function(method, input_signature=[tf.TensorSpec([None], tf.string)])
+    """As a SavedModel traces it: without AutoGraph."""
+    return tf.function(method, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 
 
 def pair(tokenizer):

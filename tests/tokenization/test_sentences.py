@@ -43,7 +43,8 @@ def test_by_hand(sentences):
 def parted():
     sentences = GraphSentences()
 
-    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.string), tf.TensorSpec([None], tf.bool)])
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.string), tf.TensorSpec([None], tf.bool)],
+                 autograph=False)
     def run(texts, is_long):
         pieces = tf.RaggedTensor.from_row_lengths(tf.range(tf.size(texts.values)), tf.ones_like(texts.values, tf.int64))
         return sentences.part(texts.with_values(pieces), texts.values, is_long).merge_dims(1, 2)

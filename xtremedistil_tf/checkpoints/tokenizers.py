@@ -144,9 +144,10 @@ def load_tokenizer(checkpoint: str) -> Any:
     from transformers import AutoTokenizer
 
     with quiet_transformers(), explained(checkpoint, "the tokenizer"), _sentencepiece_named(checkpoint):
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True)
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True, trust_remote_code=False)
         if tokenizer.is_fast and _is_byte_level(tokenizer):
-            tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True, add_prefix_space=True)
+            tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True, add_prefix_space=True,
+                                                      trust_remote_code=False)
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if tokenizer.pad_token_id is None:

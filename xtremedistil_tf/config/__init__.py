@@ -11,7 +11,8 @@ from xtremedistil_tf.config.commands import (
     PredictionConfig,
     StudentFineTuningConfig,
 )
-from xtremedistil_tf.config.distillation import STRATEGIES, DistillationConfig
+from xtremedistil_tf.config.choices import STRATEGIES
+from xtremedistil_tf.config.distillation import DistillationConfig
 from xtremedistil_tf.config.fields import field_type
 
 __all__ = ["STRATEGIES", "DistillationConfig", "ExportConfig", "ModelFineTuningConfig", "PredictionConfig",

@@ -15,35 +15,37 @@ from xtremedistil_tf.evaluation.footprint import count_parameters, latency, mode
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.tasks.task import PredictionFeatures, Task
 from xtremedistil_tf.teachers.protocol import LoadedTeacher, TeacherPredictor
-from xtremedistil_tf.training.pipeline import traced_once
+from xtremedistil_tf.training.pipeline import logits_alone
 
 #: Most examples that are shown.
 SHOWN = 20
+_MEASURING = "measuring {}"
 
 
 def teacher_answers(teacher: LoadedTeacher, tokenizer: Any, examples: Sequence[AnyExample], seq_len: int,
-                    dev: Sequence[AnyExample] = ()) -> list[Any]:
+                    dev: Sequence[AnyExample] = (), label: str = "") -> list[Any]:
     """One prediction of its task per example, from inputs of at most `seq_len` pieces.
 
     Args:
+        label: of the bar that says how many are done; none: no bar.
         dev: labelled examples on which the task is calibrated, see `Task.calibrated`; none: it is used as it is.
     """
     predictor, task = TeacherPredictor(teacher, (), tokenizer.pad_token_id, 64), teacher.task
 
     def answered(some: Sequence[AnyExample]) -> tuple[PredictionFeatures, list[np.ndarray]]:
         features = task.prediction_features(tokenizer, some, seq_len)
-        return features, predictor.logits(features.features)
+        return features, predictor.logits(features.features, label)
 
     calibrated = task.calibrated(dev, lambda: answered(dev)[1]) if dev else task
     return calibrated.decode(*answered(examples))
 
 
 def student_answers(student: Any, tokenizer: Any, task: Task, examples: Sequence[AnyExample],
-                    dev: Sequence[AnyExample] = ()) -> list[Any]:
-    """One prediction of the task per example; `dev` as for `teacher_answers`."""
+                    dev: Sequence[AnyExample] = (), label: str = "") -> list[Any]:
+    """One prediction of the task per example; `dev` and `label` as for `teacher_answers`."""
     if dev:
         task = StudentPredictor(student, tokenizer, task).calibrated(dev)
-    return StudentPredictor(student, tokenizer, task).predict(examples)
+    return StudentPredictor(student, tokenizer, task).predict(examples, label)
 
 
 def disagreements(task: Task, examples: Sequence[AnyExample], teacher: Sequence[Any],
@@ -110,25 +112,29 @@ def teacher_costs(teacher: LoadedTeacher, tokenizer: Any, seq_len: int, seen_pie
     rows, width = teacher.word_embeddings().shape
     size = model_size(teacher.parameters, rows, width, seen_pieces)
     forward = teacher.forward()
-    times = latency(lambda batch: forward(batch)["logits"], len(tokenizer), seq_len)
+    times = latency(lambda batch: forward(batch)["logits"], len(tokenizer), seq_len, columns=_inputs(teacher.task))
     return size | {"latency": times | {"seq_len": seq_len}}
 
 
-def student_costs(student: Any, tokenizer: Any, seq_len: int, seen_pieces: int) -> dict[str, Any]:
+def student_costs(student: Any, tokenizer: Any, task: Task, seq_len: int, seen_pieces: int) -> dict[str, Any]:
     """As `teacher_costs`, of a student."""
     rows, width = student.word_embeddings.shape
     size = model_size(count_parameters(student), rows, width, min(rows, seen_pieces))
-    forward = traced_once(lambda batch: student(batch, training=False)["logits"])
-    times = latency(forward, len(tokenizer), seq_len)
+    times = latency(logits_alone(student), len(tokenizer), seq_len, columns=_inputs(task))
     return size | {"latency": times | {"seq_len": seq_len}}
+
+
+def _inputs(task: Task) -> list[str]:
+    """What models are given when they answer: with other columns they would be traced once more."""
+    return ["input_ids", "attention_mask", *(name for name in ("token_type_ids",) if name in task.text_columns)]
 
 
 def measure_teacher(teacher: LoadedTeacher, tokenizer: Any, examples: Sequence[AnyExample], seq_len: int,
                     seen_pieces: int, dev: Sequence[AnyExample] = ()) -> dict[str, Any]:
     """The task's scores, size and latency of a teacher, on inputs of at most `seq_len` pieces; `dev` as for
     `teacher_answers`."""
-    scores = teacher.task.scores(examples, teacher_answers(teacher, tokenizer, examples, seq_len, dev))
-    return scores | teacher_costs(teacher, tokenizer, seq_len, seen_pieces)
+    answers = teacher_answers(teacher, tokenizer, examples, seq_len, dev, _MEASURING.format("teacher"))
+    return teacher.task.scores(examples, answers) | teacher_costs(teacher, tokenizer, seq_len, seen_pieces)
 
 
 def compare(student: Mapping[str, Any], teacher: Mapping[str, Any], main: str) -> dict[str, Any]:
@@ -197,7 +203,7 @@ def measure(measured: Measured, examples: Sequence[AnyExample],
         costs = teacher_costs(m.teacher, m.teacher_tokenizer, m.seq_len, m.seen_pieces)
         metrics["teacher"] = m.task.scores(examples, answers["teacher"]) | costs
     for name, (student, tokenizer) in m.students.items():
-        costs = student_costs(student, tokenizer, m.seq_len, m.seen_pieces)
+        costs = student_costs(student, tokenizer, m.task, m.seq_len, m.seen_pieces)
         metrics[name] = m.task.scores(examples, answers[name]) | costs
     if m.teacher is not None:
         metrics["retention"] = compare(metrics["student"], metrics["teacher"], m.task.main_score)
@@ -211,8 +217,9 @@ def _answers(m: Measured, examples: Sequence[AnyExample]) -> dict[str, list[Any]
     """The predictions of each model, the teacher's first."""
     found = {}
     if m.teacher is not None:
-        found["teacher"] = teacher_answers(m.teacher, m.teacher_tokenizer, examples, m.seq_len, m.dev)
-    return found | {name: student_answers(student, tokenizer, m.task, examples, m.dev)
+        found["teacher"] = teacher_answers(m.teacher, m.teacher_tokenizer, examples, m.seq_len, m.dev,
+                                           _MEASURING.format("teacher"))
+    return found | {name: student_answers(student, tokenizer, m.task, examples, m.dev, _MEASURING.format(name))
                     for name, (student, tokenizer) in m.students.items()}
 
 

@@ -118,6 +118,7 @@ class RawText:
         prediction: what the task's own `decode` would give, from an answer.
         example: (what was asked, its answer) -> the example that the prediction is of.
         answer_class: of answers, a dataclass; its fields are what formats with names write.
+        counted: output -> the output that says how many values each of its rows has; the others are padding.
     """
 
     inputs: tuple[str, ...]
@@ -134,6 +135,7 @@ class RawText:
     prediction: Callable[[Any], Any] = lambda answer: answer
     example: Callable[[Any, Any], Any] = lambda example, answer: example
     answer_class: type = dataclasses.field(kw_only=True)
+    counted: Mapping[str, str] = dataclasses.field(default_factory=dict, kw_only=True)
 
     def names(self, pairs: bool) -> tuple[str, ...]:
         """The inputs that a task has; with `pairs` also those that only tasks on pairs of texts have."""

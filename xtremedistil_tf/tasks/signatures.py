@@ -27,11 +27,13 @@ class LitePieces:
         pieces: of each text: `ids`, `word_starts`, `starts` and `ends`, [pieces].
         frame: the special tokens around the texts.
         no_answer_at: position that stands for "no answer".
+        words: string [words], of a text whose words are answered.
     """
 
     pieces: Sequence[Any]
     frame: Frame
     no_answer_at: int
+    words: tf.Tensor | None = None
 
 
 class LiteAnswers(tf.Module, abc.ABC):
@@ -53,6 +55,10 @@ class LiteAnswers(tf.Module, abc.ABC):
         """Names of the inputs, each string [1]."""
         return ("texts", "pairs")[:1 + pairs]
 
+    def lengths(self, max_length: int | None) -> tuple[int, int]:
+        """Most pieces of a text whose words are answered, and of a window of it, special tokens included."""
+        raise NotImplementedError
+
     def kept(self, first: tf.Tensor, second: tf.Tensor, room: int) -> list[tf.Tensor]:
         """How many pieces of each of two texts are kept: the longer one gives way until both are equal, as in
         `texts.longest_first`."""
@@ -62,7 +68,8 @@ class LiteAnswers(tf.Module, abc.ABC):
 
     @abc.abstractmethod
     def answers(self, logits: tf.Tensor, texts: LitePieces) -> dict[str, tf.Tensor]:
-        """float32 [time, outputs] or [outputs] -> the outputs."""
+        """float32 [time, outputs] or [outputs] -> the outputs. Where words are answered, [pieces + 1, outputs], without
+        special tokens."""
 
 
 class Signatures(tf.Module, abc.ABC):
@@ -87,9 +94,10 @@ class Signatures(tf.Module, abc.ABC):
         names += ["token_type_ids"] if "token_type_ids" in task.text_columns else []
         self._inputs = {name: tf.TensorSpec([None, None], tf.int32, name) for name in names}
         # The student itself is no attribute: it would be saved layer by layer beside its graph. The
-        # signatures share one graph of it: tracing a Keras LSTM takes seconds.
+        # signatures share one graph of it, traced here: tracing a Keras LSTM takes seconds, and a function not
+        # yet traced would be traced in them and once more where the model is saved.
         self._call = tf.function(lambda inputs: student(inputs, training=False)["logits"],
-                                 input_signature=[dict(self._inputs)])
+                                 input_signature=[dict(self._inputs)]).get_concrete_function()
 
     def inputs(self) -> dict[str, dict[str, tf.TensorSpec]]:
         """The inputs of each signature; the method of the signature's name answers them."""
@@ -100,7 +108,8 @@ class Signatures(tf.Module, abc.ABC):
 
     def concrete(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The traced signatures by name, `serving_default` among them."""
-        found = {name: tf.function(getattr(self, name)).get_concrete_function(**inputs)
+        # Without AutoGraph, which takes seconds over hundreds of functions: all branches and loops are TensorFlow's.
+        found = {name: tf.function(getattr(self, name), autograph=False).get_concrete_function(**inputs)
                  for name, inputs in self.inputs().items()}
         return found | {"serving_default": found.get(RAW_STRINGS, found[TOKEN_IDS])}
 

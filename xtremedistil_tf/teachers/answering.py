@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,35 @@ from xtremedistil_tf.errors import ConfigError
 
 #: Texts, or pairs of texts -> an answer for each, a record as `corpus.answered` reads it but for the text.
 Answering = Callable[[Sequence[Any]], list[dict[str, Any]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class PartialTeacher:
+    """One of several teachers that are Python objects.
+
+    Attributes:
+        teacher: see `answering`.
+        knows: labels that it can give, such as `["PER"]`; None: all.
+        weight: what its answers count for.
+    """
+
+    teacher: Any
+    knows: Sequence[str] | None = None
+    weight: float = 1.0
+
+    @property
+    def settings(self) -> str:
+        """As they stand behind the name of a file of answers."""
+        parts = [f"knows={'+'.join(self.knows)}"] if self.knows is not None else []
+        parts += [f"weight={self.weight:g}"] if self.weight != 1 else []
+        return "?" + "&".join(parts) if parts else ""
+
+
+def teachers_to_ask(teacher: Any) -> list[PartialTeacher]:
+    """The teachers, of one or several, that are Python objects; none where they are names of checkpoints."""
+    given = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
+    return [one if isinstance(one, PartialTeacher) else PartialTeacher(one) for one in given
+            if isinstance(one, PartialTeacher) or is_answering(one)]
 
 
 def is_answering(teacher: Any) -> bool:

@@ -69,6 +69,14 @@ class SpecialTokens:
                                np.full(len(self.suffix), fill, values.dtype)])
 
 
+def text_row(encoded: EncodedWords, special: SpecialTokens, seq_len: int) -> tuple[dict[str, np.ndarray], bool]:
+    """One unlabelled sentence as columns `input_ids` and `word_starts`, and whether it was cut."""
+    room = seq_len - len(special)
+    row = {"input_ids": special.wrap(encoded.ids[:room]),
+           "word_starts": special.wrap(encoded.word_starts[:room].astype(np.float32), fill=0)}
+    return row, len(encoded.ids) > room
+
+
 def encode_words(tokenizer, sentences: Iterable[Sequence[str]]) -> Iterator[EncodedWords]:
     """Encodes pre-split sentences with a fast tokenizer of transformers.
 

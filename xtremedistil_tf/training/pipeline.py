@@ -106,3 +106,11 @@ def traced_once(run: Callable[[dict[str, tf.Tensor]], Any]) -> Callable[[Mapping
         return traces[tuple(batch)](batch)
 
     return call
+
+
+def logits_alone(model: Any) -> Callable[[Mapping[str, Any]], tf.Tensor]:
+    """`traced_once` of a model's `logits` outside training: one graph for all who ask for those of the same model."""
+    kept = vars(model)  # past Keras, which would look for layers in it
+    if "_logits_alone" not in kept:
+        kept["_logits_alone"] = traced_once(lambda batch: model(batch, training=False)["logits"])
+    return kept["_logits_alone"]

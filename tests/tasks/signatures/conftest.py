@@ -55,7 +55,8 @@ def asked(tiny_tokenizer):
         student = TableStudent(len(tokenizer), task, max_length)
         kind = task.module("signatures").SIGNATURES
         signatures = kind(student, tokenizer, task, graph_tokenizer(tokenizer, kind.whole_texts), pairs)
-        concrete = tf.function(getattr(signatures, signature)).get_concrete_function(**signatures.inputs()[signature])
+        traced = tf.function(getattr(signatures, signature), autograph=False)  # as in a SavedModel
+        concrete = traced.get_concrete_function(**signatures.inputs()[signature])
 
         def run(**texts):
             found = concrete(**{name: _strings(values) for name, values in texts.items()})

@@ -25,8 +25,8 @@ class Asked:
         self.rules, count = transitions(labels), len(labels)
         decoding = GraphDecoding(self.rules)
         logits = tf.TensorSpec([None, None, count])
-        self.sentences = tf.function(decoding.of_sentences, [logits, tf.TensorSpec([None], tf.int32)])
-        self.pieces = tf.function(decoding.of_pieces, [logits, tf.TensorSpec([None, None], tf.bool)])
+        self.sentences = tf.function(decoding.of_sentences, [logits, tf.TensorSpec([None], tf.int32)], autograph=False)
+        self.pieces = tf.function(decoding.of_pieces, [logits, tf.TensorSpec([None, None], tf.bool)], autograph=False)
 
 
 @pytest.fixture(scope="module", params=LABELS)

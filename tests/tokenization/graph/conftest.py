@@ -11,7 +11,7 @@ def run_step():
     """Makes of a step of the graph a function of texts; it is traced once."""
 
     def make(step):
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
         def run(texts):
             return step(Text.decode(texts))
 

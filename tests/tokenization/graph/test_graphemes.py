@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
+import pytest
 import regex
 import tensorflow as tf
 from hypothesis import given, settings
@@ -11,7 +13,6 @@ from tokenizers import normalizers
 
 from xtremedistil_tf.tokenization.graph.text import Graphemes, Text, every_cluster_a_letter
 
-GRAPHEMES = Graphemes()
 # Some of every kind, in Unicode for long. No regional indicators, which are not joined.
 KINDS = ("a é\r\n\t\u00ad\u200b\u2028\u0301\u0316\u200d\u200c\ufe0f\u0903\u093e\u0600\u070f\U000110bd"
          "\u00a9\u2122☺👩⚕\u0915\u0937\u094d\u093c\u0d15\u0d4d\u1100\u1161\u11a8가각\U0001f3fd\U000e0020"
@@ -21,10 +22,19 @@ KINDS = ("a é\r\n\t\u00ad\u200b\u2028\u0301\u0316\u200d\u200c\ufe0f\u0903\u093e
 EVERY_CLUSTER_A_LETTER = normalizers.Precompiled(every_cluster_a_letter(b""))
 
 
-@tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+graphemes = functools.cache(Graphemes)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def made():
+    """Not in a graph, and not while tests are collected: Hugging Face is asked about all of Unicode."""
+    graphemes()
+
+
+@tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 def flags(texts):
     decoded = Text.decode(texts)
-    return GRAPHEMES.begins(decoded.characters, decoded.segment)
+    return graphemes().begins(decoded.characters, decoded.segment)
 
 
 def begins(text: str) -> list[int]:
@@ -49,5 +59,5 @@ def test_short_clusters_are_those_of_hugging_face(text):
 
 
 def test_a_segment_begins_a_cluster():
-    found = GRAPHEMES.begins(tf.constant([ord("a"), 0x301, 0x301]), tf.constant([0, 0, 1], tf.int64))
+    found = graphemes().begins(tf.constant([ord("a"), 0x301, 0x301]), tf.constant([0, 0, 1], tf.int64))
     assert found.numpy().tolist() == [True, False, True]

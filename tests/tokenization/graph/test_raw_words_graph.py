@@ -15,7 +15,8 @@ from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
 
 @functools.cache
 def graph(name: str):
-    return tf.function(GraphRawWords(RULES[name]).split, input_signature=[tf.TensorSpec([None], tf.string)])
+    return tf.function(GraphRawWords(RULES[name]).split, input_signature=[tf.TensorSpec([None], tf.string)],
+                       autograph=False)
 
 
 def in_graph(name: str, texts: list[str]) -> list[list[tuple[str, int, int]]]:

@@ -32,7 +32,7 @@ def segmenter(name):
     graph = UnigramSegmentation(model, added_ids=[99])
     backend = Tokenizer(Unigram(vocabulary, 0, byte_fallback))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.bool)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.bool)], autograph=False)
     def run(characters, begins):
         return graph(characters, begins)
 

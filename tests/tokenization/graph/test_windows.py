@@ -18,8 +18,8 @@ def cut_in_graph(texts: list[list[int]], max_pieces: int | None):
     """Windows of texts given as pieces of each word, and the window of each word."""
     if max_pieces not in _traced:
         spec = tf.RaggedTensorSpec([None, None], tf.int32)
-        _traced[max_pieces] = tf.function(lambda a, b, c: word_windows(a, b, c, max_pieces),
-                                          input_signature=[spec, spec, tf.TensorSpec([None], tf.int32)])
+        signature = [spec, spec, tf.TensorSpec([None], tf.int32)]
+        _traced[max_pieces] = tf.function(lambda a, b, c: word_windows(a, b, c, max_pieces), signature, autograph=False)
     stops = [np.cumsum(words, dtype=np.int32) for words in texts]
     starts = [stop - np.array(words, np.int32) for stop, words in zip(stops, texts)]
     counts = [len(words) for words in texts]

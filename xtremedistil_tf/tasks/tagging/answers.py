@@ -20,44 +20,22 @@ if TYPE_CHECKING:
 
 #: The script of the server's page that shows an answer.
 SHOW = r"""
-// Words with tags -> entities {type, start, end, scores}, by the rules of the scores: with B- and I-, an I-
-// that follows nothing of its type is no entity; without, words with the same label are one.
-function entities(answer) {
-  const tags = answer.tags.filter(tag => tag !== "");
-  const begun = (model.labels.length ? model.labels : tags).every(label => /^(O|[BI]-[^]*)$/.test(label));
-  const found = [];
-  let open = null;
-  tags.forEach((tag, i) => {
-    const type = begun ? tag.slice(2) : tag, begins = begun ? tag.startsWith("B-") : open?.type !== type;
-    if (tag === "O") {
-      open = null;
-    } else if (begins) {
-      open = {type, start: answer.starts[i], end: answer.ends[i], scores: [answer.scores[i]]};
-      found.push(open);
-    } else if (open?.type === type) {
-      open.end = answer.ends[i];
-      open.scores.push(answer.scores[i]);
-    } else {
-      open = null;
-    }
-  });
-  return found;
-}
-
+// The entities are those of the answer: offsets count characters, not UTF-16 units.
 function show(answer, asked) {
-  const characters = Array.from(asked.texts);  // offsets count characters, not UTF-16 units
+  const characters = Array.from(asked.texts);
   const box = make("div", "card text");
-  const found = entities(answer);
+  const rows = [];
   let at = 0;
-  for (const {type, start, end, scores} of found) {
-    const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-    box.append(characters.slice(at, start).join(""),
-               marked(characters.slice(start, end).join(""), type, mean));
+  answer.entity_types.slice(0, answer.entity_counts).forEach((type, i) => {
+    const start = answer.entity_starts[i], end = answer.entity_ends[i], score = answer.entity_scores[i];
+    const text = characters.slice(start, end).join("");
+    box.append(characters.slice(at, start).join(""), marked(text, type, score));
+    rows.push([text, type, `${start}–${end}`, percent(score)]);
     at = end;
-  }
+  });
   box.append(characters.slice(at).join(""));
   const nothing = characters.length ? "Nothing found in this text." : "The text is empty.";
-  return found.length ? [box] : [box, make("p", "figures", nothing)];
+  return [box, rows.length ? table(["Entity", "Type", "Characters", "Score"], rows) : make("p", "figures", nothing)];
 }
 """
 
@@ -202,4 +180,6 @@ RAW_TEXT = RawText(("texts",), frozenset(), _OUTPUTS | {"word_counts": Output(IN
                    _asked, "a text, or a list of words", _answer, _arrays, _read,
                    frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
                    frozenset(["tags"]), "tag", lambda answer: answer.tags, _answered,
-                   answer_class=Tagging)
+                   answer_class=Tagging,
+                   counted=(dict.fromkeys(_WORD_OUTPUTS, "word_counts")
+                            | dict.fromkeys(_ENTITY_OUTPUTS, "entity_counts")))

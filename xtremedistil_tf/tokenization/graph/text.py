@@ -12,7 +12,7 @@ import functools
 import re
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -142,24 +142,30 @@ def repeated(counts: tf.Tensor) -> tf.Tensor:
     `tf.repeat` makes a matrix that is as wide as the highest count.
     """
     starts = tf.cumsum(counts, exclusive=True)
-    begun = tf.scatter_nd(starts[:, None], tf.ones_like(counts), [tf.reduce_sum(counts) + 1])
+    begun = tf.scatter_nd(tf.expand_dims(starts, 1), tf.ones_like(counts), [tf.reduce_sum(counts) + 1])
     return tf.cumsum(begun[:-1]) - 1
 
 
 def where(mask: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
     """bool [n], [n] each -> [m] each, as `tf.boolean_mask` with a tenth of its operations."""
-    indices = tf.where(mask)[:, 0]
+    indices = _indices(mask)
     return [tf.gather(value, indices) for value in values]
+
+
+def _indices(mask: tf.Tensor) -> tf.Tensor:
+    """bool [n] -> int64 [m]: where it is true. A slice would be four operations more."""
+    return tf.squeeze(tf.where(mask), 1)
 
 
 def begin_indices(group: tf.Tensor) -> tf.Tensor:
     """[n], never falling -> int64 [groups]: the index of the first of each group."""
-    return tf.where(begins_group(group))[:, 0]
+    return _indices(begins_group(group))
 
 
 def marked(places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """int32 or int64 [n] -> bool [size]: whether each index is among the places."""
-    return tf.scatter_nd(places[:, None], tf.ones_like(places, tf.int32), [tf.cast(size, places.dtype)]) > 0
+    ones = tf.ones_like(places, tf.int32)
+    return tf.scatter_nd(tf.expand_dims(places, 1), ones, [tf.cast(size, places.dtype)]) > 0
 
 
 def begins_group(group: tf.Tensor) -> tf.Tensor:
@@ -191,6 +197,12 @@ def encode(characters: tf.Tensor, string: tf.Tensor, count: tf.Tensor) -> tf.Ten
     """int32 [n] characters, int64 [n] numbers of their strings -> string [count]."""
     ragged = tf.RaggedTensor.from_value_rowids(characters, string, nrows=count, validate=False)
     return tf.strings.unicode_encode(ragged, "UTF-8")
+
+
+def joined(parts: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Ragged [n, parts, values] -> [n, values]: `merge_dims(1, 2)` with a tenth of its operations, which are checks."""
+    splits = tf.gather(parts.values.row_splits, parts.row_splits)
+    return tf.RaggedTensor.from_row_splits(parts.values.values, splits, validate=False)
 
 
 class Graphemes:
@@ -247,20 +259,28 @@ class Graphemes:
 
 @functools.lru_cache(maxsize=1)
 def _properties() -> np.ndarray:
-    """int32 [characters of Unicode], asked of Hugging Face's tokenizers (a few seconds, cached)."""
-    characters = [c for c in assignable() if c not in "\r\n"]
+    """int32 [characters of Unicode], asked of Hugging Face's tokenizers (two seconds, cached)."""
+    characters = np.array([c for c in assignable() if c not in "\r\n"], object)
     extends = _letters("a", characters, "") == 1
+
+    def among(some: np.ndarray, ask: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """The answers about some characters; the others have no such property."""
+        answers = np.zeros(len(characters), bool)
+        answers[some] = ask(characters[some])
+        return answers
+
     found = {
         _EXTENDS: extends,
         _PREPENDS: _letters("", characters, "a") == 1,
         # An accent after a control character is by itself, hence two of them are one short cluster.
         _CONTROL: _letters("", characters, _ACCENT * 2) == 2,
-        _PICTURE: (_letters(_COPYRIGHT + _ZWJ, characters, "") == 3) & ~extends,
+        _PICTURE: among(~extends, lambda some: _letters(_COPYRIGHT + _ZWJ, some, "") == 3),
         # Something of each kind is followed by an accent: only in a long cluster is that a letter of its own.
-        _MARK: _all_single(_COPYRIGHT, characters, _ZWJ + _COPYRIGHT + _ACCENT) & extends,
-        _CONSONANT: _all_single(_KA + _VIRAMA, characters, _ACCENT) & (_lengths(characters) == 3) & ~extends,
-        _LINKER: _all_single(_KA, characters, _KA + _ACCENT) & extends,
-        _CONJUNCT: _all_single(_KA + _VIRAMA, characters, _KA + _ACCENT) & extends,
+        _MARK: among(extends, lambda some: _all_single(_COPYRIGHT, some, _ZWJ + _COPYRIGHT + _ACCENT)),
+        _CONSONANT: among((_lengths(characters) == 3) & ~extends,
+                          lambda some: _all_single(_KA + _VIRAMA, some, _ACCENT)),
+        _LINKER: among(extends, lambda some: _all_single(_KA, some, _KA + _ACCENT)),
+        _CONJUNCT: among(extends, lambda some: _all_single(_KA + _VIRAMA, some, _KA + _ACCENT)),
     }
     table = np.zeros(sys.maxunicode + 1, np.int32)
     numbers = [ord(character) for character in characters]
@@ -278,12 +298,12 @@ def _properties() -> np.ndarray:
     return table
 
 
-def _all_single(before: str, characters: list[str], after: str) -> np.ndarray:
+def _all_single(before: str, characters: Iterable[str], after: str) -> np.ndarray:
     """bool [characters]: whether each character of the string became a letter of its own."""
     return _letters(before, characters, after) == len(before) + 1 + len(after)
 
 
-def _letters(before: str, characters: list[str], after: str) -> np.ndarray:
+def _letters(before: str, characters: Iterable[str], after: str) -> np.ndarray:
     """int [characters]: how many letters each one becomes with what is put around it."""
     from tokenizers.normalizers import Precompiled
 
@@ -292,7 +312,7 @@ def _letters(before: str, characters: list[str], after: str) -> np.ndarray:
     return np.array([len(line) for line in answer.split("\n")[:-1]])
 
 
-def _lengths(characters: list[str]) -> np.ndarray:
+def _lengths(characters: Iterable[str]) -> np.ndarray:
     return np.array([len(character.encode()) for character in characters])
 
 

@@ -251,11 +251,9 @@ class InGraphUnigram(tf.Module):
         ids = self._pieces(single, count)["pieces"]
         rows = tf.size(texts, tf.int64)
 
-        def by_row(values):
-            return tf.RaggedTensor.from_value_rowids(values, row_of_word, rows, validate=False)
-
-        return {"words": by_row(words), "pieces": by_row(ids), "starts": by_row(starts),
-                "ends": by_row(tf.math.segment_max(text.ends, word))}
+        by_row = tf.RaggedTensor.from_value_rowids(words, row_of_word, rows, validate=False)
+        return {"words": by_row, "pieces": by_row.with_values(ids), "starts": by_row.with_values(starts),
+                "ends": by_row.with_values(tf.math.segment_max(text.ends, word))}
 
     def tokenize_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor | tf.RaggedTensor]:
         """Splits whole strings into pieces.
@@ -280,11 +278,9 @@ class InGraphUnigram(tf.Module):
         pieces = self._segmentation(text.characters, begins)
         row = tf.gather(text.row, pieces.firsts)
 
-        def by_row(values):
-            return tf.RaggedTensor.from_value_rowids(values, row, rows, validate=False)
-
-        return {"pieces": by_row(pieces.ids), "starts": by_row(tf.gather(text.starts, pieces.firsts)),
-                "ends": by_row(tf.gather(text.ends, pieces.lasts))}
+        by_row = tf.RaggedTensor.from_value_rowids(pieces.ids, row, rows, validate=False)
+        return {"pieces": by_row, "starts": by_row.with_values(tf.gather(text.starts, pieces.firsts)),
+                "ends": by_row.with_values(tf.gather(text.ends, pieces.lasts))}
 
     def _words(self, text: Text) -> tuple[Text, tf.Tensor]:
         """The text with a mark (▁) before words, as bool [n] where they begin."""

@@ -25,7 +25,7 @@ from xtremedistil_tf.tokenization.graph.character_rules import (
     CharacterRules,
     character_rules,
 )
-from xtremedistil_tf.tokenization.graph.text import Outputs, encode, runs, valid, white_space
+from xtremedistil_tf.tokenization.graph.text import Outputs, encode, joined, runs, valid, white_space
 from xtremedistil_tf.tokenization.texts import tokenizer_spec
 
 if TYPE_CHECKING:
@@ -120,14 +120,12 @@ class InGraphWordPiece(tf.Module):
         pieces = self._pieces(characters, rules_in_words, offsets, word, word_count)["pieces"]
         offsets = tf.boolean_mask(offsets, is_text)
 
-        def by_row(values):
-            return tf.RaggedTensor.from_value_rowids(values, row_of_word, nrows=rows.nrows(), validate=False)
-
+        by_row = tf.RaggedTensor.from_value_rowids(words, row_of_word, nrows=rows.nrows(), validate=False)
         return {
-            "words": by_row(words),
-            "pieces": by_row(pieces),
-            "starts": by_row(tf.math.segment_min(offsets, word_of_text)),
-            "ends": by_row(tf.math.segment_max(offsets, word_of_text) + 1),
+            "words": by_row,
+            "pieces": by_row.with_values(pieces),
+            "starts": by_row.with_values(tf.math.segment_min(offsets, word_of_text)),
+            "ends": by_row.with_values(tf.math.segment_max(offsets, word_of_text) + 1),
         }
 
     def tokenize_texts(self, texts: tf.Tensor) -> dict[str, tf.Tensor | tf.RaggedTensor]:
@@ -195,14 +193,10 @@ class InGraphWordPiece(tf.Module):
         first = tf.concat([[0], last], 0)[:-1]
         offsets = tf.gather(offsets, source_of_visible)
 
-        def by_word(values):
-            by_unit = entries.with_values(values)
-            return tf.RaggedTensor.from_value_rowids(by_unit, word_of_unit, nrows=word_count,
-                                                     validate=False).merge_dims(1, 2)
-
-        return {"pieces": by_word(tf.gather(self._id_of_entry, entries.flat_values)),
-                "starts": by_word(tf.gather(offsets, first)),
-                "ends": by_word(tf.gather(offsets, last - 1) + 1)}
+        pieces = entries.with_values(tf.gather(self._id_of_entry, entries.flat_values))
+        by_word = joined(tf.RaggedTensor.from_value_rowids(pieces, word_of_unit, nrows=word_count, validate=False))
+        return {"pieces": by_word, "starts": by_word.with_values(tf.gather(offsets, first)),
+                "ends": by_word.with_values(tf.gather(offsets, last - 1) + 1)}
 
     def _piece_lengths(self, entries: tf.RaggedTensor, unit_length: tf.Tensor) -> tf.Tensor:
         """int32 [pieces]: how many characters of its unit each piece stands for."""
