@@ -17,7 +17,8 @@ from xtremedistil_tf.config.fields import (
     setting,
     validate_fields,
     word_splitting_choice,
-)from xtremedistil_tf.config.paths import WithPaths
+)
+from xtremedistil_tf.config.paths import WithPaths
 
 #: What a run did before it could be chosen, where that is not the default now.
 _BEFORE = {"decoding": "argmax", "word_splitting": "whitespace"}

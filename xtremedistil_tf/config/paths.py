@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,9 +38,8 @@ class WithPaths:
                           model_dir=os.path.abspath(self.model_dir) if self.model_dir else "")
 
     def _with(self, **values: Any) -> Self:
-        found: Any = self
-        found = dataclasses.replace(found, **values)
-        return found
+        configuration: Any = self
+        return cast("Self", dataclasses.replace(configuration, **values))
 
 
 def _whole(source: str) -> str:
