@@ -1,7 +1,8 @@
 """Words that stand at no edge of an entity: found by counting, cut off one by one, and in every form the same."""
 
-from __future__ import itertools
+from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
