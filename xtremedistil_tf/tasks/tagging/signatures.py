@@ -268,7 +268,8 @@ class TaggingSignatures(Signatures):
         given = tf.boolean_mask(words, tf.sequence_mask(counts, time))
         pieces = tf.RaggedTensor.from_row_lengths(self.tokenizer_graph.tokenize_texts(given)["pieces"],
                                                   tf.cast(counts, tf.int64), validate=False)
-        return self._padded(*self._answers_of_words(pieces, given), shape=tf.shape(words))
+        label_ids, scores = self._answers_of_words(pieces, given)
+        return self._padded(label_ids, scores, tf.shape(words))
 
     def _answered(self, pieces: tf.RaggedTensor, words: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
         """Ragged int32 [batch, words, pieces] and string [all words] -> label number, int32, and score, float32, of
