@@ -29,7 +29,8 @@ hypothesis.settings.load_profile("any machine")
 gc.set_threshold(50_000, 10, 10)
 
 pytest.register_assert_rewrite("conformance")
-pytest_plugins = ["leftovers", "forked_python", "durations", "skips", "short_stacks", "shared_conversions"]
+pytest_plugins = ["leftovers", "forked_python", "durations", "skips", "short_stacks", "shared_conversions",
+                  "read_only"]
 
 
 def pytest_collection_finish() -> None:

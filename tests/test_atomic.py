@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+
+import numpy as np
 import pytest
 
 from xtremedistil_tf.atomic import atomic_directory, atomic_file, read_json, remove_leftovers, write_json
@@ -18,6 +21,20 @@ def test_a_file_is_replaced_only_by_a_whole_one(tmp_path):
     with atomic_file(target) as part:
         part.write_text("new")
     assert target.read_text() == "new" and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_writer_that_says_nothing_of_a_full_disk(tmp_path):
+    def full(file, values):
+        raise OSError(f"{values.size} requested and 17 written")  # NumPy's
+
+    with pytest.raises(OSError) as caught, atomic_file(tmp_path / "table.npy") as part:
+        part.write_bytes(b"half")
+        full(part, np.zeros(9))
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "table.npy"))
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OSError) as caught, atomic_file(tmp_path / "other"):
+        raise OSError("something else")
+    assert caught.value.errno is None
 
 
 def test_a_folder_is_replaced_only_by_a_whole_one(tmp_path):

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from xtremedistil_tf.tasks.tagging.answers import TaggedWord as TaggedWord
     from xtremedistil_tf.tasks.tagging.answers import Tagging as Tagging
     from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores as entity_scores
+    from xtremedistil_tf.teachers.answering import PartialTeacher as PartialTeacher
     from xtremedistil_tf.transfer.reader import TransferStore as TransferStore
     from xtremedistil_tf.transfer.reader import transfer_dataset as transfer_dataset
     from xtremedistil_tf.transfer.writer import StoreSpec as StoreSpec
@@ -89,6 +90,7 @@ _NAMES = {
     "tasks.regression.formats": ("Number",),
     "tasks.tagging.answers": ("Entity", "TaggedWord", "Tagging"),
     "tasks.tagging.tag_scores": ("entity_scores",),
+    "teachers.answering": ("PartialTeacher",),
     "transfer.reader": ("TransferStore", "transfer_dataset"),
     "transfer.writer": ("StoreSpec", "write_store"),
 }

@@ -15,7 +15,7 @@ from xtremedistil_tf.config.arguments import config_from, named_as_given
 from xtremedistil_tf.corpus.objects import is_path, kind_of_objects, write_task, write_text
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.student import Student
-from xtremedistil_tf.teachers.answering import is_answering, name_of
+from xtremedistil_tf.teachers.answering import name_of, teachers_to_ask
 
 if TYPE_CHECKING:
     from xtremedistil_tf.runs.planning import Step
@@ -47,8 +47,9 @@ def distil(task: Any = None, transfer: Any = None, teacher: Any = None, out: str
         transfer: unlabelled text: a file, a folder, or an iterable of texts (words, pairs), however long.
         teacher: pre-trained teacher: a hub name, a folder, or `package:<module>`; several are averaged. Or a Python
             object that answers texts, which is asked for its answers (docs/any_teacher.md): a function `answer(texts)`,
-            something with `predict_proba`, a spaCy pipeline, a pipeline of transformers, a Keras model. Answers are
-            kept in `<out>/data` as they come, and never asked for twice.
+            something with `predict_proba`, a spaCy pipeline, a pipeline of transformers, a Keras model; or a list of
+            such, each perhaps a `PartialTeacher` with the labels that it knows and a weight. Answers are kept in
+            `<out>/data` as they come, and never asked for twice.
         out: folder that receives the student and everything on the way to it.
         kind: `tagging`, `classification`, `multi_label`, `regression` or `question_answering`; `auto`: by the data.
         labels: names of the labels, of a task that is given as objects; None: from the examples. Of a teacher that
@@ -87,7 +88,7 @@ def plan(task: Any = None, transfer: Any = None, teacher: str | os.PathLike[str]
     Returns:
         The steps with their examples, epochs, batches and seconds.
     """
-    if is_answering(teacher):
+    if teachers_to_ask(teacher):
         raise ConfigError("`teacher`: a Python object is asked text by text, which no sample foretells. Plan with its "
                           "answers: `transfer_labels`.")
     with _Call(task, transfer, teacher, out, kind, labels, settings | {"dry_run": True}) as config:
@@ -120,8 +121,9 @@ class _Call:
 
     def __init__(self, task: Any, transfer: Any, teacher: Any, out: Any, kind: str, labels: Iterable[str] | None,
                  settings: Mapping[str, Any], workers: int = 1):
-        self._asked, self._workers = teacher if is_answering(teacher) else None, workers
-        teacher = None if self._asked is not None else teacher
+        self._asked, self._workers = teachers_to_ask(teacher), workers
+        self._named_too = self._asked and isinstance(teacher, list | tuple) and len(self._asked) < len(teacher)
+        teacher = None if self._asked else teacher
         self._stack = contextlib.ExitStack()
         self._task, self._transfer, self._settings = _read_once(task), transfer, dict(settings)
         self._labels: Any = labels if labels is None or isinstance(labels, str) else list(labels)
@@ -166,12 +168,12 @@ class _Call:
             elif "task_kind" not in arguments:
                 arguments["task_kind"], pairs = kind_of_objects(self._task)
                 arguments["do_pairwise"] = arguments.get("do_pairwise", pairs)
-        elif self._labels is not None and self._asked is None:
+        elif self._labels is not None and not self._asked:
             faults.append("`labels` is for a task that is given as objects. List the labels of a task folder in its "
                           "labels.tsv.")
         if isinstance(self._labels, str):
             faults.append(f"`labels={self._labels!r}`: expected a list of names.")
-        if not is_path(self._transfer) and self._asked is None:
+        if not is_path(self._transfer) and not self._asked:
             arguments["transfer_file"] = str(folder)
         return arguments, faults + self._missing()
 
@@ -179,19 +181,20 @@ class _Call:
         """Faults of a teacher whose answers become a file; the file's place until it is there."""
         given = arguments.get("transfer_labels")
         self._rows = None if is_path(given) or _are_paths(given) else given
-        if self._asked is None and self._rows is None:
+        if not self._asked and self._rows is None:
             return []
         faults = []
-        if self._asked is not None and self._transfer is None:
+        if self._named_too:
+            faults.append("`teacher`: a list of checkpoints' names, or of Python objects; not of both. A pipeline of "
+                          "transformers is a Python object.")
+        if self._asked and self._transfer is None:
             faults.append("`transfer` is required with a teacher that is a Python object: the texts that it is asked "
                           "about.")
-        if self._asked is not None and given is not None:
-            faults.append("`teacher` and `transfer_labels`: give the teacher's answers, or the teacher that is asked.")
         if not arguments.get("model_dir"):
             faults.append("`out` is required: the teacher's answers are kept in <out>/data.")
             arguments["model_dir"] = "."
         arguments["transfer_labels"] = str(pathlib.Path(arguments["model_dir"]) / "data")
-        if self._asked is not None:
+        if self._asked:
             arguments.pop("transfer_file", None)
         return faults
 
@@ -217,20 +220,26 @@ class _Call:
         if not is_path(self._task):
             task = write_task(folder, self._task, kind, self._labels)
             config = dataclasses.replace(config, task=str(task))
-        if self._asked is not None:
-            from xtremedistil_tf.runs.asked_teacher import ask_teacher
-
-            size = self._settings.get("teacher_batch_size", _ASKED_AT_ONCE)
-            file = ask_teacher(self._asked, self._transfer, folder, self._labels, size, self._workers)
-            return dataclasses.replace(config, transfer_labels=str(file))
-        if self._rows is not None:
-            from xtremedistil_tf.runs.asked_teacher import write_answers
-
-            config = dataclasses.replace(config, transfer_labels=str(write_answers(self._rows, folder)))
+        if self._asked or self._rows is not None:
+            return dataclasses.replace(config, transfer_labels=",".join(self._answer_files(folder)))
         if not is_path(self._transfer):
             file = write_text(folder, self._transfer, kind)
             config = dataclasses.replace(config, transfer_file=str(file))
         return config
+
+
+    def _answer_files(self, folder: pathlib.Path) -> Iterator[str]:
+        """The files of all answers; teachers that are Python objects are asked now."""
+        from xtremedistil_tf.runs.asked_teacher import ask_teacher, write_answers
+
+        given, size = self._settings.get("transfer_labels"), self._settings.get("teacher_batch_size", _ASKED_AT_ONCE)
+        if self._rows is not None:
+            yield str(write_answers(self._rows, folder))
+        elif given is not None:
+            yield ",".join(map(os.fspath, given if _are_paths(given) else [given]))
+        for one in self._asked:
+            file = ask_teacher(one.teacher, self._transfer, folder, self._labels, size, self._workers)
+            yield f"{file}{one.settings}"
 
 
 def _are_paths(given: Any) -> bool:
@@ -249,7 +258,7 @@ def _read_once(task: Any) -> Any:
 def _shown(task: Any, transfer: Any, teacher: Any, out: Any, kind: str, settings: Mapping[str, Any]) -> str:
     """The call, for the report."""
     given = {"task": task if is_path(task) else "...", "transfer": transfer if is_path(transfer) else "...",
-             "teacher": name_of(teacher) if is_answering(teacher) else teacher, "out": out,
+             "teacher": ", ".join(name_of(one.teacher) for one in teachers_to_ask(teacher)) or teacher, "out": out,
              "kind": kind} | dict(settings)
     return f"distil({', '.join(f'{name}={value!r}' for name, value in given.items() if value is not None)})"
 

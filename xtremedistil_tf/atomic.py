@@ -18,6 +18,9 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Yields a temporary path in the target's folder; on success it is renamed to `path`.
 
     The temporary name keeps the target's suffixes, which some writers dispatch on.
+
+    Raises:
+        OSError: with number and file also where a writer that met a full disk gave none.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,6 +29,10 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         yield part
         _sync(part)
         os.replace(part, path)
+    except OSError as error:
+        if error.filename is None and is_disk_full(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -72,6 +79,17 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 def read_json(path: str | os.PathLike[str]) -> Any:
     return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
+def why_not_writable(folder: str | os.PathLike[str]) -> str:
+    """Why no file can be made in a folder, in the system's words; "" where one can. The folder is made if it is
+    missing."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def _sync(path: pathlib.Path) -> None:

@@ -50,6 +50,10 @@ class TransferStoreError(XtremeDistilError):
     """A transfer store is damaged or does not fit the run that wants to read it."""
 
 
+class WeakTeacherError(XtremeDistilError):
+    """The teacher has learned nothing that a student could learn from it."""
+
+
 class TeacherError(XtremeDistilError):
     """A teacher that is asked for its answers fails again and again."""
 

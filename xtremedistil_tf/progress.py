@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import logging
 import sys
+from collections.abc import Iterator
+from typing import TypeVar
 
 from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
 _LOG_SECONDS = 20
+T = TypeVar("T")
 
 
 class _Bar(tqdm):
@@ -44,6 +47,17 @@ def progress_bar(total: int | None, label: str, unit: str, initial: int = 0) -> 
         return _Bar(total=total, desc=label, unit=unit, initial=initial, leave=False, dynamic_ncols=True)
     return _LoggedBar(total=total, desc=label, unit=unit, initial=initial, leave=False, ascii=True, ncols=100,
                       mininterval=_LOG_SECONDS, maxinterval=_LOG_SECONDS)
+
+
+def counted_items(items: Iterator[T], total: int, label: str, unit: str = "example") -> Iterator[T]:
+    """The items, while a bar says how many of them have come; without a label just the items."""
+    if not label:
+        yield from items
+        return
+    with progress_bar(total, label, unit) as bar:
+        for item in items:
+            yield item
+            bar.update()
 
 
 def in_notebook() -> bool:

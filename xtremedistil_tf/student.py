@@ -228,7 +228,7 @@ class Student:
         """
         task, predictor = self._task, self._opened.predictor
         examples = self._labelled(data)
-        return Scores(task.scores(examples, predictor.predict(examples)), task.kind, task.main_score)
+        return Scores(task.scores(examples, predictor.predict(examples, "evaluation")), task.kind, task.main_score)
 
     def _labelled(self, data: Any) -> Sequence[Any]:
         from xtremedistil_tf.config import DistillationConfig

@@ -1,3 +1,5 @@
+from todays_encoders import gemma_tokenizer
+
 from xtremedistil_tf.augmentation.editing import WholeWords
 
 
@@ -22,6 +24,13 @@ def test_words_of_a_byte_level_vocabulary(tmp_path):
                                      add_prefix_space=True)
     assert {"the", "House", "über"} <= set(WholeWords.of(tokenizer).words)
     assert not {"ouse", "ber", "mask", "he"} & set(WholeWords.of(tokenizer).words)
+
+
+def test_words_that_are_marked_by_the_space_before_them(tmp_path):
+    tokenizer = gemma_tokenizer(tmp_path, ["the House über the House über"] * 20)
+    found = WholeWords.of(tokenizer)
+    assert {"the", "House", "über"} <= set(found.words)
+    assert all(piece.startswith("▁") for piece in tokenizer.convert_ids_to_tokens(found.ids.tolist()))
 
 
 def test_an_uncased_vocabulary_finds_words_in_any_case(tmp_path):

@@ -67,7 +67,7 @@ def test_each_word_is_tokenized_once(slow, monkeypatch):
     met, tokenize = [], slow.tokenize
     monkeypatch.setattr(slow, "tokenize", lambda text: met.append(text) or tokenize(text))
     list(encode_words(SlowTokenizer(slow), [WORDS] * 3))
-    assert sorted(met) == sorted(set(WORDS))
+    assert sorted(word for word in met if word in WORDS) == sorted(set(WORDS))
 
 
 def test_special_tokens(slow):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import pathlib
 import shutil
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from xtremedistil_tf.checkpoints.tokenizers import common_tokenizer, load_tokenizer
-from xtremedistil_tf.errors import ConfigError, ModelLoadError
+from xtremedistil_tf.errors import ConfigError, MissingExtraError, ModelLoadError
 
 WORDS = ["new", "york", "yorks", "naïve", "日本", "x-y", "🙂", "e\u0301t"]
 
@@ -133,3 +134,13 @@ def test_a_damaged_tokenizer_is_refused(folders, tmp_path):
 def test_an_unknown_hub_name():
     with pytest.raises(ModelLoadError, match="the tokenizer of 'no-one/no-model'.*HF_HUB_OFFLINE"):
         load_tokenizer("no-one/no-model")
+
+
+def test_sentencepiece_is_named_where_it_is_missing(folders, tmp_path, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: None if name == "sentencepiece" else real(name))
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", lambda *given, **options: None.endswith)
+    with pytest.raises(MissingExtraError, match=r"no tokenizer.json, needs .*xtremedistil-tf\[sentencepiece\]"):
+        load_tokenizer(str(tmp_path))
+    with pytest.raises(ModelLoadError, match="Cannot load the tokenizer"):
+        load_tokenizer(folders["BertTokenizerFast"])

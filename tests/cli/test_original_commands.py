@@ -169,7 +169,7 @@ def run(place, python):
     return run
 
 
-SMALL = ("--teacher_epochs=1", "--distil_epochs=1", "--ft_epochs=1")
+SMALL = ("--teacher_epochs=1", "--distil_epochs=1", "--ft_epochs=1", "--accept_weak_teacher")
 
 
 def test_the_ner_commands(run, place, tiny_teacher_dir):

@@ -21,7 +21,8 @@ def command(python, task, teacher, folder):
             "--learning_rate=2e-2", "--label_learning_rate=2e-2", "--strategy=logits_labels",
             "--student_distil_batch_size=32", "--student_ft_batch_size=8",
             "--embedding_size=8", "--trim_vocabulary", "--sweep_lstm_units=6,12,400", "--max_megabytes=0.5",
-            "--sweep_format=onnx", "--sweep_quantize=int8", "--sweep_rounds=2", "--sweep_keep=0.5"]
+            "--sweep_format=onnx", "--sweep_quantize=int8", "--sweep_rounds=2", "--sweep_keep=0.5",
+            "--accept_weak_teacher"]
 
 
 def killed_after(words, sign):

@@ -25,6 +25,8 @@ SHELL = ("sh", "bash")
 # Flags of other programs that pages name.
 FOREIGN = {"build-arg", "enable_batching", "head", "address", "port", "num-cpus", "generate", "nodes",
            "kill-on-bad-exit", "requeue", "ntasks-per-node", "gpus-per-node"}
+EXAMPLES = {flag for program in sorted((ROOT / "examples").glob("*.py"))
+            for flag in re.findall(r'add\("--(\w+)"', program.read_text(encoding="utf-8"))}
 # What pages write for "any flag".
 PLACEHOLDERS = {"flag", "name", "noname"}
 _FLAG = re.compile(r"(?<![\w-])--([A-Za-z][\w-]*)")
@@ -45,7 +47,7 @@ def flags_of(config_class):
 
 @each_page
 def test_every_flag_exists(page):
-    known = set.union(FOREIGN, PLACEHOLDERS, *(flags_of(command.config_class) for command in COMMANDS))
+    known = set.union(FOREIGN, PLACEHOLDERS, EXAMPLES, *(flags_of(command.config_class) for command in COMMANDS))
     named = set(_FLAG.findall(page.read_text(encoding="utf-8")))
     assert named <= known, f"not a flag of any command: {sorted(named - known)}"
 

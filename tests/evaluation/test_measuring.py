@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from xtremedistil_tf import progress
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.evaluation.measuring import Measured, measure
 from xtremedistil_tf.tasks.regression import RegressionTask
@@ -53,6 +54,28 @@ class Teacher:
 def tagger(tiny_tokenizer):
     """Answers the words that are given with B-X."""
     return lambda *words: Table(tiny_tokenizer, TASK, dict.fromkeys(words, (0, 1)) | {"met": (1, 0)})
+
+
+def test_it_says_how_far_it_is(tagger, tiny_tokenizer, monkeypatch):
+    bars = []
+
+    class Bar:
+        def __init__(self, total, label, unit):
+            bars.append([label, total, 0, unit])
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def update(self):
+            bars[-1][2] += 1
+
+    monkeypatch.setattr(progress, "progress_bar", Bar)
+    table = tagger("the")
+    measure(Measured(Teacher(table), tiny_tokenizer, {"student": (table, tiny_tokenizer)}, TASK, 16, 9), [EXAMPLE] * 3)
+    assert bars == [["measuring teacher", 3, 3, "example"], ["measuring student", 3, 3, "example"]]
 
 
 def test_teacher_and_students_are_compared(tagger, tiny_tokenizer):

@@ -12,13 +12,14 @@ ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = ROOT / "xtremedistil_tf"
 
 # From the bottom to the top: a room imports rooms before it alone. docs/architecture.md draws them.
-ROOMS = ("errors", "atomic", "folder_lock", "fingerprint", "progress", "process", "config", "corpus", "training",
-         "checkpoints",
+ROOMS = ("errors", "atomic", "folder_lock", "fingerprint", "markdown", "progress", "process", "config", "corpus",
+         "training", "checkpoints",
          "tokenization", "onnx_rewriting", "onnx_graphs", "tasks", "distillation", "students", "teachers", "inference",
          "transfer", "export", "augmentation", "evaluation", "runs", "student", "api", "cli")
 MOST_ROOMS, MOST_FLOORS = 16, 9
-HEAVY = {"datasets", "faiss", "grpc", "h5py", "jinja2", "onnx", "onnxruntime", "openvino", "ray", "sklearn",
-         "starlette", "tensorflow", "tensorflow_text", "tf2onnx", "tf_keras", "torch", "transformers", "uvicorn"}
+HEAVY = {"datasets", "faiss", "grpc", "h5py", "jinja2", "onnx", "onnxruntime", "openvino", "prometheus_client", "ray",
+         "sklearn", "starlette", "tensorflow", "tensorflow_text", "tf2onnx", "tf_keras", "torch", "transformers",
+         "uvicorn"}
 #: Modules that answer `--help`, describe a task or answer with ONNX: nothing heavy is imported with them.
 LIGHT = ("cli.main", "cli.flags", "cli.verbs", "cli.training_commands", "cli.answering_commands", "cli.store", "api",
          "student", "tasks.registry", "tasks.opening", "tasks.scores", "tasks.raw_text", "tasks.tagging.task",

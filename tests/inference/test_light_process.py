@@ -62,3 +62,34 @@ def test_the_commands(models, tmp_path, command, form, more):
     assert not HEAVY & set(printed.decode().split())
     lines = (tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()
     assert [line.split("\t")[0] for line in lines] == ["anna met paris", "oslo"]
+
+
+SERVE = """
+import pathlib, sys
+from xtremedistil_tf.cli.answering_commands import _served_model
+from xtremedistil_tf.config.commands import ServeConfig
+from xtremedistil_tf.inference.server.api import Api
+from xtremedistil_tf.inference.server.loading import warm_up
+from xtremedistil_tf.inference.server.local_server import LocalServer
+
+config = ServeConfig(model_dir=sys.argv[1], port=0)
+model = _served_model(pathlib.Path(config.model_dir), config)
+warm_up(model)
+server = LocalServer(config)
+server.start(Api(model, config))
+server.stop()
+places = {name.partition(".")[0]: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+print(model.source, *(name for name, place in places.items() if "site-packages" in place))
+"""
+#: Name of the import -> name of the package, where they differ.
+PACKAGES = {"absl": "absl-py", "google": "protobuf", "prometheus_client": "prometheus-client"}
+
+
+def test_the_server_needs_no_more_than_its_container_has(models):
+    source, *imported = run(SERVE, models.folder / "tagging").decode().split()
+    assert source.endswith("model_none.onnx") and not HEAVY & set(imported)
+    lines = (ROOT / "deploy" / "server-requirements.txt").read_text(encoding="utf-8").splitlines()
+    there = {line.partition(">=")[0] for line in lines if not line.startswith("#")}
+    # Those that begin with an underscore are compiled parts of others; some start with the interpreter itself.
+    needed = {PACKAGES.get(name, name) for name in imported if not name.startswith("_")}
+    assert needed - {"coverage", "distutils-precedence", "sitecustomize"} <= there

@@ -120,6 +120,25 @@ def test_a_classifier_in_python_is_asked_once(tmp_path):
     assert len(asked) == len(texts)
 
 
+def test_partial_teachers_teach_what_each_knows(tmp_path):
+    def of(label):
+        def answer(texts):
+            found = {row["text"]: [one for one in row["entities"] if one["label"] == label] for row in rows(300)}
+            return [found[text] for text in texts]
+
+        answer.__qualname__ = label
+        return answer
+
+    texts = [row["text"] for row in rows(300)]
+    teachers = [xd.PartialTeacher(of("PER"), knows=["PER"]), xd.PartialTeacher(of("LOC"), knows=["LOC"], weight=2)]
+    student = xd.distil(transfer=texts, teacher=teachers, out=tmp_path, **SMALL | {"distil_epochs": 25})
+    assert student.labels == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+    scores = student.metrics["student"]["per_type"]
+    assert scores["PER"]["f1"] > 0.6 and scores["LOC"]["f1"] > 0.6, scores
+    with pytest.raises(ConfigError, match="not of both"):
+        xd.distil(transfer=texts, teacher=[of("PER"), "bert-base-cased"], out=tmp_path)
+
+
 def test_settings_that_need_a_teacher_that_runs(tmp_path):
     with pytest.raises(ConfigError) as error:
         xd.distil(transfer_labels=rows(5), out=tmp_path, strategy="D4.2", transfer=["x"],
@@ -131,3 +150,36 @@ def test_settings_that_need_a_teacher_that_runs(tmp_path):
         xd.distil(teacher=lambda texts: texts, out=tmp_path)
     with pytest.raises(DataError, match="row 1 is a str"):
         xd.distil(transfer_labels=iter(["x"]), out=tmp_path)
+
+
+def test_a_function_named_by_a_flag_is_asked_before_the_run(tmp_path, monkeypatch):
+    from xtremedistil_tf.config import DistillationConfig
+    from xtremedistil_tf.config.arguments import config_from
+    from xtremedistil_tf.runs.asked_teacher import with_answers
+
+    (tmp_path / "my_teacher.py").write_text("def answer(texts):\n    return [text.split()[-1] for text in texts]\n")
+    (tmp_path / "text.txt").write_text("a good\nanother good\none bad\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    flags = {"teacher_function": "my_teacher:answer", "transfer_file": str(tmp_path / "text.txt"),
+             "model_dir": str(tmp_path / "out")}
+    config = with_answers(config_from(DistillationConfig, flags))
+    with open(config.transfer_labels) as file:
+        rows = [json.loads(line) for line in file]
+    assert [(row["text"], row["label"]) for row in rows] == [
+        ("a good", "good"), ("another good", "good"), ("one bad", "bad")]
+    with pytest.raises(ConfigError, match="`teacher_function=my_teacher:no`: the module my_teacher has no no"):
+        with_answers(config_from(DistillationConfig, flags | {"teacher_function": "my_teacher:no"}))
+    with pytest.raises(ConfigError, match="`labels=`: expected the kinds of entities to find"):
+        with_answers(config_from(DistillationConfig, flags | {
+            "teacher_function": "", "pt_teacher_checkpoint": "gliner:some/model"}))
+
+
+@pytest.mark.parametrize("content, expected", [
+    ("person\t0\ta human being\ncompany\t1\n", {"person": "a human being", "company": ""}),
+    ("0\tperson\ta human being\n", {"person": "a human being"}), ("person\n", {"person": ""})])
+def test_labels_with_descriptions(tmp_path, content, expected):
+    from xtremedistil_tf.runs.asked_teacher import _labels_of
+
+    (tmp_path / "labels.tsv").write_text(content)
+    assert _labels_of(str(tmp_path / "labels.tsv")) == expected
+    assert _labels_of("person, company") == {"person": "", "company": ""}

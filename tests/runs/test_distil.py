@@ -96,7 +96,8 @@ def run(tmp_path, flat_teacher_dir, teachers):
         settings = dict(task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(tmp_path / "out"),
                         pt_teacher_checkpoint=str(flat_teacher_dir), teacher_model_dir=str(teachers / task.parent.name),
                         seq_len=32, teacher_epochs=1, distil_epochs=1, ft_epochs=1, embedding_size=8, lstm_units=6,
-                        strategy="D2", student_distil_batch_size=32) | options
+                        strategy="D2", student_distil_batch_size=32,
+                        accept_weak_teacher=True) | options
         config = DistillationConfig(**settings)
         config.validate()
         return distil(config) if whole else until(prepare(Run.of(config)))

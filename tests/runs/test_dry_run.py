@@ -6,7 +6,8 @@ import pytest
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.runs.distil import prepare, train
-from xtremedistil_tf.runs.planning import dry_run, shown_seconds
+from xtremedistil_tf.runs.plan_lines import shown_seconds
+from xtremedistil_tf.runs.planning import dry_run
 from xtremedistil_tf.runs.run import Run
 
 
@@ -15,7 +16,7 @@ def config(task, teacher, out, **options):
         task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(out), do_NER=True,
         pt_teacher_checkpoint=str(teacher), seq_len=24, teacher_epochs=1, distil_epochs=3, ft_epochs=2,
         embedding_size=8, lstm_units=6, strategy="D4.1", student_distil_batch_size=16,
-        student_ft_batch_size=8, teacher_ft_batch_size=8, direct_baseline=True) | options)
+        student_ft_batch_size=8, teacher_ft_batch_size=8, direct_baseline=True, accept_weak_teacher=True) | options)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,7 @@ def test_the_plan_is_that_of_the_run(run, tmp_path, tiny_task, flat_teacher_dir,
     (words,) = (line for line in printed.splitlines() if line.startswith("words a sentence"))
     assert float(words.split()[-1]) == pytest.approx(sum(lengths) / len(lengths), abs=0.06)
     before = printed.split("measuring each step")[0]  # what needs no measurement comes first
+    assert "`word_splitting=auto`: raw text is split at white space" in before.split("labelled  ")[0]
     assert words in before and f"labelled   {len(corpus.train)} train, {len(corpus.dev)} dev" in before
 
 

@@ -36,7 +36,7 @@ def distilled(task, tmp_path_factory, flat_teacher_dir):
     config = DistillationConfig(task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(out),
                                 pt_teacher_checkpoint=str(flat_teacher_dir), seq_len=24, teacher_epochs=1,
                                 distil_epochs=1, ft_epochs=1, hidden_size=16, num_hidden_layers=1,
-                                num_attention_heads=2, strategy="D1")
+                                num_attention_heads=2, strategy="D1", accept_weak_teacher=True)
     config.validate()
     distil(config)
     return out

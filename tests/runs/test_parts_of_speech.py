@@ -35,7 +35,8 @@ def test_a_run(tmp_path, tiny_teacher_dir):
     metrics = distil(DistillationConfig(
         task=str(task), do_NER=True, dev_fraction=0.25, transfer_file=str(task / "more.conllu"),
         model_dir=str(tmp_path / "out"), pt_teacher_checkpoint=str(tiny_teacher_dir), seq_len=32, teacher_epochs=1,
-        distil_epochs=1, ft_epochs=1, embedding_size=8, lstm_units=6, strategy="D2", student_distil_batch_size=32))
+        accept_weak_teacher=True, distil_epochs=1, ft_epochs=1, embedding_size=8, lstm_units=6, strategy="D2",
+        student_distil_batch_size=32))
     test = load_task(task, dev_fraction=0.25).test
     saved = load_student(tmp_path / "out")
     found = StudentPredictor(saved.student, saved.tokenizer, saved.task).predict(test)

@@ -63,6 +63,26 @@ def test_random_has_nothing_of_either(start):
     assert np.abs(start("random")).max() < 0.2 < np.abs(start("svd")).max()
 
 
+def test_of_a_trimmed_vocabulary_only_its_rows_are_kept(start, tmp_path, tiny_teacher_dir, tiny_tokenizer):
+    kept, whole = np.array([0, 1, 2, 3, 4, 9, 12]), start("svd")
+    config = DistillationConfig(task="t", model_dir="m", embedding_init="svd")
+    folder, trimmed = tmp_path / "trimmed", types.SimpleNamespace(kept=kept)
+    folder.mkdir()
+    origin = StudentStart(config, types.SimpleNamespace(fingerprint="f", path=tiny_teacher_dir),
+                          lambda: types.SimpleNamespace(word_embeddings=lambda: start.fine_tuned),
+                          Vocabulary(tiny_tokenizer), "", trimmed, folder)
+    shape = BiLSTMShape(vocab_size=len(kept), embedding_size=SIZE, lstm_units=4, teacher_width=8, num_outputs=3)
+    student = origin.student(shape)
+    np.testing.assert_array_equal(student.word_embeddings.numpy(), whole[kept])
+    (file,) = folder.glob("*.npy")
+    assert np.load(file).shape == (len(kept), SIZE)
+    student.word_embeddings.assign(student.word_embeddings + 1)
+    expected = whole.copy()
+    expected[kept] += 1
+    np.testing.assert_array_equal(origin.with_all_pieces(student, trimmed).word_embeddings.numpy(), expected)
+    assert list(folder.glob("*.npy")) == [file]
+
+
 def test_a_checkpoint_of_another_vocabulary_is_refused(start, tmp_path, tiny_teacher_dir, tiny_tokenizer):
     other = tmp_path / "other"
     shutil.copytree(tiny_teacher_dir, other)

@@ -132,7 +132,7 @@ def test_the_rule_is_kept_with_the_task():
 @pytest.mark.parametrize("setting, wanted", [
     ("auto", RawWords("punctuation")), ("whitespace", RawWords()), ("punctuation", RawWords("punctuation"))])
 def test_the_setting(setting, wanted, caplog):
-    corpus = types.SimpleNamespace(train=[Example(("Ada", ",", "Bo", "."))] * 9)
+    corpus = types.SimpleNamespace(train=[Example(("Ada", ",", "Bo", "."))] * 9, labels=["O"])
     with caplog.at_level("INFO"):
         options = TaggingTask.options_from(DistillationConfig(word_splitting=setting), corpus)
     assert RawWords.from_facts(options["raw_words"]) == wanted
@@ -140,7 +140,7 @@ def test_the_setting(setting, wanted, caplog):
 
 
 def test_marks_at_words_and_the_setting():
-    corpus = types.SimpleNamespace(train=[Example(("Ada,", "Bo."))] * 9)
+    corpus = types.SimpleNamespace(train=[Example(("Ada,", "Bo."))] * 9, labels=["O"])
     for setting, wanted in (("auto", "whitespace"), ("punctuation", "punctuation")):
         options = TaggingTask.options_from(DistillationConfig(word_splitting=setting), corpus)
         assert options["raw_words"]["rule"] == wanted

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import logging
+import types
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from xtremedistil_tf.fingerprint import examples_fingerprint
 from xtremedistil_tf.tasks.opening import load_task
 from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.teachers import fine_tuned
 from xtremedistil_tf.teachers.fine_tuned import FineTunedTeachers, make_teacher, make_teachers
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe, dev_score
 from xtremedistil_tf.teachers.protocol import TeacherPredictor
@@ -87,6 +90,26 @@ def test_the_same_settings_find_it_again_and_others_do_not(made, make):
     assert make(root, epochs=epochs, backend=backend) == first and not epochs
     other = make(root, dataclasses.replace(RECIPE, epochs=1), epochs, backend=backend)
     assert other.path != first.path and len(epochs) == 1 and first.path.exists()
+
+
+def test_settings_that_differ_are_named_before_anything_is_trained(made, make, monkeypatch, caplog, tmp_path):
+    """Of two that are there, of the one that is nearer; with how to use it."""
+    _, teacher, backend = made
+    record, known = json.loads((teacher.path / "fine-tuning.json").read_text()), tmp_path / "known"
+    for folder in (known, tmp_path / "other"):
+        folder.mkdir()
+    (known / "fine-tuning.json").write_text(json.dumps(record))
+    record["identity"] |= {"data": "x", "kind": "regression"}
+    (tmp_path / "other" / "fine-tuning.json").write_text(json.dumps(record))
+
+    def trains(*args):
+        assert f"the teacher {known} was fine-tuned with other settings (epochs 12 -> 3, seq_len 48 -> 32)" \
+            in caplog.text and f"or its folder: `teacher_model_dir={known}`" in caplog.text
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fine_tuned, "backend_named", lambda name: types.SimpleNamespace(fine_tune=trains))
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path, dataclasses.replace(RECIPE, epochs=3, seq_len=32), backend=backend)
 
 
 def test_torch_trains_in_bfloat16(make, tmp_path):

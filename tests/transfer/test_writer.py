@@ -19,7 +19,7 @@ import pytest
 from xtremedistil_tf.errors import ConfigError, TransferStoreError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.training.batches import Column, pad_batch
-from xtremedistil_tf.transfer import size, writer
+from xtremedistil_tf.transfer import making, size, writer
 from xtremedistil_tf.transfer.format import HIDDEN, Manifest
 from xtremedistil_tf.transfer.hidden_states import PCA_FILE
 from xtremedistil_tf.transfer.reader import TransferStore
@@ -222,6 +222,16 @@ def test_hidden_states_that_are_not_finite_are_an_error_of_smaller_forms(tmp_pat
     for form in FORMS[1:]:
         with pytest.raises(TransferStoreError, match="not finite"):
             fake.write(tmp_path, fake.sentences(60), teacher, **form)
+
+
+def test_the_teacher_runs_once_over_a_small_set_whose_components_are_kept(tmp_path, fake, monkeypatch):
+    text, runs, log = fake.sentences(40), [], tmp_path / "log"
+    for number, most in enumerate((making._MOST_KEPT, 0)):
+        monkeypatch.setattr(making, "_MOST_KEPT", most)
+        runs.append(fake.write(tmp_path / str(number), text, fake.Teacher(log), hidden_components=5))
+    assert [line.split()[1] for line in log.read_text().splitlines()] == ["40"] * 3  # once, then twice
+    once, twice = ({file.relative_to(store): file.read_bytes() for file in store.rglob("*.npy")} for store in runs)
+    assert once == twice and len(once) > 3
 
 
 def test_a_store_that_does_not_fit_is_refused_before_the_teacher_runs(tmp_path, fake, monkeypatch):

@@ -14,7 +14,7 @@ import numpy as np
 
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample
 from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
-from xtremedistil_tf.tokenization.words import encode_words
+from xtremedistil_tf.tokenization.words import encode_words, needs_spaces
 
 _RUN = re.compile(r"\S+")
 # Chinese characters are words by themselves, as in BERT's vocabularies.
@@ -66,7 +66,8 @@ class WholeWords:
         special, decode = set(tokenizer.all_special_ids), _decoder(tokenizer)
         texts = {i: text for i in range(len(tokenizer))
                  if i not in special and is_word(text := decode(i).strip())}
-        encoded = encode_words(tokenizer, ([text] for text in texts.values()))
+        before = [""] if needs_spaces(tokenizer) else []  # words as they stand within a text
+        encoded = encode_words(tokenizer, ([*before, text] for text in texts.values()))
         # A piece that continues words is decoded to a text that is encoded otherwise.
         whole = [i for i, word in zip(texts, encoded) if list(word.ids) == [i]]
         return cls(np.array(whole, np.int32), [texts[i] for i in whole])

@@ -33,7 +33,7 @@ def load_masked_lm(name: str) -> tuple[Any, Any]:
     checkpoint = resolve_checkpoint(name)
     tokenizer = load_tokenizer(checkpoint)
     with quiet_transformers(), explained(checkpoint, "the config"):
-        config = transformers.AutoConfig.from_pretrained(checkpoint)
+        config = transformers.AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     remedy = ("Give a checkpoint of a masked language model with its head, such as "
               "`augment_checkpoint=bert-base-multilingual-cased`.")
     if tokenizer.mask_token_id is None or config.model_type not in TF_MODEL_FOR_MASKED_LM_MAPPING_NAMES:
@@ -60,7 +60,7 @@ def load_encoder(name: str) -> tuple[Any, Any]:
     checkpoint = resolve_checkpoint(name)
     tokenizer = load_tokenizer(checkpoint)
     with quiet_transformers(), explained(checkpoint, "the config"):
-        config = transformers.AutoConfig.from_pretrained(checkpoint)
+        config = transformers.AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     model, missing = _load(transformers.TFAutoModel, checkpoint, config)
     if missing:
         raise ModelLoadError(f"{name!r} lacks {len(missing)} weights of {type(model).__name__}, which would "

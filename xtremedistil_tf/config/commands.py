@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import re
 
 from xtremedistil_tf.config.distillation import DistillationConfig
@@ -24,6 +25,8 @@ QUANTIZATIONS_OF = {"saved_model": ("none",), "tflite": ("none", "float16", "dyn
 OUTPUT_FORMATS = ("tsv", "jsonl", "conll", "csv")
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 LOCAL_FORMS = ("keras", "saved_model", "tflite", "onnx")
+#: What the local server runs, the preferred first.
+SERVED_FORMS = ("onnx", "saved_model", "keras")
 SERVING_PREFIXES = ("serving://", "serving+http://", "serving+https://")
 #: Command -> the flags that it needs.
 COMMANDS = {"info": ("store",), "verify": ("store",), "merge": ("stores", "out")}
@@ -151,21 +154,43 @@ class ServeConfig:
     model_dir: str = setting("Model", "", "Folder of a finished distillation run.")
     serving_name: str = setting("Model", "xtremedistil", "Name of the model in URLs.")
     serving_version: int = setting("Model", 1, "Version of the model in URLs.", minimum=1)
+    form: str = setting("Model", "",
+        "Form to serve: onnx, saved_model, keras. Default: the first of these that the model directory has and that "
+        "can run here. Loading a SavedModel runs what it holds; the other forms run no code.", ("", *SERVED_FORMS))
+    watch_seconds: float = setting("Model", 0.0,
+        "Seconds between two looks at the model directory for a new version, which then replaces the old one without "
+        "a lost request. 0: only when the signal SIGHUP says so.", minimum=0.0)
     host: str = setting("Address", "127.0.0.1",
-        "Address to listen at. The default accepts this machine only; 0.0.0.0 accepts any, without a "
-        "password.")
+        "Address to listen at. The default accepts this machine only; 0.0.0.0 accepts any, and needs `api_key_file` "
+        "or `insecure`.")
     port: int = setting("Address", 8501, "Port to listen at; 0: any free one.", minimum=0, maximum=65535)
+    allowed_hosts: str = setting("Access", "",
+        "Names of this server in the header `Host` besides localhost, `host`, the machine's name and addresses, "
+        "separated by commas; *: any.")
+    allowed_origins: str = setting("Access", "",
+        "Other sites whose pages may ask in a browser, separated by commas, such as https://example.org.")
+    api_key_file: str = setting("Access", "",
+        "File with a key in each line. Clients then need one: `Authorization: Bearer <key>`.")
+    insecure: bool = setting("Access", False, "Listen beyond this machine though clients need no key.")
+    tls_cert_file: str = setting("Access", "", "Certificate (PEM) for HTTPS.")
+    tls_key_file: str = setting("Access", "", "Private key (PEM) of the certificate.")
     max_request_bytes: int = setting("Limits", 1 << 20, "Maximum bytes of a request's body.", minimum=1)
+    max_answer_bytes: int = setting("Limits", 1 << 24, "Maximum bytes of an answer.", minimum=1)
     max_texts: int = setting("Limits", 1024, "Maximum texts in a request.", minimum=1)
-    batch_bytes: int = setting("Limits", 1 << 16,
-        "Maximum bytes of text in a batch, padding included. This bounds memory. Larger requests are cut into "
-        "batches. A single longer text is answered in parts by taggers and question answering, else it is an error.",
+    batch_subwords: int = setting("Limits", 1024,
+        "Maximum subwords in a batch, padding included. This bounds memory, and how long others wait. A text that may "
+        "have more is a batch of its own.", minimum=1)
+    max_text_bytes: int = setting("Limits", 1 << 16,
+        "Maximum bytes of a text for tasks that cannot answer it in parts (all but taggers and question answering).",
         minimum=1)
-    max_queue: int = setting("Limits", 32,
+    max_queue: int = setting("Limits", 256,
         "Maximum requests that run or wait; further ones get status 503.", minimum=1)
-    max_connections: int = setting("Limits", 128, "Maximum open connections.", minimum=1)
+    max_connections: int = setting("Limits", 256, "Maximum open connections.", minimum=1)
     timeout_seconds: float = setting("Limits", 30.0,
-        "Seconds after which an idle connection is closed.", minimum=0.1)
+        "Seconds in which the whole head, and the whole body of a request must arrive, and its answer be read; an "
+        "idle connection is closed after as many.", minimum=0.1)
+    deadline_seconds: float = setting("Limits", 30.0,
+        "Seconds in which a request is answered, or given up.", minimum=0.1)
     shutdown_seconds: float = setting("Limits", 10.0,
         "Seconds to wait for running requests when the server stops.", minimum=0.0)
 
@@ -175,6 +200,22 @@ class ServeConfig:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", self.serving_name):
             raise ConfigError(f"`serving_name={self.serving_name}`: expected letters, digits and _ . - only, "
                               "as it is part of URLs.")
+        if not (self.is_local or self.api_key_file or self.insecure):
+            raise ConfigError(f"`host={self.host}`: others could reach this server, and need no key. Give "
+                              "`api_key_file`, or `insecure` if they may.")
+        if bool(self.tls_cert_file) != bool(self.tls_key_file):
+            raise ConfigError("`tls_cert_file` and `tls_key_file`: expected both or none.")
+        for origin in listed(self.allowed_origins):
+            if not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise ConfigError(f"`allowed_origins={origin}`: expected such as https://example.org, without a path.")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine reaches the address."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
 
 
 @dataclasses.dataclass(frozen=True)

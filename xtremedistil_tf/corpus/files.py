@@ -26,6 +26,8 @@ _LANGUAGE_PREFIX = re.compile(rf"({_LANGUAGE_CODE}):(?=.)")
 # File names of everyday life that happen to have the shape of a code.
 _NOT_LANGUAGES = frozenset({"all", "dev", "raw"})
 MAX_LINE_CHARS = 100_000
+# No text is compressed to a smaller part than one of so many, but for files of a few megabytes.
+_MOST_TIMES, _MOST_BYTES = 100, 1 << 24
 # A character takes at most 4 bytes; 3 more for a byte order mark and 2 for the line end.
 _MARK_AND_END = 5
 _NEWLINE, _NUL = b"\n", b"\0"
@@ -138,10 +140,18 @@ def _damaged(path: pathlib.Path, place: str, error: Exception) -> DataError:
 
 
 def read_whole(path: str | os.PathLike[str]) -> str:
-    """All of a UTF-8 file as one text, whatever the length of its lines; otherwise as `open_lines`."""
+    """All of a UTF-8 file as one text, whatever the length of its lines; otherwise as `open_lines`.
+
+    Raises:
+        DataError: see there; a compressed file that becomes so large that it can only be meant to fill the memory.
+    """
     path = pathlib.Path(path)
     with opened(path) as handle:
-        raw = handle.read()
+        most = _MOST_TIMES * path.stat().st_size + _MOST_BYTES
+        raw = handle.read(most + 1)
+        if len(raw) > most:
+            raise DataError(f"{path}: becomes more than {most >> 20} MB, {_MOST_TIMES} times its size. If that is "
+                            "right, decompress it and give the file itself.")
 
     def place(offset: int) -> str:
         return f"{path}:{raw.count(_NEWLINE, 0, offset) + 1}"

@@ -19,31 +19,33 @@ from xtremedistil_tf.training.pipeline import logits_alone
 
 #: Most examples that are shown.
 SHOWN = 20
+_MEASURING = "measuring {}"
 
 
 def teacher_answers(teacher: LoadedTeacher, tokenizer: Any, examples: Sequence[AnyExample], seq_len: int,
-                    dev: Sequence[AnyExample] = ()) -> list[Any]:
+                    dev: Sequence[AnyExample] = (), label: str = "") -> list[Any]:
     """One prediction of its task per example, from inputs of at most `seq_len` pieces.
 
     Args:
+        label: of the bar that says how many are done; none: no bar.
         dev: labelled examples on which the task is calibrated, see `Task.calibrated`; none: it is used as it is.
     """
     predictor, task = TeacherPredictor(teacher, (), tokenizer.pad_token_id, 64), teacher.task
 
     def answered(some: Sequence[AnyExample]) -> tuple[PredictionFeatures, list[np.ndarray]]:
         features = task.prediction_features(tokenizer, some, seq_len)
-        return features, predictor.logits(features.features)
+        return features, predictor.logits(features.features, label)
 
     calibrated = task.calibrated(dev, lambda: answered(dev)[1]) if dev else task
     return calibrated.decode(*answered(examples))
 
 
 def student_answers(student: Any, tokenizer: Any, task: Task, examples: Sequence[AnyExample],
-                    dev: Sequence[AnyExample] = ()) -> list[Any]:
-    """One prediction of the task per example; `dev` as for `teacher_answers`."""
+                    dev: Sequence[AnyExample] = (), label: str = "") -> list[Any]:
+    """One prediction of the task per example; `dev` and `label` as for `teacher_answers`."""
     if dev:
         task = StudentPredictor(student, tokenizer, task).calibrated(dev)
-    return StudentPredictor(student, tokenizer, task).predict(examples)
+    return StudentPredictor(student, tokenizer, task).predict(examples, label)
 
 
 def disagreements(task: Task, examples: Sequence[AnyExample], teacher: Sequence[Any],
@@ -131,8 +133,8 @@ def measure_teacher(teacher: LoadedTeacher, tokenizer: Any, examples: Sequence[A
                     seen_pieces: int, dev: Sequence[AnyExample] = ()) -> dict[str, Any]:
     """The task's scores, size and latency of a teacher, on inputs of at most `seq_len` pieces; `dev` as for
     `teacher_answers`."""
-    scores = teacher.task.scores(examples, teacher_answers(teacher, tokenizer, examples, seq_len, dev))
-    return scores | teacher_costs(teacher, tokenizer, seq_len, seen_pieces)
+    answers = teacher_answers(teacher, tokenizer, examples, seq_len, dev, _MEASURING.format("teacher"))
+    return teacher.task.scores(examples, answers) | teacher_costs(teacher, tokenizer, seq_len, seen_pieces)
 
 
 def compare(student: Mapping[str, Any], teacher: Mapping[str, Any], main: str) -> dict[str, Any]:
@@ -215,8 +217,9 @@ def _answers(m: Measured, examples: Sequence[AnyExample]) -> dict[str, list[Any]
     """The predictions of each model, the teacher's first."""
     found = {}
     if m.teacher is not None:
-        found["teacher"] = teacher_answers(m.teacher, m.teacher_tokenizer, examples, m.seq_len, m.dev)
-    return found | {name: student_answers(student, tokenizer, m.task, examples, m.dev)
+        found["teacher"] = teacher_answers(m.teacher, m.teacher_tokenizer, examples, m.seq_len, m.dev,
+                                           _MEASURING.format("teacher"))
+    return found | {name: student_answers(student, tokenizer, m.task, examples, m.dev, _MEASURING.format(name))
                     for name, (student, tokenizer) in m.students.items()}
 
 

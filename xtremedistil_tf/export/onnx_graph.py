@@ -22,6 +22,7 @@ from xtremedistil_tf.onnx_graphs import OPSET, function_model
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
 from xtremedistil_tf.students.metadata import DECODING
 from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.tokenization.words import word_form
 
 #: The newest operator set that both ways to a graph write; ONNX Runtime has had it since 1.13.
 LOGITS = "logits"
@@ -66,7 +67,8 @@ def described(model: onnx.ModelProto, student, tokenizer, task: Task, quantizati
     Keys of its metadata, all values being strings: `task` (kind of the task), `labels` (JSON list, one for
     each output), `options` (JSON, the task's), `special_token_ids` (JSON, such as {"pad": 0, "cls": 2}),
     `max_length` (most pieces of an input; empty: no limit), `quantization`; and where answers have to be chosen from
-    logits `decoding` (JSON, see `Task.decoding_facts`).
+    logits `decoding` (JSON, see `Task.decoding_facts`); `spaced_words` (`true`) where the tokenizer wants words with
+    the space before them.
     """
     facts = task.decoding_facts()
     special = {name.removesuffix("_token"): tokenizer.convert_tokens_to_ids(token)
@@ -78,7 +80,8 @@ def described(model: onnx.ModelProto, student, tokenizer, task: Task, quantizati
         "task": task.kind, "labels": json.dumps(task.labels, ensure_ascii=False),
         "options": json.dumps(task.options), "special_token_ids": json.dumps(special),
         "max_length": str(student.max_length or ""), "quantization": quantization,
-        **({DECODING: json.dumps(facts)} if facts else {})})
+        **({DECODING: json.dumps(facts)} if facts else {}),
+        **{name: json.dumps(value) for name, value in word_form(tokenizer, task).items()}})
     return model
 
 

@@ -21,6 +21,7 @@ from xtremedistil_tf.students.metadata import DECODING
 from xtremedistil_tf.students.model_directory import versions
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
+from xtremedistil_tf.tokenization.words import word_form
 
 log = logging.getLogger(__name__)
 #: What becomes of the weights: kept; stored as float16; int8 with activations quantised at run time, by their
@@ -206,7 +207,7 @@ def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
         write_text(folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
     facts = {"type": spec["model"]["type"], "file": VOCABULARY if wordpiece else TOKENIZER,
              "normalizer": _without_tables(spec["normalizer"]),
-             "max_characters_per_word": spec["model"].get("max_input_chars_per_word")}
+             "max_characters_per_word": spec["model"].get("max_input_chars_per_word")} | word_form(tokenizer, task)
     special = {name: getattr(tokenizer, f"{name}_token_id") for name in _SPECIAL}
     write_json(folder / MODEL, {
         "format": 1, "task": {"kind": task.kind, "labels": task.labels, "options": task.options},

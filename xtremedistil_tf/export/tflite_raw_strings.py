@@ -7,6 +7,7 @@ TensorFlow Lite. docs/mobile.md tells what a program must do to the text before,
 from __future__ import annotations
 
 import base64
+import functools
 import logging
 import os
 import pathlib
@@ -16,6 +17,8 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from xtremedistil_tf.export.tflite import check_quantization, input_names, write_tflite
+from xtremedistil_tf.export.tflite_lstm import without_lists
+from xtremedistil_tf.export.tflite_windows import LiteWindows
 from xtremedistil_tf.export.tflite_words import LiteStrings, LiteWords, one_string
 from xtremedistil_tf.tasks.signatures import LitePieces
 from xtremedistil_tf.tasks.task import Task
@@ -34,12 +37,14 @@ class Pieces(NamedTuple):
 
     Attributes, each [pieces]:
         ids: int32.
+        words: int32, the word that each piece is of.
         word_starts: bool, true at the first piece of each word.
         starts, ends: int32, where pieces begin and end in the text, in bytes of its UTF-8; their words where the
             tokenizer cannot tell of pieces.
     """
 
     ids: tf.Tensor
+    words: tf.Tensor
     word_starts: tf.Tensor
     starts: tf.Tensor
     ends: tf.Tensor
@@ -85,7 +90,7 @@ class WordPieceGraph(tf.Module):
         offsets, of_word = tf.cast(offsets.values, tf.int32), tf.gather(words.starts, word)
         starts, ends = (of_word + tf.gather(offsets, before + tf.cast(places.values, tf.int32))
                         for places in (starts, ends))
-        return Pieces(ids.values, word_starts, starts, ends)
+        return Pieces(ids.values, word, word_starts, starts, ends)
 
 
 class SentencePieceGraph(tf.Module):
@@ -101,7 +106,7 @@ class SentencePieceGraph(tf.Module):
         """The pieces of words, or of one text."""
         ids = self._tokenizer.tokenize(words.strings)
         word, word_starts = _words_of(ids)
-        return Pieces(ids.values, word_starts, tf.gather(words.starts, word), tf.gather(words.ends, word))
+        return Pieces(ids.values, word, word_starts, tf.gather(words.starts, word), tf.gather(words.ends, word))
 
 
 def _words_of(pieces: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -188,8 +193,9 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
     - question answering: for each piece of the context `start_logits` and `end_logits` float32, `starts` and
       `ends` int32; and `no_answer_scores` float32 [1].
 
-    `starts` and `ends` count bytes of the text's UTF-8. What does not fit into the student is cut off: there
-    are no windows. The program must link tensorflow-text's kernels for TensorFlow Lite.
+    `starts` and `ends` count bytes of the text's UTF-8. Taggers answer long texts whole, sentence by sentence, as
+    `TaggingTask.prediction_features` parts them; for other tasks, what does not fit into the student is cut off. The
+    program must link tensorflow-text's kernels for TensorFlow Lite.
 
     Args:
         folder, student, tokenizer, task: see `export_tflite`.
@@ -226,12 +232,16 @@ class RawStrings(tf.Module):
         self._answers = task.module("signatures").LITE(task)
         self._texts = self._answers.inputs(pairs)
         self._names, self._graph = input_names(task), graph
-        self._words = LiteWords(self._answers.raw_words) if self._answers.raw_words else None
         self.student_variables = student.variables
         self._call = lambda inputs: student(inputs, training=False)["logits"][0]
         self._frame = Frame.of(tokenizer, pair=len(self._texts) > 1)
         self._no_answer_at = self._frame.position(tokenizer.cls_token_id, 0, 0)
         self._room = None if student.max_length is None else self._frame.room(student.max_length)
+        self._words, self._in_loop = None, functools.partial(without_lists, student)
+        if self._answers.raw_words is not None:
+            lengths = map(self._frame.room, self._answers.lengths(student.max_length))
+            self._words = LiteWords(self._answers.raw_words)
+            self._windows = LiteWindows(self._logits_of_window, task.num_outputs, *lengths)
 
     def concrete(self) -> Any:
         """The traced function: string [1] by name -> the outputs of the task."""
@@ -239,13 +249,23 @@ class RawStrings(tf.Module):
         return tf.function(self._answer).get_concrete_function(**specs)
 
     def _answer(self, **texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        pieces = [self._graph.pieces(self._words.split(texts[name]) if self._words else one_string(texts[name]))
-                  for name in self._texts]
+        if self._words is not None:
+            words = self._words.split(texts[self._texts[0]])
+            pieces = self._graph.pieces(words)
+            logits = self._windows.logits(pieces, words.ends_sentence)
+            return self._answers.answers(logits, LitePieces([pieces], self._frame, self._no_answer_at, words.strings))
+        pieces = [self._graph.pieces(one_string(texts[name])) for name in self._texts]
         if self._room is not None:
             pieces = [part.cut(count) for part, count in zip(pieces, self._kept(pieces))]
         logits = self._logits(*(part.ids for part in pieces))
         return self._answers.answers(
             logits, LitePieces(pieces, self._frame, self._no_answer_at))
+
+    def _logits_of_window(self, ids: tf.Tensor) -> tf.Tensor:
+        """int32 [pieces] -> float32 [pieces, outputs], and rows of the special tokens behind them."""
+        begin = len(self._frame.special[0])
+        with self._in_loop():
+            return self._logits(ids)[begin:]
 
     def _kept(self, pieces: Any) -> list[tf.Tensor]:
         """How many pieces of each text are kept."""

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from xtremedistil_tf.tokenization.graph.neighbours import places_of
 from xtremedistil_tf.tokenization.graph.raw_words import WordSpans
+from xtremedistil_tf.tokenization.graph.sentences import SentenceEnds
 from xtremedistil_tf.tokenization.graph.text import where
 from xtremedistil_tf.tokenization.raw_words import RawWords
 
@@ -22,17 +24,19 @@ class LiteStrings(NamedTuple):
     Attributes, each [strings]:
         strings: string.
         starts, ends: int32, bytes of the text's UTF-8.
+        ends_sentence: bool, whether a sentence ends with each and another one follows.
     """
 
     strings: tf.Tensor
     starts: tf.Tensor
     ends: tf.Tensor
+    ends_sentence: tf.Tensor
 
 
 def one_string(texts: tf.Tensor) -> LiteStrings:
     """string [1] -> the text as the only part of itself."""
     # Nobody asks where a whole text ends.
-    return LiteStrings(texts, tf.zeros([1], tf.int32), tf.zeros([1], tf.int32))
+    return LiteStrings(texts, tf.zeros([1], tf.int32), tf.zeros([1], tf.int32), tf.zeros([1], tf.bool))
 
 
 class LiteWords(tf.Module):
@@ -45,7 +49,7 @@ class LiteWords(tf.Module):
     def __init__(self, rule: RawWords):
         super().__init__()
         # tensorflow-text's WhitespaceTokenizer ends words within white space of several bytes.
-        self._spans, self._bytes = WordSpans(rule), tf_text.ByteSplitter()
+        self._spans, self._bytes, self._sentences = WordSpans(rule), tf_text.ByteSplitter(), SentenceEnds()
 
     def split(self, texts: tf.Tensor) -> LiteStrings:
         """string [1], valid UTF-8 -> its words."""
@@ -53,11 +57,14 @@ class LiteWords(tf.Module):
         numbers = tf.concat([tf.cast(self._bytes.split(texts).values, tf.int32), _SPACE_AND_LETTER], 0)
         characters, places = _decoded(numbers)
         starts, ends, _ = self._spans.find(characters, tf.zeros_like(characters))
-        words = tf.range(tf.size(starts) - 1)
+        words, all_words = tf.range(tf.size(starts) - 1), places_of(starts)
+        ends_sentence = self._sentences.find(characters, starts, ends, all_words == 0)
+        # The word that is left out is none that follows.
+        ends_sentence = tf.gather(ends_sentence & (all_words + 2 < tf.size(starts)), words)
         starts, ends = (tf.gather(places, tf.gather(values, words)) for values in (starts, ends))
         one_row = tf.cast(tf.stack([0, tf.size(words)]), tf.int64)
         ragged = [tf.RaggedTensor.from_row_splits(values, one_row, validate=False) for values in (starts, ends)]
-        return LiteStrings(self._bytes.split_by_offsets(texts, *ragged).values, starts, ends)
+        return LiteStrings(self._bytes.split_by_offsets(texts, *ragged).values, starts, ends, ends_sentence)
 
 
 def _decoded(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

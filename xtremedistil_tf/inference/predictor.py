@@ -37,6 +37,7 @@ from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
 
 #: So long are the inputs of a whole batch at most: of longer ones fewer make a batch, so that memory is bounded.
 _BATCH_LENGTH = 512
+_DEV = "student, dev set"
 
 
 class Predictor:
@@ -49,6 +50,7 @@ class Predictor:
         task: what it answers.
         max_length: most pieces that it takes; None: any number.
         batch_size: most inputs in a batch.
+        batch_pieces: most pieces in a batch, padding included, unless one input alone has more; None: 512 an input.
 
     Attributes:
         max_length: as given.
@@ -56,29 +58,31 @@ class Predictor:
     """
 
     def __init__(self, forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], tokenizer: Any, task: Task,
-                 max_length: int | None, batch_size: int = 256):
+                 max_length: int | None, batch_size: int = 256, batch_pieces: int | None = None):
         self._forward, self._tokenizer, self._task = forward, tokenizer, task
+        self._batch_pieces = batch_pieces
         self.max_length, self._batch_size, self.truncated = max_length, batch_size, 0
 
-    def predict(self, examples: Iterable[AnyExample]) -> list[Any]:
-        """One prediction of the task per example, in order."""
-        return self._task.decode(*self._answered(examples))
+    def predict(self, examples: Iterable[AnyExample], label: str = "") -> list[Any]:
+        """One prediction of the task per example, in order; a bar with the label, if it has one, says how many are
+        done."""
+        return self._task.decode(*self._answered(examples, label=label))
 
     def calibrated(self, dev: Sequence[AnyExample]) -> Task:
         """The task with what it chooses for this model on labelled examples, see `Task.calibrated`."""
-        return self._task.calibrated(dev, lambda: self._answered(dev)[1])
+        return self._task.calibrated(dev, lambda: self._answered(dev, label=_DEV)[1])
 
     def dev_scores(self, dev: Sequence[AnyExample]) -> dict[str, Any]:
         """The task's scores on labelled examples, on which it is calibrated too."""
-        features, logits = self._answered(dev)
+        features, logits = self._answered(dev, label=_DEV)
         task = self._task.calibrated(dev, lambda: logits)
         return task.scores(dev, task.decode(features, logits))
 
     def _answered(self, examples: Iterable[AnyExample],
-                  batch_size: int | None = None) -> tuple[PredictionFeatures, list[np.ndarray]]:
+                  batch_size: int | None = None, label: str = "") -> tuple[PredictionFeatures, list[np.ndarray]]:
         features = self._task.prediction_features(self._tokenizer, examples, self.max_length)
         self.truncated += features.truncated
-        return features, self.logits(features.features, batch_size)
+        return features, self.logits(features.features, batch_size, label)
 
     def answers(self, asked: Sequence[Asked], batch_size: int | None = None) -> list[Any]:
         """Answers to raw text, see `RawText`, in order."""
@@ -92,12 +96,14 @@ class Predictor:
         for chunk in chunks(asked, lambda one: sum(map(len, one.texts))):
             yield from self.answers(chunk, batch_size)
 
-    def logits(self, source: FeatureSource, batch_size: int | None = None) -> list[np.ndarray]:
+    def logits(self, source: FeatureSource, batch_size: int | None = None, label: str = "") -> list[np.ndarray]:
         """float32 [pieces, outputs] or [outputs] of every row of a source."""
-        size = batch_size or self._batch_size
+        from xtremedistil_tf.progress import counted_items
+
+        size, count = batch_size or self._batch_size, len(source.lengths)
         answers = run_over(self._forward, source, size, self._tokenizer.pad_token_id,
-                           {"logits": self._task.per_piece}, size * _BATCH_LENGTH)
-        return in_order(answers, "logits", len(source.lengths))
+                           {"logits": self._task.per_piece}, self._batch_pieces or size * _BATCH_LENGTH)
+        return in_order(counted_items(answers, count, label), "logits", count)
 
 
 def cut_note(cut: int, count: int, max_length: int | None) -> str | None:
@@ -143,6 +149,15 @@ def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",
         return TFLiteRuntime(path, threads=threads)
     from xtremedistil_tf.inference.runtimes import OnnxRuntime
     return OnnxRuntime(path, threads=threads)
+
+
+def fitting(runtime: Runtime, task: Task, model_dir: pathlib.Path) -> Runtime:
+    """The runtime; raises ModelLoadError where its file says that it has other outputs than the task."""
+    width = getattr(runtime, "width", None)
+    if width not in (None, task.num_outputs):
+        raise ModelLoadError(f"{model_dir}: the exported file has {width} outputs, the task {task.num_outputs}. Export "
+                             "the student again.")
+    return runtime
 
 
 def check_exported(form: str, model_dir: pathlib.Path, quantization: str) -> None:
@@ -237,7 +252,7 @@ def open_predictor(model_dir: str | os.PathLike[str], form: str = "keras", quant
 
         saved = load_student(model_dir, decoding)
         task, config, tokenizer, max_length = saved.task, saved.config, saved.tokenizer, saved.student.max_length
-    runtime = functools.cache(lambda: open_runtime(form, model_dir, quantize, threads))
+    runtime = functools.cache(lambda: fitting(open_runtime(form, model_dir, quantize, threads), task, model_dir))
     predictor = Predictor(lambda batch: runtime().forward(batch), tokenizer, task, max_length, batch_size)
     return OpenedStudent(predictor, task, tokenizer, config)
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from xtremedistil_tf.errors import MissingExtraError, ModelLoadError
+from xtremedistil_tf.errors import MissingExtraError, ModelLoadError, reason_of
 from xtremedistil_tf.process import register_text_ops
 
 
@@ -176,6 +176,10 @@ class OnnxRuntime:
         path: the file.
         threads: most threads; None: as many as ONNX Runtime likes.
 
+    Attributes:
+        inputs: names of its inputs.
+        width: number of outputs, None where the file does not say.
+
     Raises:
         MissingExtraError: onnxruntime is not installed.
         ModelLoadError: there is no such file, or ONNX Runtime cannot load it.
@@ -196,17 +200,22 @@ class OnnxRuntime:
             self._session = onnxruntime.InferenceSession(str(path), options,
                                                          providers=["CPUExecutionProvider"])
         except Exception as error:  # the exceptions of onnxruntime have no common base
-            raise ModelLoadError(f"{path}: ONNX Runtime cannot load it ({error}). Export the student "
+            raise ModelLoadError(f"{path}: ONNX Runtime cannot load it ({reason_of(error)}). Export the student "
                                  "again.") from error
-        self._inputs = [value.name for value in self._session.get_inputs()]
+        self.inputs = [value.name for value in self._session.get_inputs()]
+        shapes = {value.name: value.shape for value in self._session.get_outputs()}
+        if "logits" not in shapes:
+            raise ModelLoadError(f"{path}: has no output logits, but {', '.join(shapes) or 'none'}. Export the student "
+                                 "again.")
+        self.width = shapes["logits"][-1] if isinstance(shapes["logits"][-1], int) else None
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        inputs = {name: np.asarray(batch[name], np.int64) for name in self._inputs}
+        inputs = {name: np.asarray(batch[name], np.int64) for name in self.inputs}
         try:
             return {"logits": self._session.run(["logits"], inputs)[0]}
         except Exception as error:
             raise ModelLoadError(f"{self._path}: ONNX Runtime cannot run a batch of shape "
-                                 f"{inputs['input_ids'].shape} ({error}).") from error
+                                 f"{inputs['input_ids'].shape} ({reason_of(error)}).") from error
 
     def close(self) -> None:
         self._session = None

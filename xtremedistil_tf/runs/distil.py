@@ -12,6 +12,7 @@ import tf_keras
 from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.distillation.schedule import Phase
+from xtremedistil_tf.runs.asked_teacher import with_answers
 from xtremedistil_tf.runs.labelled_data import Labelled, Vocabulary, open_labelled, student_vocabulary
 from xtremedistil_tf.runs.outcome import Outcome
 from xtremedistil_tf.runs.phase_settings import strategy_phases
@@ -20,7 +21,7 @@ from xtremedistil_tf.runs.store import StoreStep, TrainingData, store_root, trai
 from xtremedistil_tf.runs.student import Distilled, StudentStep
 from xtremedistil_tf.runs.student_plan import StudentPlan, plan_student
 from xtremedistil_tf.runs.student_shape import BASELINE
-from xtremedistil_tf.runs.teachers import Teachers, teachers_of
+from xtremedistil_tf.runs.teachers import Teachers, check_learned, teachers_of
 from xtremedistil_tf.runs.transfer_text import Augmentation, RunText, compare_texts, log_comparison, transfer_text
 from xtremedistil_tf.transfer.text import TransferText
 
@@ -44,6 +45,23 @@ class Prepared:
     text: RunText
     vocabulary: Vocabulary
     checkpoint: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """A run whose transfer store is written.
+
+    Attributes:
+        prepared: what it had before.
+        plan: of the student.
+        store_step: what the store was made from.
+        store: its folder; None where no phase reads one.
+    """
+
+    prepared: Prepared
+    plan: StudentPlan
+    store_step: StoreStep
+    store: pathlib.Path | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +113,7 @@ def distil(config: DistillationConfig, command: str = "") -> dict[str, Any]:
     Raises:
         XtremeDistilError: what a user can mend.
     """
-    run = Run.of(config)
+    run = Run.of(with_answers(config))
     with run.alone():
         return _distilled(run, command)
 
@@ -117,8 +135,16 @@ def _distilled(run: Run, command: str) -> dict[str, Any]:
                        command).metrics(began)
 
 
-def prepare(run: Run) -> Prepared:
-    """Reads the labelled data and the text, and finds or makes the teachers and the student's vocabulary."""
+def prepare(run: Run, sample: bool = False) -> Prepared:
+    """Reads the labelled data and the text, and finds or makes the teachers and the student's vocabulary.
+
+    Args:
+        run: the run.
+        sample: whether it is a measurement, whose teachers learn from too little to be good ones.
+
+    Raises:
+        WeakTeacherError: the teachers have learned nothing, unless `accept_weak_teacher`.
+    """
     c = run.config
     tf_keras.utils.set_random_seed(c.seed)
     with run.step("labelled data") as step:
@@ -129,6 +155,8 @@ def prepare(run: Run) -> Prepared:
     augmentation = Augmentation(c, labelled) if c.augment and c.strategy != BASELINE else None
     originals = transfer_text(c, labelled)
     teachers = teachers_of(run, labelled)
+    if not sample:
+        check_learned(run, labelled, teachers)
     text = _text(run, originals, teachers, augmentation)
     with run.step("vocabulary") as step, run.workers.chief_first():
         used = text.used
@@ -151,6 +179,11 @@ def _text(run: Run, originals: TransferText | None, teachers: Teachers, augmenta
 
 def train(prepared: Prepared) -> Trained:
     """The student after all its phases, for which the transfer store is made on the way."""
+    return train_student(make_store(prepared))
+
+
+def make_store(prepared: Prepared) -> Stored:
+    """The plan of the student, and the transfer store if a phase reads one."""
     p = prepared
     plan = plan_student(p.run.config, p.labelled, p.teachers, p.text, p.vocabulary, p.checkpoint)
     store_step = StoreStep(p.run, p.labelled, p.teachers, p.text, p.vocabulary, plan)
@@ -158,7 +191,13 @@ def train(prepared: Prepared) -> Trained:
     with p.run.workers.chief_first():
         if plan.needs_store:
             store = store_step.make()
+    return Stored(p, plan, store_step, store)
+
+
+def train_student(stored: Stored) -> Trained:
+    """The student after all its phases."""
+    p, plan, store = stored.prepared, stored.plan, stored.store
     data = training_data(p.run, p.labelled, p.teachers, p.vocabulary, plan, store)
     step = StudentStep(p.run, p.labelled, p.teachers, p.vocabulary, plan, store, data)
     seconds = p.run.seconds_of("transfer store") if store else 0.0
-    return Trained(p, store_step, seconds, step, step.train(plan.phases, "checkpoints"))
+    return Trained(p, stored.store_step, seconds, step, step.train(plan.phases, "checkpoints"))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
+import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.atomic import read_json, write_json
+from xtremedistil_tf.atomic import read_json, why_not_writable, write_json
 from xtremedistil_tf.config import DistillationConfig, ExportConfig
 from xtremedistil_tf.corpus.example import AnyExample
-from xtremedistil_tf.errors import ExportCheckError, XtremeDistilError
+from xtremedistil_tf.errors import ConfigError, ExportCheckError, XtremeDistilError
 from xtremedistil_tf.evaluation.footprint import measure_footprint
 from xtremedistil_tf.evaluation.report.model_card import write_model_card
 from xtremedistil_tf.evaluation.report.page import write_report
@@ -23,7 +24,7 @@ from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.export.words import write_words
 from xtremedistil_tf.inference.predictor import Predictor, StudentPredictor, open_runtime
 from xtremedistil_tf.process import register_text_ops
-from xtremedistil_tf.students.metadata import EXPORT, exported_path, size_of
+from xtremedistil_tf.students.metadata import EXPORT, exported_path, read_metadata, size_of
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student
 from xtremedistil_tf.tasks.opening import open_corpus
 from xtremedistil_tf.training.batches import PADDED_TO, RaggedFeatures, pad_batch
@@ -133,6 +134,9 @@ def run(config: ExportConfig, show: Callable[[str], None] = print) -> dict[str, 
         ExportCheckError: a form cannot be written or run, or loses more than `max_f1_drop`; everything else
             was written and reported before.
     """
+    if reason := why_not_writable(pathlib.Path(config.model_dir) / EXPORT):
+        raise ConfigError(f"`model_dir={config.model_dir}`: exported files are written into it, and nothing can be "
+                          f"written there ({reason}). Copy the folder to another place, and give the copy.")
     exports = _open(config)
     predictor = StudentPredictor(exports.saved.student, exports.saved.tokenizer, exports.saved.task)
     expected, task = predictor.predict(exports.dev), exports.saved.task
@@ -164,11 +168,21 @@ def run(config: ExportConfig, show: Callable[[str], None] = print) -> dict[str, 
 
 
 def _open(config: ExportConfig) -> Exports:
+    _check_data(config)
     saved = load_student(pathlib.Path(config.model_dir), config.decoding)
     settings = DistillationConfig.from_json(saved.config).moved_to(config.model_dir)
     settings = dataclasses.replace(settings, task=config.task or settings.task, task_kind=saved.task.kind)
     corpus = open_corpus(settings)
     return Exports(config, saved, settings, _spread(corpus.dev, config.max_examples), corpus.has_pairs)
+
+
+def _check_data(config: ExportConfig) -> None:
+    """Raises ConfigError where the folder with labelled data is not there, before the student takes its time."""
+    facts = read_metadata(pathlib.Path(config.model_dir))
+    own = DistillationConfig.from_json(facts["config"]).moved_to(config.model_dir).task if "config" in facts else ""
+    if not config.task and os.path.isabs(own) and not os.path.exists(own):
+        raise ConfigError(f"{own}: not found. The student was distilled on it, and its dev set checks the exported "
+                          "files. Give its folder as `task`.")
 
 
 def _spread(examples: Sequence[AnyExample], most: int) -> list[AnyExample]:

@@ -22,8 +22,9 @@ from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, file_fingerprint, fingerprint
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.runs.labelled_data import open_labelled
-from xtremedistil_tf.runs.run import model_dir_lock
+from xtremedistil_tf.runs.run import check_writable, model_dir_lock
 from xtremedistil_tf.runs.teachers import fine_tuned_teachers
+from xtremedistil_tf.runs.weak_teacher import remedy, weakness
 from xtremedistil_tf.students.metadata import exported_path
 from xtremedistil_tf.students.model_directory import SavedStudent, load_student, save_student, versions
 from xtremedistil_tf.students.registry import new_student
@@ -42,10 +43,12 @@ def fine_tune_model(config: ModelFineTuningConfig) -> dict[str, Any]:
     """Fine-tunes the model (or finds it fine-tuned), measures it, and writes `scores.json`."""
     settings = config.as_distillation()
     folder = pathlib.Path(config.model_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder)
     labelled = open_labelled(settings)
     with model_dir_lock(folder):
         fine_tuned = fine_tuned_teachers(settings, labelled, folder)
+    if problem := weakness(fine_tuned, labelled, folder, config.seq_len):
+        log.warning("%s A student could not learn from it. %s", problem, remedy(fine_tuned))
     split, examples = labelled.measured
     scores = measure_teacher(fine_tuned.load(labelled.task), labelled.tokenizer, examples, config.seq_len,
                              len(labelled.tokenizer), labelled.corpus.dev)
@@ -60,7 +63,7 @@ def fine_tune_student(config: StudentFineTuningConfig) -> dict[str, Any]:
     source = pathlib.Path(config.model_dir)
     saved = load_student(source, config.decoding)
     out = pathlib.Path(config.output_dir or source / "fine-tuned")
-    out.mkdir(parents=True, exist_ok=True)
+    check_writable(out)
     settings = dataclasses.replace(DistillationConfig.from_json(saved.config), task_kind=saved.task.kind,
                                    model_dir=str(out))
     settings = _of_the_task(settings, config.task)

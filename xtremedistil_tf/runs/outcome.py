@@ -14,6 +14,8 @@ from xtremedistil_tf.evaluation.report.page import write_report
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
 from xtremedistil_tf.inference.predictor import StudentPredictor
+from xtremedistil_tf.markdown import without_folders
+from xtremedistil_tf.runs.run import METRICS_FILE
 from xtremedistil_tf.runs.student import Distilled, StudentStep
 from xtremedistil_tf.runs.transfer_text import RunText, text_metrics, with_teachers_view
 from xtremedistil_tf.students.metadata import CONFIG_FILE, EXPORT, WEIGHTS_FILE, exported_path
@@ -21,8 +23,6 @@ from xtremedistil_tf.students.model_directory import save_encoder, save_student,
 from xtremedistil_tf.transfer.text import Comparison
 
 log = logging.getLogger(__name__)
-
-METRICS_FILE = "metrics.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,12 +88,13 @@ class Outcome:
         folder, labelled, student = self.step.run.folder, self.step.labelled, self.student.student
         tokenizer, config = self.step.data.tokenizer, self.step.plan.config
         task = StudentPredictor(student, tokenizer, labelled.task).calibrated(labelled.corpus.dev)
-        save_student(folder, student, tokenizer, task, config.to_json())
+        save_student(folder, student, tokenizer, task, config.located().to_json())
         export_saved_model(exported_path(folder, "saved_model"), student, tokenizer, task,
                            pairs=labelled.corpus.has_pairs)
         if student.kind == "transformer":
             main = task.main_score
-            card = {"distilled on": config.task or config.transfer_labels, "teacher": config.pt_teacher_checkpoint,
+            card = {"distilled on": without_folders(config.task or config.transfer_labels),
+                    "teacher": without_folders(config.transfer_labels or config.pt_teacher_checkpoint),
                     f"{main} of the student there": f"{100 * metrics['student'][main]:.2f}"}
             save_encoder(folder / EXPORT / "encoder", student, tokenizer, card)
         write_report(folder / "report.html", metrics)
@@ -131,7 +132,8 @@ class Outcome:
                 "seen_pieces": seen} | ({} if config.task else {"reference": "teacher"}) | measured | {
             **text_metrics(labelled, self.text.originals, comparison),
             **({"trimmed": kept.to_json()} if step.data.trimmed else {}),
-            **self._training(), **self._times(began), "config": config.to_json(), "command": self.command,
+            **self._training(), **self._times(began), "labelled_data": labelled.fingerprint,
+            "teacher_fingerprint": teachers.fingerprint, "config": config.to_json(), "command": self.command,
             "versions": versions()}
 
     def _training(self) -> dict[str, Any]:

@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
 import pathlib
-import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.atomic import read_json, write_json
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.config.arguments import MAX_EPOCHS, MIN_EPOCHS, NEVER, with_epochs, with_recipe
+from xtremedistil_tf.config.arguments import MAX_EPOCHS, MIN_EPOCHS, with_epochs, with_recipe
 from xtremedistil_tf.corpus import TaskCorpus
 from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.distillation.schedule import LABELS
 from xtremedistil_tf.distillation.stages import held_out_count
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.fingerprint import fingerprint
-from xtremedistil_tf.process import peak_memory
 from xtremedistil_tf.progress import in_minutes
-from xtremedistil_tf.runs.distil import Trained, prepare, train
+from xtremedistil_tf.runs.distil import Trained, make_store, prepare, train_student
 from xtremedistil_tf.runs.labelled_data import Labelled, open_labelled
 from xtremedistil_tf.runs.phase_settings import phase_settings, strategy_phases
-from xtremedistil_tf.runs.run import Run
-from xtremedistil_tf.runs.student_shape import BASELINE, student_kind
+from xtremedistil_tf.runs.plan_lines import data_lines, heard, plan_lines, reading_lines
+from xtremedistil_tf.runs.run import Run, check_writable
+from xtremedistil_tf.runs.student_shape import BASELINE, starts_from_teacher_embeddings, student_kind
 from xtremedistil_tf.runs.teachers import teacher_recipe
-from xtremedistil_tf.runs.transfer_text import compare_texts, transfer_text
-from xtremedistil_tf.transfer.size import estimate_bytes, sampled_mean_pieces, shown_bytes
-from xtremedistil_tf.transfer.text import Comparison, TransferText
+from xtremedistil_tf.runs.transfer_text import transfer_text
+from xtremedistil_tf.transfer.size import estimate_bytes, sampled_mean_pieces
+from xtremedistil_tf.transfer.text import TransferText
 
 log = logging.getLogger(__name__)
 
-_BATCHES = 4
+#: Batches of a measurement, of the teacher and of the student.
+_TEACHERS, _BATCHES = 2, 4
+#: Seconds that the graph of a layer takes to build for training: 31 of the embedded teacher's 12.
+_GRAPH_OF_A_LAYER = 2.5
+#: Examples of which the teacher's time is measured.
+_TIMED = 64
 #: Epochs of a measurement: the first one traces, the second one is what an epoch costs.
 _EPOCHS = 2
 BUDGET_FILE = "budget.json"
@@ -43,6 +49,8 @@ BUDGET_FILE = "budget.json"
 PLANNED = 0.85
 #: Largest shares for fine-tuning the teacher and for phases on labels.
 TEACHER_SHARE, LABELS_SHARE = 0.35, 0.15
+#: Settings that do not change what is measured.
+_NO_MATTER = {"dry_run": False, "accept_weak_teacher": False}
 _PLANNED_NAMES = ("teacher_epochs", "max_transfer", "distil_epochs", "ft_epochs")
 
 
@@ -83,7 +91,7 @@ def dry_run(config: DistillationConfig, show: Callable[[str], None] = print) -> 
     """
     config = with_recipe(config, student_kind(config))
     measured = measure_steps(config, show)
-    for line in _plan_lines(config, measured.steps, measured.disk, measured.folder):
+    for line in plan_lines(config, measured.steps, measured.disk, measured.folder):
         show(line)
     return measured.steps
 
@@ -110,16 +118,20 @@ def measure_steps(config: DistillationConfig, show: Callable[[str], None] = lamb
         config: with its recipe's values.
         show: gets, before anything is measured, the lines that say how much data there is and what the text is like.
     """
+    if config.is_answered and not config.transfer_labels:
+        raise ConfigError("A teacher that is asked text by text cannot be planned from a sample. Plan with its "
+                          "answers: `transfer_labels`.")
     model_dir = pathlib.Path(config.model_dir)
     is_new = not model_dir.exists()
-    model_dir.mkdir(parents=True, exist_ok=True)
+    check_writable(model_dir)
     try:
         with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=model_dir) as folder:
-            labelled = open_labelled(config)
-            text = transfer_text(config, labelled)
-            for line in _data_lines(config, labelled, text):
+            with heard() as said:
+                labelled = open_labelled(config)
+                text = transfer_text(config, labelled)
+            for line in [*reading_lines(said), *data_lines(config, labelled, text)]:
                 show(line)
-            sample = train(prepare(Run.of(_sampled(config, labelled.corpus, pathlib.Path(folder)))))
+            sample = _trained(_sampled(config, labelled.corpus, pathlib.Path(folder)))
             steps, disk = _measured(config, labelled, text, sample)
     finally:
         if is_new:
@@ -127,10 +139,35 @@ def measure_steps(config: DistillationConfig, show: Callable[[str], None] = lamb
     return Measurement(steps, disk, model_dir.resolve().parent if is_new else model_dir)
 
 
+def _trained(config: DistillationConfig) -> Trained:
+    """A run over a sample, without what takes long and is not measured."""
+    with _without_graphs():
+        stored = make_store(prepare(Run.of(config), sample=True))
+    plan = stored.plan
+    if starts_from_teacher_embeddings(plan.config) and not plan.config.compress_word_embedding:
+        plan = dataclasses.replace(plan, config=dataclasses.replace(plan.config, embedding_init="random"))
+    return train_student(dataclasses.replace(stored, plan=plan))
+
+
+@contextlib.contextmanager
+def _without_graphs() -> Iterator[None]:
+    """TensorFlow runs operation by operation: the graph of a teacher takes longer to build than a few batches take,
+    which are so large that they hardly take longer."""
+    import tensorflow as tf
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not apply to tf.data functions")
+        tf.config.run_functions_eagerly(True)
+        try:
+            yield
+        finally:
+            tf.config.run_functions_eagerly(False)
+
+
 def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Path) -> DistillationConfig:
     """The configuration of the measurement: few examples, few epochs, as much to validate on for each of them."""
     languages = max(1, len(corpus.languages))
-    train = _BATCHES * max(config.teacher_ft_batch_size, config.student_ft_batch_size)
+    train = _TEACHERS * max(config.teacher_ft_batch_size, config.student_ft_batch_size)
     share = min(1.0, train / len(corpus.train))
     per_language: dict[str, Any] = {
         f"max_{split}_per_language": math.ceil(share * len(getattr(corpus, split)) / languages)
@@ -154,8 +191,9 @@ def _measured(config: DistillationConfig, whole: Labelled, text: TransferText | 
     steps, disk = [], {}
     teacher = teachers.fine_tuned
     if teacher and sample.prepared.run.folder in teacher.path.parents:  # else it is there already
-        steps.append(_extrapolated("teacher", teacher.history, len(sample.prepared.labelled.corpus.train),
-                                   labelled, config.teacher_ft_batch_size, teacher_recipe(config, whole).epochs))
+        found = _extrapolated("teacher", teacher.history, len(sample.prepared.labelled.corpus.train),
+                              labelled, config.teacher_ft_batch_size, teacher_recipe(config, whole).epochs)
+        steps.append(dataclasses.replace(found, start=found.start + _GRAPH_OF_A_LAYER * teacher.num_layers))
         disk["teacher"] = 4.0 * teachers.loaded.parameters
     if plan.needs_store and text:
         spec = dataclasses.replace(sample.store_step.spec(), sentences=transfer)
@@ -194,59 +232,17 @@ def _extrapolated(name: str, history: Sequence[dict[str, Any]], sampled: int, ex
 
 
 def _seconds_per_sentence(config: DistillationConfig, sample: Trained) -> float:
-    """Of the teacher, once its graph is traced."""
+    """Of the teacher, once it has answered."""
     labelled, text = sample.prepared.labelled, sample.prepared.text.used
-    features = labelled.task.text_features(labelled.tokenizer, list(evenly(text, text.sentences, 256)),
+    features = labelled.task.text_features(labelled.tokenizer, list(evenly(text, text.sentences, _TIMED)),
                                            config.seq_len).features
     predictor = sample.store_step.predictor_recipe().predictor(sample.store_step.fast_teacher())
-    for _ in range(2):
+    with _without_graphs():
+        next(predictor.predict(features))
         began = time.monotonic()
         for _ in predictor.predict(features):
             pass
     return (time.monotonic() - began) / len(features)
-
-
-def _plan_lines(config: DistillationConfig, steps: Sequence[Step], disk: dict[str, float],
-                folder: pathlib.Path) -> Iterator[str]:
-    width = max(len(step.name) for step in steps)
-    yield f"{'step':<{width}} {'examples':>10} {'epochs':>7} {'batches':>10} {'time':>10}"
-    for step in steps:
-        yield (f"{step.name:<{width}} {step.examples:>10,} {step.epochs:>7,} {step.steps:>10,} "
-               f"{shown_seconds(step.seconds):>10}")
-    yield f"{'at most':<{width}} {shown_seconds(sum(step.seconds for step in steps)):>40}"
-    sooner = f"Early stopping (`patience={config.patience}`) ends phases sooner. " if config.patience < NEVER else ""
-    yield f"\n{sooner}Evaluation and export are not included."
-    if config.augment:
-        yield (f"`augment={config.augment}` is not included: up to {config.augment_factor:g} new examples for each "
-               "transfer example, and the time to generate them.")
-    yield (f"\non disk    {shown_bytes(sum(disk.values()))}, {shown_bytes(shutil.disk_usage(folder).free)} free: "
-           + ", ".join(f"{name} {shown_bytes(size)}" for name, size in disk.items()))
-    if peak := peak_memory():
-        yield f"memory     {shown_bytes(peak)} on the sample; it hardly grows with the transfer set"
-
-
-def _data_lines(config: DistillationConfig, labelled: Labelled, text: TransferText | None) -> Iterator[str]:
-    """What is known before anything is measured."""
-    counts = [f"{len(getattr(labelled.corpus, split)):,} {split}" for split in ("train", "dev", "test")]
-    yield f"labelled   {', '.join(counts)} examples" + (f"; transfer text {text.sentences:,} examples" if text else "")
-    comparison = compare_texts(config, labelled, text)
-    yield from _comparison_lines(comparison) if comparison else ()
-    yield "\nmeasuring each step on a sample ..."
-
-
-def _comparison_lines(comparison: Comparison) -> Iterator[str]:
-    rows = [("", "transfer text", "dev text"), *comparison.rows()]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    yield ""
-    for name, transfer, dev in rows:
-        yield f"{name:<{widths[0]}} {transfer:>{widths[1]}} {dev:>{widths[2]}}"
-    for line in comparison.warnings():
-        yield f"{line[0].upper()}{line[1:]}."
-
-
-def shown_seconds(seconds: float) -> str:
-    """A duration such as 45 s, 12 min or 3 h 05 min."""
-    return f"{seconds:.0f} s" if seconds < 90 else in_minutes(round(seconds / 60))
 
 
 def within_budget(config: DistillationConfig) -> DistillationConfig:
@@ -262,7 +258,7 @@ def within_budget(config: DistillationConfig) -> DistillationConfig:
         ConfigError: the time does not even suffice for the least that can be done.
     """
     config = with_recipe(config, student_kind(config))
-    file, identity = pathlib.Path(config.model_dir) / BUDGET_FILE, fingerprint(config.to_json() | {"dry_run": False})
+    file, identity = pathlib.Path(config.model_dir) / BUDGET_FILE, fingerprint(config.to_json() | _NO_MATTER)
     known = read_json(file) if file.exists() else {}
     if known.get("identity") != identity:
         known = {"identity": identity, **plan(config, measure_steps(config).steps)}

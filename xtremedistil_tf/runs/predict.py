@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.atomic import atomic_file, why_not_writable
 from xtremedistil_tf.config import DistillationConfig, PredictionConfig
 from xtremedistil_tf.config.commands import listed
 from xtremedistil_tf.corpus.example import AnyExample
@@ -105,7 +105,7 @@ class Tally:
 def evaluate(student: OpenedStudent, config: PredictionConfig) -> dict[str, Any]:
     """The task's scores on `pred_file` if it is labelled, else on the test (or dev) set of the task."""
     examples = _gold(student, config)
-    return student.task.scores(examples, student.predictor.predict(examples))
+    return student.task.scores(examples, student.predictor.predict(examples, "evaluation"))
 
 
 def _gold(student: OpenedStudent, config: PredictionConfig) -> list[AnyExample]:
@@ -130,6 +130,9 @@ def _output(config: PredictionConfig, writer: TsvWriter) -> Iterator[IO[str]]:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # Python's own output can be
         yield sys.stdout
         return
+    if reason := why_not_writable(pathlib.Path(target).resolve().parent):
+        raise ConfigError(f"{target}: cannot be written ({reason}). Give another `output_file`, or "
+                          f"`output_file={STANDARD_STREAM}` for standard output.")
     with atomic_file(target) as part, compressing(part) as handle:
         yield handle
     print(f"wrote {target}", file=sys.stderr)

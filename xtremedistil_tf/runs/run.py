@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from xtremedistil_tf.atomic import read_json, write_json
+from xtremedistil_tf.atomic import read_json, why_not_writable, write_json
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import with_recipe
 from xtremedistil_tf.errors import ConfigError
@@ -22,7 +22,7 @@ from xtremedistil_tf.transfer.ray_workers import require_ray
 
 log = logging.getLogger(__name__)
 
-STEPS_FILE = "steps.json"
+STEPS_FILE, METRICS_FILE = "steps.json", "metrics.json"
 # Nobody copies it with the model.
 _LOCK_FOLDER = "checkpoints"
 
@@ -38,9 +38,21 @@ def model_dir_lock(folder: pathlib.Path) -> Iterator[None]:
         raise ConfigError(f"`model_dir={folder}`: {owner} is training in this folder. Wait until it has finished, or "
                           "give another folder.")
 
-    (folder / _LOCK_FOLDER).mkdir(parents=True, exist_ok=True)
+    check_writable(folder / _LOCK_FOLDER)
     with folder_lock(folder / _LOCK_FOLDER, "run", busy, ConfigError):
         yield
+
+
+def check_writable(folder: pathlib.Path) -> None:
+    """Makes a folder of a run.
+
+    Raises:
+        ConfigError: nothing can be written into it.
+    """
+    if reason := why_not_writable(folder):
+        raise ConfigError(f"`model_dir`: nothing can be written into {folder} ({reason}). Give a folder that may be "
+                          "written to. A finished student in a folder that may not still predicts "
+                          "(`output_file`) and is served; to export it, copy its folder.")
 
 
 @dataclasses.dataclass
@@ -85,7 +97,10 @@ class Run:
         if config.ray_address:
             require_ray()
         folder = pathlib.Path(config.model_dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        check_writable(folder)
+        if config.transfer_store_dir and (reason := why_not_writable(config.transfer_store_dir)):
+            log.warning("`transfer_store_dir=%s`: nothing can be written into it (%s); only a finished store there can "
+                        "be used", config.transfer_store_dir, reason)
         return cls(config, folder, Workers(strategy_for()), EpochLog(folder / "logs"))
 
     def alone(self) -> contextlib.AbstractContextManager[None]:

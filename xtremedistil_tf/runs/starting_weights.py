@@ -169,9 +169,9 @@ def checkpoint_word_embeddings(checkpoint: str) -> np.ndarray:
     from transformers import AutoConfig, AutoModel, TFAutoModel
 
     with quiet_transformers(), explained(checkpoint, "the word embeddings"):
-        if type(AutoConfig.from_pretrained(checkpoint)) not in TFAutoModel._model_mapping:
+        if type(AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)) not in TFAutoModel._model_mapping:
             require_torch()
-            table = AutoModel.from_pretrained(checkpoint).get_input_embeddings().weight
+            table = AutoModel.from_pretrained(checkpoint, trust_remote_code=False).get_input_embeddings().weight
             return table.detach().float().numpy()
         encoder, _ = model_from_pretrained(TFAutoModel, checkpoint)
         encoder(encoder.dummy_inputs, training=False)
@@ -272,8 +272,11 @@ class StudentStart:
         """A trimmed student with the whole vocabulary again: pieces that were cut have their first embeddings."""
         tokenizer = self._vocabulary.tokenizer
         shape = student.shape.with_vocabulary(len(tokenizer), tokenizer.pad_token_id)
-        whole, rows = new_student(shape), self._table(shape)
-        rows = whole.word_embeddings.numpy() if rows is None else rows.copy()
+        whole = new_student(shape)
+        if starts_from_teacher_embeddings(self._config):
+            rows = self._whole_table(shape.embedding_size)[0]  # made again: it is large, and only measured
+        else:
+            rows = whole.word_embeddings.numpy()
         rows[trimmed.kept] = student.word_embeddings.numpy()
         weights = [v.numpy() for v in student.variables]
         for variable, value in zip(whole.variables, weights):
@@ -285,44 +288,43 @@ class StudentStart:
     def _table(self, shape: Any) -> np.ndarray | None:
         """float32 [student's pieces, embedding size]; None where the student keeps what it has."""
         if starts_from_teacher_embeddings(self._config):
-            table = self._reduced(shape.embedding_size)
-        elif self._checkpoint and self._trimmed:
-            table = checkpoint_word_embeddings(self._checkpoint)
-        else:
-            return None
-        return table[self._trimmed.kept] if self._trimmed else table
-
-    def _reduced(self, size: int) -> np.ndarray:
-        file = self._reduced_file(size)
-        self.energy = read_json(file.with_suffix(".json"))["energy"]
-        return np.load(file)
+            file = self._reduced_file(shape.embedding_size)
+            self.energy = read_json(file.with_suffix(".json"))["energy"]
+            return np.load(file)
+        if self._checkpoint and self._trimmed:
+            return checkpoint_word_embeddings(self._checkpoint)[self._trimmed.kept]
+        return None
 
     def _reduced_file(self, size: int) -> pathlib.Path:
-        """The teacher's embeddings in `size` dimensions, made unless they are there."""
+        """The teacher's embeddings of the student's pieces in `size` dimensions, made unless they are there."""
         tokenizer = self._vocabulary.tokenizer
         init, scale = self._init, self._scale
         store = [Manifest.load(self._store).fingerprint] if init == "teacher_states" else []
         origin = self._fine_tuned.fingerprint if self._fine_tuned else checkpoint_fingerprint(self._first_checkpoint)
+        kept = [self._trimmed.kept.tolist()] if self._trimmed else []
         name = fingerprint([origin, size, len(tokenizer), self._vocabulary.identity, init, *store,
-                            *([scale] if scale != "none" else [])])[:8]
+                            *([scale] if scale != "none" else []), *kept])[:8]
         file = self._folder / f"embedding-{name}.npy"
         energy_file = file.with_suffix(".json")
         if not energy_file.exists():
-            pretrained = init == "pretrained_svd" or not self._fine_tuned
-            table = self._pretrained() if pretrained else self._teacher().word_embeddings()
-            weights = None
-            if init == "teacher_states":
-                reduced, weights = self._from_states(table, size)
-                table = reduced.table
-            else:
-                reduced = reduce_embeddings(table, size, "pca" if init == "pca" else "svd")
-                table = self._of_student(reduced.table)
-            if scale != "none":
-                table = standardised(table, scale, weights)
+            table, energy = self._whole_table(size)
             with atomic_file(file) as part:
-                np.save(part, table)
-            write_json(energy_file, {"energy": reduced.energy})
+                np.save(part, table[self._trimmed.kept] if self._trimmed else table)
+            write_json(energy_file, {"energy": energy})
         return file
+
+    def _whole_table(self, size: int) -> tuple[np.ndarray, float]:
+        """float32 [student's pieces before trimming, size], and the share of the energy that it keeps."""
+        init, scale, weights = self._init, self._scale, None
+        pretrained = init == "pretrained_svd" or not self._fine_tuned
+        table = self._pretrained() if pretrained else self._teacher().word_embeddings()
+        if init == "teacher_states":
+            reduced, weights = self._from_states(table, size)
+            table = reduced.table
+        else:
+            reduced = reduce_embeddings(table, size, "pca" if init == "pca" else "svd")
+            table = self._of_student(reduced.table)
+        return (standardised(table, scale, weights) if scale != "none" else table), reduced.energy
 
     def _of_student(self, table: np.ndarray) -> np.ndarray:
         """A row for each piece of the student's vocabulary, before trimming."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import functools
 import logging
@@ -11,11 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.corpus.example import Example
+from xtremedistil_tf.errors import WeakTeacherError
 from xtremedistil_tf.runs.labelled_data import Labelled, teacher_roots
 from xtremedistil_tf.runs.run import Run
 from xtremedistil_tf.runs.student_shape import TeacherSizes, needs_no_teacher
 from xtremedistil_tf.runs.teacher_scheme import check_scheme
+from xtremedistil_tf.runs.weak_teacher import remedy, weakness
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.fine_tuned import FineTunedTeachers, make_teachers
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
@@ -76,7 +76,6 @@ def fine_tuned_teachers(config: DistillationConfig, labelled: Labelled, default_
                              labelled.task, labelled.corpus.train, labelled.corpus.dev, labelled.fingerprint,
                              teacher_recipe(config, labelled), config.checkpoint_minutes, on_epoch,
                              config.teacher_backend, config.refine_teacher)
-    _warn_of_chance(labelled, teachers)
     for member in teachers.members:
         if not member.history:
             check_scheme(member, labelled, config.seq_len)
@@ -89,23 +88,23 @@ def teacher_recipe(config: DistillationConfig, labelled: Labelled) -> TeacherRec
 
     width = 0
     if not config.teacher_learning_rate and labelled.checkpoints:
-        width = AutoConfig.from_pretrained(labelled.checkpoints[0]).hidden_size
+        width = AutoConfig.from_pretrained(labelled.checkpoints[0], trust_remote_code=False).hidden_size
     return TeacherRecipe.fitting(
         len(labelled.corpus.train), width, config.teacher_epochs, config.teacher_learning_rate,
         config.teacher_ft_batch_size, config.patience, config.seq_len, config.seed,
         "float32" if config.opt_policy == AUTO else config.opt_policy)
 
 
-def _warn_of_chance(labelled: Labelled, teachers: FineTunedTeachers) -> None:
-    """A teacher that has learned nothing has nothing to teach."""
-    main, floor = labelled.task.main_score, 0.0
-    if main == "accuracy":
-        counts = collections.Counter(label for example in labelled.corpus.dev for label in (
-            example.tags or () if isinstance(example, Example) else [getattr(example, "label", None)]))
-        floor = max(counts.values(), default=0) / max(1, counts.total())
-    for member in teachers.members:
-        best = max((record.get(f"val_{main}", 0.0) for record in member.history), default=1.0)
-        if best <= floor:
-            log.warning("teacher %s: its dev %s is %.4f, no better than one constant answer (%.4f). A student "
-                        "cannot learn from it. Give more labelled data, `teacher_epochs` or another "
-                        "`teacher_learning_rate`", member.path, main, best, floor)
+def check_learned(run: Run, labelled: Labelled, teachers: Teachers) -> None:
+    """Says what makes teachers too weak to teach.
+
+    Raises:
+        WeakTeacherError: they are, and it is not accepted.
+    """
+    found = teachers.fine_tuned
+    problem = weakness(found, labelled, run.folder, run.config.seq_len) if found else ""
+    if problem and not run.config.accept_weak_teacher:
+        raise WeakTeacherError(f"{problem} A student cannot learn from it, so the run stops here; the teacher is kept. "
+                               f"{remedy(found)} `accept_weak_teacher` goes on with it.")
+    if problem:
+        log.warning("%s `accept_weak_teacher`: the run goes on", problem)

@@ -92,7 +92,7 @@ def make_encoder(config):
     from transformers import TFAutoModel
 
     with quiet_transformers():
-        encoder = TFAutoModel.from_config(config)
+        encoder = TFAutoModel.from_config(config, trust_remote_code=False)
     drop_pooler(encoder)
     encoder_layers(encoder)
     encoder.build_in_name_scope()
@@ -128,7 +128,7 @@ def checkpoint_encoder(checkpoint: str, tokenizer, num_hidden_layers: int = 0,
     from transformers import AutoConfig
 
     with quiet_transformers(), explained(checkpoint, "the config"):
-        config = AutoConfig.from_pretrained(checkpoint)
+        config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     if num_hidden_layers > config.num_hidden_layers:
         raise ConfigError(f"`num_hidden_layers={num_hidden_layers}`: {checkpoint!r} has "
                           f"{config.num_hidden_layers} layers. Give at most that many, or omit it for "

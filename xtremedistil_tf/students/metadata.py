@@ -8,7 +8,8 @@ from typing import Any
 
 from xtremedistil_tf.atomic import read_json
 from xtremedistil_tf.config.commands import QUANTIZATIONS_OF
-from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.errors import ModelLoadError, reason_of
+from xtremedistil_tf.students.facts import check_facts, check_original
 from xtremedistil_tf.tasks.registry import KINDS, make_task
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.training.batches import PADDED_TO
@@ -53,11 +54,14 @@ def read_metadata(model_dir: pathlib.Path) -> dict[str, Any]:
                              "distillation run wrote.")
     try:
         facts = read_json(path)
-    except ValueError as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise ModelLoadError(f"{path}: not valid JSON ({error}).") from error
+    if not isinstance(facts, dict):
+        raise ModelLoadError(f"{path}: expected a JSON object, found another value.")
     if facts.get("format") != FORMAT and not is_original(facts):
         raise ModelLoadError(f"{path}: format {facts.get('format')}, this version reads {FORMAT}. Upgrade "
                              "xtremedistil-tf, or distil again.")
+    (check_original if is_original(facts) else check_facts)(path, facts)
     return facts
 
 
@@ -67,10 +71,22 @@ def is_original(facts: Mapping[str, Any]) -> bool:
 
 
 def saved_task(facts: Mapping[str, Any]) -> Task:
-    """The task of a directory that is not an original one."""
-    kind, options = facts["task"]["kind"], facts["task"]["options"]
-    former = KINDS[kind].former_options if kind in KINDS else {}
-    return make_task(kind, facts["task"]["labels"], **former | options)
+    """The task of a directory that is not an original one.
+
+    Raises:
+        ModelLoadError: its labels or options are none of such a task, or not of the student.
+    """
+    kind, labels, options = (facts["task"][name] for name in ("kind", "labels", "options"))
+    try:
+        task = make_task(kind, labels, **KINDS[kind].former_options | options)
+        outputs = task.num_outputs
+    except Exception as error:  # whatever wrong options lead to
+        raise ModelLoadError(f"{CONFIG_FILE}: the task cannot be read ({reason_of(error)}). Copy the directory again "
+                             "from where it was made, or distil again.") from error
+    if facts.get("student", {}).get("num_outputs", outputs) != outputs:
+        raise ModelLoadError(f"{CONFIG_FILE}: the student has {facts['student']['num_outputs']} outputs, its task "
+                             f"{outputs}. The files do not belong together; copy the whole directory again.")
+    return task
 
 
 def with_decoding(task: Task, config: Mapping[str, Any], decoding: str) -> tuple[Task, Mapping[str, Any]]:
@@ -96,9 +112,20 @@ def longest_input(facts: Mapping[str, Any]) -> int | None:
         return facts["max_length"]
     if _encoder_type(facts) is None:
         return None
-    return facts["student"]["encoder"]["max_position_embeddings"] // PADDED_TO * PADDED_TO
+    positions = facts["student"]["encoder"].get("max_position_embeddings")
+    if type(positions) is not int:
+        raise ModelLoadError(f"{CONFIG_FILE}: student.encoder.max_position_embeddings is missing. Copy the directory "
+                             "again from where it was made.")
+    return positions // PADDED_TO * PADDED_TO
+
+
+def vocabulary_size(facts: Mapping[str, Any]) -> int | None:
+    """How many ids the student has a vector for; None where the file does not say."""
+    shape = facts.get("student") or {}
+    return shape.get("vocab_size") or (shape.get("encoder") or {}).get("vocab_size")
 
 
 def _encoder_type(facts: Mapping[str, Any]) -> str | None:
     """Of transformers; None for a student that is none."""
-    return facts["student"].get("encoder", {}).get("model_type")
+    encoder = facts["student"].get("encoder")
+    return encoder.get("model_type", "") if isinstance(encoder, dict) else None

@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from xtremedistil_tf import markdown
 from xtremedistil_tf.atomic import atomic_directory, atomic_file, write_json
+from xtremedistil_tf.checkpoints.hdf5 import check_hdf5
 from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
-from xtremedistil_tf.errors import ModelLoadError
+from xtremedistil_tf.errors import ModelLoadError, XtremeDistilError, reason_of
 from xtremedistil_tf.students.encoders import is_pooler
+from xtremedistil_tf.students.facts import check_sizes
 from xtremedistil_tf.students.metadata import (
     CONFIG_FILE,
     FORMAT,
@@ -107,13 +110,8 @@ def _model_card(name: str, config: Any, parameters: int, facts: Mapping[str, Any
     sizes = {"Parameters": f"{parameters:,}", "Layers": config.num_hidden_layers,
              "Hidden size": config.hidden_size, "Attention heads": config.num_attention_heads,
              "Vocabulary": f"{config.vocab_size:,} subwords"}
-    rows = "\n".join(f"| {_cell(key)} | {_cell(value)} |" for key, value in {**sizes, **facts}.items())
+    rows = "\n".join(f"| {markdown.cell(key)} | {markdown.cell(value)} |" for key, value in {**sizes, **facts}.items())
     return _CARD.format(name=name, model_type=config.model_type, rows=rows)
-
-
-def _cell(value: Any) -> str:
-    """A value on one line of a Markdown table."""
-    return " ".join(str(value).replace("|", "\\|").split())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,16 +169,19 @@ def load_student(model_dir: pathlib.Path, decoding: str = "") -> SavedStudent:
 
 def _load(model_dir: pathlib.Path) -> SavedStudent:
     facts = read_metadata(model_dir)
-    if is_original(facts):
-        return SavedStudent(**load_original(model_dir, facts))
-    student = new_student(shape_from_json(facts["student_type"], facts["student"]))
     try:
-        student.load_weights(model_dir / WEIGHTS_FILE)
-        tokenizer = load_tokenizer(str(model_dir))
-    except (OSError, ValueError) as error:
-        raise ModelLoadError(f"{model_dir}: the student cannot be read ({error}). Run the distillation command "
-                             "again: it rewrites the directory from its checkpoints.") from error
-    return SavedStudent(student, tokenizer, saved_task(facts), facts["config"], model_dir / WEIGHTS_FILE)
+        if is_original(facts):
+            return SavedStudent(**load_original(model_dir, facts))
+        task, weights = saved_task(facts), model_dir / WEIGHTS_FILE
+        check_sizes(model_dir / CONFIG_FILE, facts["student"], check_hdf5(weights))
+        student = new_student(shape_from_json(facts["student_type"], facts["student"]))
+        student.load_weights(weights)
+        return SavedStudent(student, load_tokenizer(str(model_dir)), task, facts["config"], weights)
+    except XtremeDistilError:
+        raise
+    except Exception as error:  # the libraries raise what a wrong file led to, from TypeError to MemoryError
+        raise ModelLoadError(f"{model_dir}: the student cannot be read ({reason_of(error)}). Run the distillation "
+                             "command again: it rewrites the directory from its checkpoints.") from error
 
 
 def versions() -> dict[str, str]:

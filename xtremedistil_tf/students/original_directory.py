@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from xtremedistil_tf.checkpoints.hdf5 import check_hdf5
 from xtremedistil_tf.checkpoints.reading import explained, quiet_transformers
 from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.config import DistillationConfig, field_type
@@ -99,7 +100,7 @@ def _tokenizer(model_dir: pathlib.Path, facts: Mapping[str, Any]):
     if not facts["do_NER"] and getattr(tokenizer, "add_prefix_space", False):
         # Words need the space that byte-level BPE wants before them; whole texts went without it there.
         with quiet_transformers(), explained(name, "the tokenizer"):
-            tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
+            tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False)
     return tokenizer
 
 
@@ -119,6 +120,7 @@ def _read_weights(model_dir: pathlib.Path) -> _Weights:
     if not path.exists():
         raise ModelLoadError(f"{path}: not found. The original writes it at the end of its run; copy it "
                              "here, or let that run finish.")
+    check_hdf5(path)
     try:
         with h5py.File(path) as file:
             layers = {name: _arrays(group) for name, group in file.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
 from xtremedistil_tf.students.cnn import CNNStudent
 from xtremedistil_tf.students.transformer import TransformerStudent
@@ -31,5 +32,12 @@ def deployed(student: Any) -> Any:
 
 
 def shape_from_json(kind: str, values: Mapping[str, Any]) -> Any:
-    """The shape of a saved student; KeyError for an unknown kind, TypeError for unknown values."""
+    """The shape of a saved student; TypeError for unknown values.
+
+    Raises:
+        ModelLoadError: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise ModelLoadError(f"The student's kind is {kind!r}, expected one of {', '.join(KINDS)}. Upgrade "
+                             "xtremedistil-tf, or distil again.")
     return KINDS[kind].Shape(**values)

@@ -27,11 +27,13 @@ class LitePieces:
         pieces: of each text: `ids`, `word_starts`, `starts` and `ends`, [pieces].
         frame: the special tokens around the texts.
         no_answer_at: position that stands for "no answer".
+        words: string [words], of a text whose words are answered.
     """
 
     pieces: Sequence[Any]
     frame: Frame
     no_answer_at: int
+    words: tf.Tensor | None = None
 
 
 class LiteAnswers(tf.Module, abc.ABC):
@@ -53,6 +55,10 @@ class LiteAnswers(tf.Module, abc.ABC):
         """Names of the inputs, each string [1]."""
         return ("texts", "pairs")[:1 + pairs]
 
+    def lengths(self, max_length: int | None) -> tuple[int, int]:
+        """Most pieces of a text whose words are answered, and of a window of it, special tokens included."""
+        raise NotImplementedError
+
     def kept(self, first: tf.Tensor, second: tf.Tensor, room: int) -> list[tf.Tensor]:
         """How many pieces of each of two texts are kept: the longer one gives way until both are equal, as in
         `texts.longest_first`."""
@@ -62,7 +68,8 @@ class LiteAnswers(tf.Module, abc.ABC):
 
     @abc.abstractmethod
     def answers(self, logits: tf.Tensor, texts: LitePieces) -> dict[str, tf.Tensor]:
-        """float32 [time, outputs] or [outputs] -> the outputs."""
+        """float32 [time, outputs] or [outputs] -> the outputs. Where words are answered, [pieces + 1, outputs], without
+        special tokens."""
 
 
 class Signatures(tf.Module, abc.ABC):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.atomic import atomic_directory, read_json, remove_leftovers, write_json
+from xtremedistil_tf.atomic import atomic_directory, read_json, remove_leftovers, why_not_writable, write_json
 from xtremedistil_tf.checkpoints.finding import checkpoint_fingerprint
 from xtremedistil_tf.checkpoints.reading import explained, num_layers, quiet_transformers
 from xtremedistil_tf.checkpoints.tokenizers import common_tokenizer
@@ -61,7 +61,7 @@ class FineTuned:
 
         record = read_json(path / _RECORD) if (path / _RECORD).exists() else {}
         with quiet_transformers(), explained(str(path), "the config"):
-            config = AutoConfig.from_pretrained(str(path))
+            config = AutoConfig.from_pretrained(str(path), trust_remote_code=False)
         return cls(path, checkpoint_fingerprint(str(path)), record.get("history", []),
                    record.get("seconds", 0.0), record.get("cpu_seconds", 0.0), num_layers(config),
                    config.hidden_size, getattr(config, "num_attention_heads", 0), backend)
@@ -224,11 +224,14 @@ def make_teacher(checkpoint: str, root: pathlib.Path, tokenizer: Any, task: Task
                 "labels": task.labels, "backend": backend, "recipe": dataclasses.asdict(recipe)} | task.scored_by
     path = root / fingerprint(identity)[:8]
     workers = Workers(strategy_for())
-    if workers.chief:
-        remove_leftovers(root)
     if workers.from_chief(np.array([(path / _RECORD).exists()], np.float32))[0]:
         log.info("teacher %s: already fine-tuned", path)
         return FineTuned.at(path, backend)
+    if reason := why_not_writable(root):
+        raise ConfigError(f"`teacher_model_dir`: no teacher in {root} has the settings of this run, and nothing can be "
+                          f"written into it ({reason}). Give a folder that may be written to.")
+    if workers.chief:
+        remove_leftovers(root)
     _explain_change(root, path, identity)
     state_file = root / f"{path.name}-progress.npz"
 
@@ -251,7 +254,7 @@ def _scheme_said(checkpoint: str, task: Task) -> str:
     from transformers import AutoConfig
 
     with quiet_transformers(), explained(checkpoint, "the config"):
-        names = label_names(AutoConfig.from_pretrained(checkpoint))
+        names = label_names(AutoConfig.from_pretrained(checkpoint, trust_remote_code=False))
     if not task.names_outputs or sorted(names) == sorted(task.labels):
         return ""
     return f"; its {len(names)} labels are {scheme_of_labels(names)} and read as the {len(task.labels)} of IOB2"
@@ -268,11 +271,20 @@ def _keep(path: pathlib.Path, teacher: Any, result: PhaseResult, tokenizer: Any,
 
 
 def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, Any]) -> None:
-    for record in sorted(root.glob(f"*/{_RECORD}")):
-        before = read_json(record)["identity"]
-        changed = [key for key in ("checkpoint", "data", "kind", "labels", "main_score", "decoding", "backend")
-                   if before.get(key) != identity.get(key)]
-        changed += [f"{key} {before['recipe'].get(key)} -> {value}"
-                    for key, value in identity["recipe"].items() if before["recipe"].get(key) != value]
-        log.warning("the teacher was fine-tuned with other settings (%s): a new one is fine-tuned in %s; "
-                    "the earlier one is kept in %s", ", ".join(changed), path, record.parent)
+    """Says which settings keep the teachers that are there from being used: of the one with the fewest such."""
+    found = [(_changes(read_json(record)["identity"], identity), record.parent)
+             for record in sorted(root.glob(f"*/{_RECORD}"))]
+    if found:
+        changed, nearest = min(found, key=lambda pair: len(pair[0]))
+        log.warning("the teacher %s was fine-tuned with other settings (%s): a new one is fine-tuned now, in %s. To "
+                    "use that one, stop, and give the same settings, or its folder: `teacher_model_dir=%s`",
+                    nearest, ", ".join(changed), path, nearest)
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What is different between the settings of two teachers."""
+    named = {"data": "labelled examples", "main_score": "metric"}
+    compared = ("checkpoint", "data", "kind", "labels", "main_score", "decoding", "backend")
+    changed = [named.get(key, key) for key in compared if before.get(key) != now.get(key)]
+    return changed + [f"{key} {before['recipe'].get(key)} -> {value}" for key, value in now["recipe"].items()
+                      if before["recipe"].get(key) != value]

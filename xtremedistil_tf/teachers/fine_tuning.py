@@ -107,7 +107,7 @@ def dev_score(teacher: LoadedTeacher, tokenizer: Any, dev: Sequence[AnyExample],
     predictor = TeacherPredictor(teacher, (), tokenizer.pad_token_id, 64)
 
     def measure() -> dict[str, float]:
-        logits = predictor.logits(features.features)
+        logits = predictor.logits(features.features, "teacher, dev set")
         calibrated = task.calibrated(dev, lambda: logits)
         return {task.main_score: calibrated.scores(dev, calibrated.decode(features, logits))[task.main_score]}
 

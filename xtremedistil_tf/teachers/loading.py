@@ -160,7 +160,7 @@ def check_teacher_class(name: str, checkpoint: str) -> None:
         raise ConfigError(f"`pt_teacher={name}`: transformers has no TensorFlow model class of that name. "
                           f"Expected TFAutoModel or one of {', '.join(sorted(types))}.")
     with quiet_transformers(), explained(checkpoint, "the config"):
-        own = AutoConfig.from_pretrained(checkpoint).model_type
+        own = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False).model_type
     if own not in types[name]:
         expected = next((found for found, kinds in types.items() if own in kinds), "TFAutoModel")
         raise ConfigError(f"`pt_teacher={name}`, but {checkpoint!r} is a {own} model. "

@@ -13,6 +13,7 @@ import numpy as np
 from xtremedistil_tf.checkpoints.finding import HEAD_FILE
 from xtremedistil_tf.checkpoints.reading import explained, quiet_transformers
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.progress import counted_items
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.own_labels import label_names, output_groups
 from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
@@ -32,16 +33,17 @@ def task_config(checkpoint: str, task: Task) -> Any:
     """
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(checkpoint)
+    config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     if not task.names_outputs:
-        return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs)
+        return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs, trust_remote_code=False)
     type_of = {"problem_type": task.problem_type} if task.problem_type else {}
     if output_groups(label_names(config), task.labels) is not None:
         config.update(type_of)
         return config
     return AutoConfig.from_pretrained(checkpoint, num_labels=task.num_outputs,
                                       id2label=dict(enumerate(task.labels)),
-                                      label2id={label: i for i, label in enumerate(task.labels)}, **type_of)
+                                      label2id={label: i for i, label in enumerate(task.labels)}, **type_of,
+                                      trust_remote_code=False)
 
 
 def why_not_fine_tuned(checkpoint: str, task: Task) -> str | None:
@@ -57,7 +59,7 @@ def why_not_fine_tuned(checkpoint: str, task: Task) -> str | None:
     from transformers import AutoConfig
 
     with quiet_transformers(), explained(checkpoint, "the config"):
-        config = AutoConfig.from_pretrained(checkpoint)
+        config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     own = own_head(checkpoint)
     if config.is_encoder_decoder and not own:
         return f"it is an encoder-decoder ({config.model_type}), of which only the encoder is used"
@@ -301,9 +303,11 @@ class TeacherPredictor:
             yield TeacherOutputs(index, outputs["logits"], outputs.get("hidden"),
                                  self._columns(outputs.get("attentions")), self._columns(outputs.get("relations")))
 
-    def logits(self, source: FeatureSource) -> list[np.ndarray]:
-        """float32 [pieces, outputs] or [outputs] of every example, in the source's order."""
-        return in_order(self._run(source), "logits", len(source.lengths))
+    def logits(self, source: FeatureSource, label: str = "") -> list[np.ndarray]:
+        """float32 [pieces, outputs] or [outputs] of every example, in the source's order; a bar with the label, if it
+        has one, says how many are done."""
+        count = len(source.lengths)
+        return in_order(counted_items(self._run(source), count, label), "logits", count)
 
     def _run(self, source: FeatureSource) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         return run_over(self._forward, source, self._batch_size, self._pad_id, self._per_piece)

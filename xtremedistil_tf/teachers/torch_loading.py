@@ -60,7 +60,7 @@ def load_torch_classifier(checkpoint: str, task: Task, seed: int, needs_head: bo
             return _from_tensorflow(auto, config, checkpoint, task, seed, needs_head)
         model, info = auto.from_pretrained(checkpoint, config=config, dtype=torch.float32,
                                            attn_implementation="eager", output_loading_info=True,
-                                           ignore_mismatched_sizes=True)
+                                           ignore_mismatched_sizes=True, trust_remote_code=False)
     _check_encoder(model, info, checkpoint)
     if needs_head and (info["missing_keys"] or info["mismatched_keys"]):
         raise ModelLoadError(f"{checkpoint!r} has no head for {task.kind} that {type(model).__name__} can "
@@ -89,7 +89,7 @@ def _from_tensorflow(auto, config, checkpoint: str, task: Task, seed: int, needs
     if isinstance(source, HeadedEncoder):
         raise ModelLoadError(f"{checkpoint!r} is an encoder in TensorFlow's layout with a head that only "
                              "`teacher_backend=tf` can read. Use that.")
-    model = auto.from_config(config, attn_implementation="eager")
+    model = auto.from_config(config, attn_implementation="eager", trust_remote_code=False)
     model, info = load_tf2_model_in_pytorch_model(model, source, output_loading_info=True)
     _check_encoder(model, {"mismatched_keys": []} | info, checkpoint)
     return model.eval()

@@ -24,7 +24,7 @@ import numpy as np
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.tokenization.texts import Frame, batches, longest_first, plain_encodings
-from xtremedistil_tf.tokenization.words import SpecialTokens
+from xtremedistil_tf.tokenization.words import SpecialTokens, encodings_of_words, needs_spaces
 from xtremedistil_tf.training.batches import RaggedFeatures
 
 # The marks of a space in SentencePiece's and byte-level vocabularies. A piece of these alone covers no
@@ -75,11 +75,9 @@ def row_spans(tokenizer, examples: Iterable[AnyExample], features: RaggedFeature
     words_frame = SpecialTokens.of(tokenizer)
     for batch in batches(examples):
         if isinstance(batch[0], Example):
-            encodings = tokenizer([list(e.words) for e in batch], is_split_into_words=True, verbose=False,
-                                  add_special_tokens=False).encodings
-            for encoding, row in zip(encodings, rows):
+            for encoding, row in zip(encodings_of_words(tokenizer, [e.words for e in batch]), rows):
                 kept = int(features.lengths[row]) - len(words_frame)
-                yield _word_spans(encoding, kept, blank, words_frame)
+                yield _word_spans(encoding, kept, blank, words_frame, needs_spaces(tokenizer))
             continue
         texts = [_texts(example) for example in batch]
         encodings = iter(plain_encodings(tokenizer, [text for item in texts for text in item]))
@@ -213,9 +211,11 @@ def _offsets(encoding, blank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
     return offsets[:, 0], offsets[:, 1], blank[np.asarray(encoding.ids, np.int64)]
 
 
-def _word_spans(encoding, kept: int, blank: np.ndarray, special: SpecialTokens) -> PieceSpans:
+def _word_spans(encoding, kept: int, blank: np.ndarray, special: SpecialTokens, spaced: bool) -> PieceSpans:
     words = np.asarray(encoding.word_ids, np.int64)
     starts, ends, is_blank = _offsets(encoding, blank)
+    if spaced:  # all words but the first begin with a space that is not theirs
+        starts, ends = (np.maximum(places - (words > 0), 0) for places in (starts, ends))
     # Byte-level tokenizers take the space that they put before a word for a character of it.
     starts = np.where(np.diff(words, prepend=-1) != 0, 0, starts)
     ends = np.where(is_blank, starts, ends)

@@ -73,10 +73,14 @@ def light_tokenizer(folder: pathlib.Path) -> LightTokenizer | None:
         its files say. Then transformers has to read them.
     """
     try:
-        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception:  # tokenizers raises Exception itself
+        return _read(folder)
+    except Exception:  # tokenizers raises Exception itself; of what is not as it should be, transformers tells
         return None
+
+
+def _read(folder: pathlib.Path) -> LightTokenizer | None:
+    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
     kind = config.get("tokenizer_class", "").removesuffix("Fast").removesuffix("Tokenizer")
     if kind not in _TOKEN_TYPES or "auto_map" in config or not config.get("pad_token"):
         return None

@@ -6,8 +6,8 @@ A word ends a sentence if it is a mark that does, or ends in one, unless
   capital or a digit (`Dr.`, `J.`, `3.`); initials (`J.R.R.`); one of a few longer ones that stand in names (`Bros.`);
 - or the next word begins with a small letter, or is such a mark, too.
 
-Closing brackets and quotes belong to the sentence before them. A text without such words is one sentence. The patterns
-are the same to Python and to TensorFlow's graphs.
+Closing brackets and quotes belong to the sentence before them. A text without such words is one sentence.
+`graph.sentences` is the same in a TensorFlow graph.
 """
 
 from __future__ import annotations
@@ -19,21 +19,20 @@ import numpy as np
 
 from xtremedistil_tf.tokenization.words import EncodedWords
 
-_MARKS = ".!?\u2026\u3002\uff01\uff1f\uff0e\uff61\u0964\u0965\u061f\u06d4\u1362\u104b\u17d4"
-_CLOSING = "\u201d\u2019\u00bb\u203a\u300d\u300f)\\]"
-_SMALL = "a-z\u00df-\u00f6\u00f8-\u00ff\u03ac-\u03ce\u0430-\u045f\u0561-\u0587"
-_CAPITAL = "A-Z0-9\u00c0-\u00d6\u00d8-\u00de\u0386-\u03ab\u0400-\u042f\u0531-\u0556"
-_ABBREVIATED = (f"[{_CAPITAL}].{{0,2}}|(?:[{_CAPITAL}][.]-?)*[{_CAPITAL}]|"
-                "Bros|Capt|Corp|Dept|Prof|Sept|Univ")
-#: Regular expressions, each for a whole word.
-ENDS = f"(?s).*[{_MARKS}][{_CLOSING}]*"
-ABBREVIATION = f"(?s)(?:{_ABBREVIATED})[.]"
-SHORT = f"(?s){_ABBREVIATED}"
-CLOSES = f"[{_CLOSING}]+"
-GOES_ON = f"(?s)[{_SMALL}].*|[{_MARKS}]+[{_CLOSING}]*|[{_CLOSING}]+"
+#: What stands between the brackets of regular expressions: marks that end sentences; what closes after them; letters
+#: that begin no sentence; those, and digits, that abbreviations begin with.
+MARKS = ".!?\u2026\u3002\uff01\uff1f\uff0e\uff61\u0964\u0965\u061f\u06d4\u1362\u104b\u17d4"
+CLOSING = "\u201d\u2019\u00bb\u203a\u300d\u300f)\\]"
+SMALL = "a-z\u00df-\u00f6\u00f8-\u00ff\u03ac-\u03ce\u0430-\u045f\u0561-\u0587"
+CAPITAL = "A-Z0-9\u00c0-\u00d6\u00d8-\u00de\u0386-\u03ab\u0400-\u042f\u0531-\u0556"
+#: Abbreviations in names that are longer than others.
+NAMES = ("Bros", "Capt", "Corp", "Dept", "Prof", "Sept", "Univ")
 PERIOD = "."
 
-_ENDS, _ABBREVIATION, _SHORT, _CLOSES, _GOES_ON = map(re.compile, (ENDS, ABBREVIATION, SHORT, CLOSES, GOES_ON))
+_ABBREVIATED = f"[{CAPITAL}].{{0,2}}|(?:[{CAPITAL}][.]-?)*[{CAPITAL}]|{'|'.join(NAMES)}"
+_ENDS, _ABBREVIATION, _SHORT, _CLOSES, _GOES_ON = map(re.compile, (
+    f"(?s).*[{MARKS}][{CLOSING}]*", f"(?s)(?:{_ABBREVIATED})[.]", f"(?s){_ABBREVIATED}", f"[{CLOSING}]+",
+    f"(?s)[{SMALL}].*|[{MARKS}]+[{CLOSING}]*|[{CLOSING}]+"))
 
 
 def sentence_stops(words: Sequence[str]) -> list[int]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-_BATCH = 1024
+#: Sentences, and words of a long text, that are encoded at once: what an encoding holds is far more than its numbers.
+_BATCH, _MOST_WORDS = 1024, 16384
+# Words of several scripts, as a tokenizer may know only some of them.
+_PROBES = (("a", "b"), ("the", "of"), ("1", "2"), (",", "."), ("и", "в"), ("的", "是"))
+_spaced: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,31 +70,97 @@ class SpecialTokens:
                                np.full(len(self.suffix), fill, values.dtype)])
 
 
+def text_row(encoded: EncodedWords, special: SpecialTokens, seq_len: int) -> tuple[dict[str, np.ndarray], bool]:
+    """One unlabelled sentence as columns `input_ids` and `word_starts`, and whether it was cut."""
+    room = seq_len - len(special)
+    row = {"input_ids": special.wrap(encoded.ids[:room]),
+           "word_starts": special.wrap(encoded.word_starts[:room].astype(np.float32), fill=0)}
+    return row, len(encoded.ids) > room
+
+
 def encode_words(tokenizer, sentences: Iterable[Sequence[str]]) -> Iterator[EncodedWords]:
     """Encodes pre-split sentences with a fast tokenizer of transformers.
 
-    Agrees with `tokenizer(words, is_split_into_words=True).word_ids()`; the work per sentence is
-    linear in its length (the original encoded a growing prefix for every word).
+    Agrees with `tokenizer(words, is_split_into_words=True).word_ids()`, of `spaced_words` where the
+    tokenizer `needs_spaces`; the work per sentence is linear in its length (the original encoded a
+    growing prefix for every word).
     """
     batch: list[list[str]] = []
+    size = 0
     for words in sentences:
-        batch.append(list(words))
-        if len(batch) == _BATCH:
+        if batch and (len(batch) == _BATCH or size + len(words) > _MOST_WORDS):
             yield from _encode_batch(tokenizer, batch)
-            batch = []
+            batch, size = [], 0
+        if len(words) > _MOST_WORDS:
+            yield _encode_long(tokenizer, words)
+        else:
+            batch.append(list(words))
+            size += len(words)
     if batch:
         yield from _encode_batch(tokenizer, batch)
 
 
+def _encode_long(tokenizer: Any, words: Sequence[str]) -> EncodedWords:
+    given, begins = _form_of(tokenizer)(words), range(0, len(words), _MOST_WORDS)
+    parts = (_encodings(tokenizer, [given[begin:begin + _MOST_WORDS]], is_split_into_words=True)[0] for begin in begins)
+    numbers = [(np.asarray(part.ids, np.int32), np.asarray(part.word_ids, np.int32) + begin)
+               for part, begin in zip(parts, begins)]
+    ids, word_ids = map(np.concatenate, zip(*numbers))
+    return EncodedWords(ids, word_ids, len(words))
+
+
 def _encode_batch(tokenizer, batch: list[list[str]]) -> Iterator[EncodedWords]:
-    encoded = tokenizer(batch, is_split_into_words=True, add_special_tokens=False,
-                        return_attention_mask=False, return_token_type_ids=False, verbose=False)
-    for words, encoding in zip(batch, encoded.encodings):
+    for words, encoding in zip(batch, encodings_of_words(tokenizer, batch)):
         yield EncodedWords(np.asarray(encoding.ids, np.int32),
                            np.asarray(encoding.word_ids, np.int32), len(words))
 
 
-@dataclasses.dataclass(frozen=True)
+def encodings_of_words(tokenizer: Any, sentences: Sequence[Sequence[str]]) -> Sequence[Any]:
+    """The `tokenizers.Encoding` of each sentence of words, without special tokens.
+
+    Offsets are those of the words as `spaced_words` gives them where the tokenizer `needs_spaces`.
+    """
+    form = _form_of(tokenizer)
+    return _encodings(tokenizer, [form(words) for words in sentences], is_split_into_words=True)
+
+
+def _form_of(tokenizer: Any) -> Callable[[Sequence[str]], list[str]]:
+    """In which words are given to it."""
+    return spaced_words if needs_spaces(tokenizer) else list
+
+
+def needs_spaces(tokenizer: Any) -> bool:
+    """Whether the tokenizer loses the marks of words that are given apart, and keeps those of `spaced_words`.
+
+    Tokenizers such as Gemma's, which mmBERT has, mark a word by the space before it, which words given apart lack,
+    and no setting of the tokenizer puts it there. The tokenizer is asked, not its settings: which form of a few words
+    gives the pieces of their text more often?
+    """
+    if tokenizer not in _spaced:
+        texts = [encoding.ids for encoding in _encodings(tokenizer, [" ".join(words) for words in _PROBES])]
+        apart, spaced = (sum(encoding.ids == text for encoding, text in zip(
+            _encodings(tokenizer, given, is_split_into_words=True), texts))
+            for given in ([list(words) for words in _PROBES], [spaced_words(words) for words in _PROBES]))
+        _spaced[tokenizer] = spaced > apart
+    return _spaced[tokenizer]
+
+
+def word_form(tokenizer: Any, task: Any) -> dict[str, Any]:
+    """For programs that tokenize themselves: `spaced_words`, true where a tagger's words are given as these."""
+    return {"spaced_words": True} if task.raw_words is not None and needs_spaces(tokenizer) else {}
+
+
+def spaced_words(words: Sequence[str]) -> list[str]:
+    """Words as they stand in their text: each but the first with the space before it; an empty one is nothing."""
+    return [f" {word}" if number and word else word for number, word in enumerate(words)]
+
+
+def _encodings(tokenizer: Any, given: list[Any], **options: Any) -> Sequence[Any]:
+    return tokenizer(given, add_special_tokens=False, return_attention_mask=False, return_token_type_ids=False,
+                     verbose=False, **options).encodings
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Window:
     """Pieces [start, stop) of a sentence; `answers` are positions (in the sentence's pieces) of the
     first pieces of those words whose tag is read from this window."""

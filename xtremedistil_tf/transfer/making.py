@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,7 +33,7 @@ from xtremedistil_tf.transfer.shards import Shards
 if TYPE_CHECKING:
     from xtremedistil_tf.tasks.targets import Softening
     from xtremedistil_tf.tasks.task import Task
-    from xtremedistil_tf.teachers.protocol import TeacherPredictor
+    from xtremedistil_tf.teachers.protocol import TeacherOutputs, TeacherPredictor
     from xtremedistil_tf.transfer.writer import StoreSpec
 
 
@@ -42,6 +42,8 @@ _END = object()
 Outputs = Mapping[str, np.ndarray]
 # What `outputs` has beside the columns: the states whose means are kept.
 _STATES = "piece_states"
+#: Bytes of hidden states up to which answers are kept instead of asked for twice.
+_MOST_KEPT = 1 << 29
 # Where TeacherOutputs has what a column keeps.
 _ANSWERS = {LOGITS: "logits", HIDDEN: "hidden", ATTENTION: "attentions", RELATIONS: "relations"}
 
@@ -188,6 +190,7 @@ class ShardMaker:
     make_predictor: Callable[[], TeacherPredictor]
     hidden_pca: HiddenPca | None = None
     _predictor: TeacherPredictor | None = dataclasses.field(default=None, init=False, repr=False)
+    _known: tuple[np.ndarray, list[TeacherOutputs]] | None = dataclasses.field(default=None, init=False, repr=False)
 
     @property
     def shards(self) -> Shards:
@@ -231,7 +234,7 @@ class ShardMaker:
         rows_of = {True: features.offsets[-1], False: len(features)}
         outputs = {name: np.zeros((rows_of[column.per_piece], *column.shape), column.dtype)
                    for name, column in columns.items()}
-        for answer in self._predictor.predict(rows.teacher_features):
+        for answer in self._answers_for(rows.teacher_features):
             answers = {name: getattr(answer, _ANSWERS[name]) for name in columns if name in _ANSWERS}
             if pca:
                 answers[HIDDEN] = pca.project(answers[HIDDEN])
@@ -256,13 +259,27 @@ class ShardMaker:
                          {} if sums is None else {PIECE_STATES_FILE: sums.save})
 
     def pca_fit(self, sample: Sequence[AnyExample]) -> PcaFit:
-        """The hidden states of some examples, collected for their principal components."""
+        """The hidden states of some examples, collected for their principal components.
+
+        Where these are all examples, and few, the answers are kept for the only shard.
+        """
         self.load_teacher()
-        fit = PcaFit(*self.manifest.column(HIDDEN).shape)
         rows: Any = self.rows(sample)[0]
-        for answer in self._predictor.predict(rows.teacher_features):
+        features, manifest = rows.teacher_features, self.manifest
+        values = sum(int(np.prod(manifest.column(name).shape)) for name in _ANSWERS if name in manifest.columns)
+        size = values * int(features.offsets[-1]) * np.dtype(np.float32).itemsize
+        fit, kept, keeps = PcaFit(*manifest.column(HIDDEN).shape), [], manifest.num_shards == 1 and size <= _MOST_KEPT
+        for answer in self._predictor.predict(features):
             fit.add(answer.hidden)
+            kept += [answer] if keeps else []
+        self._known = (features.data["input_ids"], kept) if keeps else None
         return fit
+
+    def _answers_for(self, features: RaggedFeatures) -> Iterable[TeacherOutputs]:
+        known, self._known = self._known, None
+        if known and np.array_equal(known[0], features.data["input_ids"]):
+            return known[1]
+        return self._predictor.predict(features)
 
 
 def encoded(arrays: Mapping[str, np.ndarray], manifest: Manifest) -> dict[str, np.ndarray]:

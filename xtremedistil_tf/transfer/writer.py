@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from xtremedistil_tf.atomic import is_disk_full, remove_leftovers
-from xtremedistil_tf.config.distillation import HIDDEN_DTYPES
+from xtremedistil_tf.atomic import is_disk_full, remove_leftovers, why_not_writable
+from xtremedistil_tf.config.choices import HIDDEN_DTYPES
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.errors import ConfigError, TransferStoreError
@@ -220,11 +220,13 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
     """
     manifest = spec.manifest()
     store = root / manifest.fingerprint
-    store.mkdir(parents=True, exist_ok=True)
     if not verify and _is_complete(store, spec):
         log.info("transfer store %s: already complete, %d examples; the teacher is not run", store,
                  manifest.sentences)
         return store
+    if reason := why_not_writable(store):
+        raise TransferStoreError(f"`transfer_store_dir`: there is no finished store {store}, and nothing can be "
+                                 f"written there ({reason}). Give a folder that may be written to.")
     with writer_lock(store):
         if not verify and _is_complete(store, spec):  # another process wrote it meanwhile
             return store

@@ -87,7 +87,14 @@ def test_names_that_break_markdown_or_yaml(metrics, written):
     card = written(values, config=CONFIG | {"task": hostile}, license=hostile)
     assert card.data.language == [hostile] and card.data.license == hostile
     assert {one.dataset_name for one in card.data.eval_results} == {hostile}
-    assert "| Strategy | a: b \\| <b> --- {{ 1 + 1 }} ü'\" |\n" in card.text
+    assert "| Strategy | a: b \\| \\<b\\> --- {{ 1 + 1 }} ü'\" |\n" in card.text
+
+
+def test_labels_are_no_markup_and_folders_stay_at_home(written):
+    sources = {"task": "/home/ada/secret/ner, ~/more/pos", "transfer_file": "/data/a.txt,b.txt"}
+    card = written({}, config=CONFIG | sources, labels=["O", "B-<img src=x>", "B-[a](b)", "I-`x`"]).text
+    assert r"B-\<img src=x\>, B-\[a\](b), I-\`x\`" in card
+    assert "| ner, pos |" in card and "| a.txt, b.txt |" in card and "/home" not in card and "secret" not in card
 
 
 def test_many_labels_are_counted(written):

@@ -27,6 +27,7 @@ from xtremedistil_tf.students.transformer import TransformerShape
 from xtremedistil_tf.tasks.classification import ClassificationTask
 from xtremedistil_tf.tasks.multi_label import MultiLabelTask
 from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
+from xtremedistil_tf.tasks.raw_text import asked
 from xtremedistil_tf.tasks.regression import RegressionTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.tokenization import word_vectors as vectors
@@ -202,9 +203,30 @@ def test_what_differs_in_uncased_texts(uncased_tagging, text, here, python):
     assert len(uncased_tagging.run(texts=text)["label_ids"]) == here
 
 
-def test_long_texts_are_cut(folder, tiny_tokenizer):
-    exported = Exported(folder / "cut", tiny_tokenizer, TAGGING, max_length=16)
-    assert len(exported.run(texts="anna " * 60)["label_ids"]) == 14
+WORDS = "anna met boris in paris . the old house near oslo , Dr. yesterday left ! saw ( göran ) ? москва".split()
+
+
+@pytest.mark.parametrize("max_length, quantization", [(None, "dynamic"), (16, "none")])
+def test_long_texts_are_answered_by_sentences_and_windows(folder, tiny_tokenizer, max_length, quantization):
+    task = TaggingTask(TAGGING.labels, raw_words=PUNCTUATION, seq_len=24,
+                       edge_words={"never_first": [",", "("], "never_last": [",", "the"]})
+    exported = Exported(folder / f"long_{max_length}", tiny_tokenizer, task, quantization, max_length)
+    draw = random.Random(3)
+    texts = ["", ".", "anna. " * 9, " ".join(draw.choices(WORDS, k=300)), "annapariste" * 9 + " anna" * 30,
+             " ".join(draw.choices([word for word in WORDS if word not in ".!?"], k=90)), cleaned(TEXTS[-1])]
+    for text in texts:
+        words = tuple(word.text for word in task.raw_words.split(text) if tiny_tokenizer.tokenize(word.text))
+        assert tags_of(exported, text) == exported.predict([Example(words)])[0], repr(text)
+
+
+def test_sentences_and_windows_are_those_of_python(folder, tiny_tokenizer):
+    task = TaggingTask(TAGGING.labels, raw_words=PUNCTUATION, seq_len=24)
+    exported = Exported(folder / "scores", tiny_tokenizer, task)
+    text = " ".join(random.Random(4).choices(WORDS, k=200))
+    found = exported.run(texts=text)
+    one, = StudentPredictor(exported.student, tiny_tokenizer, exported.task).answers([asked(task, text)])
+    scores = [word.score for word in one.words]
+    np.testing.assert_allclose(found["scores"][found["word_starts"] == 1], scores, atol=1e-5)
 
 
 def test_classes(folder, sentence_piece, tiny_tokenizer):

@@ -56,6 +56,20 @@ def test_facts_for_wordpiece(tmp_path, tiny_tokenizer):
     assert "tensorflow" in facts["versions"]
 
 
+def test_words_that_begin_with_a_space(tmp_path, unigram, tiny_tokenizer):
+    spaced = PreTrainedTokenizerFast.from_pretrained(_saved(unigram, tmp_path))
+    spaced.backend_tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
+    for tokenizer, task, wanted in ((spaced, TAGGING, True), (spaced, ClassificationTask(["bad", "good"]), None),
+                                    (unigram, TAGGING, None), (tiny_tokenizer, TAGGING, None)):
+        write_side_files(tmp_path, tokenizer, task)
+        assert model_json(tmp_path)["tokenizer"].get("spaced_words") is wanted
+
+
+def _saved(tokenizer, folder):
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def test_inputs_are_put_together_as_model_json_says(tmp_path, tiny_tokenizer, unigram):
     for tokenizer in (tiny_tokenizer, unigram):
         write_side_files(tmp_path, tokenizer, TAGGING)

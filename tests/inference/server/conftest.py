@@ -49,7 +49,8 @@ class Client:
     def ask(self, method: str, path: str, body=None, headers=None):
         """Status and JSON of the response; `body` may be any JSON value or bytes."""
         encoded = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        self.connection.request(method, path, encoded, headers or {})
+        typed = {"Content-Type": "application/json"} if method == "POST" else {}
+        self.connection.request(method, path, encoded, typed | (headers or {}))
         self.response = self.connection.getresponse()
         text = self.response.read()
         assert self.response.getheader("Content-Length") is not None
@@ -67,7 +68,8 @@ def serve():
             config = ServeConfig(**({"model_dir": "x", "port": 0, "serving_name": "m"} | flags))
             server = LocalServer(config)
             stack.callback(server.stop)
-            server.start(Api(model or text_model(), config))
+            server.api = Api(model or text_model(), config)
+            server.start(server.api)
             client = Client(server.port)
             stack.callback(client.connection.close)
             return server, client

@@ -14,6 +14,7 @@ import pytest
 
 from xtremedistil_tf.config.commands import ServeConfig
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.inference.server import local_server
 from xtremedistil_tf.inference.server.local_server import Connection, LocalServer
 from xtremedistil_tf.inference.server.model import RequestError
 
@@ -36,7 +37,8 @@ def one(file):
 
 
 def head(method: str = "POST", path: str = POST, **headers) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: test", *(f"{name}: {value}" for name, value in headers.items())]
+    headers = {"Host": "localhost"} | ({"Content_Type": "application/json"} if method == "POST" else {}) | headers
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*(line.replace("_", "-") for line in lines), "", ""]).encode()
 
 
@@ -212,15 +214,17 @@ def test_a_client_that_waits_for_permission_gets_it(serve):
 
 
 def test_too_many_and_too_long_texts(serve):
-    _, client = serve(max_texts=3, batch_bytes=10)
+    _, client = serve(max_texts=3, max_text_bytes=13, max_answer_bytes=12)
     assert client.predict({"instances": ["a", "b", "c"]})[0] == 200
     status, answer = client.predict({"instances": ["a", "b", "c", "d"]})
     assert status == 413 and "4 texts" in answer["error"]
     assert client.predict({"instances": ["x" * 10]})[0] == 200
     status, answer = client.predict({"instances": ["ok", "京" * 4]})
-    assert status == 413 and "a text of 12 bytes" in answer["error"]
-    status, answer = client.predict({"signature_name": "token_ids", "instances": [[1] * 6, [1] * 6]})
-    assert status == 413 and "12 numbers" in answer["error"]
+    assert status == 413 and "a text of 15 bytes" in answer["error"]
+    status, answer = client.predict({"signature_name": "token_ids", "instances": [[1] * 14]})
+    assert status == 413 and "a row of 14" in answer["error"]
+    status, answer = client.predict({"signature_name": "token_ids", "instances": [[12345678]] * 3})
+    assert status == 413 and "the answer is larger than 12 bytes" in answer["error"]
 
 
 def test_the_model_is_given_bounded_batches(serve, model_of):
@@ -230,11 +234,12 @@ def test_the_model_is_given_bounded_batches(serve, model_of):
         seen.append(inputs["texts"].tolist())
         return {"scores": np.array([len(text) for text in inputs["texts"]], np.float32)}
 
-    _, client = serve(model_of(call), batch_bytes=10)
-    texts = ["aaaa", "b", "", "cccccccc", "dd", "e" * 10]
-    assert client.predict({"instances": texts}) == (200, {"predictions": [4.0, 1.0, 0.0, 8.0, 2.0, 10.0]})
+    _, client = serve(model_of(call), batch_subwords=16)
+    texts = ["aaaa", "b", "", "cccccccc", "dd", "e" * 10, "f" * 30]
+    assert client.predict({"instances": texts}) == (200, {"predictions": [4.0, 1.0, 0.0, 8.0, 2.0, 10.0, 30.0]})
     assert sorted(text.decode() for batch in seen for text in batch) == sorted(texts)
-    assert all(len(batch) * max(map(len, batch)) <= 10 for batch in seen)
+    assert all(len(batch) == 1 or len(batch) * (3 + max(map(len, batch))) <= 16 for batch in seen)
+    assert len(seen) < len(texts)
 
 
 def test_a_failing_model_is_500_without_a_traceback(serve, model_of, capfd):
@@ -260,7 +265,8 @@ def test_many_at_once_are_all_answered_rightly(serve):
     def ask(number):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         for again in range(5):
-            connection.request("POST", POST, json.dumps({"instances": ["x" * number, "y" * again]}))
+            connection.request("POST", POST, json.dumps({"instances": ["x" * number, "y" * again]}),
+                               {"Content-Type": "application/json"})
             response = connection.getresponse()
             assert response.status == 200
             assert json.loads(response.read())["predictions"] == pytest.approx([number / 10, again / 10])
@@ -308,19 +314,39 @@ def one_shot(server):
         return one(connection)
 
 
-def test_connections_are_bounded(serve):
+def test_connections_are_bounded(serve, model_of, gate):
+    server, client = serve(model_of(gate), max_connections=1)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.predict, {"instances": ["a"]})
+        assert gate.entered.acquire(timeout=30)
+        with connected(server) as connection:
+            status, answer, headers = one(connection)
+            assert (status, answer, headers["Retry-After"]) == (503, {"error": "too many connections"}, "1")
+        gate.open.set()
+        assert asked.result(30)[0] == 200
+
+
+def test_a_connection_that_only_waits_gives_its_place_up(serve):
+    server, client = serve(max_connections=2)
+    with connected(server, b"GET /hea") as begun:
+        assert client.ask("GET", "/healthz")[0] == 200
+        with connected(server, head("GET", "/healthz")) as third:
+            assert one(third)[0] == 200
+        with pytest.raises(ConnectionError):
+            client.ask("GET", "/healthz")
+        begun.write(b"lthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert one(begun)[0] == 200
+
+
+def test_a_part_of_a_request_does_not_keep_its_place_for_ever(serve, monkeypatch):
+    monkeypatch.setattr(local_server, "_GRACE_SECONDS", 0)
     server, client = serve(max_connections=1)
-    assert client.ask("GET", "/healthz")[0] == 200
-    with connected(server) as connection:
-        status, answer, headers = one(connection)
-        assert (status, answer, headers["Retry-After"]) == (503, {"error": "too many connections"}, "1")
-    assert client.ask("GET", "/healthz")[0] == 200
-    client.connection.close()
-    # The server notices the end of a connection at its own time.
-    for _ in range(1000):
-        if one_shot(server)[0] == 200:
-            return
-    pytest.fail("the place was not given back")
+    with connected(server, head(Content_Length=10) + b"{") as begun:
+        for _ in range(100):
+            begun.write(b" ")
+            if client.ask("GET", "/healthz")[0] == 200:
+                return
+    pytest.fail("a body that does not end keeps everyone out")
 
 
 def test_a_connection_on_which_nothing_arrives_is_closed(serve):

@@ -16,8 +16,11 @@ from xtremedistil_tf.config.commands import ServeConfig
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.export.saved_model import export_saved_model
 from xtremedistil_tf.inference.server.api import Api
-from xtremedistil_tf.inference.server.model import RequestError, load_model
+from xtremedistil_tf.inference.server.loading import load_model
+from xtremedistil_tf.inference.server.model import RequestError
+from xtremedistil_tf.inference.server.scheduling import Scheduler
 from xtremedistil_tf.students.bilstm import BiLSTMShape
+from xtremedistil_tf.students.metadata import read_metadata
 from xtremedistil_tf.students.model_directory import save_student
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.registry import make_task
@@ -68,7 +71,15 @@ def without_export(model_dir, tmp_path):
 
 def ask(model, request, **flags):
     config = ServeConfig(model_dir="x", serving_name="m", **flags)
-    return Api(model, config).predict(json.dumps(request).encode())
+    question = Api(model, config).read(json.dumps(request).encode())
+    if question.job is None:
+        return json.loads(question.write([]))
+    scheduler = Scheduler(config.batch_subwords, 1, 1)
+    try:
+        scheduler.submit(question.job)
+        return json.loads(question.write(question.job.done.result(60)))
+    finally:
+        scheduler.end()
 
 
 def assert_alike(found, wanted):
@@ -111,7 +122,7 @@ def test_small_batches_give_the_same_answers(model_dir, kind):
     model = load_model(model_dir(kind))
     names = KINDS[kind][1]
     request = {"inputs": dict(zip(names, (TEXTS, TEXTS[::-1])))}
-    assert_alike(ask(model, request, batch_bytes=700), ask(model, request))
+    assert_alike(ask(model, request, batch_subwords=700), ask(model, request))
 
 
 def test_the_keras_student_takes_pairs_or_not(without_export):
@@ -140,14 +151,19 @@ def test_metadata_is_what_the_saved_model_says_of_itself(model_dir):
 
 def test_token_ids_are_answered_and_checked(model_dir):
     model = load_model(model_dir("tagging"))
+    size = read_metadata(model_dir("tagging"))["student"]["vocab_size"]
     row = {"input_ids": [2, 9, 3], "attention_mask": [1, 1, 1]}
     found = ask(model, {"signature_name": "token_ids", "instances": [row]})["predictions"][0]
     assert np.argmax(found["logits"], -1).tolist() == found["label_ids"] and len(found["label_ids"]) == 3
-    for wrong in ({"input_ids": [2, 10 ** 6, 3]}, {"attention_mask": [1, 1]}):
-        with pytest.raises(RequestError, match="the model refuses these inputs") as caught:
-            ask(model, {"signature_name": "token_ids", "instances": [row | wrong]})
+    for wrong, reason in (({"input_ids": [2, 10 ** 6, 3]}, f"id 1000000 in row 1, column 1; expected 0 to {size - 1}"),
+                          ({"input_ids": [2, 5, -1]}, "id -1 in row 1, column 2"),
+                          ({"attention_mask": [1, 2, 1]}, "`attention_mask`: expected 0 and 1 only")):
+        with pytest.raises(RequestError, match=reason) as caught:
+            ask(model, {"signature_name": "token_ids", "instances": [row, row | wrong]})
         assert caught.value.status == 400
-        assert "\n" not in caught.value.message and "{{" not in caught.value.message
+    with pytest.raises(RequestError, match=r"found `attention_mask` \[1, 2\], `input_ids` \[1, 3\]"):
+        ask(model, {"signature_name": "token_ids",
+                    "inputs": {"attention_mask": [[1, 1]], "input_ids": [row["input_ids"]]}})
 
 
 def test_a_saved_model_for_token_ids_alone_is_not_served(without_export):
@@ -183,7 +199,7 @@ def test_a_text_longer_than_a_batch_is_answered_whole_or_refused(model_dir, tmp_
     long = "Anna met boris in paris. " * 60
     request = {"inputs": {name: ["anna", long, "москва"] for name in KINDS[kind][1]}}
     if kind in ("tagging", "question_answering"):
-        assert_alike(ask(model, request, batch_bytes=300), ask(model, request))
+        assert_alike(ask(model, request, batch_subwords=300, max_text_bytes=300), ask(model, request))
         return
     with pytest.raises(RequestError, match="at most 300 are taken"):
-        ask(model, request, batch_bytes=300)
+        ask(model, request, max_text_bytes=300)

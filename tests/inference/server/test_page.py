@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import html.parser
+import http.server
 import json
 import re
 import shutil
 import subprocess
+import threading
 import urllib.parse
 
 import numpy as np
@@ -61,11 +64,16 @@ class Shown(html.parser.HTMLParser):
 
 def shown(server, profile, **query) -> Shown:
     """The page after it has answered what its address asks."""
+    return Shown(dumped(f"{server.url}?{urllib.parse.urlencode(query)}", profile))
+
+
+def dumped(address, profile, *flags) -> str:
+    """The document after its script has run."""
     run = subprocess.run(
         [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         f"--user-data-dir={profile}", "--virtual-time-budget=20000", "--dump-dom",
-         f"{server.url}?{urllib.parse.urlencode(query)}"], capture_output=True, timeout=120)
-    return Shown(run.stdout.decode())
+         f"--user-data-dir={profile}", "--virtual-time-budget=20000", *flags, "--dump-dom", address],
+        capture_output=True, timeout=120)
+    return run.stdout.decode()
 
 
 def model(inputs, outputs, labels, call) -> ServedModel:
@@ -73,53 +81,42 @@ def model(inputs, outputs, labels, call) -> ServedModel:
     return ServedModel({"serving_default": signature}, labels, "a test")
 
 
-TAGS = {"anna": "B-PER", "boris": "I-PER", "paris": "B-LOC", "nato": "I-ORG", "köln": "B-LOC",
+TAGS = {"anna": "B-PER", "boris": "B-PER", "köln": "B-LOC",
         HOSTILE.split()[0]: "B-" + HOSTILE}
 
 
 def tag(inputs):
-    """Tags words by name, with a padded column as batches have it."""
+    """Finds words by name, as entities of a word each."""
     text = inputs["texts"][0].decode()
     found = [(match.group(), match.start(), match.end()) for match in re.finditer(r"\S+", text)]
-    tags = [TAGS.get(word, "O") for word, _, _ in found]
+    found = [(*one, TAGS[one[0]]) for one in found if one[0] in TAGS]
 
-    def row(values, fill, kind=object):
-        return np.array([[*values, fill]], kind)
+    def row(values, kind=object):
+        return np.array([values], kind)
 
-    return {"words": row([word.encode() for word, _, _ in found], b""),
-            "tags": row([name.encode() for name in tags], b""),
-            "scores": row([0.5 + 0.1 * (i % 5) for i in range(len(found))], -1, np.float32),
-            "starts": row([start for _, start, _ in found], -1, np.int32),
-            "ends": row([end for _, _, end in found], -1, np.int32),
-            "word_counts": np.array([len(found)], np.int32)}
+    return {"tags": row([]), "entities": row([word.encode() for word, *_ in found]),
+            "entity_types": row([name[2:].encode() for *_, name in found]),
+            "entity_scores": row([0.5 + 0.1 * (i % 5) for i in range(len(found))], np.float32),
+            "entity_starts": row([start for _, start, *_ in found], np.int32),
+            "entity_ends": row([end for _, _, end, _ in found], np.int32),
+            "entity_counts": np.array([len(found)], np.int32)}
 
 
 @pytest.fixture
 def tagger():
-    types = {"words": "string", "tags": "string", "scores": "float32", "starts": "int32", "ends": "int32"}
+    types = {"tags": "string", "entities": "string", "entity_types": "string", "entity_scores": "float32",
+             "entity_starts": "int32", "entity_ends": "int32"}
     wide = {name: Spec(dtype, (None, None)) for name, dtype in types.items()}
-    return model(["texts"], wide | {"word_counts": _INT}, sorted({"O", *TAGS.values()}), tag)
+    return model(["texts"], wide | {"entity_counts": _INT}, sorted({"O", *TAGS.values()}), tag)
 
 
 @browser
-def test_entities_are_marked_where_they_stand(serve, tagger, tmp_path):
-    text = "\U0001F600 anna boris boris met  anna anna paris nato\nköln"
-    page = shown(serve(tagger)[0], tmp_path, text=text)
-    # Probability of word i: 50 % + 10 % * (i mod 5). An I- without its B- is no entity.
-    assert page.texts("mark") == ["anna boris borisPER 70 %", "annaPER 50 %", "annaPER 60 %", "parisLOC 70 %",
-                                  "kölnLOC 90 %"]
-    assert page.texts("div", "card")[0] == (
-        "\U0001F600 anna boris borisPER 70 % met  annaPER 50 % annaPER 60 % parisLOC 70 % nato\n"
-        "kölnLOC 90 %")
-
-
-@browser
-def test_labels_without_beginnings_are_runs(serve, tagger, tmp_path, monkeypatch):
-    for word, label in {"anna": "NOUN", "boris": "NOUN", "paris": "B-NOUN"}.items():
-        monkeypatch.setitem(TAGS, word, label)
-    page = shown(serve(dataclasses.replace(tagger, labels=["O", "NOUN", "B-NOUN"]))[0], tmp_path,
-                 text="anna boris paris met anna")
-    assert page.texts("mark") == ["anna borisNOUN 55 %", "parisB-NOUN 70 %", "annaNOUN 90 %"]
+def test_the_answer_s_entities_are_marked_where_they_stand_and_listed(serve, tagger, tmp_path):
+    page = shown(serve(tagger)[0], tmp_path, text="\U0001F600 anna met  boris\nköln")
+    assert page.texts("mark") == ["annaPER 50 %", "borisPER 60 %", "kölnLOC 70 %"]
+    assert page.texts("div", "card")[0] == "\U0001F600 annaPER 50 % met  borisPER 60 %\nkölnLOC 70 %"
+    assert page.texts("td") == ["anna", "PER", "2–6", "50 %", "boris", "PER", "12–17", "60 %",
+                                "köln", "LOC", "18–22", "70 %"]
 
 
 @browser
@@ -133,7 +130,7 @@ def test_a_text_without_entities(serve, tagger, tmp_path, text, note):
 @browser
 def test_texts_and_types_stay_text(serve, tagger, tmp_path):
     page = shown(serve(tagger)[0], tmp_path, text=f"x {HOSTILE} anna")
-    assert HOSTILE.split()[0] + HOSTILE in page.texts("mark")[0]
+    assert HOSTILE.split()[0] + HOSTILE in page.texts("mark")[0] and page.texts("td")[1] == HOSTILE
     assert (page.images, page.scripts, page.title) == (0, 2, "m")
 
 
@@ -176,15 +173,71 @@ def test_an_answer_is_marked_in_its_context(serve, tmp_path, found):
 
 @browser
 def test_a_number_and_an_error(serve, tmp_path):
-    server, _ = serve(batch_bytes=20)
+    server, _ = serve(max_text_bytes=20)
     assert shown(server, tmp_path, text="a" * 15).texts("p", "number") == ["1.500"]
     wrong = shown(server, tmp_path, text="a" * 30).texts("p", "wrong")
-    assert len(wrong) == 1 and wrong[0].startswith("A text of 30 bytes, at most 20")
+    assert len(wrong) == 1 and wrong[0].startswith("A text of 33 bytes, at most 20")
 
 
 @browser
 def test_without_a_question_nothing_is_asked(serve, tmp_path):
     assert shown(serve()[0], tmp_path).elements == [("section", "", "")]
+
+
+FOREIGN = """<title>asking</title><script>
+const bodies = [JSON.stringify({instances: ["a"]}), new Blob(['{"instances": ["a"]}'])];
+const asked = bodies.flatMap(body => ["no-cors", "cors"].map(mode => fetch("ADDRESS", {method: "POST", mode, body})));
+const typed = fetch("ADDRESS", {method: "POST", body: bodies[0], headers: {"Content-Type": "application/json"}});
+Promise.allSettled([...asked, typed]).then(all => {
+  document.title = all.map(one => one.value?.type ?? "refused").join(" "); });
+</script>"""
+
+
+@browser
+def test_a_page_of_another_site_gets_no_answer(serve, tmp_path):
+    asked = []
+
+    def call(inputs):
+        asked.append(inputs)
+        return {"scores": np.array([1], np.float32)}
+
+    server, client = serve(model(["texts"], {"scores": _FLOAT}, ["score"], call))
+    page = FOREIGN.replace("ADDRESS", f"{server.url}v1/models/m:predict").encode()
+
+    class Site(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *words):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Site) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        document = dumped(f"http://127.0.0.1:{site.server_port}/", tmp_path)
+        site.shutdown()
+    # What it sends without asking first arrives, and is refused; it cannot read that either.
+    assert "<title>opaque refused opaque refused refused</title>" in document and not asked
+    assert client.predict({"instances": ["a"]})[0] == 200 and asked
+
+
+@pytest.mark.parametrize("open_model", [True, False])
+def test_a_model_that_runs_code_is_told_of_at_the_head(serve, tagger, open_model):
+    _, client = serve(dataclasses.replace(tagger, runs_code=open_model))
+    client.connection.request("GET", "/")
+    document = client.connection.getresponse().read().decode()
+    assert ("Open only what you trust" in document.partition("<h1>")[0]) == open_model
+
+
+@browser
+def test_programs_that_ask_the_same_are_shown(serve, tagger, tmp_path):
+    query = urllib.parse.urlencode({"text": "'anna" + "x" * 300})
+    document = dumped(f"{serve(tagger)[0].url}?{query}", tmp_path,
+                      "--window-size=390,900")
+    shown_ = html.unescape(document)
+    assert "-H 'Content-Type: application/json' -d '{\"instances\":[{\"texts\":\"'\\''anna" in shown_
+    assert "requests.post(" in shown_ and "await fetch(" in shown_ and shown_.count(">Copy<") == 3
 
 
 def test_the_page_needs_nothing_else_and_may_run_nothing_else(serve, tagger):

@@ -11,6 +11,8 @@ import re
 import signal
 import socket
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -54,7 +56,8 @@ def serving(python, model_dir, *flags):
 
 
 def head(length):
-    return b"POST /v1/models/xtremedistil:predict HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % length
+    return (b"POST /v1/models/xtremedistil:predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % length)
 
 
 def test_it_serves_until_sigterm_and_then_answers_what_it_has_begun(model_dir, python):
@@ -94,6 +97,42 @@ def test_ctrl_c_ends_it_though_a_request_never_arrives(model_dir, python):
         assert "1 connections were still at work" in process.stderr.read()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_sighup_serves_the_directory_anew(tmp_path, model_of):
+    loads, answered = [], []
+
+    def load(path):
+        loads.append(path)
+        return model_of()
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def clients():
+        for signal_, version in ((signal.SIGHUP, "1"), (signal.SIGTERM, "2")):
+            for _ in range(1000):
+                with contextlib.suppress(OSError):
+                    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                    client.request("GET", "/v1/models/m")
+                    if json.loads(client.getresponse().read())["model_version_status"][0]["version"] == version:
+                        break
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal_)
+            answered.append(version)
+
+    before = {each: signal.getsignal(each) for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+    thread = threading.Thread(target=clients)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        thread.start()
+        assert run(ServeConfig(model_dir=str(tmp_path), port=port, serving_name="m"), load)
+    finally:
+        thread.join(60)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert loads == [tmp_path, tmp_path] and answered == ["1", "2"]
+
+
 def failing(python, *flags):
     done = subprocess.run([python, SCRIPT, *flags], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2 and "Traceback" not in done.stderr
@@ -113,7 +152,7 @@ def test_no_model_is_one_message(tmp_path, python):
     assert message.startswith("error: ") and "xtremedistil-config.json: not found" in message
 
 
-@pytest.mark.parametrize("package", ["starlette", "uvicorn"])
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "prometheus_client"])
 def test_a_missing_extra_is_told_before_anything_is_loaded(package, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda wanted: None if wanted == package else object())
     with pytest.raises(MissingExtraError, match=rf"`{package}`.*pip install 'xtremedistil-tf\[server\]'"):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.inference.server.model import RequestError, ServedSignature, Spec
-from xtremedistil_tf.inference.server.tensors import read_inputs, tensor, write_outputs
+from xtremedistil_tf.inference.server.tensors import encoded, joined_columns, joined_rows, read_inputs, tensor
 
 TEXT, IDS = Spec("string", (None,)), Spec("int32", (None, None))
 ONE = ServedSignature({"texts": TEXT}, {}, None)
@@ -95,22 +95,30 @@ def test_other_than_rows_of_whole_numbers(value):
         tensor(value, IDS, "ids")
 
 
+def written(*rows, by_row):
+    fields = [{name: encoded(value) for name, value in row.items()} for row in rows]
+    return json.loads(joined_rows(fields) if by_row else joined_columns(fields, fields[0]))
+
+
 def test_outputs_by_row_and_by_column():
-    words = np.array([[b"a", b"\xc3\xa4"], [b"", b"b"]], object)
-    scores = np.array([0.1, 1 / 3], np.float32)
-    rows = write_outputs({"words": words, "scores": scores}, by_row=True)["predictions"]
-    assert rows == [{"words": ["a", "ä"], "scores": 0.1}, {"words": ["", "b"], "scores": 0.33333334}]
-    assert write_outputs({"words": words, "scores": scores}, by_row=False) == {
-        "outputs": {"words": [["a", "ä"], ["", "b"]], "scores": [0.1, 0.33333334]}}
+    rows = [{"words": np.array([b"a", b"\xc3\xa4"], object), "scores": np.float32(0.1)},
+            {"words": np.array([], object), "scores": np.float32(1 / 3)}]
+    assert written(*rows, by_row=True) == [{"words": ["a", "ä"], "scores": 0.1}, {"words": [], "scores": 0.33333334}]
+    assert written(*rows, by_row=False) == {"words": [["a", "ä"], []], "scores": [0.1, 0.33333334]}
 
 
 def test_a_single_output_stands_without_its_name():
-    assert write_outputs({"scores": np.array([0.5], np.float32)}, by_row=True) == {"predictions": [0.5]}
-    assert write_outputs({"scores": np.array([0.5], np.float32)}, by_row=False) == {"outputs": [0.5]}
+    assert written({"scores": np.float32(0.5)}, by_row=True) == [0.5]
+    assert written({"scores": np.float32(0.5)}, by_row=False) == [0.5]
+    assert encoded(b"\xff") == '"\ufffd"'.encode()
 
 
-@given(st.lists(st.floats(width=32, allow_nan=False), max_size=20))
-def test_written_numbers_are_the_same_float32(numbers):
-    array = np.array(numbers, np.float32)
-    written = json.loads(json.dumps(write_outputs({"x": array}, by_row=False)))["outputs"]
-    np.testing.assert_array_equal(np.array(written, np.float32), array)
+@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=20),
+       st.sampled_from([(-1,), (-1, 1), (1, -1, 1)]))
+def test_written_numbers_are_the_same_float32(numbers, shape):
+    array = np.array(numbers, np.float32).reshape(shape)
+    np.testing.assert_array_equal(np.array(json.loads(encoded(array)), np.float32), array)
+
+
+def test_a_long_list_is_written_in_parts():
+    assert json.loads(encoded(np.arange(10_000))) == list(range(10_000))

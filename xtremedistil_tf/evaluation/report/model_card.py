@@ -13,6 +13,7 @@ from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.evaluation.report.costs import exports_rows, measured_on
 from xtremedistil_tf.evaluation.report.rendering import render
 from xtremedistil_tf.evaluation.report.values import NO_GOLD, by_teacher, dig, finite, score_title
+from xtremedistil_tf.markdown import without_folders
 from xtremedistil_tf.tasks.registry import score_name
 from xtremedistil_tf.tasks.task import Task
 
@@ -49,7 +50,7 @@ def _metadata(name: str, task: Task, metrics: Mapping[str, Any], config: Mapping
               license: str) -> ModelCardData:
     languages = [str(language) for language in dig(metrics, "student", "per_language") or ()]
     # The hub would show agreement with a teacher as what the score is called elsewhere.
-    results = [] if by_teacher(metrics) else _results(task, metrics, _names(config.get("task")))
+    results = [] if by_teacher(metrics) else _results(task, metrics, without_folders(config.get("task")))
     return ModelCardData(library_name="xtremedistil-tf", pipeline_tag=task.own_words.pipeline_tag,
                          license=license or "unknown", language=languages or None,
                          tags=["knowledge-distillation", "tensorflow"], eval_results=results or None,
@@ -73,18 +74,13 @@ def _facts(task: Task, metrics: Mapping[str, Any], config: Mapping[str, Any], li
     labels = ", ".join(task.labels[:_MOST_LABELS]) + (f" and {more} more" if more > 0 else "")
     rows = [("Task", task.own_words.name), ("Labels", labels if task.own_words.shows_labels else ""),
             ("Languages", ", ".join(dig(metrics, "student", "per_language") or ())),
-            ("Labelled data", _names(config.get("task"))), ("Transfer text", _names(config.get("transfer_file"))),
-            ("Teacher", _names(config.get("transfer_labels") or config.get("pt_teacher_checkpoint"))),
+            ("Labelled data", without_folders(config.get("task"))),
+            ("Transfer text", without_folders(config.get("transfer_file"))),
+            ("Teacher", without_folders(config.get("transfer_labels") or config.get("pt_teacher_checkpoint"))),
             ("Strategy", metrics.get("strategy")),
             ("Student", f"{_shown(size, 1e-6)} million parameters" if size else ""),
             ("Licence", license or "not stated")]
     return [row for row in rows if row[1]]
-
-
-def _names(sources: str | None) -> str:
-    """Comma-separated sources; of absolute paths the last part, for a card goes where the folders are not."""
-    return ", ".join(os.path.basename(os.path.normpath(source)) if os.path.isabs(source) else source
-                     for source in (sources or "").split(","))
 
 
 def _quality(metrics: Mapping[str, Any]) -> list[list[str]]:

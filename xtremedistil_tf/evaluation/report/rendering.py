@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from xtremedistil_tf.evaluation.report.values import finite, printable
+from xtremedistil_tf.markdown import cell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,15 +99,10 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader(__package__), undefined=jinja2.StrictUndefined, finalize=_finalized,
         autoescape=jinja2.select_autoescape(["html.jinja"], default=False), trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True)
-    environment.filters["in_a_line"] = _in_a_line
+    environment.filters["in_a_line"] = cell
     return environment
 
 
 def _finalized(value: Any) -> Any:
     """What stands in the place of a value; whatever a template shows passes here."""
     return value if isinstance(value, (Markup, jinja2.Undefined)) else printable(value)
-
-
-def _in_a_line(value: Any) -> str:
-    """A value as the text of a cell of a Markdown table."""
-    return " ".join(str(value).replace("|", "\\|").split())

@@ -8,9 +8,11 @@ import functools
 import json
 import os
 import socket
+import ssl
 import threading
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -18,17 +20,22 @@ import xtremedistil_tf
 from xtremedistil_tf.config.commands import ServeConfig
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.inference.server.api import Api
-from xtremedistil_tf.inference.server.app import application
+from xtremedistil_tf.inference.server.app import Server
+from xtremedistil_tf.inference.server.guards import Guard, read_keys
+from xtremedistil_tf.inference.server.metrics import Metrics
 
 _REFUSAL = "HTTP/1.1 {}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{}"
 _LINGER_SECONDS = 0.2
+_BACKLOG = 512
+# A request that arrives in parts has so long before its place may be given to another connection.
+_GRACE_SECONDS = 1.0
 # Tenths of a second that uvicorn has to close what is not at work; a client that does not read would keep it for ever.
 _STEPS = 20
 _HEADERS = [("Server", f"xtreme-distil-serve/{xtremedistil_tf.__version__}"), ("X-Content-Type-Options", "nosniff")]
 
 
 class Connection(H11Protocol):
-    """A connection of uvicorn, refused where there are too many, and closed where nothing arrives.
+    """A connection of uvicorn with time limits, which gives its place up to another one while it only waits.
 
     uvicorn's own bound (`limit_concurrency`) refuses the requests of all connections while there is one too many, and
     it waits for ever for the head of a request, and for a client that does not read.
@@ -42,19 +49,44 @@ class Connection(H11Protocol):
         self._most = most
         self._refused = False
         self._timer: asyncio.TimerHandle | None = None
+        self._since = self.loop.time()
 
     @property
     def at_work(self) -> bool:
         """Whether a request has begun whose response has not ended."""
         return self.cycle is not None and not self.cycle.response_complete
 
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nothing of a request has arrived."""
+        nothing = self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
+        return not self.at_work and nothing
+
+    @property
+    def _waits(self) -> bool:
+        """Whether it waits for its client, and has for a while if a part of a request is there."""
+        if self._is_idle:
+            return True
+        waits = not self.at_work or self.cycle.more_body or self.flow.write_paused
+        return waits and self.loop.time() - self._since > _GRACE_SECONDS
+
     def connection_made(self, transport: asyncio.Transport) -> None:
-        full = len(self.connections) >= self._most
+        full = len(self.connections) >= self._most and not self._make_room()
         super().connection_made(transport)
         if full:
             self._refuse("503 Service Unavailable\r\nRetry-After: 1", "too many connections")
         else:
             self._close_after(self.timeout_keep_alive)
+
+    def _make_room(self) -> bool:
+        """Closes the connection that waits longest for its client, idle ones first."""
+        waiting = [connection for connection in self.connections if connection._waits]
+        if not waiting:
+            return False
+        longest = min(waiting, key=lambda connection: (not connection._is_idle, connection._since))
+        self.connections.discard(longest)
+        longest.transport.abort()
+        return True
 
     def send_400_response(self, msg: str) -> None:
         if self.at_work and self.cycle.response_started:
@@ -73,11 +105,24 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        self._wait_no_more()
+        if self._is_idle:
+            self._since = self.loop.time()
+            self._wait_no_more()
         super().data_received(data)
-        # A part of a request's head, the rest of a refused body, or a client that does not read.
-        if not self._refused and (not self.at_work or self.flow.write_paused):
+        self._limit_the_rest()
+
+    def _limit_the_rest(self) -> None:
+        if self._refused:
+            return
+        if self.at_work and not self.flow.write_paused:
+            self._wait_no_more()
+        elif self._timer is None:
+            # The whole head of a request, the whole rest of a refused body, or a client that does not read.
             self._close_after(self.timeout_keep_alive)
+
+    def on_response_complete(self) -> None:
+        self._since = self.loop.time()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
@@ -85,6 +130,7 @@ class Connection(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self._since = self.loop.time()
         self._close_after(self.timeout_keep_alive)
 
     def resume_writing(self) -> None:
@@ -101,6 +147,7 @@ class Connection(H11Protocol):
     def _wait_no_more(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
 
 class LocalServer:
@@ -115,6 +162,9 @@ class LocalServer:
 
     def __init__(self, config: ServeConfig):
         self._config = config
+        self._guard = Guard(config, read_keys(config.api_key_file) if config.api_key_file else ())
+        self._tls = _tls(config)
+        self._app: Server | None = None
         self._uvicorn: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         try:
@@ -126,7 +176,13 @@ class LocalServer:
     @property
     def url(self) -> str:
         """Address of the page, such as `http://127.0.0.1:8501/`."""
-        return f"http://[{self.host}]:{self.port}/" if ":" in self.host else f"http://{self.host}:{self.port}/"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}/"
+
+    @property
+    def metrics(self) -> Metrics:
+        """What it counts, once it has started."""
+        return self._app.metrics
 
     @property
     def ending(self) -> bool:
@@ -140,13 +196,14 @@ class LocalServer:
             ConfigError: another program took the port since.
         """
         config = self._config
+        self._app = Server(api, config, self._guard, lambda: self.ending)
         self._uvicorn = uvicorn.Server(uvicorn.Config(
-            application(api, config, lambda: self.ending), lifespan="off", ws="none", proxy_headers=False,
+            self._app, lifespan="off", ws="none", proxy_headers=False, **self._tls,
             http=functools.partial(Connection, most=config.max_connections),
             timeout_keep_alive=config.timeout_seconds,
             log_config=None, log_level="critical", access_log=False, server_header=False, headers=_HEADERS))
         try:
-            self._socket.listen(128)
+            self._socket.listen(_BACKLOG)
         except OSError as error:
             self._socket.close()
             raise _address_error(config, error) from error
@@ -165,6 +222,7 @@ class LocalServer:
             return 0
         self._uvicorn.should_exit = True
         self._thread.join(self._config.shutdown_seconds)
+        self._app.end()
         for _ in range(_STEPS):
             left = list(self._uvicorn.server_state.connections)
             if not self._thread.is_alive():
@@ -173,6 +231,22 @@ class LocalServer:
                 break
             self._thread.join(0.1)
         return sum(connection.at_work for connection in left) or len(left)
+
+
+def _tls(config: ServeConfig) -> dict[str, str]:
+    """uvicorn's settings for HTTPS; empty: there is none.
+
+    Raises:
+        ConfigError: the files do not go together.
+    """
+    if not config.tls_cert_file:
+        return {}
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(config.tls_cert_file, config.tls_key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"`tls_cert_file={config.tls_cert_file}` `tls_key_file={config.tls_key_file}`: cannot be "
+                          f"used ({error}). Expected a certificate and its key, both PEM.") from error
+    return {"ssl_certfile": config.tls_cert_file, "ssl_keyfile": config.tls_key_file}
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -1,36 +1,23 @@
-"""A model as the server knows it: its signatures, whatever they run on, and opening a model directory."""
+"""A model as the server knows it: its signatures, whatever they run on."""
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import dataclasses
-import functools
-import logging
-import pathlib
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.atomic import read_json
 from xtremedistil_tf.errors import ModelLoadError
-from xtremedistil_tf.process import register_text_ops
-from xtremedistil_tf.students.metadata import exported_path
-from xtremedistil_tf.tasks.raw_text import asked
-from xtremedistil_tf.tasks.registry import KINDS, kind_of_outputs
-
-if TYPE_CHECKING:
-    from xtremedistil_tf.inference.predictor import Predictor
-    from xtremedistil_tf.students.model_directory import SavedStudent
-    from xtremedistil_tf.tasks.task import Task
-
-log = logging.getLogger(__name__)
+from xtremedistil_tf.tasks.registry import kind_of_outputs
 
 Tensors = dict[str, np.ndarray]
 DEFAULT_SIGNATURE = "serving_default"
 _EXAMPLE = {"texts": "Ada Lovelace was born in London .", "pairs": "Ada Lovelace came from London .",
             "questions": "Where was Ada Lovelace born?", "contexts": "Ada Lovelace was born in London."}
-_MOST_QUOTED = 300
 
 
 class RequestError(Exception):
@@ -45,6 +32,54 @@ class RequestError(Exception):
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None):
         super().__init__(message)
         self.status, self.message, self.headers = status, message, dict(headers or {})
+
+
+class Turns:
+    """Lets one batch at a time into the model, in the order in which threads ask, while it is still wanted.
+
+    A lock of Python may go again and again to the thread that has just freed it.
+    """
+
+    def __init__(self) -> None:
+        self._mutex, self._held = threading.Lock(), False
+        self._waiting: collections.deque[threading.Lock] = collections.deque()
+        self._thread = threading.local()
+
+    @contextlib.contextmanager
+    def asking(self, check: Callable[[], None]) -> Iterator[None]:
+        """Within it, `check` is called before each turn of this thread; what it raises ends the work."""
+        self._thread.check = check
+        try:
+            yield
+        finally:
+            self._thread.check = None
+
+    def __enter__(self) -> None:
+        if check := getattr(self._thread, "check", None):
+            check()
+        with self._mutex:
+            if not self._held:
+                self._held = True
+                return
+            own = threading.Lock()
+            own.acquire()
+            self._waiting.append(own)
+        own.acquire()
+
+    def __exit__(self, *exception: object) -> None:
+        with self._mutex:
+            if self._waiting:
+                self._waiting.popleft().release()  # and it stays held
+            else:
+                self._held = False
+
+    def one_by_one(self, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """A function that waits for its turn."""
+        def turn(value: Any) -> Any:
+            with self:
+                return call(value)
+
+        return turn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,10 +99,13 @@ class ServedSignature:
 
     Attributes:
         inputs, outputs: by name.
-        call: inputs by name -> outputs by name; strings are UTF-8 bytes in object arrays. Raises RequestError
-            where the model refuses the inputs.
+        call: inputs by name -> outputs by name, one row for each row; strings are UTF-8 bytes in object arrays.
+            Raises RequestError where the model refuses the inputs.
         optional: inputs that may be left out.
         whole: as `call`, for one text of any length in bounded memory; None: there is no such way.
+        counted: output -> the output that says how many values each of its rows has; the others are padding.
+        sizes: input of ids -> how many ids the model has.
+        pads: whether `call` pads all rows to the longest one; else it makes batches of its own.
     """
 
     inputs: Mapping[str, Spec]
@@ -75,10 +113,13 @@ class ServedSignature:
     call: Callable[[Tensors], Tensors]
     optional: frozenset[str] = frozenset()
     whole: Callable[[Tensors], Tensors] | None = None
+    counted: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    pads: bool = True
 
     @property
     def takes_texts(self) -> bool:
-        """Whether every input is of strings; its rows are then independent of each other."""
+        """Whether every input is of strings; its rows then have a length each."""
         return all(spec.dtype == "string" for spec in self.inputs.values())
 
 
@@ -90,11 +131,15 @@ class ServedModel:
         signatures: by name; `serving_default` among them, which takes texts.
         labels: names of the outputs; empty where unknown.
         source: what was loaded, for messages.
+        turns: what its calls wait in.
+        runs_code: whether loading it ran what its directory holds.
     """
 
     signatures: Mapping[str, ServedSignature]
     labels: Sequence[str]
     source: str
+    turns: Turns = dataclasses.field(default_factory=Turns)
+    runs_code: bool = False
 
     @property
     def default(self) -> ServedSignature:
@@ -121,125 +166,3 @@ class ServedModel:
     def example(self) -> dict[str, str]:
         """A text for each input that the default signature requires."""
         return {name: _EXAMPLE[name] for name in self.inputs if name not in self.default.optional}
-
-
-def load_model(model_dir: pathlib.Path) -> ServedModel:
-    """The directory's SavedModel if it takes raw strings, else its Keras student.
-
-    Raises:
-        ModelLoadError: not a model directory, or one that cannot be read.
-    """
-    from xtremedistil_tf.students.model_directory import load_student
-    from xtremedistil_tf.tasks.signatures import RAW_STRINGS
-
-    exported = exported_path(model_dir, "saved_model")
-    signatures = _signatures_of(exported) if exported.is_dir() else {}
-    if RAW_STRINGS in signatures:
-        whole = _whole_texts(model_dir, signatures[RAW_STRINGS])
-        signatures |= {name: dataclasses.replace(signatures[name], whole=whole)
-                       for name in (RAW_STRINGS, DEFAULT_SIGNATURE)}
-        return ServedModel(signatures, _labels(model_dir), str(exported))
-    saved = load_student(model_dir)
-    signature = _keras_signature(saved)
-    return ServedModel({DEFAULT_SIGNATURE: signature, RAW_STRINGS: signature}, saved.task.labels,
-                       str(saved.weights_file))
-
-
-def _whole_texts(model_dir: pathlib.Path, signature: ServedSignature) -> Callable[[Tensors], Tensors] | None:
-    """See `ServedSignature.whole`. A SavedModel reads all windows of a text at once; in Python batches bound memory."""
-    kind = kind_of_outputs(signature.outputs)
-    if kind is None or not KINDS[kind].per_piece:
-        return None
-
-    @functools.cache
-    def call() -> Callable[[Tensors], Tensors]:
-        from xtremedistil_tf.inference.predictor import open_predictor
-
-        opened = open_predictor(model_dir, "saved_model")
-        return _python_call(opened.predictor, opened.task)
-
-    return lambda texts: call()(texts)
-
-
-def _labels(model_dir: pathlib.Path) -> list[str]:
-    """The labels that the configuration names; none for the original's directories, which number them."""
-    from xtremedistil_tf.students.metadata import CONFIG_FILE
-
-    try:
-        task = read_json(model_dir / CONFIG_FILE).get("task")
-    except FileNotFoundError:
-        return []
-    except ValueError as error:
-        raise ModelLoadError(f"{model_dir / CONFIG_FILE}: not valid JSON ({error}).") from error
-    return task["labels"] if isinstance(task, dict) else []
-
-
-def _signatures_of(path: pathlib.Path) -> dict[str, ServedSignature]:
-    """The signatures of a SavedModel that `export_saved_model` wrote, by name; none where it cannot run here."""
-    import tensorflow as tf
-
-    registered = register_text_ops()
-    try:
-        model = tf.saved_model.load(str(path))
-    except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
-        if not registered:
-            log.warning("%s is not used: it needs the package tensorflow_text, which is not installed", path)
-            return {}
-        raise ModelLoadError(f"{path}: the SavedModel cannot be read ({error}). Export the student again, or "
-                             "delete the folder: the student itself is then served.") from error
-    return {name: _graph_signature(model, function) for name, function in model.signatures.items()}
-
-
-def _graph_signature(model: Any, function: Any) -> ServedSignature:
-    specs = function.structured_input_signature[1]
-    return ServedSignature({name: _spec(spec) for name, spec in sorted(specs.items())},
-                     {name: _spec(spec) for name, spec in sorted(function.structured_outputs.items())},
-                     functools.partial(_call_graph, model, function))
-
-
-def _call_graph(model: Any, function: Any, inputs: Tensors) -> Tensors:
-    """`model` is held because a signature holds it weakly: without it the variables would be gone."""
-    import tensorflow as tf
-
-    try:
-        outputs = function(**{name: tf.constant(values) for name, values in inputs.items()})
-        return {name: values.numpy() for name, values in sorted(outputs.items())}
-    except tf.errors.InvalidArgumentError as error:
-        raise RequestError(400, f"the model refuses these inputs: {_first_line(error.message)}") from error
-
-
-def _spec(spec: Any) -> Spec:
-    return Spec(spec.dtype.name, tuple(spec.shape))
-
-
-def _first_line(message: str) -> str:
-    """What is wrong, without the nodes of the graph that TensorFlow lists around it."""
-    lines = (line.strip() for line in re.sub(r"\{\{[^}]*\}\}", "", message).splitlines())
-    return next((line for line in lines if line and not line.endswith(":")), "no reason given")[:_MOST_QUOTED]
-
-
-def _keras_signature(saved: SavedStudent) -> ServedSignature:
-    """A signature with the inputs and outputs of `raw_strings` of `export_saved_model`.
-
-    Of kinds on texts it also takes `pairs`, which may be left out: a model directory does not say whether its task
-    has pairs.
-    """
-    from xtremedistil_tf.inference.predictor import StudentPredictor
-
-    contract = saved.task.raw_text
-    call = _python_call(StudentPredictor(saved.student, saved.tokenizer, saved.task), saved.task)
-    outputs = {name: Spec(output.dtype, (None,) * output.rank) for name, output in contract.outputs.items()}
-    return ServedSignature({name: Spec("string", (None,)) for name in contract.inputs}, outputs, call,
-                           contract.optional, call if saved.task.per_piece else None)
-
-
-def _python_call(predictor: Predictor, task: Task) -> Callable[[Tensors], Tensors]:
-    contract = task.raw_text
-
-    def call(texts: Tensors) -> Tensors:
-        given = [texts[name] for name in contract.inputs if name in texts]
-        columns = [[text.decode("utf-8", "replace") for text in values] for values in given]
-        rows = [asked(task, row[0] if len(row) == 1 else row) for row in zip(*columns)]
-        return contract.arrays(task, predictor.answers(rows))
-
-    return call

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 
 import jinja2
 import markupsafe
+from starlette.responses import Response
 
 from xtremedistil_tf.config.commands import ServeConfig
 from xtremedistil_tf.fingerprint import policy_hash
-from xtremedistil_tf.inference.server.api import PREFIX
+from xtremedistil_tf.inference.server.api import PREFIX, Api
 from xtremedistil_tf.inference.server.model import ServedModel
 from xtremedistil_tf.tasks.registry import KINDS
 
@@ -34,7 +35,8 @@ class Page:
     @classmethod
     def of(cls, model: ServedModel, config: ServeConfig) -> Page:
         """The page for a model."""
-        facts = {"kind": model.kind, "labels": list(model.labels), "inputs": model.inputs,
+        facts = {"key": bool(config.api_key_file), "kind": model.kind, "labels": list(model.labels),
+                 "inputs": model.inputs,
                  "optional": sorted(model.default.optional), "example": model.example,
                  "path": f"{PREFIX}{config.serving_name}:predict"}
         style, script = _source("style.css"), script_for(model.kind)
@@ -44,10 +46,31 @@ class Page:
         # Both are files of this package and hold nothing that a model or a flag says.
         template = jinja2.Template(_source("page.html.jinja"), autoescape=True, undefined=jinja2.StrictUndefined)
         document = template.render(
-            name=config.serving_name, does=KINDS[model.kind].words.does, facts=facts,
+            name=config.serving_name, does=KINDS[model.kind].words.does, facts=facts, runs_code=model.runs_code,
             style=markupsafe.Markup(style), script=markupsafe.Markup(script))
         return cls(document.encode(), {"Content-Security-Policy": policy, "Cache-Control": "no-cache",
                                        "Referrer-Policy": "no-referrer"})
+
+
+class PageOf:
+    """The page for what is served now.
+
+    Args:
+        api: what is served.
+        config: name and limits.
+    """
+
+    def __init__(self, api: Api, config: ServeConfig):
+        self._api, self._config = api, config
+        self._made: tuple[ServedModel, Page] | None = None
+        self.response()  # a model that no kind answers like is told before the first request
+
+    def response(self) -> Response:
+        """The page with its headers."""
+        if self._made is None or self._made[0] is not self._api.model:
+            self._made = (self._api.model, Page.of(self._api.model, self._config))
+        page = self._made[1]
+        return Response(page.html, media_type="text/html", headers=dict(page.headers))
 
 
 def script_for(kind: str) -> str:

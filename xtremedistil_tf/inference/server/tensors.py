@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ import numpy as np
 from xtremedistil_tf.inference.server.model import RequestError, ServedSignature, Spec, Tensors
 
 _NAMES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE"}
+# Values that are written at once, a few milliseconds' work.
+_PART = 4096
 _WANTED = {"string": "strings", "int32": "whole numbers of 32 bits"}
 
 
@@ -141,29 +143,59 @@ def _int32(value: Any) -> int:
 _READERS = {"string": _string, "int32": _int32}
 
 
-def write_outputs(outputs: Tensors, by_row: bool) -> dict[str, Any]:
-    """The response to a request in row or in column format; a single output stands without its name."""
-    values = {name: _plain(array) for name, array in outputs.items()}
-    if not by_row:
-        return {"outputs": next(iter(values.values())) if len(values) == 1 else values}
-    if len(values) == 1:
-        return {"predictions": next(iter(values.values()))}
-    return {"predictions": [dict(zip(values, row)) for row in zip(*values.values())]}
+def encoded(values: Any) -> bytes:
+    """An array or a single value as JSON, a part at a time: writing a long list at once would stop all other threads.
+
+    Strings are UTF-8 bytes; float32 has its own shortest decimals: 0.1, not 0.10000000149.
+    """
+    if not isinstance(values, np.ndarray) or not values.ndim:
+        return _part(np.asarray(values, object if isinstance(values, bytes) else None).reshape(1))[1:-1]
+    if values.ndim > 1:
+        return b"[" + b", ".join(map(encoded, values)) + b"]"
+    parts = (_part(values[at:at + _PART])[1:-1] for at in range(0, len(values), _PART))
+    return b"[" + b", ".join(parts) + b"]"
 
 
-def _plain(array: np.ndarray) -> Any:
-    if array.dtype == object:
-        return _decoded(array.tolist())
-    return _short(array).tolist()
+def _part(values: np.ndarray) -> bytes:
+    if values.dtype == object:
+        plain = [value.decode("utf-8", "replace") for value in values]
+    else:
+        plain = (values.astype(str).astype(np.float64) if values.dtype == np.float32 else values).tolist()
+    # NaN is written, as the models may answer it.
+    return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _decoded(value: Any) -> Any:
-    return [_decoded(item) for item in value] if isinstance(value, list) else value.decode("utf-8", "replace")
+def joined_rows(rows: Sequence[Mapping[str, bytes]]) -> bytes:
+    """A list of rows, each an object; the value alone where there is one output only."""
+    return b"[" + b", ".join(_object(row) if len(row) > 1 else next(iter(row.values())) for row in rows) + b"]"
 
 
-def _short(array: np.ndarray) -> np.ndarray:
-    """float32 as the float64 with the same shortest decimals: 0.1, not 0.10000000149."""
-    return array.astype(str).astype(np.float64) if array.dtype == np.float32 else array
+def joined_columns(rows: Sequence[Mapping[str, bytes]], names: Iterable[str]) -> bytes:
+    """An object of the outputs' lists; the list alone where there is one output only."""
+    columns = {name: b"[" + b", ".join(row[name] for row in rows) + b"]" for name in names}
+    return _object(columns) if len(columns) > 1 else next(iter(columns.values()))
+
+
+def _object(fields: Mapping[str, bytes]) -> bytes:
+    return b"{" + b", ".join(b"%s: %s" % (json.dumps(name).encode(), value) for name, value in fields.items()) + b"}"
+
+
+def check_ids(inputs: Tensors, signature: ServedSignature) -> None:
+    """Raises RequestError 400 where ids are not the model's, or inputs of ids differ in width."""
+    if not signature.takes_texts:
+        shapes = {name: values.shape for name, values in inputs.items()}
+        if len(set(shapes.values())) > 1:
+            found = ", ".join(f"`{name}` {list(shape)}" for name, shape in shapes.items())
+            raise RequestError(400, f"expected inputs of one shape, found {found}")
+    for name, size in signature.sizes.items():
+        wrong = np.argwhere((inputs[name] < 0) | (inputs[name] >= size))
+        if len(wrong):
+            row, column = wrong[0].tolist()
+            raise RequestError(400, f"input `{name}`: id {inputs[name][row, column]} in row {row}, column {column}; "
+                                    f"expected 0 to {size - 1}")
+    mask = inputs.get("attention_mask")
+    if mask is not None and not np.isin(mask, (0, 1)).all():
+        raise RequestError(400, "input `attention_mask`: expected 0 and 1 only")
 
 
 def specs_as_json(specs: Mapping[str, Spec]) -> dict[str, Any]:
@@ -172,11 +204,6 @@ def specs_as_json(specs: Mapping[str, Spec]) -> dict[str, Any]:
                    "tensor_shape": {"dim": [{"size": str(-1 if size is None else size), "name": ""}
                                             for size in spec.shape], "unknown_rank": False},
                    "name": name} for name, spec in specs.items()}
-
-
-def padded_size(inputs: Tensors) -> int:
-    """Elements of the largest input."""
-    return max(math.prod(values.shape) for values in inputs.values())
 
 
 def _listed(names: Iterable[str]) -> str:

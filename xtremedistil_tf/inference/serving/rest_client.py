@@ -28,13 +28,14 @@ class RestClient(ServingClient):
     Args:
         url: such as `http://localhost:8501` or `https://host/prefix`.
         model, version, timeout, retries: see `ServingClient`.
+        api_key: what a server with keys wants to see; None: nothing is shown.
 
     Raises:
         ConfigError: not a URL.
     """
 
     def __init__(self, url: str, model: str = DEFAULT_MODEL, version: int | str | None = None,
-                 timeout: float = 10.0, retries: int = 3):
+                 timeout: float = 10.0, retries: int = 3, api_key: str | None = None):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ConfigError(f"{quoted(url)}: not the address of a REST server, expected such as "
@@ -44,6 +45,7 @@ class RestClient(ServingClient):
         if version is not None:
             kind = "versions" if isinstance(version, int) else "labels"
             self._url += f"/{kind}/{quote(str(version), safe='')}"
+        self._headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         # A session of requests is not made for several threads.
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -109,6 +111,7 @@ class RestClient(ServingClient):
 
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
+            self._local.session.headers.update(self._headers)
             self._sessions.append(self._local.session)
         return self._local.session
 
@@ -118,10 +121,18 @@ class RestClient(ServingClient):
 
 
 def _array(values: Any) -> np.ndarray:
-    """JSON's values in the types that the signatures have."""
+    """JSON's values in the types that the signatures have; of rows of unequal length an array of their arrays."""
+    if _is_ragged(values):
+        rows = np.empty(len(values), object)
+        rows[:] = [_array(row) for row in values]
+        return rows
     found = np.asarray(values)
     # NumPy's own strings lose NULs at their ends.
     return np.asarray(values, {"f": np.float32, "i": np.int32}.get(found.dtype.kind, object))
+
+
+def _is_ragged(values: Any) -> bool:
+    return isinstance(values, list) and len({len(row) for row in values if isinstance(row, list)}) > 1
 
 
 def _cause(error: Exception) -> str:

@@ -183,4 +183,4 @@ _OUTPUTS = {"labels": Output(TEXT, 2), "scores": Output(FLOAT, 2), "label_counts
             "probabilities": Output(FLOAT, 2), "label_names": Output(TEXT, 2)}
 RAW_TEXT = RawText(("texts", "pairs"), frozenset(["pairs"]), _OUTPUTS, asked_text, TEXT_FORMS, _answer, _arrays, _read,
                    frozenset(_OUTPUTS), frozenset(["labels", "label_counts"]),
-                   answer_class=Labels)
+                   answer_class=Labels, counted=dict.fromkeys(["labels", "scores"], "label_counts"))

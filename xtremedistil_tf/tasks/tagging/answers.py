@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, padded, utf8
+from xtremedistil_tf.tasks.raw_text import (
+    FLOAT,
+    INT,
+    TEXT,
+    Asked,
+    Output,
+    Outputs,
+    RawText,
+    Several,
+    Spans,
+    padded,
+    utf8,
+)
 from xtremedistil_tf.tasks.tagging.decoding import entities
 from xtremedistil_tf.tokenization.raw_words import RawWords
 
@@ -20,44 +33,22 @@ if TYPE_CHECKING:
 
 #: The script of the server's page that shows an answer.
 SHOW = r"""
-// Words with tags -> entities {type, start, end, scores}, by the rules of the scores: with B- and I-, an I-
-// that follows nothing of its type is no entity; without, words with the same label are one.
-function entities(answer) {
-  const tags = answer.tags.filter(tag => tag !== "");
-  const begun = (model.labels.length ? model.labels : tags).every(label => /^(O|[BI]-[^]*)$/.test(label));
-  const found = [];
-  let open = null;
-  tags.forEach((tag, i) => {
-    const type = begun ? tag.slice(2) : tag, begins = begun ? tag.startsWith("B-") : open?.type !== type;
-    if (tag === "O") {
-      open = null;
-    } else if (begins) {
-      open = {type, start: answer.starts[i], end: answer.ends[i], scores: [answer.scores[i]]};
-      found.push(open);
-    } else if (open?.type === type) {
-      open.end = answer.ends[i];
-      open.scores.push(answer.scores[i]);
-    } else {
-      open = null;
-    }
-  });
-  return found;
-}
-
+// The entities are those of the answer: offsets count characters, not UTF-16 units.
 function show(answer, asked) {
-  const characters = Array.from(asked.texts);  // offsets count characters, not UTF-16 units
+  const characters = Array.from(asked.texts);
   const box = make("div", "card text");
-  const found = entities(answer);
+  const rows = [];
   let at = 0;
-  for (const {type, start, end, scores} of found) {
-    const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-    box.append(characters.slice(at, start).join(""),
-               marked(characters.slice(start, end).join(""), type, mean));
+  answer.entity_types.slice(0, answer.entity_counts).forEach((type, i) => {
+    const start = answer.entity_starts[i], end = answer.entity_ends[i], score = answer.entity_scores[i];
+    const text = characters.slice(start, end).join("");
+    box.append(characters.slice(at, start).join(""), marked(text, type, score));
+    rows.push([text, type, `${start}–${end}`, percent(score)]);
     at = end;
-  }
+  });
   box.append(characters.slice(at).join(""));
   const nothing = characters.length ? "Nothing found in this text." : "The text is empty.";
-  return found.length ? [box] : [box, make("p", "figures", nothing)];
+  return [box, rows.length ? table(["Entity", "Type", "Characters", "Score"], rows) : make("p", "figures", nothing)];
 }
 """
 
@@ -141,8 +132,11 @@ def _asked(task: TaggingTask, given: Any) -> Asked | None:
 
 def asked_text(text: str, rule: RawWords) -> Asked:
     """What a text asks whose words are those of a rule."""
-    split = rule.split(text)
-    return Asked(Example(tuple(word.text for word in split)), text, [(word.start, word.end) for word in split])
+    words, places = [], array.array("q")
+    for word in rule.each(text):
+        words.append(word.text)
+        places.extend((word.start, word.end))
+    return Asked(Example(tuple(words)), text, Spans(places))
 
 
 def some_words(one: Asked | None) -> Asked | None:
@@ -202,4 +196,6 @@ RAW_TEXT = RawText(("texts",), frozenset(), _OUTPUTS | {"word_counts": Output(IN
                    _asked, "a text, or a list of words", _answer, _arrays, _read,
                    frozenset(["word_counts", *_WORD_OUTPUTS, "entity_counts", *_ENTITY_OUTPUTS]),
                    frozenset(["tags"]), "tag", lambda answer: answer.tags, _answered,
-                   answer_class=Tagging)
+                   answer_class=Tagging,
+                   counted=(dict.fromkeys(_WORD_OUTPUTS, "word_counts")
+                            | dict.fromkeys(_ENTITY_OUTPUTS, "entity_counts")))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from xtremedistil_tf.tasks.signatures import LiteAnswers, LitePieces, Signatures
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, entity_rules
+from xtremedistil_tf.tasks.tagging.graph_edge_words import GraphEdgeWords
 from xtremedistil_tf.tokenization.graph.inputs import GraphFrame, parts_of, word_windows
+from xtremedistil_tf.tokenization.graph.neighbours import places_of
 from xtremedistil_tf.tokenization.graph.raw_words import GraphRawWords
-from xtremedistil_tf.tokenization.graph.text import joined
-from xtremedistil_tf.tokenization.sentences import ABBREVIATION, CLOSES, ENDS, GOES_ON, PERIOD, SHORT
+from xtremedistil_tf.tokenization.graph.sentences import SentenceEnds
+from xtremedistil_tf.tokenization.graph.text import begins_group, joined, where
 
 WORDS = "words"
 
@@ -169,6 +172,10 @@ def _substrings(texts: tf.Tensor, rows: tf.Tensor, starts: tf.Tensor, ends: tf.T
 class GraphSentences(tf.Module):
     """Parts texts into the sentences that `tokenization.sentences` finds outside a graph."""
 
+    def __init__(self):
+        super().__init__()
+        self._sentence_ends = SentenceEnds()
+
     def part(self, pieces: tf.RaggedTensor, words: tf.Tensor, is_long: tf.Tensor) -> tf.RaggedTensor:
         """The words of texts, a row a sentence of those that are long, a row a text of the others.
 
@@ -192,25 +199,10 @@ class GraphSentences(tf.Module):
 
     def _ends(self, words: tf.Tensor, begins_text: tf.Tensor) -> tf.Tensor:
         """bool [all words]: whether a sentence ends with each word and another one of the same text follows."""
-        def match(pattern: str) -> tf.Tensor:
-            return tf.strings.regex_full_match(words, pattern)
-
-        def before(values: tf.Tensor) -> tf.Tensor:
-            return tf.concat([tf.zeros_like(values[:1]), values[:-1]], 0) & ~begins_text
-
-        ends = match(ENDS) & ~match(ABBREVIATION) & ~((words == PERIOD) & before(match(SHORT)))
-        # Whether the nearest word before it that closes nothing ends a sentence, if all between do.
-        closes, place = match(CLOSES), tf.range(tf.size(words))
-        other = tf.where(~closes | begins_text, place, -1)
-        ends = tf.gather(ends, _latest(other))
-        goes_on = match(GOES_ON) | begins_text
-        return ends & ~tf.concat([goes_on[1:], tf.ones_like(goes_on[:1])], 0)
-
-
-def _latest(places: tf.Tensor) -> tf.Tensor:
-    """int32 [n], rising but for -1 -> the last one that is not -1 up to each; the first is not."""
-    found = tf.boolean_mask(places, places >= 0)
-    return tf.gather(found, tf.cumsum(tf.cast(places >= 0, tf.int32)) - 1)
+        characters = tf.strings.unicode_decode(words, "UTF-8")
+        splits = tf.cast(characters.row_splits, tf.int32)
+        # One character more, as there may be none.
+        return self._sentence_ends.find(tf.concat([characters.values, [0]], 0), splits[:-1], splits[1:], begins_text)
 
 
 class TaggingSignatures(Signatures):
@@ -223,6 +215,7 @@ class TaggingSignatures(Signatures):
         self._labels = tf.constant(task.labels)
         self._decoding, self._outside = GraphDecoding(task.transitions), task.transitions.outside
         self._entities = GraphEntities(task.labels)
+        self._edge_words = GraphEdgeWords(task.cut_words, task.labels) if task.cut_words else None
         self._raw_words, self._takes_words = None, False
         if tokenizer_graph is not None:
             # A given word may hold white space: it is tokenized as a whole text is.
@@ -232,7 +225,7 @@ class TaggingSignatures(Signatures):
             self._frame, self._sentences = GraphFrame(tokenizer, pair=False), GraphSentences()
             self._at_once, self._room = map(self._frame.room, task.lengths(student.max_length))
             # One graph for both signatures, as of the student.
-            self._answers_of_words = tf.function(self._answered, autograph=False, input_signature=[
+            self._answers_of_words: Any = tf.function(self._answered, autograph=False, input_signature=[
                 tf.RaggedTensorSpec([None, None, None], tf.int32, 2), tf.TensorSpec([None], tf.string),
             ]).get_concrete_function()
 
@@ -269,7 +262,7 @@ class TaggingSignatures(Signatures):
         pieces = tf.RaggedTensor.from_row_lengths(self.tokenizer_graph.tokenize_texts(given)["pieces"],
                                                   tf.cast(counts, tf.int64), validate=False)
         label_ids, scores = self._answers_of_words(pieces, given)
-        return self._padded(label_ids, scores, tf.shape(words))
+        return self._padded(label_ids, scores, shape=tf.shape(words))
 
     def _answered(self, pieces: tf.RaggedTensor, words: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
         """Ragged int32 [batch, words, pieces] and string [all words] -> label number, int32, and score, float32, of
@@ -284,6 +277,8 @@ class TaggingSignatures(Signatures):
         counts = tf.cast(lengths.row_lengths(), tf.int32)
         found = self._decoding.of_sentences(lengths.with_values(logits).to_tensor(), counts)
         label_ids = tf.boolean_mask(found, tf.sequence_mask(counts, tf.shape(found)[1]))
+        if self._edge_words is not None:
+            label_ids = self._edge_words.cut_off(label_ids, begins_group(lengths.value_rowids()), words)
         scores = tf.gather(tf.nn.softmax(logits), label_ids, batch_dims=1)
         return lengths.with_values(label_ids), lengths.with_values(scores)
 
@@ -315,21 +310,31 @@ class LiteTags(LiteAnswers):
 
     def __init__(self, task):
         super().__init__(task)
-        self.raw_words = task.raw_words
+        self.raw_words, self._task_lengths = task.raw_words, task.lengths
         self._decoding, self._num_labels = GraphDecoding(task.transitions), task.num_outputs
+        self._edge_words = GraphEdgeWords(task.cut_words, task.labels) if task.cut_words else None
+
+    def lengths(self, max_length):
+        return self._task_lengths(max_length)
 
     def answers(self, logits: tf.Tensor, texts: LitePieces) -> dict[str, tf.Tensor]:
         pieces, = texts.pieces
-        begin, end = len(texts.frame.special[0]), len(texts.frame.special[1])
-        # With the special tokens, so that there is a place to decode in an empty text too.
-        counts = tf.pad(pieces.word_starts, [[begin, end]])
-        # Not a slice: TensorFlow Lite cannot give one without elements back.
-        label_ids = tf.gather(self._decoding.of_pieces(logits[None], counts[None])[0],
-                              tf.range(tf.size(pieces.ids)) + begin)
-        probabilities = tf.nn.softmax(logits[begin:begin + tf.size(pieces.ids)])
-        is_label = tf.range(self._num_labels) == label_ids[:, None]
-        return {"label_ids": label_ids, "scores": tf.reduce_sum(tf.where(is_label, probabilities, 0.0), -1),
+        # There is a row more, so that there is a place to decode in an empty text too.
+        counts = tf.concat([pieces.word_starts, [False]], 0)
+        label_ids = self._decoding.of_pieces(logits[None], counts[None])[0]
+        label_ids = tf.gather(label_ids, tf.range(tf.size(pieces.ids)))
+        if self._edge_words is not None:
+            label_ids = self._cut_off(label_ids, pieces, texts.words)
+        is_label = tf.range(self._num_labels) == tf.concat([label_ids, [0]], 0)[:, None]
+        scores = tf.reduce_sum(tf.where(is_label, tf.nn.softmax(logits), 0.0), -1)
+        return {"label_ids": label_ids, "scores": tf.gather(scores, tf.range(tf.size(pieces.ids))),
                 "word_starts": tf.cast(pieces.word_starts, tf.int32), "starts": pieces.starts, "ends": pieces.ends}
+
+    def _cut_off(self, label_ids: tf.Tensor, pieces: Any, words: tf.Tensor) -> tf.Tensor:
+        """int32 [pieces]: labels of which no entity begins or ends with a word that never does."""
+        labels, numbers = where(pieces.word_starts, label_ids, pieces.words)
+        cut = self._edge_words.cut_off(labels, places_of(labels) == 0, tf.gather(words, numbers))
+        return tf.gather(cut, tf.cumsum(tf.cast(pieces.word_starts, tf.int32)) - 1)
 
 
 SIGNATURES, LITE = TaggingSignatures, LiteTags

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
+import random
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -62,6 +64,25 @@ def tag_scores(gold: Tags, predicted: Tags) -> dict[str, Any]:
             for name, precision, recall, f1, support in zip(names, *columns)}
     return {"accuracy": float(metrics.accuracy_score(right, found)), "macro_f1": float(columns[2].mean()),
             "support": len(right), "per_type": rows}
+
+
+def exchanged_tags(gold: Tags) -> list[list[str]]:
+    """For every sentence the tags of another one of about the same length, cut or filled up with `O`: as many entities
+    as there are, and none at its place but by chance."""
+    order = list(range(len(gold)))
+    random.Random(0).shuffle(order)  # neighbours in a file may be alike
+    order.sort(key=lambda number: len(gold[number]))
+    found: list[list[str]] = [[] for _ in gold]
+    for number, other in zip(order, order[1:] + order[:1]):
+        length = len(gold[number])
+        found[number] = [*gold[other][:length], *["O"] * (length - len(gold[other]))]
+    return found
+
+
+def most_frequent_tag(gold: Tags) -> list[list[str]]:
+    """For every word of every sentence the most frequent tag."""
+    counts = collections.Counter(itertools.chain.from_iterable(gold))
+    return [[tag for tag, _ in counts.most_common(1)] * len(tags) for tags in gold]
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

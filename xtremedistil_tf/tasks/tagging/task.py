@@ -21,16 +21,16 @@ from xtremedistil_tf.tasks.raw_text import Asked, LineFormat
 from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, sums, top_probabilities, with_languages
 from xtremedistil_tf.tasks.tagging.answers import RAW_TEXT, asked_text, some_words
 from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
+from xtremedistil_tf.tasks.tagging.edge_words import EdgeWords, cut_off, edge_vectors, edge_words_of
 from xtremedistil_tf.tasks.tagging.formats import WORD_KEYS
-from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, tag_scores
-from xtremedistil_tf.tasks.tagging.targets import stored_targets, word_targets
-from xtremedistil_tf.tasks.targets import Softening, Targets
+from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, exchanged_tags, most_frequent_tag, tag_scores
+from xtremedistil_tf.tasks.tagging.targets import LearnsFromSpans
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
 from xtremedistil_tf.tokenization.sentences import sentences_of
 from xtremedistil_tf.tokenization.word_habits import described, rule_of
-from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, Window, cut_windows, encode_words
+from xtremedistil_tf.tokenization.words import SpecialTokens, Window, cut_windows, encode_words, text_row
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class TaggingFeatures:
         windows: for each row, (sentence index, window, word index of each answer).
         num_words: words of each sentence.
         prefix: number of special tokens before the pieces.
+        never: bool [2, words of all sentences], which stand at no edge of an entity, see `EdgeWords.at`.
         truncated: none is.
     """
 
@@ -90,10 +91,11 @@ class TaggingFeatures:
     windows: list[tuple[int, Window, np.ndarray]]
     num_words: list[int]
     prefix: int
+    never: np.ndarray
     truncated: int = 0
 
 
-class TaggingTask(Task):
+class TaggingTask(LearnsFromSpans, Task):
     """One tag for every word; the first piece of a word answers for it, other pieces never count.
 
     Columns: `input_ids`, `word_starts` (1.0 at the first piece of each word) and, where labelled,
@@ -108,6 +110,8 @@ class TaggingTask(Task):
         raw_words: how raw text becomes words, see `RawWords.facts`; None: white space parts them.
         seq_len: pieces of the longest sentence in training, special tokens included; longer texts are answered
             sentence by sentence. None: 128.
+        edge_words: words that stand at no edge of an entity, see `EdgeWords.facts`: where tags are decoded to the best
+            sequence that is legal, entities are left without them there. None: there are none.
 
     Raises:
         ConfigError: there is no such score, decoding or rule for words.
@@ -126,7 +130,8 @@ class TaggingTask(Task):
     has_entities = True
 
     def __init__(self, labels: Sequence[str], main_score: str = "f1", decoding: str = "legal",
-                 raw_words: Mapping[str, Any] | None = None, seq_len: int | None = None):
+                 raw_words: Mapping[str, Any] | None = None, seq_len: int | None = None,
+                 edge_words: Mapping[str, Any] | None = None):
         super().__init__(labels)
         self.is_plain = not all(map(is_iob2, self.labels))
         if self.is_plain:
@@ -135,10 +140,12 @@ class TaggingTask(Task):
         if decoding not in DECODINGS:
             raise ConfigError(f"`decoding={decoding}`: expected one of {', '.join(DECODINGS)}.")
         self.decoding, self.raw_words, self.seq_len = decoding, RawWords.from_facts(raw_words), seq_len
+        self.edge_words = EdgeWords.from_facts(edge_words)
 
     @property
     def options(self) -> dict[str, Any]:
-        found = super().options | {"raw_words": None if self.raw_words.is_whitespace else self.raw_words.facts()}
+        found = super().options | {"raw_words": None if self.raw_words.is_whitespace else self.raw_words.facts(),
+                                   "edge_words": self.edge_words.facts() if self.edge_words else None}
         return {name: value for name, value in found.items() if value is not None}
 
     @property
@@ -148,7 +155,13 @@ class TaggingTask(Task):
 
     @property
     def scored_by(self) -> dict[str, Any]:
-        return super().scored_by | ({"decoding": self.decoding} if self.transitions.restricted else {})
+        return super().scored_by | ({"decoding": self.decoding} if self.transitions.restricted else {}) | (
+            {"edge_words": self.cut_words.facts()} if self.cut_words else {})
+
+    @property
+    def cut_words(self) -> EdgeWords:
+        """The words that are cut off from the edges of entities: none where any sequence of tags is allowed."""
+        return self.edge_words if self.transitions.restricted and self.outside is not None else EdgeWords()
 
     @property
     def text_columns(self) -> dict[str, Column]:
@@ -163,7 +176,7 @@ class TaggingTask(Task):
         index = {label: i for i, label in enumerate(self.labels)}
         rows, truncated = [], 0
         for example, encoded in zip(examples, encode_words(tokenizer, (e.words for e in examples))):
-            row, cut = _text_row(encoded, special, seq_len)
+            row, cut = text_row(encoded, special, seq_len)
             kept = len(row["input_ids"]) - len(special)
             tags = np.array([index[tag] for tag in example.tags or ()], np.int32)
             row["labels"] = special.wrap(tags[encoded.word_ids[:kept]], fill=0)
@@ -176,7 +189,7 @@ class TaggingTask(Task):
         special = SpecialTokens.of(tokenizer)
         rows, truncated = [], 0
         for encoded in encode_words(tokenizer, (e.words for e in examples)):
-            row, cut = _text_row(encoded, special, seq_len)
+            row, cut = text_row(encoded, special, seq_len)
             rows.append(row)
             truncated += cut
         return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns), truncated)
@@ -195,14 +208,13 @@ class TaggingTask(Task):
                     rows.append({"input_ids": special.wrap(sentence.ids[window.start:window.stop])})
                     windows.append((number, window, sentence.word_ids[window.answers]))
         features = RaggedFeatures.from_rows(rows, {"input_ids": Column(np.int32)})
-        return TaggingFeatures(features, windows, num_words, len(special.prefix))
+        never = [self.cut_words.at(example.words) for example in examples] if self.cut_words else []
+        return TaggingFeatures(features, windows, num_words, len(special.prefix),
+                               np.concatenate([np.zeros((2, 0), bool), *never], 1))
 
     def lengths(self, max_length: int | None) -> tuple[int, int]:
-        """Most pieces of a text that is answered at once, and of a window; special tokens included.
-
-        Args:
-            max_length: most pieces that the model takes; None: any number.
-        """
+        """Most pieces of a text that is answered at once, and of a window, special tokens included, for a model that
+        takes `max_length` (None: any number)."""
         at_once = self.seq_len or _USUAL_LENGTH
         most = max(_LONGEST_WINDOW, at_once) if max_length is None else max_length
         return min(at_once, most), most
@@ -224,6 +236,7 @@ class TaggingTask(Task):
         allowed, it is below that one's."""
         logits = self._word_logits(features, row_logits)
         found = best_sequences(logits, features.num_words, self.transitions)
+        found = cut_off(found, features.num_words, features.never, self.labels)
         powers = np.exp(logits - logits.max(-1, keepdims=True))
         scores = np.take_along_axis(powers, found[:, None], -1)[:, 0] / powers.sum(-1)
         stops = np.cumsum(features.num_words)
@@ -246,6 +259,10 @@ class TaggingTask(Task):
         return with_languages(score, self.main_score, [e.tags for e in examples], predictions,
                               [e.language for e in examples])
 
+    def blind_answers(self, examples: Sequence[Example]) -> list[list[list[str]]]:
+        """See `exchanged_tags`; where labels are not IOB2, `most_frequent_tag`."""
+        return [(most_frequent_tag if self.is_plain else exchanged_tags)([example.tags or () for example in examples])]
+
     def label_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         from xtremedistil_tf.training.losses import label_loss
 
@@ -255,20 +272,6 @@ class TaggingTask(Task):
         from xtremedistil_tf.training.losses import logit_loss
 
         return logit_loss(batch["teacher_logits"], logits, batch["word_starts"])
-
-    def answer_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
-        from xtremedistil_tf.training.losses import answer_loss
-
-        return answer_loss(batch["teacher_logits"], logits, batch["word_starts"], batch.get("teacher_known"))
-
-    def store_given(self, tokenizer: Any, examples: Sequence[Example], features: RaggedFeatures, seq_len: int,
-                    softening: Softening) -> Targets:
-        return stored_targets(tokenizer, examples, features, self.labels, softening)
-
-    def with_given(self, example: Example) -> Example:
-        targets = word_targets(example.given or (), len(example.words), self.labels, Softening())
-        best = best_sequences(targets.logits, [len(example.words)], self.transitions)
-        return dataclasses.replace(example, tags=tuple(self.labels[label] for label in best), given=None)
 
     def answered(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return batch["word_starts"]
@@ -337,14 +340,16 @@ class TaggingTask(Task):
             among those that are allowed, labels being numbered from 0. Then also `may_begin`, the labels that may
             begin a sentence; `may_follow`, for each label the list of those that may follow it; and `test_vectors`,
             each with the `logits` [words, labels] of a sentence, the right `label_ids` [words], and `argmax`, what
-            they would be word by word, which is always something else.
+            they would be word by word, which is always something else. Where there are words that stand at no edge of
+            an entity also `never_first` and `never_last`, see `EdgeWords`, and `edge_vectors`, see `edge_vectors`.
         """
         if not self.transitions.restricted:
             return {"name": self.decoding_name}
         count = self.num_outputs
         allowed = [np.flatnonzero(row).tolist() for row in self.transitions.may_follow(np.arange(count + 1))]
+        edges = self.cut_words.facts() | {"edge_vectors": edge_vectors(self.cut_words, self.labels)}
         return {"name": self.decoding_name, "may_begin": allowed[count], "may_follow": allowed[:count],
-                "test_vectors": test_vectors(self.transitions)}
+                "test_vectors": test_vectors(self.transitions)} | (edges if self.cut_words else {})
 
     @property
     def outside(self) -> int | None:
@@ -354,7 +359,9 @@ class TaggingTask(Task):
     def options_from(cls, config: DistillationConfig, corpus: TaskCorpus) -> dict[str, Any]:
         rule = rule_of((e for e in corpus.train if isinstance(e, Example)), config.word_splitting)
         log.info("`word_splitting=%s`: %s", config.word_splitting, described(rule))
-        return {"decoding": config.decoding, "raw_words": rule.facts(), "seq_len": config.seq_len}
+        edge_words = edge_words_of((e for e in corpus.train if isinstance(e, Example)), corpus.labels)
+        return {"decoding": config.decoding, "raw_words": rule.facts(), "seq_len": config.seq_len,
+                "edge_words": edge_words.facts() if edge_words else None}
 
     @classmethod
     def words_for(cls, main_score: str) -> KindWords:
@@ -388,11 +395,3 @@ class TaggingTask(Task):
     @classmethod
     def described(cls, labels: Sequence[str], pairs: bool) -> str:
         return f"tagging with the labels {', '.join(labels[:4])}"
-
-
-def _text_row(encoded: EncodedWords, special: SpecialTokens, seq_len: int) -> tuple[dict[str, np.ndarray], bool]:
-    """One unlabelled sentence as columns `input_ids` and `word_starts`, and whether it was cut."""
-    room = seq_len - len(special)
-    row = {"input_ids": special.wrap(encoded.ids[:room]),
-           "word_starts": special.wrap(encoded.word_starts[:room].astype(np.float32), fill=0)}
-    return row, len(encoded.ids) > room

@@ -10,6 +10,7 @@ from xtremedistil_tf.errors import NoGraphFormError
 from xtremedistil_tf.tokenization.graph.unigram import InGraphUnigram
 from xtremedistil_tf.tokenization.graph.wordpiece import InGraphWordPiece
 from xtremedistil_tf.tokenization.texts import OVERLAP, Frame
+from xtremedistil_tf.tokenization.words import needs_spaces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -32,6 +33,8 @@ def graph_tokenizer(tokenizer: PreTrainedTokenizerFast,
     kind = _model_type(tokenizer)
     if kind not in (None, "WordPiece", "Unigram"):
         raise NoGraphFormError(f"one whose model is {kind} instead of WordPiece or Unigram")
+    if kind and not whole_texts and needs_spaces(tokenizer):
+        raise NoGraphFormError("one that marks words by the space before them, which words given apart lack")
     return (InGraphUnigram if kind == "Unigram" else InGraphWordPiece).from_tokenizer(tokenizer, whole_texts)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from xtremedistil_tf.tokenization.graph.neighbours import one_after, one_before, places_of, spells
 from xtremedistil_tf.tokenization.graph.text import (
     CharacterTable,
     Text,
@@ -68,11 +69,11 @@ class _Kinds(NamedTuple):
 
     def before(self) -> _Kinds:
         """Of the character before each; no bits where there is none."""
-        return self._replace(numbers=_before(self.numbers, 0))
+        return self._replace(numbers=one_before(self.numbers, 0))
 
     def after(self) -> _Kinds:
         """Of the character after each; no bits where there is none."""
-        return self._replace(numbers=_after(self.numbers, 0))
+        return self._replace(numbers=one_after(self.numbers, 0))
 
 
 class _Clusters(NamedTuple):
@@ -144,25 +145,25 @@ class WordSpans(tf.Module):
         the place of each word's first character, the place after its last one, and its text."""
         clusters = self._clusters(characters, row)
         begins = clusters.begins if self._rule.is_whitespace else self._word_begins(clusters, characters)
-        starts, rows, firsts = where(begins, clusters.starts, clusters.row, _places(begins))
+        starts, rows, firsts = where(begins, clusters.starts, clusters.row, places_of(begins))
         # A word ends where its last cluster does, which stands before the first one of the next word.
         lasts = tf.concat([firsts, tf.size(begins)[None]], 0)[1:] - 1
         return starts, tf.gather(clusters.ends, lasts), rows
 
     def _clusters(self, characters: tf.Tensor, row: tf.Tensor) -> _Clusters:
         kinds = _Kinds(self._sets, tf.cast(self._numbers(characters), tf.int32))
-        first, place = begins_group(row), _places(row)
+        first, place = begins_group(row), places_of(row)
         is_space, invisible = kinds.has(SPACE), kinds.has(INVISIBLE)
         if self._rule.is_whitespace:
             belongs = alone = invisible = tf.zeros_like(first)
         else:
             alone = kinds.has(APART | UNSPACED if self._rule.characters else APART)
             if self._rule.parted:
-                begins = first | _before(is_space, True)
-                alone |= kinds.has(_PARTED) & ~_addresses(characters, ~_after(begins, True), _numbered(begins))
+                begins = first | one_before(is_space, True)
+                alone |= kinds.has(_PARTED) & ~_addresses(characters, ~one_after(begins, True), _numbered(begins))
             is_space |= invisible & _after_space(is_space, invisible, first)
             belongs = self._belongs(characters, kinds) & ~(alone & kinds.has(UNSPACED))
-        after_space = first | _before(is_space, True)
+        after_space = first | one_before(is_space, True)
         is_base = ~is_space & (after_space | ~belongs)
         shown = ~is_space & ~invisible
         # A cluster ends at the last shown character before the next one begins.
@@ -172,18 +173,18 @@ class WordSpans(tf.Module):
         ends = tf.gather(where(shown, place + 1)[0], end_count - 1)
         characters, numbers, starts, row, alone, begins = where(
             is_base, characters, kinds.numbers, place, row, alone, after_space)
-        begins |= alone | _before(alone, False)
+        begins |= alone | one_before(alone, False)
         characters = tf.where(characters == ord(CURLY), ord(APOSTROPHE), characters)
         return _Clusters(characters, _Kinds(self._sets, numbers), starts, ends, row, begins)
 
     def _belongs(self, characters: tf.Tensor, kinds: _Kinds) -> tf.Tensor:
         """bool [n]: whether a character belongs to one before it, if there is one."""
-        joined = kinds.has(SYMBOL) & (_before(characters, 0) == ord(JOINER))
+        joined = kinds.has(SYMBOL) & (one_before(characters, 0) == ord(JOINER))
         return kinds.has(INVISIBLE | COMBINING) | joined | (kinds.has(FLAG) & kinds.before().has(FLAG))
 
     def _word_begins(self, clusters: _Clusters, text: tf.Tensor) -> tf.Tensor:
         """bool [clusters]: where words begin; int32 [n] `text` is all characters."""
-        characters, begins, place = clusters.characters, clusters.begins, _places(clusters.begins)
+        characters, begins, place = clusters.characters, clusters.begins, places_of(clusters.begins)
         size, chunk = tf.size(characters), _numbered(begins)
         letter = ~clusters.kinds.has(MARK) | self._counts_as_letter(clusters, chunk)
         first, stop, room = self._middles(characters, letter, begins)
@@ -193,8 +194,8 @@ class WordSpans(tf.Module):
             kept = self._abbreviated(clusters, text, first + head, stop, room)
             stop, tail = stop + tf.cast(kept, tf.int32), tf.where(kept, 0, tail)
         inside = (place >= tf.gather(first, chunk)) & (place < tf.gather(stop, chunk))
-        same = (characters == _before(characters, -1)) & ~clusters.kinds.has(BRACKET)
-        found = begins | (inside != _before(inside, False)) | (~inside & ~same)
+        same = (characters == one_before(characters, -1)) & ~clusters.kinds.has(BRACKET)
+        found = begins | (inside != one_before(inside, False)) | (~inside & ~same)
         first, stop, head, tail = where(stop > 0, first, stop, head, tail)
         # Without a part a middle is cut where it begins anyway.
         cuts = tf.concat([first + head, tf.where(tail > 0, stop - tail, first)], 0)
@@ -204,10 +205,10 @@ class WordSpans(tf.Module):
                      room: tf.Tensor) -> tf.Tensor:
         """bool [chunks]: whether the period after a middle belongs to it."""
         is_period = clusters.characters == ord(PERIOD)
-        goes_on = _after(~clusters.begins, False)
-        single = is_period & ~(goes_on & _after(is_period, False))
+        goes_on = one_after(~clusters.begins, False)
+        single = is_period & ~(goes_on & one_after(is_period, False))
         last = tf.maximum(stop - 1, 0)
-        may = (room > 0) & tf.gather(goes_on, last) & tf.gather(_after(single, False), last)
+        may = (room > 0) & tf.gather(goes_on, last) & tf.gather(one_after(single, False), last)
         begin, end = tf.gather(clusters.starts, where(may, first)[0]), tf.gather(clusters.ends, where(may, last)[0])
         longest = max(map(len, self._rule.abbreviations))
         table = np.array([[0] * (longest - len(word)) + [*map(ord, word[:-1])] for word in self._rule.abbreviations])
@@ -219,36 +220,36 @@ class WordSpans(tf.Module):
         fits = end - begin < longest
         same = tf.reduce_all(found[:, None] == tf.constant(table, tf.int32), -1)
         kept = fits & tf.reduce_any(same, -1)
-        return marked(where(kept, where(may, _places(may))[0])[0], tf.size(may))
+        return marked(where(kept, where(may, places_of(may))[0])[0], tf.size(may))
 
     def _middles(self, characters: tf.Tensor, letter: tf.Tensor, begins: tf.Tensor) -> list[tf.Tensor]:
         """int32 [chunks] each: the first letter, or what counts as one; the place after the last one, 0 where there is
         none; and how long the middle is, 0 where it is not to be parted."""
         size = tf.size(characters)
-        all_first = where(begins, _places(begins))[0]
+        all_first = where(begins, places_of(begins))[0]
         all_stop = tf.concat([all_first, size[None]], 0)[1:]
         # Letters before each place; chunks without one have as many at both ends.
         count = tf.concat([[0], tf.cumsum(tf.cast(letter, tf.int32))], 0)
         before, until = tf.gather(count, all_first), tf.gather(count, all_stop)
-        letters = tf.concat([where(letter, _places(letter))[0], size[None]], 0)
+        letters = tf.concat([where(letter, places_of(letter))[0], size[None]], 0)
         has_letter = until > before
         first = tf.where(has_letter, tf.gather(letters, before), size)
         stop = tf.where(has_letter, tf.gather(letters, tf.maximum(until - 1, 0)) + 1, 0)
         is_part = tf.zeros_like(has_letter)
         for part in (*self._rule.beginnings, *self._rule.endings):
-            is_part |= (all_stop - all_first == len(part)) & _matches(part, characters, all_first)
+            is_part |= (all_stop - all_first == len(part)) & spells(part, characters, all_first)
         return [tf.where(is_part, all_first, first), tf.where(is_part, all_stop, stop),
                 tf.where(is_part, 0, stop - first)]
 
     def _counts_as_letter(self, clusters: _Clusters, chunk: tf.Tensor) -> tf.Tensor:
         characters, kinds = clusters.characters, clusters.kinds
         kinds_before = kinds.before()
-        has_before, has_after = ~clusters.begins, _after(~clusters.begins, False)
+        has_before, has_after = ~clusters.begins, one_after(~clusters.begins, False)
         after_letter = has_before & ~kinds_before.has(MARK)
         before_letter = has_after & ~kinds.after().has(MARK)
         initial = (characters == ord(PERIOD)) & kinds_before.has(CASED)
-        initial &= _before(clusters.begins, True) | kinds_before.before().has(OPENS)
-        initial &= ~(has_after & (_after(characters, 0) == ord(PERIOD)))
+        initial &= one_before(clusters.begins, True) | kinds_before.before().has(OPENS)
+        initial &= ~(has_after & (one_after(characters, 0) == ord(PERIOD)))
         in_address = _addresses(characters, has_after, chunk) & (characters == ord(SLASH))
         return ((kinds.has(_KEPT_BEFORE) & before_letter)
                 | (after_letter & (initial | in_address | kinds.has(_KEPT_AFTER))))
@@ -259,8 +260,8 @@ def _addresses(characters: tf.Tensor, has_after: tf.Tensor, chunk: tf.Tensor) ->
     found, following, goes_on = tf.ones_like(has_after), characters, tf.ones_like(has_after)
     for mark in ADDRESS:
         found &= goes_on & (following == ord(mark))
-        following, goes_on = _after(following, 0), goes_on & has_after
-        has_after = _after(has_after, False)
+        following, goes_on = one_after(following, 0), goes_on & has_after
+        has_after = one_after(has_after, False)
     chunks = tf.reduce_max(tf.concat([chunk, [-1]], 0)) + 1
     return tf.gather(marked(where(found, chunk)[0], chunks), chunk)
 
@@ -271,49 +272,23 @@ def _longest(parts: tuple[str, ...], characters: tf.Tensor, places: tf.Tensor, r
     found = tf.zeros_like(places)
     for part in parts:
         begin = places - len(part) if backwards else places
-        matches = (found == 0) & (room > len(part)) & _matches(part, characters, begin)
+        matches = (found == 0) & (room > len(part)) & spells(part, characters, begin)
         found = tf.where(matches, len(part), found)
     return found
-
-
-def _matches(part: str, characters: tf.Tensor, begin: tf.Tensor) -> tf.Tensor:
-    """bool [places]: whether the characters from each place on are those of the part; anything where some are not
-    there."""
-    last = tf.maximum(tf.size(characters) - 1, 0)
-    matches = tf.ones_like(begin, tf.bool)
-    for offset, character in enumerate(part):
-        here = tf.minimum(tf.maximum(begin + offset, 0), last)
-        matches &= tf.gather(characters, here) == ord(character)
-    return matches
 
 
 def _after_space(is_space: tf.Tensor, invisible: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
     """bool [n]: whether the last character before each that has a width is white space, or there is none."""
     count = tf.cumsum(tf.cast(~invisible, tf.int32))
     # The last one with a width, at 0 where there is none yet.
-    last = tf.gather(tf.concat([[-1], where(~invisible, _places(first))[0]], 0), count)
-    row_start = tf.gather(where(first, _places(first))[0], _numbered(first))
+    last = tf.gather(tf.concat([[-1], where(~invisible, places_of(first))[0]], 0), count)
+    row_start = tf.gather(where(first, places_of(first))[0], _numbered(first))
     return (last < row_start) | tf.gather(is_space, tf.maximum(last, 0))
-
-
-def _places(values: tf.Tensor) -> tf.Tensor:
-    """[n] -> int32 [n]: 0, 1, ..."""
-    return tf.range(tf.size(values))
 
 
 def _numbered(begins: tf.Tensor) -> tf.Tensor:
     """bool [n] -> int32 [n]: which of the begun ones each belongs to."""
     return tf.cumsum(tf.cast(begins, tf.int32)) - 1
-
-
-def _before(values: tf.Tensor, fill) -> tf.Tensor:
-    """[n] -> [n], each the one before."""
-    return tf.concat([tf.fill([1], tf.cast(fill, values.dtype)), values], 0)[:tf.size(values)]
-
-
-def _after(values: tf.Tensor, fill) -> tf.Tensor:
-    """[n] -> [n], each the one after."""
-    return tf.concat([values, tf.fill([1], tf.cast(fill, values.dtype))], 0)[1:]
 
 
 def _kinds_of(rule: RawWords) -> np.ndarray:
