@@ -64,8 +64,9 @@ def folder_lock(folder: pathlib.Path, name: str, busy: Callable[[str], Any],
 
 def _lock(path: pathlib.Path) -> Any:
     # A file that stands for a lock would outlive a killed process, and the next one would wait for the dead.
-    soft = "fallback_to_soft" in inspect.signature(filelock.FileLock.__init__).parameters
-    return filelock.FileLock(path, **({"fallback_to_soft": False} if soft else {}))
+    lock: Any = filelock.FileLock
+    soft = "fallback_to_soft" in inspect.signature(lock.__init__).parameters
+    return lock(path, **({"fallback_to_soft": False} if soft else {}))
 
 
 def _named(owner: pathlib.Path) -> str:

@@ -27,9 +27,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def command(task, teacher, out, *more):
     return ["run_xtreme_distil.py", f"--task={task}", f"--transfer_file={task}/unlabeled.txt",
             f"--model_dir={out}", f"--pt_teacher_checkpoint={teacher}", "--do_NER", "--seq_len=24",
-            "--teacher_epochs=2", "--accept_weak_teacher", "--teacher_learning_rate=1e-3", "--distil_epochs=2", "--ft_epochs=2",
+            "--teacher_epochs=2", "--teacher_learning_rate=1e-3", "--distil_epochs=2", "--ft_epochs=2",
             "--embedding_size=16", "--lstm_units=12", "--student_distil_batch_size=32", "--strategy=D4.1",
-            "--checkpoint_minutes=0", *more]
+            "--checkpoint_minutes=0", "--accept_weak_teacher", *more]
 
 
 def run(*words, **kwargs):

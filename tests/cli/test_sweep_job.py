@@ -17,11 +17,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def command(python, task, teacher, folder):
     return [python, "run_xtreme_distil_sweep.py", f"--task={task}", f"--transfer_file={task}/unlabeled.txt",
             f"--sweep_dir={folder}", f"--pt_teacher_checkpoint={teacher}", "--do_NER", "--seq_len=24",
-            "--teacher_epochs=2", "--accept_weak_teacher", "--teacher_learning_rate=1e-3", "--distil_epochs=4", "--ft_epochs=16",
+            "--teacher_epochs=2", "--teacher_learning_rate=1e-3", "--distil_epochs=4", "--ft_epochs=16",
             "--learning_rate=2e-2", "--label_learning_rate=2e-2", "--strategy=logits_labels",
             "--student_distil_batch_size=32", "--student_ft_batch_size=8",
             "--embedding_size=8", "--trim_vocabulary", "--sweep_lstm_units=6,12,400", "--max_megabytes=0.5",
-            "--sweep_format=onnx", "--sweep_quantize=int8", "--sweep_rounds=2", "--sweep_keep=0.5"]
+            "--sweep_format=onnx", "--sweep_quantize=int8", "--sweep_rounds=2", "--sweep_keep=0.5",
+            "--accept_weak_teacher"]
 
 
 def killed_after(words, sign):

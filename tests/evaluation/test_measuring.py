@@ -63,8 +63,11 @@ def test_it_says_how_far_it_is(tagger, tiny_tokenizer, monkeypatch):
         def __init__(self, total, label, unit):
             bars.append([label, total, 0, unit])
 
-        __enter__ = lambda self: self
-        __exit__ = lambda self, *error: None
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
 
         def update(self):
             bars[-1][2] += 1

@@ -50,7 +50,7 @@ def test_the_plan_is_that_of_the_run(run, tmp_path, tiny_task, flat_teacher_dir,
     (words,) = (line for line in printed.splitlines() if line.startswith("words a sentence"))
     assert float(words.split()[-1]) == pytest.approx(sum(lengths) / len(lengths), abs=0.06)
     before = printed.split("measuring each step")[0]  # what needs no measurement comes first
-    assert "`word_splitting=auto`: raw text is split at white space" in before.split("labelled  ")[0]  # what was decided
+    assert "`word_splitting=auto`: raw text is split at white space" in before.split("labelled  ")[0]
     assert words in before and f"labelled   {len(corpus.train)} train, {len(corpus.dev)} dev" in before
 
 

@@ -26,8 +26,8 @@ from xtremedistil_tf.runs.teachers import teachers_of
 def config(task, teacher, out, **options):
     return DistillationConfig(**dict(
         task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(out), do_NER=True,
-        pt_teacher_checkpoint=str(teacher), seq_len=24, teacher_epochs=1, distil_epochs=1, embedding_size=6, lstm_units=4,
-        strategy="logits", accept_weak_teacher=True) | options)
+        pt_teacher_checkpoint=str(teacher), seq_len=24, teacher_epochs=1, distil_epochs=1, embedding_size=6,
+        lstm_units=4, strategy="logits", accept_weak_teacher=True) | options)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,8 @@ def test_a_student_answers_from_a_folder_that_cannot_be_written(finished, tmp_pa
 
 @pytest.mark.parametrize("job", [distil, lambda settings: Run.of(settings)])
 def test_a_run_needs_its_folder(finished, tiny_task, flat_teacher_dir, read_only, job):
-    with read_only(finished.parent), pytest.raises(ConfigError, match=r"`model_dir`: nothing can be written into .*other "
-                                                                      r"\(Read-only file system\)"):
+    with read_only(finished.parent), pytest.raises(ConfigError, match=r"`model_dir`: nothing can be written into "
+                                                                      r".*other \(Read-only file system\)"):
         job(config(tiny_task, flat_teacher_dir, finished.parent / "other"))
 
 
@@ -70,8 +70,8 @@ def test_a_teacher_there_is_used_and_another_is_not_begun(finished, tmp_path, ti
     with read_only(finished):
         found = teachers_of(Run.of(settings), open_labelled(settings)).fine_tuned
         other = config(tiny_task, flat_teacher_dir, tmp_path / "out", **given, teacher_learning_rate=1e-3)
-        with pytest.raises(ConfigError, match=r"`teacher_model_dir`: no teacher in .* has the settings of this run, and "
-                                              r"nothing can be written into it \(Read-only"):
+        with pytest.raises(ConfigError, match=r"`teacher_model_dir`: no teacher in .* has the settings of this run, "
+                                              r"and nothing can be written into it \(Read-only"):
             teachers_of(Run.of(other), open_labelled(other))
     assert found.path.parent == finished / "teacher"
 
@@ -83,8 +83,8 @@ def test_a_finished_store_is_used_and_another_is_not_begun(finished, tmp_path, t
     with read_only(finished):
         trained = train(prepare(Run.of(config(tiny_task, flat_teacher_dir, tmp_path / "out", **given))))
         assert "only a finished store there can be used" in caplog.text
-        with pytest.raises(TransferStoreError, match=r"`transfer_store_dir`: there is no finished store .*, and nothing "
-                                                     r"can be written there \(Read-only"):
+        with pytest.raises(TransferStoreError, match=r"`transfer_store_dir`: there is no finished store .*, and "
+                                                     r"nothing can be written there \(Read-only"):
             train(prepare(Run.of(config(tiny_task, flat_teacher_dir, tmp_path / "out", **given, max_transfer=50))))
     assert trained.store.parent == finished / "transfer"
 
@@ -108,7 +108,7 @@ def test_a_network_drive_without_locks(tmp_path, monkeypatch, caplog, recwarn, c
 
     monkeypatch.setattr(fcntl, "flock", refused)
     with model_dir_lock(tmp_path), model_dir_lock(tmp_path):
-        assert caplog.messages == [f"{tmp_path / 'checkpoints'}: this file system has no locks. Do not let two processes "
-                                   "write into it at once"] * 2
+        assert caplog.messages == [f"{tmp_path / 'checkpoints'}: this file system has no locks. Do not let two "
+                                   "processes write into it at once"] * 2
     assert not recwarn.list and isinstance(folder_lock._lock(pathlib.Path("x")).lock_file, str)
     shutil.rmtree(tmp_path / "checkpoints")

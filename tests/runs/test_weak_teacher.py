@@ -12,7 +12,6 @@ import pytest
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus.example import Answer, Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import WeakTeacherError
-from xtremedistil_tf.runs import weak_teacher
 from xtremedistil_tf.runs.distil import prepare
 from xtremedistil_tf.runs.labelled_data import open_labelled
 from xtremedistil_tf.runs.run import Run
@@ -63,8 +62,8 @@ def test_the_best_epoch_counts(tmp_path, scores, weak):
     found = weakness(FineTunedTeachers((teacher(tmp_path, *scores),)), labelled(), tmp_path, 16)
     assert bool(found) == weak
     if scores[0] == 0.2:
-        assert found == f"teacher {tmp_path / 'teacher1'}: its dev accuracy is 0.6000, no better than answers that ignore the " \
-                        "text (0.6000)."
+        assert found == (f"teacher {tmp_path / 'teacher1'}: its dev accuracy is 0.6000, no better than answers that "
+                         "ignore the text (0.6000).")
 
 
 def test_one_weak_teacher_of_several_is_named(tmp_path):
@@ -109,8 +108,8 @@ def test_the_run_stops_and_goes_on_with_the_same_teacher(tmp_path, tiny_task, fl
     data = open_labelled(config)
     teachers = teachers_of(Run.of(config), data)
     with pytest.raises(WeakTeacherError, match=r"its dev entity F1 is 0\.\d+, no better than answers that ignore "
-                                               r"the text \(0\.\d+\)\. .* the teacher is kept\. It was fine-tuned for 1 "
-                                               r"epoch: .*`teacher_epochs`.*`accept_weak_teacher` goes on"):
+                                               r"the text \(0\.\d+\)\. .* the teacher is kept\. It was fine-tuned for "
+                                               r"1 epoch: .*`teacher_epochs`.*`accept_weak_teacher` goes on"):
         check_learned(Run.of(config), data, teachers)
     with pytest.raises(WeakTeacherError):
         prepare(Run.of(config))

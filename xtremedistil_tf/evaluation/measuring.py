@@ -133,8 +133,8 @@ def measure_teacher(teacher: LoadedTeacher, tokenizer: Any, examples: Sequence[A
                     seen_pieces: int, dev: Sequence[AnyExample] = ()) -> dict[str, Any]:
     """The task's scores, size and latency of a teacher, on inputs of at most `seq_len` pieces; `dev` as for
     `teacher_answers`."""
-    scores = teacher.task.scores(examples, teacher_answers(teacher, tokenizer, examples, seq_len, dev, _MEASURING.format("teacher")))
-    return scores | teacher_costs(teacher, tokenizer, seq_len, seen_pieces)
+    answers = teacher_answers(teacher, tokenizer, examples, seq_len, dev, _MEASURING.format("teacher"))
+    return teacher.task.scores(examples, answers) | teacher_costs(teacher, tokenizer, seq_len, seen_pieces)
 
 
 def compare(student: Mapping[str, Any], teacher: Mapping[str, Any], main: str) -> dict[str, Any]:

@@ -135,8 +135,8 @@ def run(config: ExportConfig, show: Callable[[str], None] = print) -> dict[str, 
             was written and reported before.
     """
     if reason := why_not_writable(pathlib.Path(config.model_dir) / EXPORT):
-        raise ConfigError(f"`model_dir={config.model_dir}`: exported files are written into it, and nothing can be written "
-                          f"there ({reason}). Copy the folder to where files may be written, and give the copy.")
+        raise ConfigError(f"`model_dir={config.model_dir}`: exported files are written into it, and nothing can be "
+                          f"written there ({reason}). Copy the folder to another place, and give the copy.")
     exports = _open(config)
     predictor = StudentPredictor(exports.saved.student, exports.saved.tokenizer, exports.saved.task)
     expected, task = predictor.predict(exports.dev), exports.saved.task

@@ -99,8 +99,8 @@ class Run:
         folder = pathlib.Path(config.model_dir)
         check_writable(folder)
         if config.transfer_store_dir and (reason := why_not_writable(config.transfer_store_dir)):
-            log.warning("`transfer_store_dir=%s`: nothing can be written into it (%s); only a finished store there can be "
-                        "used", config.transfer_store_dir, reason)
+            log.warning("`transfer_store_dir=%s`: nothing can be written into it (%s); only a finished store there can "
+                        "be used", config.transfer_store_dir, reason)
         return cls(config, folder, Workers(strategy_for()), EpochLog(folder / "logs"))
 
     def alone(self) -> contextlib.AbstractContextManager[None]:

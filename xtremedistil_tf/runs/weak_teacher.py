@@ -37,12 +37,12 @@ def weakness(teachers: FineTunedTeachers, labelled: Labelled, folder: pathlib.Pa
         score = best_dev_score(member, labelled, seq_len)
         best = max(best, score)
         if not score > blind:
-            return (f"teacher {member.path}: its dev {name} is {score:.4f}, no better than answers that ignore the text "
-                    f"({blind:.4f}).")
+            return (f"teacher {member.path}: its dev {name} is {score:.4f}, no better than answers that ignore the "
+                    f"text ({blind:.4f}).")
     alone = labels_alone(folder, labelled, teachers.fingerprint)
     if best < alone:
-        return (f"teacher {teachers.path}: its dev {name} is {best:.4f}, below the {alone:.4f} of the student on labels "
-                f"alone ({folder / METRICS_FILE}).")
+        return (f"teacher {teachers.path}: its dev {name} is {best:.4f}, below the {alone:.4f} of the student on "
+                f"labels alone ({folder / METRICS_FILE}).")
     return ""
 
 

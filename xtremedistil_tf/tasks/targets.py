@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from xtremedistil_tf.corpus.example import Given
+from xtremedistil_tf.training.batches import RaggedFeatures
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 #: Log-probabilities end here: no target is impossible, and none is infinitely sure.
 LEAST = 1e-4
@@ -54,6 +58,38 @@ class Softening:
         row = np.full(count, self.smoothing / max(1, count - 1))
         row[place] = 1 - self.smoothing if count > 1 else 1.0
         return row
+
+
+class LearnsFromAnswers:
+    """What a task does with answers of teachers that are not run here."""
+
+    def answer_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        """Loss against the probabilities that `teacher_logits` of a batch stand for, float32 scalar."""
+        raise NotImplementedError
+
+    def store_given(self, tokenizer: Any, examples: Sequence[Any], features: RaggedFeatures, seq_len: int,
+                    softening: Softening) -> Targets:
+        """What teachers that are not run here said of examples (`given`), where the task is answered.
+
+        Args:
+            tokenizer: the student's.
+            examples: with `given`.
+            features: of `text_features`; weights of answers that are not known become 0.
+            seq_len: most pieces of an example.
+            softening: how answers become probabilities.
+
+        Returns:
+            float32 [pieces, outputs] or [examples, outputs].
+        """
+        raise NotImplementedError
+
+    def says_something(self, example: Any, softening: Softening) -> bool:
+        """Whether what teachers said of an example is sure enough to be learned."""
+        return True
+
+    def with_given(self, example: Any) -> Any:
+        """An example whose label is what teachers that are not run here said of it."""
+        raise NotImplementedError
 
 
 def weights_of(given: Given) -> list[float]:

@@ -18,7 +18,7 @@ from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.raw_text import INPUT_KEYS, Asked, LineFormat, RawText, text_in
 from xtremedistil_tf.tasks.scores import KindWords
-from xtremedistil_tf.tasks.targets import Softening, Targets
+from xtremedistil_tf.tasks.targets import LearnsFromAnswers
 from xtremedistil_tf.tokenization.raw_words import RawWords
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
@@ -80,7 +80,7 @@ class PredictionFeatures(Protocol):
     truncated: int
 
 
-class Task(abc.ABC):
+class Task(LearnsFromAnswers, abc.ABC):
     """A kind of task with its labels: all that the rest of the program asks about it. See docs/task_kinds.md.
 
     Attributes:
@@ -213,34 +213,6 @@ class Task(abc.ABC):
 
     def logit_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
         """Loss against `teacher_logits` of a batch, float32 scalar."""
-        raise NotImplementedError
-
-    def answer_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
-        """Loss against the probabilities that `teacher_logits` of a batch stand for, float32 scalar."""
-        raise NotImplementedError
-
-    def store_given(self, tokenizer: Any, examples: Sequence[AnyExample], features: RaggedFeatures, seq_len: int,
-                    softening: Softening) -> Targets:
-        """What teachers that are not run here said of examples (`given`), where the task is answered.
-
-        Args:
-            tokenizer: the student's.
-            examples: with `given`.
-            features: of `text_features`; weights of answers that are not known become 0.
-            seq_len: most pieces of an example.
-            softening: how answers become probabilities.
-
-        Returns:
-            float32 [pieces, outputs] or [examples, outputs].
-        """
-        raise NotImplementedError
-
-    def says_something(self, example: Any, softening: Softening) -> bool:
-        """Whether what teachers said of an example is sure enough to be learned."""
-        return True
-
-    def with_given(self, example: Any) -> Any:
-        """An example whose label is what teachers that are not run here said of it."""
         raise NotImplementedError
 
     def answered(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xtremedistil_tf.config.distillation import TEACHER_PATHS
+from xtremedistil_tf.config.choices import TEACHER_PATHS
 from xtremedistil_tf.errors import ConfigError, XtremeDistilError, reason_of
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.protocol import (

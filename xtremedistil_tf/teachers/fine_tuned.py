@@ -276,15 +276,15 @@ def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, 
              for record in sorted(root.glob(f"*/{_RECORD}"))]
     if found:
         changed, nearest = min(found, key=lambda pair: len(pair[0]))
-        log.warning("the teacher %s was fine-tuned with other settings (%s): a new one is fine-tuned now, in %s. To use the "
-                    "one that is there, stop, and give the same settings, or its folder: `teacher_model_dir=%s`", nearest,
-                    ", ".join(changed), path, nearest)
+        log.warning("the teacher %s was fine-tuned with other settings (%s): a new one is fine-tuned now, in %s. To "
+                    "use that one, stop, and give the same settings, or its folder: `teacher_model_dir=%s`",
+                    nearest, ", ".join(changed), path, nearest)
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What is different between the settings of two teachers."""
     named = {"data": "labelled examples", "main_score": "metric"}
-    changed = [named.get(key, key) for key in ("checkpoint", "data", "kind", "labels", "main_score", "decoding", "backend")
-               if before.get(key) != now.get(key)]
+    compared = ("checkpoint", "data", "kind", "labels", "main_score", "decoding", "backend")
+    changed = [named.get(key, key) for key in compared if before.get(key) != now.get(key)]
     return changed + [f"{key} {before['recipe'].get(key)} -> {value}" for key, value in now["recipe"].items()
                       if before["recipe"].get(key) != value]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from xtremedistil_tf.atomic import is_disk_full, remove_leftovers, why_not_writable
-from xtremedistil_tf.config.distillation import HIDDEN_DTYPES
+from xtremedistil_tf.config.choices import HIDDEN_DTYPES
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.errors import ConfigError, TransferStoreError
@@ -225,8 +225,8 @@ def write_store(root: pathlib.Path, spec: StoreSpec, examples: Callable[[], Iter
                  manifest.sentences)
         return store
     if reason := why_not_writable(store):
-        raise TransferStoreError(f"`transfer_store_dir`: there is no finished store {store}, and nothing can be written "
-                                 f"there ({reason}). Give a folder that may be written to.")
+        raise TransferStoreError(f"`transfer_store_dir`: there is no finished store {store}, and nothing can be "
+                                 f"written there ({reason}). Give a folder that may be written to.")
     with writer_lock(store):
         if not verify and _is_complete(store, spec):  # another process wrote it meanwhile
             return store

@@ -122,7 +122,8 @@ class ClassificationTask(TextTask):
 
     def blind_answers(self, examples: Sequence[TextExample]) -> list[list[ClassPrediction]]:
         """The most frequent class, and the positive one of two."""
-        frequent = collections.Counter(example.label for example in examples).most_common(1)[0][0]
+        gold: list[Any] = [example.label for example in examples]
+        frequent = collections.Counter(gold).most_common(1)[0][0]
         return [[ClassPrediction(label, np.zeros(0, np.float32))] * len(examples)
                 for label in {frequent, self.labels[-1]}]
 

@@ -210,9 +210,10 @@ class MultiLabelTask(TextTask):
 
     def blind_answers(self, examples: Sequence[TextExample]) -> list[list[Labels]]:
         """The most frequent labels of a text, the most frequent label, and all labels."""
-        sets = collections.Counter(example.label for example in examples)
-        single = collections.Counter(label for example in examples for label in example.label)
-        found = {sets.most_common(1)[0][0], tuple(label for label, _ in single.most_common(1)), tuple(self.labels)}
+        gold: list[Any] = [example.label for example in examples]
+        single = collections.Counter(label for labels in gold for label in labels)
+        found = {collections.Counter(gold).most_common(1)[0][0], tuple(label for label, _ in single.most_common(1)),
+                 tuple(self.labels)}
         return [[Labels(labels, {})] * len(examples) for labels in found]
 
     def head_bias(self, examples: Sequence[TextExample]) -> list[float]:

@@ -225,7 +225,7 @@ class TaggingSignatures(Signatures):
             self._frame, self._sentences = GraphFrame(tokenizer, pair=False), GraphSentences()
             self._at_once, self._room = map(self._frame.room, task.lengths(student.max_length))
             # One graph for both signatures, as of the student.
-            self._answers_of_words = tf.function(self._answered, autograph=False, input_signature=[
+            self._answers_of_words: Any = tf.function(self._answered, autograph=False, input_signature=[
                 tf.RaggedTensorSpec([None, None, None], tf.int32, 2), tf.TensorSpec([None], tf.string),
             ]).get_concrete_function()
 
@@ -261,7 +261,8 @@ class TaggingSignatures(Signatures):
         given = tf.boolean_mask(words, tf.sequence_mask(counts, time))
         pieces = tf.RaggedTensor.from_row_lengths(self.tokenizer_graph.tokenize_texts(given)["pieces"],
                                                   tf.cast(counts, tf.int64), validate=False)
-        return self._padded(*self._answers_of_words(pieces, given), shape=tf.shape(words))
+        label_ids, scores = self._answers_of_words(pieces, given)
+        return self._padded(label_ids, scores, shape=tf.shape(words))
 
     def _answered(self, pieces: tf.RaggedTensor, words: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
         """Ragged int32 [batch, words, pieces] and string [all words] -> label number, int32, and score, float32, of

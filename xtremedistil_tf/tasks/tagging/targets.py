@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xtremedistil_tf.corpus.example import Example, Given
+from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences
 from xtremedistil_tf.tasks.targets import Softening, Targets, logs, weights_of
 from xtremedistil_tf.tokenization.words import encode_words
 from xtremedistil_tf.training.batches import RaggedFeatures
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 _OUTSIDE = "O"
+
+
+class LearnsFromSpans:
+    """What a tagging task does with answers of teachers that are not run here, see `LearnsFromAnswers`.
+
+    Attributes:
+        labels, transitions: of the task.
+    """
+
+    labels: list[str]
+    transitions: Transitions
+
+    def answer_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
+        from xtremedistil_tf.training.losses import answer_loss
+
+        return answer_loss(batch["teacher_logits"], logits, batch["word_starts"], batch.get("teacher_known"))
+
+    def store_given(self, tokenizer: Any, examples: Sequence[Example], features: RaggedFeatures, seq_len: int,
+                    softening: Softening) -> Targets:
+        return stored_targets(tokenizer, examples, features, self.labels, softening)
+
+    def with_given(self, example: Example) -> Example:
+        targets = word_targets(example.given or (), len(example.words), self.labels, Softening())
+        best = best_sequences(targets.logits, [len(example.words)], self.transitions)
+        return dataclasses.replace(example, tags=tuple(self.labels[label] for label in best), given=None)
 
 
 def word_targets(given: Given, words: int, labels: Sequence[str], softening: Softening) -> Targets:

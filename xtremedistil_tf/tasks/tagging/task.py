@@ -24,14 +24,13 @@ from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, 
 from xtremedistil_tf.tasks.tagging.edge_words import EdgeWords, cut_off, edge_vectors, edge_words_of
 from xtremedistil_tf.tasks.tagging.formats import WORD_KEYS
 from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, exchanged_tags, most_frequent_tag, tag_scores
-from xtremedistil_tf.tasks.tagging.targets import stored_targets, word_targets
-from xtremedistil_tf.tasks.targets import Softening, Targets
+from xtremedistil_tf.tasks.tagging.targets import LearnsFromSpans
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
 from xtremedistil_tf.tokenization.sentences import sentences_of
 from xtremedistil_tf.tokenization.word_habits import described, rule_of
-from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, Window, cut_windows, encode_words
+from xtremedistil_tf.tokenization.words import SpecialTokens, Window, cut_windows, encode_words, text_row
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ class TaggingFeatures:
     truncated: int = 0
 
 
-class TaggingTask(Task):
+class TaggingTask(LearnsFromSpans, Task):
     """One tag for every word; the first piece of a word answers for it, other pieces never count.
 
     Columns: `input_ids`, `word_starts` (1.0 at the first piece of each word) and, where labelled,
@@ -177,7 +176,7 @@ class TaggingTask(Task):
         index = {label: i for i, label in enumerate(self.labels)}
         rows, truncated = [], 0
         for example, encoded in zip(examples, encode_words(tokenizer, (e.words for e in examples))):
-            row, cut = _text_row(encoded, special, seq_len)
+            row, cut = text_row(encoded, special, seq_len)
             kept = len(row["input_ids"]) - len(special)
             tags = np.array([index[tag] for tag in example.tags or ()], np.int32)
             row["labels"] = special.wrap(tags[encoded.word_ids[:kept]], fill=0)
@@ -190,7 +189,7 @@ class TaggingTask(Task):
         special = SpecialTokens.of(tokenizer)
         rows, truncated = [], 0
         for encoded in encode_words(tokenizer, (e.words for e in examples)):
-            row, cut = _text_row(encoded, special, seq_len)
+            row, cut = text_row(encoded, special, seq_len)
             rows.append(row)
             truncated += cut
         return TaskFeatures(RaggedFeatures.from_rows(rows, self.text_columns), truncated)
@@ -273,20 +272,6 @@ class TaggingTask(Task):
         from xtremedistil_tf.training.losses import logit_loss
 
         return logit_loss(batch["teacher_logits"], logits, batch["word_starts"])
-
-    def answer_loss(self, batch: Mapping[str, tf.Tensor], logits: tf.Tensor) -> tf.Tensor:
-        from xtremedistil_tf.training.losses import answer_loss
-
-        return answer_loss(batch["teacher_logits"], logits, batch["word_starts"], batch.get("teacher_known"))
-
-    def store_given(self, tokenizer: Any, examples: Sequence[Example], features: RaggedFeatures, seq_len: int,
-                    softening: Softening) -> Targets:
-        return stored_targets(tokenizer, examples, features, self.labels, softening)
-
-    def with_given(self, example: Example) -> Example:
-        targets = word_targets(example.given or (), len(example.words), self.labels, Softening())
-        best = best_sequences(targets.logits, [len(example.words)], self.transitions)
-        return dataclasses.replace(example, tags=tuple(self.labels[label] for label in best), given=None)
 
     def answered(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return batch["word_starts"]
@@ -375,9 +360,6 @@ class TaggingTask(Task):
         rule = rule_of((e for e in corpus.train if isinstance(e, Example)), config.word_splitting)
         log.info("`word_splitting=%s`: %s", config.word_splitting, described(rule))
         edge_words = edge_words_of((e for e in corpus.train if isinstance(e, Example)), corpus.labels)
-        if edge_words:
-            log.info("no entity begins with %s or ends with %s", *(" ".join(words) or "(any word may)" for words in (
-                edge_words.never_first, edge_words.never_last)))
         return {"decoding": config.decoding, "raw_words": rule.facts(), "seq_len": config.seq_len,
                 "edge_words": edge_words.facts() if edge_words else None}
 
@@ -413,11 +395,3 @@ class TaggingTask(Task):
     @classmethod
     def described(cls, labels: Sequence[str], pairs: bool) -> str:
         return f"tagging with the labels {', '.join(labels[:4])}"
-
-
-def _text_row(encoded: EncodedWords, special: SpecialTokens, seq_len: int) -> tuple[dict[str, np.ndarray], bool]:
-    """One unlabelled sentence as columns `input_ids` and `word_starts`, and whether it was cut."""
-    room = seq_len - len(special)
-    row = {"input_ids": special.wrap(encoded.ids[:room]),
-           "word_starts": special.wrap(encoded.word_starts[:room].astype(np.float32), fill=0)}
-    return row, len(encoded.ids) > room
