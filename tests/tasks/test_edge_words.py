@@ -62,7 +62,7 @@ def wanted_of(sentences, label_ids: np.ndarray, edges: EdgeWords) -> list[str]:
 @settings(max_examples=100)
 def test_words_are_cut_off_one_by_one(sentences, seed, edges):
     label_ids = legal(seed, sentences)
-    words = [*itertools.chain.from_iterable(sentences)]
+    words = [*itertools.chain(*sentences)]
     found = cut_off(label_ids, [*map(len, sentences)], edges.at(words), LABELS)
     assert [LABELS[label] for label in found] == wanted_of(sentences, label_ids, edges)
 
@@ -87,7 +87,7 @@ def graphs(tmp_path_factory):
 def test_graphs(graphs, sentences, seed):
     label_ids = legal(seed, sentences).astype(np.int32)
     begins = np.array([number == 0 for words in sentences for number in range(len(words))])
-    words = np.array([word.encode() for word in [*itertools.chain.from_iterable(sentences)]], object)
+    words = np.array([word.encode() for word in itertools.chain(*sentences)], object)
     for found in graphs(label_ids=label_ids, begins_text=begins, words=words):
         assert [LABELS[label] for label in found] == wanted_of(sentences, label_ids, EDGES)
 
