@@ -66,7 +66,7 @@ def test_what_a_function_does_wrong_is_said(function, variants, message):
 @pytest.mark.parametrize(("name", "message"), [
     ("json", "Expected module:function"), ("json:", "Expected module:function"),
     ("no_such_module_here:f", "cannot be imported (ModuleNotFoundError"), ("json:nothing", "json has no nothing"),
-    ("json:__name__", "json:__name__ is 'json'. Expected a function")])
+    ("json:__name__", "json:__name__` is 'json'. Expected a function")])
 def test_functions_that_are_none(name, message):
     with pytest.raises(ConfigError) as error:
         ExternalFunction(name)

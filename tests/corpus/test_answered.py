@@ -183,3 +183,14 @@ def test_files_say_what_their_teachers_know(tmp_path):
     assert example.given == [{"spans": [PER], "knows": ["PER"]},
                              {"spans": [LOC], "knows": ["LOC", "ORG"], "weight": 2.0}]
     assert found.facts["partly"]
+
+
+def test_what_is_kept_serves_when_the_files_are_gone(tmp_path):
+    before = kept(tmp_path, [TAGGING["doccano"][0]])
+    file = tmp_path / "answers.jsonl"
+    file.unlink()
+    reader = AnswersReader("tagging", False, split_at_space)
+    after = keep_answers(str(file), tmp_path / "kept", reader, "", 0.0, 1)
+    assert after == before
+    with pytest.raises(DataError, match="no such file"):
+        keep_answers(str(file), tmp_path / "elsewhere", reader, "", 0.0, 1)

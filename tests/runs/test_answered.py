@@ -150,3 +150,36 @@ def test_settings_that_need_a_teacher_that_runs(tmp_path):
         xd.distil(teacher=lambda texts: texts, out=tmp_path)
     with pytest.raises(DataError, match="row 1 is a str"):
         xd.distil(transfer_labels=iter(["x"]), out=tmp_path)
+
+
+def test_a_function_named_by_a_flag_is_asked_before_the_run(tmp_path, monkeypatch):
+    from xtremedistil_tf.config import DistillationConfig
+    from xtremedistil_tf.config.arguments import config_from
+    from xtremedistil_tf.runs.asked_teacher import with_answers
+
+    (tmp_path / "my_teacher.py").write_text("def answer(texts):\n    return [text.split()[-1] for text in texts]\n")
+    (tmp_path / "text.txt").write_text("a good\nanother good\none bad\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    flags = {"teacher_function": "my_teacher:answer", "transfer_file": str(tmp_path / "text.txt"),
+             "model_dir": str(tmp_path / "out")}
+    config = with_answers(config_from(DistillationConfig, flags))
+    with open(config.transfer_labels) as file:
+        rows = [json.loads(line) for line in file]
+    assert [(row["text"], row["label"]) for row in rows] == [
+        ("a good", "good"), ("another good", "good"), ("one bad", "bad")]
+    with pytest.raises(ConfigError, match="`teacher_function=my_teacher:no`: the module my_teacher has no no"):
+        with_answers(config_from(DistillationConfig, flags | {"teacher_function": "my_teacher:no"}))
+    with pytest.raises(ConfigError, match="`labels=`: expected the kinds of entities to find"):
+        with_answers(config_from(DistillationConfig, flags | {
+            "teacher_function": "", "pt_teacher_checkpoint": "gliner:some/model"}))
+
+
+@pytest.mark.parametrize("content, expected", [
+    ("person\t0\ta human being\ncompany\t1\n", {"person": "a human being", "company": ""}),
+    ("0\tperson\ta human being\n", {"person": "a human being"}), ("person\n", {"person": ""})])
+def test_labels_with_descriptions(tmp_path, content, expected):
+    from xtremedistil_tf.runs.asked_teacher import _labels_of
+
+    (tmp_path / "labels.tsv").write_text(content)
+    assert _labels_of(str(tmp_path / "labels.tsv")) == expected
+    assert _labels_of("person, company") == {"person": "", "company": ""}

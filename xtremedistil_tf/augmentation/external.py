@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.augmentation.augmenter import Augmenter, VariantPlan, blocks
@@ -17,6 +16,7 @@ from xtremedistil_tf.corpus.example import AnyExample, Example
 from xtremedistil_tf.corpus.files import Faults, encoding_problem, open_lines, quoted, stem_and_suffix, words_problem
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.fingerprint import file_fingerprint
+from xtremedistil_tf.teachers.answering import function_named
 
 _SHAPE = "expected a list of texts or examples for each one given, in order"
 
@@ -40,7 +40,7 @@ class ExternalFunction(Augmenter):
 
     def __init__(self, name: str, block: int = 256):
         self._name, self._block = name, block
-        self._function = _function(name)
+        self._function = function_named(name, "augment_function")
         first = next(iter(inspect.signature(self._function).parameters), "")
         self._takes_texts = first == "texts"
 
@@ -159,25 +159,6 @@ class ExternalFile(Augmenter):
                 continue
             last = index
             yield number, index, texts
-
-
-def _function(name: str) -> Callable[..., Any]:
-    module, _, attribute = name.partition(":")
-    if not (module and attribute):
-        raise ConfigError(f"`augment=external`: {quoted(name)} is no function name. Expected module:function, "
-                          "such as my_package.translation:back_translate.")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except AttributeError as error:
-        raise ConfigError(f"`augment=external`: the module {module} has no {attribute}; expected a "
-                          "function.") from error
-    except Exception as error:  # an import runs a stranger's code
-        raise ConfigError(f"`augment=external`: the module {module} cannot be imported "
-                          f"({type(error).__name__}: {error}). Install it, or add its folder to "
-                          "PYTHONPATH.") from error
-    if not callable(found):
-        raise ConfigError(f"`augment=external`: {name} is {quoted(found)}. Expected a function.")
-    return found
 
 
 def _tsv(line: str, pairs: bool) -> tuple[int, Sequence[str], str | None]:

@@ -50,7 +50,7 @@ def with_recipe(config: Configured, kind: str) -> Configured:
         values = _PAPER | ({"learning_rate": 1e-4} if kind == "transformer" else _PAPER_BILSTM)
     else:
         values = _DEFAULT | (_TRANSFORMER if kind == "transformer" else _SMALL)
-    values |= _by_file(config) if config.transfer_labels else {"pt_teacher_checkpoint": DEFAULT_TEACHER}
+    values |= _by_file(config) if config.is_answered else {"pt_teacher_checkpoint": DEFAULT_TEACHER}
     unset = {field.name: field.default for field in dataclasses.fields(config)}
     missing: dict[str, Any] = {name: value for name, value in values.items() if getattr(config, name) == unset[name]}
     filled = dataclasses.replace(config, **missing)

@@ -52,13 +52,13 @@ _BY_FILE = ("logits", "logits_labels", "D0S", "D1")
 
 
 def _by_file(config: DistillationConfig) -> Iterator[str]:
-    if not config.transfer_labels:
+    if not config.is_answered:
         if config.label_smoothing != 0.1 or config.label_temperature != 1 or config.min_label_score:
             yield ("`label_smoothing`, `label_temperature` and `min_label_score` are for `transfer_labels`, which is "
                    "not given. Omit them.")
         return
     for name in _RUNS_A_TEACHER:
-        if getattr(config, name):
+        if getattr(config, name) and (config.transfer_labels or name != "transfer_file"):
             yield (f"`{name}` contradicts `transfer_labels`, which has both the text and the answers: no teacher is "
                    "run. Omit one of them.")
     if config.strategy and config.strategy not in _BY_FILE:

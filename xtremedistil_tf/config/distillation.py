@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,13 +18,14 @@ from xtremedistil_tf.config.fields import (
     validate_fields,
     word_splitting_choice,
 )
+from xtremedistil_tf.config.paths import WithPaths
 
 #: What a run did before it could be chosen, where that is not the default now.
 _BEFORE = {"decoding": "argmax", "word_splitting": "whitespace"}
 
 
 @dataclasses.dataclass(frozen=True)
-class DistillationConfig:
+class DistillationConfig(WithPaths):
     """Everything that decides what a run does. Fields without a default of their own are required."""
 
     # Data
@@ -97,6 +97,12 @@ class DistillationConfig:
         "a teacher that is run and of `transfer_file`. JSON lines, JSON, Parquet or CSV: a file, a folder, or several "
         "separated by commas, each perhaps with ?knows=PER+LOC (labels that its teacher can give) or &weight=2. "
         "Without `task`, dev and test sets are cut from the answers (`dev_fraction`, default 0.1 each).")
+    teacher_function: str = setting("Teacher", "",
+        "Teacher that is your own function, module:function, which maps a list of texts to their answers "
+        "(docs/any_teacher.md); it is asked about `transfer_file`.")
+    labels: str = setting("Teacher", "",
+        "Names of a teacher's outputs, or the kinds of entities that a gliner:<name or folder> teacher is asked for, "
+        "separated by commas; or a file with a line for each, label<TAB>index<TAB>description.")
     label_smoothing: float = setting("Teacher", 0.1,
         "With `transfer_labels`: share of an answer without a score that goes to the other labels. Recommended: 0 to "
         "0.2.", minimum=0.0, maximum=0.5)
@@ -115,8 +121,8 @@ class DistillationConfig:
     refine_teacher: bool = setting("Teacher", False,
         "Fine-tune the teacher even if it is already fine-tuned for the task.")
     accept_weak_teacher: bool = setting("Teacher", False,
-        "Go on with a teacher that scores no better on the dev set than answers that ignore the text, or than the student "
-        "on labels alone in an earlier run in `model_dir`. Default: stop before the transfer text is read.")
+        "Go on with a teacher that scores no better on the dev set than answers that ignore the text, or than the "
+        "student on labels alone in an earlier run in `model_dir`. Default: stop before the transfer text is read.")
     teacher_epochs: int = setting("Teacher", 0,
         "Maximum epochs of fine-tuning the teacher. 0: 3, or enough for 1,000 updates, up to 100, with early stopping "
         "after 400 updates without a better dev score. Recommended: 0, or 3 to 10 with much labelled data.", minimum=0)
@@ -366,25 +372,13 @@ class DistillationConfig:
 
     def validate(self) -> None:
         """Raises one ConfigError that names every value that is wrong."""
-        needed = () if self.transfer_labels else ("task",)
+        needed = () if self.is_answered else ("task",)
         validate_fields(self, *needed, "model_dir", further=contradictions(self))
 
-    def moved_to(self, model_dir: str | os.PathLike[str]) -> DistillationConfig:
-        """The same for a model directory that was moved: data that lies in it is found there."""
-        before, now = f"{self.model_dir.rstrip('/')}/", os.fspath(model_dir)
-        paths: dict[str, Any] = {
-            name: os.path.join(now, getattr(self, name)[len(before):]) for name in ("task", "transfer_file")
-            if self.model_dir and getattr(self, name).startswith(before)}
-        return dataclasses.replace(self, model_dir=now, **paths)
-
-    def located(self) -> DistillationConfig:
-        """The same for whoever reads it in another folder: files and folders that are there have whole paths."""
-        def whole(sources: str) -> str:
-            return ",".join(os.path.abspath(source) if source and os.path.exists(source) else source
-                            for source in sources.split(","))
-
-        return dataclasses.replace(self, task=whole(self.task), transfer_file=whole(self.transfer_file),
-                                   model_dir=os.path.abspath(self.model_dir) if self.model_dir else "")
+    @property
+    def is_answered(self) -> bool:
+        """Whether the teacher's answers are in a file, or will be before the run begins."""
+        return bool(self.transfer_labels or self.teacher_function) or self.pt_teacher_checkpoint.startswith("gliner:")
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -21,6 +21,7 @@ from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.corpus.answered import VERSION, AnswerFile, AnswersReader, Row, answer_files
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample, digest, normalised
 from xtremedistil_tf.corpus.tag_schemes import OUTSIDE
+from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.fingerprint import file_fingerprint, fingerprint
 from xtremedistil_tf.progress import progress_bar
 
@@ -87,7 +88,12 @@ def keep_answers(given: str, folder: pathlib.Path, reader: AnswersReader, identi
     Raises:
         DataError: see `AnswersReader.say`.
     """
-    files = answer_files(given)
+    try:
+        files = answer_files(given)
+    except DataError:
+        if (found := _without_files(given, folder)) is None:
+            raise
+        return found
     name = fingerprint([VERSION, [[file_fingerprint(one.path), one.knows, one.weight] for one in files], identity,
                         fraction, seed])
     path, facts_file = folder / f"answers-{name}.jsonl", folder / f"answers-{name}.json"
@@ -99,9 +105,18 @@ def keep_answers(given: str, folder: pathlib.Path, reader: AnswersReader, identi
             reader.say(given)
             with atomic_file(path) as final:
                 facts = kept.write(final, fraction, seed)
-        write_json(facts_file, facts | {"records": reader.records, "left_out": dict(reader.counts)})
+        write_json(facts_file, facts | {"given": given, "records": reader.records, "left_out": dict(reader.counts)})
     _say(path, given)
     return KeptAnswers(path, read_json(facts_file), name, given)
+
+
+def _without_files(given: str, folder: pathlib.Path) -> KeptAnswers | None:
+    """What is kept of answers whose files are gone, so that a model directory can be exported without them."""
+    found = [file for file in sorted(folder.glob("answers-*.json")) if read_json(file).get("given") == given]
+    if len(found) != 1:
+        return None
+    path = found[0].with_suffix(".jsonl")
+    return KeptAnswers(path, read_json(found[0]), path.stem.partition("-")[2], given)
 
 
 @functools.lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -10,14 +11,50 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
+from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus.example import texts_of
 from xtremedistil_tf.corpus.objects import is_path, write_text
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.fingerprint import file_fingerprint, fingerprint
 from xtremedistil_tf.tasks.opening import kind_named
-from xtremedistil_tf.teachers.answering import answering, jsonable, name_of
+from xtremedistil_tf.teachers.answering import answering, function_named, jsonable, name_of
 from xtremedistil_tf.teachers.asking import Asked, Asking
 from xtremedistil_tf.transfer.text import TransferText
+
+
+def with_answers(config: DistillationConfig) -> DistillationConfig:
+    """The configuration with the file of answers of a teacher that settings name; it is asked now.
+
+    Raises:
+        ConfigError: there is no such function, or `labels` are missing.
+        TeacherError, MissingExtraError, ModelLoadError: see `ask_teacher` and `gliner_teacher`.
+    """
+    if config.transfer_labels or not config.is_answered:
+        return config
+    described = _labels_of(config.labels)
+    teacher: Any
+    if config.teacher_function:
+        teacher = function_named(config.teacher_function, "teacher_function")
+    else:
+        from xtremedistil_tf.teachers.gliner import gliner_teacher
+
+        teacher = gliner_teacher(config.pt_teacher_checkpoint.partition(":")[2], described)
+    names = list(described) or None
+    file = ask_teacher(teacher, config.transfer_file, pathlib.Path(config.model_dir) / "data", names)
+    checkpoint = config.pt_teacher_checkpoint if config.teacher_function else ""
+    return dataclasses.replace(config, transfer_labels=str(file), transfer_file="", teacher_function="",
+                               pt_teacher_checkpoint=checkpoint)
+
+
+def _labels_of(given: str) -> dict[str, str]:
+    """{label: description or ""} of `labels`."""
+    if os.path.isfile(given):
+        lines = pathlib.Path(given).read_text(encoding="utf-8").splitlines()
+        rows = [line.split("\t") for line in lines if line.strip()]
+        # As the other label files have it, the index may come first.
+        named = [row[1:2] + row[:1] + row[2:] if row[0].strip().isdigit() and len(row) > 1 else row for row in rows]
+        return {row[0].strip(): row[2].strip() if len(row) > 2 else "" for row in named}
+    return dict.fromkeys((name.strip() for name in given.split(",") if name.strip()), "")
 
 
 def ask_teacher(teacher: Any, transfer: Any, folder: pathlib.Path, labels: Sequence[str] | None = None,
@@ -52,8 +89,8 @@ def ask_teacher(teacher: Any, transfer: Any, folder: pathlib.Path, labels: Seque
             found = texts_of(example)
             yield found[0] if len(found) == 1 else found
 
-    name = name_of(teacher)
-    path = folder / f"asked-{fingerprint([name, labels and list(labels), text.fingerprint])[:8]}.jsonl"
+    name, identity = name_of(teacher), getattr(teacher, "identity", None)
+    path = folder / f"asked-{fingerprint([name, identity, labels and list(labels), text.fingerprint])[:8]}.jsonl"
     return Asking(answering(teacher, labels), name, path, batch_size, workers).ask(texts, text.sentences)
 
 

@@ -12,6 +12,7 @@ import tf_keras
 from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.distillation.schedule import Phase
+from xtremedistil_tf.runs.asked_teacher import with_answers
 from xtremedistil_tf.runs.labelled_data import Labelled, Vocabulary, open_labelled, student_vocabulary
 from xtremedistil_tf.runs.outcome import Outcome
 from xtremedistil_tf.runs.phase_settings import strategy_phases
@@ -112,7 +113,7 @@ def distil(config: DistillationConfig, command: str = "") -> dict[str, Any]:
     Raises:
         XtremeDistilError: what a user can mend.
     """
-    run = Run.of(config)
+    run = Run.of(with_answers(config))
     with run.alone():
         return _distilled(run, command)
 

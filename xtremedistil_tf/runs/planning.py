@@ -118,6 +118,9 @@ def measure_steps(config: DistillationConfig, show: Callable[[str], None] = lamb
         config: with its recipe's values.
         show: gets, before anything is measured, the lines that say how much data there is and what the text is like.
     """
+    if config.is_answered and not config.transfer_labels:
+        raise ConfigError("A teacher that is asked text by text cannot be planned from a sample. Plan with its "
+                          "answers: `transfer_labels`.")
     model_dir = pathlib.Path(config.model_dir)
     is_new = not model_dir.exists()
     check_writable(model_dir)

@@ -83,7 +83,7 @@ def saved_task(facts: Mapping[str, Any]) -> Task:
     except Exception as error:  # whatever wrong options lead to
         raise ModelLoadError(f"{CONFIG_FILE}: the task cannot be read ({reason_of(error)}). Copy the directory again "
                              "from where it was made, or distil again.") from error
-    if facts["student"].get("num_outputs", outputs) != outputs:
+    if facts.get("student", {}).get("num_outputs", outputs) != outputs:
         raise ModelLoadError(f"{CONFIG_FILE}: the student has {facts['student']['num_outputs']} outputs, its task "
                              f"{outputs}. The files do not belong together; copy the whole directory again.")
     return task

@@ -39,11 +39,7 @@ def keep(config: DistillationConfig, task: Task | None = None) -> KeptAnswers:
     Raises:
         DataError: see `keep_answers`.
     """
-    kind, pairs = kind_of_answers(config.transfer_labels)
-    if task:
-        kind, pairs = task.kind, config.do_pairwise
-    elif config.do_NER or config.task_kind != "auto":
-        kind, pairs = "tagging" if config.do_NER else config.task_kind, pairs or config.do_pairwise
+    kind, pairs = task.kind if task else _kind(config), config.do_pairwise or (task is None and _are_pairs(config))
     rule = task.raw_words if task else AT_SPACES if config.word_splitting == WHITESPACE else RawWords(PUNCTUATION)
     labels = task.labels if task and task.names_outputs else None
     reader = AnswersReader(kind, pairs, (rule or AT_SPACES).split, labels)
@@ -76,6 +72,13 @@ def open_answered(config: DistillationConfig, options: dict[str, Any]) -> tuple[
     labelled = {split: [task.with_given(example) for example in part] for split, part in parts.items()}
     languages = sorted({example.language for part in parts.values() for example in part if example.language})
     return TaskCorpus(labelled[TRAIN], labelled[DEV], labelled[TEST], labels, languages), task
+
+
+def _are_pairs(config: DistillationConfig) -> bool:
+    try:
+        return kind_of_answers(config.transfer_labels)[1]
+    except DataError:
+        return False  # what is kept of files that are gone says it itself
 
 
 def _kind(config: DistillationConfig) -> str:

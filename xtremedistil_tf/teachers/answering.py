@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from xtremedistil_tf.corpus.files import quoted
 from xtremedistil_tf.corpus.kinds import plain
 from xtremedistil_tf.errors import ConfigError
 
@@ -47,6 +49,29 @@ def teachers_to_ask(teacher: Any) -> list[PartialTeacher]:
 def is_answering(teacher: Any) -> bool:
     """Whether something is a teacher that can be asked: no name of a checkpoint."""
     return callable(teacher) or hasattr(teacher, "predict_proba") or hasattr(teacher, "predict")
+
+
+def function_named(name: str, setting: str) -> Callable[..., Any]:
+    """A function that a setting names, as module:function.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    module, _, attribute = name.partition(":")
+    if not (module and attribute):
+        raise ConfigError(f"`{setting}={name}`: no function name. Expected module:function, such as "
+                          "my_package.my_module:my_function.")
+    try:
+        found: Any = getattr(importlib.import_module(module), attribute)
+    except AttributeError as error:
+        raise ConfigError(f"`{setting}={name}`: the module {module} has no {attribute}; expected a "
+                          "function.") from error
+    except Exception as error:  # an import runs a stranger's code
+        raise ConfigError(f"`{setting}={name}`: the module {module} cannot be imported ({type(error).__name__}: "
+                          f"{error}). Install it, or add its folder to PYTHONPATH.") from error
+    if not callable(found):
+        raise ConfigError(f"`{setting}={name}` is {quoted(found)}. Expected a function.")
+    return found
 
 
 def name_of(teacher: Any) -> str:

