@@ -79,6 +79,7 @@ def answered(examples: Sequence[xd.Example], labels: Sequence[str]) -> list[np.n
         features = task.text_features(tokenizer, examples, 64).features
         rows = TeacherPredictor(teacher, (), tokenizer.pad_token_id, 64).logits(features)
         starts = [features.read(number)["word_starts"] > 0 for number in range(len(examples))]
+        file.parent.mkdir(parents=True, exist_ok=True)
         np.savez(file, *(softmax(row[mask]) for row, mask in zip(rows, starts)))
     with np.load(file) as found:
         return [found[name] for name in found.files]

@@ -338,7 +338,8 @@ class Labelling:
             except KeyboardInterrupt:
                 self.fatal = "interrupted; the same command goes on"
                 self.stop.set()  # what is under way is still written down
-        self._tell(len(rest), begin)
+        if rest:
+            self._tell(len(rest), begin)
 
     def _tell(self, total: int, begin: float) -> None:
         number, seconds = total - self._texts.qsize(), time.monotonic() - begin

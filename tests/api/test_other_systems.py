@@ -18,7 +18,7 @@ import tensorflow
 import shared_conversions, short_stacks
 import xtremedistil_tf as xd
 from xtremedistil_tf.evaluation import footprint
-from xtremedistil_tf.inference.server.model import load_model
+from xtremedistil_tf.inference.server.loading import load_model
 short_stacks.shorten()
 shared_conversions.share(pathlib.Path(os.environ["XTREMEDISTIL_FORKED_PYTHON"]).with_name("made_over"))
 footprint.SECONDS = 0.05

@@ -29,7 +29,7 @@ def test_defaults_of_the_original():
     assert (config.student_distil_batch_size, config.student_ft_batch_size, config.teacher_batch_size) == (128, 32, 128)
     papers = with_recipe(dataclasses.replace(config, recipe="paper"), "bilstm")
     assert (papers.ft_epochs, papers.distil_epochs, papers.patience) == (100, 500, 5)
-    assert (config.distil_chunk_size, config.pt_teacher_checkpoint) == (100000, "bert-base-multilingual-cased")
+    assert (config.distil_chunk_size, papers.pt_teacher_checkpoint) == (100000, "bert-base-multilingual-cased")
     assert papers.strategy == "D4.2"
 
 

@@ -24,6 +24,10 @@ TOY = {
         "--max_dev_per_language=2", "--max_test_per_language=2", "--max_transfer=60", "--teacher_epochs=1",
         "--teacher_learning_rate=1e-3", "--teacher_ft_batch_size=32", "--distil_epochs=1", "--embedding_size=8",
         "--lstm_units=8", "--student_distil_batch_size=32", "--nodirect_baseline", "--accept_weak_teacher"],
+    # Without a teacher that is run.
+    "run_xtreme_distil.py --transfer_labels=answers.jsonl": [
+        "--strategy=logits", "--seq_len=24", "--distil_epochs=1", "--embedding_size=8", "--lstm_units=8",
+        "--student_distil_batch_size=32", "--nodirect_baseline"],
     # Without a teacher, on a student that is there.
     "run_xtreme_distil.py --strategy=D0S": ["--seq_len=24", "--max_train_per_language=8", "--ft_epochs=1"],
     "run_xtreme_distil_ft.py": ["--ft_epochs=1"],
@@ -39,8 +43,8 @@ import json, os, sys
 toy, first = json.loads({toy!r}), json.loads({first!r})
 words = sys.argv[1:]
 name = os.path.basename(words[0]) if words else ""
-if "--strategy=D0S" in words:
-    name += " --strategy=D0S"
+for word in ("--strategy=D0S", "--transfer_labels=answers.jsonl"):
+    name += f" {{word}}" if word in words else ""
 more = toy.get(name, [])
 words[1:1] = first.get(name, [])
 os.execv({python!r}, [{python!r}, *words, *more, *(more and os.environ.get("TOY", "").split())])
@@ -128,6 +132,6 @@ def test_toy_settings_are_flags():
     for name, words in TOY.items():
         script, words = name.split()[0], [*FIRST.get(name, []), *name.split()[1:], *words]
         needed = ["--task=t", "--model_dir=m"]
-        if script == "run_xtreme_distil.py":
+        if script == "run_xtreme_distil.py" and "--transfer_labels=answers.jsonl" not in words:
             needed.append("--transfer_file=f")
         parse_flags(classes[script], [script, *needed, *words], "")

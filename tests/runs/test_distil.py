@@ -87,14 +87,14 @@ def teachers(tmp_path_factory):
 
 
 @pytest.fixture
-def run(tmp_path, tiny_teacher_dir, teachers):
+def run(tmp_path, flat_teacher_dir, teachers):
     def run(task, whole=True, until=lambda prepared: train(prepared).student, **options):
         """All of it, or `until` the student and its records, without measurements and export.
 
         By default one phase learns all: graphs are what takes time.
         """
         settings = dict(task=str(task), transfer_file=str(task / "unlabeled.txt"), model_dir=str(tmp_path / "out"),
-                        pt_teacher_checkpoint=str(tiny_teacher_dir), teacher_model_dir=str(teachers / task.parent.name),
+                        pt_teacher_checkpoint=str(flat_teacher_dir), teacher_model_dir=str(teachers / task.parent.name),
                         seq_len=32, teacher_epochs=1, distil_epochs=1, ft_epochs=1, embedding_size=8, lstm_units=6,
                         strategy="D2", student_distil_batch_size=32,
                         accept_weak_teacher=True) | options
@@ -117,7 +117,7 @@ def predict(tmp_path, examples):
 
 
 def test_pairs_with_a_transformer_that_imitates_attentions_and_hidden_states(tmp_path, run, pairs):
-    metrics = run(pairs, do_pairwise=True, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+    metrics = run(pairs, do_pairwise=True, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
                   distil_attention=True, attention_sample=5, trim_vocabulary=True, strategy="D3.1")
     test = load_task(pairs, kind="classification", pairs=True).test
     found = [answer.label for answer in predict(tmp_path, test)[1]]

@@ -10,10 +10,8 @@ import pytest
 
 from xtremedistil_tf.cli import answering_commands
 from xtremedistil_tf.config import DistillationConfig, StudentFineTuningConfig
-from xtremedistil_tf.config.commands import ServeConfig
 from xtremedistil_tf.inference.predictor import StudentPredictor
-from xtremedistil_tf.inference.server.api import Api
-from xtremedistil_tf.inference.server.model import load_model
+from xtremedistil_tf.inference.server.loading import load_model
 from xtremedistil_tf.runs.distil import distil
 from xtremedistil_tf.runs.fine_tuning import fine_tune_student
 from xtremedistil_tf.students.model_directory import load_student
@@ -106,12 +104,12 @@ def test_fine_tuning_chooses_new_thresholds(distilled, tmp_path):
 def test_the_server_answers_as_the_student(distilled):
     out, _, folder = distilled
     saved, texts = load_student(out), (folder / "unlabeled.txt").read_text(encoding="utf-8").splitlines()[:20]
-    model = load_model(out)
+    model = load_model(out, "saved_model")
     assert (model.kind, model.source) == ("multi_label", str(out / "export" / "saved_model"))
-    request = json.dumps({"instances": texts}).encode()
-    found = Api(model, ServeConfig(model_dir="x", serving_name="m")).predict(request)
+    found = model.default.call({"texts": np.array([text.encode() for text in texts], object)})
     wanted = StudentPredictor(saved.student, saved.tokenizer, saved.task).predict(
         [saved.task.lines.parse(text, 1, "") for text in texts])
-    for row, answer in zip(found["predictions"], wanted, strict=True):
-        assert row["labels"][:row["label_counts"]] == list(answer.labels)
-        np.testing.assert_allclose(row["probabilities"], list(answer.probabilities.values()), atol=1e-5)
+    for row, answer in enumerate(wanted):
+        labels = found["labels"][row][:found["label_counts"][row]]
+        assert [label.decode() for label in labels] == list(answer.labels)
+        np.testing.assert_allclose(found["probabilities"][row], list(answer.probabilities.values()), atol=1e-5)

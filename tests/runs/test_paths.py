@@ -8,7 +8,7 @@ import pytest
 
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.config import DistillationConfig, ExportConfig, PredictionConfig
-from xtremedistil_tf.inference.server.model import load_model
+from xtremedistil_tf.inference.server.loading import load_model
 from xtremedistil_tf.runs import export, predict
 from xtremedistil_tf.runs.distil import distil
 

@@ -14,7 +14,7 @@ from xtremedistil_tf import folder_lock
 from xtremedistil_tf.checkpoints import finding
 from xtremedistil_tf.config import DistillationConfig, ExportConfig, PredictionConfig, StudentFineTuningConfig
 from xtremedistil_tf.errors import ConfigError, ModelLoadError, TransferStoreError
-from xtremedistil_tf.inference.server.model import load_model
+from xtremedistil_tf.inference.server.loading import load_model
 from xtremedistil_tf.runs import export, predict
 from xtremedistil_tf.runs.distil import distil, prepare, train
 from xtremedistil_tf.runs.fine_tuning import fine_tune_student

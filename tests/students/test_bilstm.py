@@ -140,5 +140,5 @@ def test_damaged_weights_are_named(student, tiny_tokenizer, tmp_path):
     save_student(tmp_path, student, tiny_tokenizer, TaggingTask(LABELS), {})
     weights = tmp_path / "xtremedistil.weights.h5"
     weights.write_bytes(weights.read_bytes()[:200])
-    with pytest.raises(ModelLoadError, match="the student cannot be read"):
+    with pytest.raises(ModelLoadError, match=r"weights\.h5: cannot be read .* The file is damaged"):
         load_student(tmp_path)

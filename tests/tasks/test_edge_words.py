@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -61,7 +62,7 @@ def wanted_of(sentences, label_ids: np.ndarray, edges: EdgeWords) -> list[str]:
 @settings(max_examples=100)
 def test_words_are_cut_off_one_by_one(sentences, seed, edges):
     label_ids = legal(seed, sentences)
-    words = sum(sentences, [])
+    words = [*itertools.chain(*sentences)]
     found = cut_off(label_ids, [*map(len, sentences)], edges.at(words), LABELS)
     assert [LABELS[label] for label in found] == wanted_of(sentences, label_ids, edges)
 
@@ -71,8 +72,8 @@ def graphs(tmp_path_factory):
     """The same in TensorFlow and in TensorFlow Lite."""
     module = tf.Module()
     module.edges = GraphEdgeWords(EDGES, LABELS)
-    specs = {"label_ids": tf.TensorSpec([None], tf.int32, "label_ids"),
-             "begins_text": tf.TensorSpec([None], tf.bool, "begins_text"), "words": tf.TensorSpec([None], tf.string, "words")}
+    dtypes = {"label_ids": tf.int32, "begins_text": tf.bool, "words": tf.string}
+    specs = {name: tf.TensorSpec([None], dtype, name) for name, dtype in dtypes.items()}
     function = tf.function(lambda **inputs: {"found": module.edges.cut_off(**inputs)})
     concrete = function.get_concrete_function(**specs)
     path = write_tflite(tmp_path_factory.mktemp("lite") / "edges.tflite", module, "cut", concrete, "dynamic")
@@ -86,7 +87,7 @@ def graphs(tmp_path_factory):
 def test_graphs(graphs, sentences, seed):
     label_ids = legal(seed, sentences).astype(np.int32)
     begins = np.array([number == 0 for words in sentences for number in range(len(words))])
-    words = np.array([word.encode() for word in sum(sentences, [])], object)
+    words = np.array([word.encode() for word in itertools.chain(*sentences)], object)
     for found in graphs(label_ids=label_ids, begins_text=begins, words=words):
         assert [LABELS[label] for label in found] == wanted_of(sentences, label_ids, EDGES)
 

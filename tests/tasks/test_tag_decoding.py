@@ -57,6 +57,32 @@ def test_the_documented_function_in_python():
         assert names["decode"](logits, {"name": "argmax"}) == vector["argmax"]
 
 
+EDGE_WORDS = {"never_first": [",", "''"], "never_last": [",", "("]}
+
+
+def test_words_are_cut_off_by_the_documented_function_in_python():
+    code = re.search(r"^def cut_off.*?^    return tags$", PAGE.read_text(encoding="utf-8"), re.S | re.M)[0]
+    names: dict = {}
+    exec(code, names)
+    facts = TaggingTask(LABELS, edge_words=EDGE_WORDS).decoding_facts()
+    assert len(facts["edge_vectors"]) == 3
+    for vector in facts["edge_vectors"]:
+        tags, cut = ([LABELS[label] for label in vector[name]] for name in ("label_ids", "cut"))
+        assert names["cut_off"](vector["words"], tags, facts) == cut
+        assert names["cut_off"](vector["words"], tags, TaggingTask(LABELS).decoding_facts()) == tags
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_words_are_cut_off_by_the_documented_function_in_javascript():
+    code = re.search(r"^```js\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.S | re.M)[1]
+    facts = TaggingTask(LABELS, edge_words=EDGE_WORDS).decoding_facts()
+    rows = [(vector["words"], [LABELS[label] for label in vector["label_ids"]]) for vector in facts["edge_vectors"]]
+    code += (f"const facts = {json.dumps(facts)}, rows = {json.dumps(rows)};\n"
+             "console.log(JSON.stringify(rows.map(([words, tags]) => cutOff(words, tags, facts))));")
+    done = subprocess.run(["node", "-e", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [[LABELS[label] for label in vector["cut"]] for vector in facts["edge_vectors"]]
+
+
 @pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
 def test_the_documented_function_in_javascript():
     code = re.search(r"^```js\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.S | re.M)[1]

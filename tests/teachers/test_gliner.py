@@ -9,6 +9,7 @@ import pytest
 from todays_encoders import save_encoder
 
 from xtremedistil_tf.errors import ConfigError, MissingExtraError, ModelLoadError
+from xtremedistil_tf.teachers.answering import is_answering, name_of
 from xtremedistil_tf.teachers.gliner import GlinerTeacher, gliner_teacher
 
 TEXTS = ["Ada Lovelace met Bo in Wien.", "", " \n", "Boris 🙂 works at Acme in Oslo!", "Bo"]
@@ -85,9 +86,11 @@ def test_long_texts_are_parted_not_cut(folder, own):
 
 
 def test_identity_is_all_that_decides(folder, tmp_path):
-    first, same, sure, fewer = (gliner_teacher(str(folder), *options).identity for options in (
-        (LABELS,), (LABELS, 0.5, 1), (LABELS, 0.3), (LABELS[:2],)))
+    teachers = [gliner_teacher(str(folder), *options) for options in (
+        (LABELS,), (LABELS, 0.5, 1), (LABELS, 0.3), (LABELS[:2],))]
+    first, same, sure, fewer = (teacher.identity for teacher in teachers)
     assert first == same and first != sure and first != fewer
+    assert is_answering(teachers[0]) and len(set(map(name_of, teachers))) == 3
     (copy := tmp_path / "model").mkdir()
     for file in folder.iterdir():
         (copy / file.name).write_bytes(file.read_bytes())

@@ -107,3 +107,14 @@ def test_windows_as_made_by_hand(pieces_per_word, room, windows):
     word_ids = np.repeat(np.arange(len(pieces_per_word)), pieces_per_word).astype(np.int32)
     found = cut_windows(EncodedWords(word_ids, word_ids, len(pieces_per_word)), room)
     assert [(window.start, window.stop, window.answers.tolist()) for window in found] == windows
+
+
+def test_long_texts_are_encoded_in_parts(tiny_tokenizer, monkeypatch):
+    from xtremedistil_tf.tokenization import words as module
+
+    rows = [("anna", "\u200b", "paris") * 5, (), ("the", "annaparis") * 2, ("met",) * 3, ("\u200b",) * 7]
+    whole = [*encode_words(tiny_tokenizer, rows)]
+    monkeypatch.setattr(module, "_MOST_WORDS", 4)
+    for one, other in zip(encode_words(tiny_tokenizer, rows), whole, strict=True):
+        assert (one.ids.tolist(), one.word_ids.tolist()) == (other.ids.tolist(), other.word_ids.tolist())
+        assert one.num_words == other.num_words

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xtremedistil_tf.training.pipeline import traced_once
+from xtremedistil_tf.training.pipeline import logits_alone, traced_once
 
 
 def batch_of(rows, time, *names):
@@ -32,3 +32,17 @@ def test_it_is_traced_once_for_all_shapes_of_the_same_inputs():
 def test_what_a_model_does_not_read_is_left_out(kind):
     run = traced_once(lambda batch: sorted(batch) == ["input_ids"])
     assert run({"word_starts": kind([1.0]), "input_ids": kind([[1]])})
+
+
+def test_a_model_is_traced_once_for_all_who_ask():
+    class Model:
+        traces = 0
+
+        def __call__(self, batch, training):
+            self.traces += 1
+            return {"logits": tf.cast(batch["input_ids"], tf.float32)}
+
+    model, batch = Model(), {"input_ids": np.ones((2, 3), np.int32), "attention_mask": np.ones((2, 3), np.int32)}
+    for _ in range(2):
+        np.testing.assert_array_equal(logits_alone(model)(batch), batch["input_ids"])
+    assert model.traces == 1 and logits_alone(Model()) is not logits_alone(model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,13 +18,14 @@ from xtremedistil_tf.config.fields import (
     validate_fields,
     word_splitting_choice,
 )
+from xtremedistil_tf.config.paths import WithPaths
 
 #: What a run did before it could be chosen, where that is not the default now.
 _BEFORE = {"decoding": "argmax", "word_splitting": "whitespace"}
 
 
 @dataclasses.dataclass(frozen=True)
-class DistillationConfig:
+class DistillationConfig(WithPaths):
     """Everything that decides what a run does. Fields without a default of their own are required."""
 
     # Data
@@ -121,8 +121,8 @@ class DistillationConfig:
     refine_teacher: bool = setting("Teacher", False,
         "Fine-tune the teacher even if it is already fine-tuned for the task.")
     accept_weak_teacher: bool = setting("Teacher", False,
-        "Go on with a teacher that scores no better on the dev set than answers that ignore the text, or than the "
-        "student on labels alone in an earlier run in `model_dir`. Default: stop before the transfer text is read.")
+        "Go on with a teacher that scores no better on the dev set than answers that ignore the text, or worse than "
+        "the student on labels alone in an earlier run in `model_dir`. Default: stop before the transfer text is read.")
     teacher_epochs: int = setting("Teacher", 0,
         "Maximum epochs of fine-tuning the teacher. 0: 3, or enough for 1,000 updates, up to 100, with early stopping "
         "after 400 updates without a better dev score. Recommended: 0, or 3 to 10 with much labelled data.", minimum=0)
@@ -379,24 +379,6 @@ class DistillationConfig:
     def is_answered(self) -> bool:
         """Whether the teacher's answers are in a file, or will be before the run begins."""
         return bool(self.transfer_labels or self.teacher_function) or self.pt_teacher_checkpoint.startswith("gliner:")
-
-    def moved_to(self, model_dir: str | os.PathLike[str]) -> DistillationConfig:
-        """The same for a model directory that was moved: data that lies in it is found there."""
-        before, now = f"{self.model_dir.rstrip('/')}/", os.fspath(model_dir)
-        paths: dict[str, Any] = {
-            name: os.path.join(now, getattr(self, name)[len(before):])
-            for name in ("task", "transfer_file", "transfer_labels")
-            if self.model_dir and getattr(self, name).startswith(before)}
-        return dataclasses.replace(self, model_dir=now, **paths)
-
-    def located(self) -> DistillationConfig:
-        """The same for whoever reads it in another folder: files and folders that are there have whole paths."""
-        def whole(sources: str) -> str:
-            return ",".join(os.path.abspath(source) if source and os.path.exists(source) else source
-                            for source in sources.split(","))
-
-        return dataclasses.replace(self, task=whole(self.task), transfer_file=whole(self.transfer_file),
-                                   model_dir=os.path.abspath(self.model_dir) if self.model_dir else "")
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -91,9 +91,9 @@ def keep_answers(given: str, folder: pathlib.Path, reader: AnswersReader, identi
     try:
         files = answer_files(given)
     except DataError:
-        if (kept := _without_files(given, folder)) is None:
+        if (found := _without_files(given, folder)) is None:
             raise
-        return kept
+        return found
     name = fingerprint([VERSION, [[file_fingerprint(one.path), one.knows, one.weight] for one in files], identity,
                         fraction, seed])
     path, facts_file = folder / f"answers-{name}.jsonl", folder / f"answers-{name}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import pathlib
@@ -116,7 +117,7 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
         ConfigError: no such quantization, nothing to calibrate on, or the student cannot be converted.
     """
     check_quantization(quantization)
-    graph = TrimmedStudent(student, task)
+    graph = _trimmed(student, task)
     rows: list[dict[str, np.ndarray]] = []
     if quantization == "int8" and isinstance(student, BiLSTMStudent):
         log.info("TensorFlow Lite: int8 weights, but dynamic-range activations: the loop of an LSTM cannot be "
@@ -128,7 +129,15 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
                               "but none are given. Give `transfer_file` or labelled data, or use "
                               "`quantize=dynamic`.")
     path = pathlib.Path(folder) / f"{TOKEN_IDS}_{quantization}.tflite"
-    return write_tflite(path, graph, TOKEN_IDS, graph.concrete(), quantization, rows)
+    return write_tflite(path, graph, TOKEN_IDS, graph.traced, quantization, rows)
+
+
+def _trimmed(student: Any, task: Task) -> TrimmedStudent:
+    """One for the files of all quantizations: tracing takes as long as converting."""
+    kept, wanted = vars(student), (input_names(task), task.per_piece)
+    if kept.get("_trimmed", (None,))[0] != wanted:
+        kept["_trimmed"] = wanted, TrimmedStudent(student, task)
+    return kept["_trimmed"][1]
 
 
 class TrimmedStudent(tf.Module):
@@ -147,7 +156,8 @@ class TrimmedStudent(tf.Module):
         # The masked call: without a mask an LSTM would be converted to the op that keeps its state.
         self._call = lambda inputs: student(inputs, training=False)["logits"]
 
-    def concrete(self) -> Any:
+    @functools.cached_property
+    def traced(self) -> Any:
         """The traced function: int32 [1, time] by name -> `logits`."""
         specs = {name: tf.TensorSpec([1, None], tf.int32, name) for name in self.names}
         return tf.function(self._logits).get_concrete_function(**specs)

@@ -61,7 +61,7 @@ class LiteWindows(tf.Module):
         def first(flags: tf.Tensor, begin: tf.Tensor) -> tf.Tensor:
             return tf.reduce_min(tf.where(flags & (place >= begin), place, total))
 
-        def step(number: tf.Tensor, *values: tf.Tensor):
+        def step(number: tf.Tensor, *values: tf.Tensor) -> tuple[tf.Tensor, ...]:
             best = _Best(*values)
             stop = first(begins_sentence, best.begin + 1)
             limit = tf.minimum(best.begin + self._most, stop)

@@ -35,6 +35,8 @@ class GlinerTeacher:
         self._model = model
         # Labels without descriptions are given as a list, which GLiNER took from its beginning.
         self._asked: Any = self.labels if any(label != asked for label, asked in labels.items()) else list(labels)
+        # Answers of a Python teacher are kept under its name (`answering.name_of`): others' are not taken for its own.
+        self.__qualname__ = f"GlinerTeacher.{fingerprint(self.identity)}"
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ import dataclasses
 import functools
 import itertools
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from xtremedistil_tf.errors import ConfigError
@@ -162,22 +162,21 @@ class RawWords:
 
     def words(self, text: str) -> tuple[str, ...]:
         """The words of a text without their places, in order."""
-        return tuple(text.split() if self.is_whitespace else (word.text for word in self.split(text)))
+        return tuple(text.split() if self.is_whitespace else (word.text for word in self.each(text)))
 
     def split(self, text: str) -> list[Word]:
         """The words of a text, in order."""
-        parted = _parted_by_space(text)
-        if self.is_whitespace:
-            return parted
-        found: list[Word] = []
-        for token in parted:
+        return list(self.each(text))
+
+    def each(self, text: str) -> Iterator[Word]:
+        """As `split`, one word after another."""
+        for token in _parted_by_space(text):
             # Most are letters only, which is known at once.
-            if token.text.isalnum() and (not self.characters or token.text.isascii()):
-                found.append(token)
+            if self.is_whitespace or (token.text.isalnum() and (not self.characters or token.text.isascii())):
+                yield token
             else:
-                found += [Word(word, start + token.start, end + token.start)
-                          for word, start, end in self._words_of(token.text)]
-        return found
+                for word, start, end in self._words_of(token.text):
+                    yield Word(word, start + token.start, end + token.start)
 
     def _words_of(self, text: str) -> list[Word]:
         found: list[Word] = []
@@ -276,10 +275,9 @@ def _marks(chunk: Sequence[Cluster], begin: int, end: int) -> list[tuple[int, in
     return found
 
 
-def _parted_by_space(text: str) -> list[Word]:
-    found, end = [], 0
+def _parted_by_space(text: str) -> Iterator[Word]:
+    end = 0
     for word in text.split():
         start = text.index(word, end)
         end = start + len(word)
-        found.append(Word(word, start, end))
-    return found
+        yield Word(word, start, end)

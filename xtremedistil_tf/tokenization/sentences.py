@@ -19,8 +19,8 @@ import numpy as np
 
 from xtremedistil_tf.tokenization.words import EncodedWords
 
-#: What stands between the brackets of regular expressions: marks that end sentences; what closes after them; letters that
-#: begin no sentence; those, and digits, that abbreviations begin with.
+#: What stands between the brackets of regular expressions: marks that end sentences; what closes after them; letters
+#: that begin no sentence; those, and digits, that abbreviations begin with.
 MARKS = ".!?\u2026\u3002\uff01\uff1f\uff0e\uff61\u0964\u0965\u061f\u06d4\u1362\u104b\u17d4"
 CLOSING = "\u201d\u2019\u00bb\u203a\u300d\u300f)\\]"
 SMALL = "a-z\u00df-\u00f6\u00f8-\u00ff\u03ac-\u03ce\u0430-\u045f\u0561-\u0587"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-_BATCH = 1024
+#: Sentences, and words of a long text, that are encoded at once: what an encoding holds is far more than its numbers.
+_BATCH, _MOST_WORDS = 1024, 16384
 # Words of several scripts, as a tokenizer may know only some of them.
 _PROBES = (("a", "b"), ("the", "of"), ("1", "2"), (",", "."), ("и", "в"), ("的", "是"))
 _spaced: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
@@ -85,13 +86,27 @@ def encode_words(tokenizer, sentences: Iterable[Sequence[str]]) -> Iterator[Enco
     growing prefix for every word).
     """
     batch: list[list[str]] = []
+    size = 0
     for words in sentences:
-        batch.append(list(words))
-        if len(batch) == _BATCH:
+        if batch and (len(batch) == _BATCH or size + len(words) > _MOST_WORDS):
             yield from _encode_batch(tokenizer, batch)
-            batch = []
+            batch, size = [], 0
+        if len(words) > _MOST_WORDS:
+            yield _encode_long(tokenizer, words)
+        else:
+            batch.append(list(words))
+            size += len(words)
     if batch:
         yield from _encode_batch(tokenizer, batch)
+
+
+def _encode_long(tokenizer: Any, words: Sequence[str]) -> EncodedWords:
+    given, begins = _form_of(tokenizer)(words), range(0, len(words), _MOST_WORDS)
+    parts = (_encodings(tokenizer, [given[begin:begin + _MOST_WORDS]], is_split_into_words=True)[0] for begin in begins)
+    numbers = [(np.asarray(part.ids, np.int32), np.asarray(part.word_ids, np.int32) + begin)
+               for part, begin in zip(parts, begins)]
+    ids, word_ids = map(np.concatenate, zip(*numbers))
+    return EncodedWords(ids, word_ids, len(words))
 
 
 def _encode_batch(tokenizer, batch: list[list[str]]) -> Iterator[EncodedWords]:
@@ -105,8 +120,13 @@ def encodings_of_words(tokenizer: Any, sentences: Sequence[Sequence[str]]) -> Se
 
     Offsets are those of the words as `spaced_words` gives them where the tokenizer `needs_spaces`.
     """
-    form = spaced_words if needs_spaces(tokenizer) else list
+    form = _form_of(tokenizer)
     return _encodings(tokenizer, [form(words) for words in sentences], is_split_into_words=True)
+
+
+def _form_of(tokenizer: Any) -> Callable[[Sequence[str]], list[str]]:
+    """In which words are given to it."""
+    return spaced_words if needs_spaces(tokenizer) else list
 
 
 def needs_spaces(tokenizer: Any) -> bool:
@@ -140,7 +160,7 @@ def _encodings(tokenizer: Any, given: list[Any], **options: Any) -> Sequence[Any
                      verbose=False, **options).encodings
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Window:
     """Pieces [start, stop) of a sentence; `answers` are positions (in the sentence's pieces) of the
     first pieces of those words whose tag is read from this window."""

@@ -220,11 +220,13 @@ def test_long_texts_are_answered_by_sentences_and_windows(folder, tiny_tokenizer
 
 
 def test_sentences_and_windows_are_those_of_python(folder, tiny_tokenizer):
-    exported = Exported(folder / "scores", tiny_tokenizer, TaggingTask(TAGGING.labels, raw_words=PUNCTUATION, seq_len=24))
+    task = TaggingTask(TAGGING.labels, raw_words=PUNCTUATION, seq_len=24)
+    exported = Exported(folder / "scores", tiny_tokenizer, task)
     text = " ".join(random.Random(4).choices(WORDS, k=200))
     found = exported.run(texts=text)
-    one, = StudentPredictor(exported.student, tiny_tokenizer, exported.task).answers([asked(exported.task, text)])
-    np.testing.assert_allclose(found["scores"][found["word_starts"] == 1], [word.score for word in one.words], atol=1e-5)
+    one, = StudentPredictor(exported.student, tiny_tokenizer, exported.task).answers([asked(task, text)])
+    scores = [word.score for word in one.words]
+    np.testing.assert_allclose(found["scores"][found["word_starts"] == 1], scores, atol=1e-5)
 
 
 def test_classes(folder, sentence_piece, tiny_tokenizer):

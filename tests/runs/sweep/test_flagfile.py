@@ -19,7 +19,8 @@ REQUIRED = {"task": "t", "transfer_file": "u", "model_dir": "m"}
 # Their other values would contradict one another.
 BOUND = {"task_kind", "do_NER", "do_pairwise", "strategy", "transfer_store", "student_vocab_size", "ray_address",
          "augment", "warmup_ratio", "clip_norm", "embedding_rate", "teacher_path", "student_type", "learning_rate",
-         "final_learning_rate", *REQUIRED}
+         "final_learning_rate", "transfer_labels", "teacher_function", "label_smoothing", "label_temperature",
+         "min_label_score", *REQUIRED}
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=12)
 
 

@@ -55,3 +55,18 @@ def test_a_text_of_thousands_of_words(both):
     words = ("anna met fatima in paris , the old house near quito . " * 300).split()
     found = run(texts=[" ".join(words), ""])
     assert [tag.decode() for tag in found["tags"][0]] == predict([Example(tuple(words))])[0]
+
+
+def test_words_are_cut_off_the_edges_of_entities(asked):
+    words = {"never_first": [",", "anna"], "never_last": [",", "paris", "\u200b"]}
+    plain, task = TaggingTask(["B-LOC", "I-LOC", "O"]), TaggingTask(["B-LOC", "I-LOC", "O"], edge_words=words)
+    texts = [" ".join("anna paris , q anna fatima paris \u200b москва".split()[number:]) for number in range(9)]
+    rows = [Example(tuple(text.split())) for text in texts]
+    wanted = asked(task, None)[1](rows)
+    assert wanted != asked(plain, None)[1](rows)
+    found = asked(task, None)[0](texts=texts)
+    assert [[tag.decode() for tag in row[:len(tags)]] for row, tags in zip(found["tags"], wanted)] == wanted
+    starts = [sum(tag.startswith("B-") for tag in tags) for tags in wanted]
+    assert found["entity_counts"].tolist() == starts
+    run = asked(task, None, signature="words")[0]
+    assert [tag.decode() for tag in run(words=[list(rows[0].words)])["tags"][0]] == wanted[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import functools
 import json
@@ -26,7 +27,7 @@ from xtremedistil_tf.inference.server.metrics import Metrics
 
 _REFUSAL = "HTTP/1.1 {}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{}"
 _LINGER_SECONDS = 0.2
-_BACKLOG = 512
+_BACKLOG, _DRAIN_SECONDS = 512, 0.1
 # A request that arrives in parts has so long before its place may be given to another connection.
 _GRACE_SECONDS = 1.0
 # Tenths of a second that uvicorn has to close what is not at work; a client that does not read would keep it for ever.
@@ -220,6 +221,10 @@ class LocalServer:
         if self._uvicorn is None or self._thread is None:
             self._socket.close()
             return 0
+        # Closing the socket would reset connections that wait to be accepted: they are taken first, without new ones.
+        with contextlib.suppress(OSError):  # it is closed already
+            self._socket.listen(0)
+            self._thread.join(_DRAIN_SECONDS)
         self._uvicorn.should_exit = True
         self._thread.join(self._config.shutdown_seconds)
         self._app.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ from xtremedistil_tf.inference.server.model import RequestError, Tensors
 
 # Of ordinary text. Forms that tokenize outside of the model bound their batches by what the subwords really are.
 _BYTES_OF_A_SUBWORD = 4
+# Of a long text, between two of its batches while short ones are asked for.
+_PAUSE_SECONDS = 0.03
 # A job, the numbers of some of its rows, and their inputs.
 _Part = tuple[Job, list[int], Tensors]
 
@@ -40,7 +43,7 @@ class Scheduler:
         self._jobs: set[Job] = set()
         self._short: collections.deque[Job] = collections.deque()
         self._long: collections.deque[Job] = collections.deque()
-        self._ended = False
+        self._ended = self._asking = False
         for work in (self._answer_short, self._answer_long):
             threading.Thread(target=work, name="model", daemon=True).start()
 
@@ -157,15 +160,25 @@ class Scheduler:
         while parts := self._next(self._long, self._one_long):
             job, numbers, inputs = parts[0]
             try:
-                with job.model.turns.asking(job.check):
+                with job.model.turns.asking(lambda job=job: self._give_way(job)):  # type: ignore[misc]
                     rows = answers_of(job.signature, inputs, whole=True)
                 self._put(job, numbers, rows)
             except Exception as error:
                 self._fail(job, error)
 
+    def _give_way(self, job: Job) -> None:
+        """Before each batch of a long text: it is still wanted, and short texts have most of the time."""
+        job.check()
+        if self._asking or self._short:
+            time.sleep(_PAUSE_SECONDS)
+
     def _ask(self, job: Job, inputs: Tensors) -> list[Row]:
         self._on_batch(len(next(iter(inputs.values()))))
-        return answers_of(job.signature, inputs, whole=False)
+        self._asking = True
+        try:
+            return answers_of(job.signature, inputs, whole=False)
+        finally:
+            self._asking = False
 
     def _put(self, job: Job, numbers: Sequence[int], rows: Sequence[Row]) -> None:
         with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xtremedistil_tf.corpus.example import Example
-from xtremedistil_tf.tasks.raw_text import FLOAT, INT, TEXT, Asked, Output, Outputs, RawText, Several, padded, utf8
+from xtremedistil_tf.tasks.raw_text import (
+    FLOAT,
+    INT,
+    TEXT,
+    Asked,
+    Output,
+    Outputs,
+    RawText,
+    Several,
+    Spans,
+    padded,
+    utf8,
+)
 from xtremedistil_tf.tasks.tagging.decoding import entities
 from xtremedistil_tf.tokenization.raw_words import RawWords
 
@@ -119,8 +132,11 @@ def _asked(task: TaggingTask, given: Any) -> Asked | None:
 
 def asked_text(text: str, rule: RawWords) -> Asked:
     """What a text asks whose words are those of a rule."""
-    split = rule.split(text)
-    return Asked(Example(tuple(word.text for word in split)), text, [(word.start, word.end) for word in split])
+    words, places = [], array.array("q")
+    for word in rule.each(text):
+        words.append(word.text)
+        places.extend((word.start, word.end))
+    return Asked(Example(tuple(words)), text, Spans(places))
 
 
 def some_words(one: Asked | None) -> Asked | None:

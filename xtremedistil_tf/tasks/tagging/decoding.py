@@ -193,17 +193,19 @@ def _decode(logits: np.ndarray, starts: np.ndarray, lengths: np.ndarray, rules: 
     count, longest = len(rules.needs), int(lengths[0])
     active = np.searchsorted(-lengths, -np.arange(longest), side="left")
     anywhere, successors = np.flatnonzero(rules.needs == _NEEDS_NOTHING), rules.successors
-    steps: list[np.ndarray] = [logits[:0]] * longest
+    # One table for all places: of a text of a million words that many arrays would be most of the memory.
+    table, ends = np.empty((int(active.sum()), count), np.float32), np.cumsum(active)
     ahead = np.zeros((0, count), np.float32)
     for place in range(longest - 1, -1, -1):
-        here = logits[starts[:active[place]] + place].astype(np.float32)
+        here = table[ends[place] - active[place]:ends[place]]
+        here[:] = logits[starts[:active[place]] + place]
         here -= here.max(-1, keepdims=True)
         here[:len(ahead)] += ahead
-        steps[place] = here
         best = np.concatenate([here, here[:, anywhere].max(-1, keepdims=True)], 1)
         ahead = best[:, successors].max(-1)
     previous = np.full(len(starts), count)
-    for place, values in enumerate(steps):
+    for place, end in enumerate(ends):
+        values = table[end - active[place]:end]
         allowed = rules.may_follow(previous[:len(values)])
         previous = np.where(allowed, values, -np.inf).argmax(-1)
         found[starts[:len(values)] + place] = previous

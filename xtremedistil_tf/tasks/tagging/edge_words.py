@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.tag_schemes import is_iob2
 from xtremedistil_tf.tasks.tagging.decoding import entities, entity_rules
 
+log = logging.getLogger(__name__)
 _FEWEST, _MOST_INSIDE = 20, 0.01
 _OUTSIDE = "O"
 
@@ -68,7 +70,11 @@ def edge_words_of(examples: Iterable[Example], labels: Sequence[str]) -> EdgeWor
         for entity in entities(tags, labels):
             first.add(words, tags, entity.first, entity.first - 1)
             last.add(words, tags, entity.last, entity.last + 1)
-    return EdgeWords(first.never(), last.never())
+    found = EdgeWords(first.never(), last.never())
+    for words, edge in ((found.never_first, "begins"), (found.never_last, "ends")):
+        if words:
+            log.info("no entity %s with %s", edge, " ".join(words))
+    return found
 
 
 class _Edge:

@@ -360,9 +360,6 @@ class TaggingTask(LearnsFromSpans, Task):
         rule = rule_of((e for e in corpus.train if isinstance(e, Example)), config.word_splitting)
         log.info("`word_splitting=%s`: %s", config.word_splitting, described(rule))
         edge_words = edge_words_of((e for e in corpus.train if isinstance(e, Example)), corpus.labels)
-        if edge_words:
-            log.info("no entity begins with %s or ends with %s", *(" ".join(words) or "(any word may)" for words in (
-                edge_words.never_first, edge_words.never_last)))
         return {"decoding": config.decoding, "raw_words": rule.facts(), "seq_len": config.seq_len,
                 "edge_words": edge_words.facts() if edge_words else None}
 
