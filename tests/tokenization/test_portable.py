@@ -60,7 +60,8 @@ def test_a_step_of_no_such_form_is_refused():
 
 
 @pytest.mark.parametrize("text", [
-    "Ada Lovelace (1815-1852), Countess of ``Lovelace'', met J. Smith of the U.S. in London.", "No! Why?! e-mail: a@b.de...",
+    "Ada Lovelace (1815-1852), Countess of ``Lovelace'', met J. Smith of the U.S. in London.",
+    "No! Why?! e-mail: a@b.de...",
     "(\"Berlin\")", "isn't it John\u2019s or/and 3.14?", "...", "a", ""])
 def test_marks_are_parted_as_the_rule_does(both, text):
     rule = RawWords("punctuation", endings=("'s", "n't"), parted="/")

@@ -46,8 +46,8 @@ def export_hub(folder: str | os.PathLike[str], student: Any, tokenizer: Any, tas
         The graph's file.
 
     Raises:
-        ConfigError: the tokenizer cannot be read in JavaScript, or does not tell where words begin; or see `export_onnx`.
-        ExportCheckError, MissingExtraError: see `export_onnx`.
+        ConfigError: the tokenizer cannot be read in JavaScript, or does not tell where words begin.
+        ConfigError, ExportCheckError, MissingExtraError: see `export_onnx`.
     """
     folder = pathlib.Path(folder)
     file = folder / GRAPHS.get(quantization, "")

@@ -13,8 +13,8 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tokenization.raw_words import PUNCTUATION, RawWords
 
 #: Normalizers that JavaScript has.
-_KNOWN = ("BertNormalizer", "Precompiled", "Replace", "NFC", "NFD", "NFKC", "NFKD", "Strip", "StripAccents", "Lowercase",
-          "Prepend")
+_KNOWN = ("BertNormalizer", "Precompiled", "Replace", "NFC", "NFD", "NFKC", "NFKD", "Strip", "StripAccents",
+          "Lowercase", "Prepend")
 # What Hugging Face's `Nmt` drops, and what it makes a space of.
 _DROPPED = "\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f"
 _SPACES = "\t\n\x0c\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd"
@@ -45,8 +45,8 @@ def portable_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
 def with_words(spec: Mapping[str, Any], words: RawWords) -> dict[str, Any]:
     """The tokenizer of a tagger for raw text: SentencePiece's then parts marks from words, nearly as the rule does.
 
-    Expressions cannot tell all that the rule tells: of marks before a word two runs are parted, abbreviations lose their
-    period, and text without spaces stays whole. BERT's pre-tokenizer parts every mark by itself; byte-level ones stay
+    Expressions cannot tell all that the rule tells: of marks before a word two runs are parted, abbreviations lose
+    their period, and text without spaces stays whole. BERT's pre-tokenizer parts every mark by itself; byte-level ones stay
     as they are.
 
     Args:
@@ -81,7 +81,8 @@ def _patterns(words: RawWords) -> list[str]:
 
 def _part(part: str) -> str:
     """`n't` in both cases of its letters, with either apostrophe."""
-    return "".join("['\u2019]" if c == "'" else f"[{c.lower()}{c.upper()}]" if c.isalpha() else _escaped(c) for c in part)
+    return "".join("['\u2019]" if one == "'" else f"[{one.lower()}{one.upper()}]" if one.isalpha() else _escaped(one)
+                   for one in part)
 
 
 def _but(marks: str) -> str:

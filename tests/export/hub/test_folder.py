@@ -28,7 +28,8 @@ from xtremedistil_tf.tokenization.portable import portable_spec, with_words
 from xtremedistil_tf.tokenization.raw_words import RawWords
 
 # `PER` has no `I-PER`: the folder has one.
-TASKS = {"tagging": TaggingTask(["O", "B-LOC", "I-LOC", "B-PER"]), "classification": ClassificationTask(["bad", "good"]),
+TASKS = {"tagging": TaggingTask(["O", "B-LOC", "I-LOC", "B-PER"]),
+         "classification": ClassificationTask(["bad", "good"]),
          "multi_label": MultiLabelTask(["a", "b", "c"]), "question_answering": QuestionAnsweringTask()}
 TEXTS = ["tokenization of unbelievable words , x", "a", "the quick brown fox jumped over"]
 
@@ -102,7 +103,8 @@ def test_int8_answers_nearly_the_same(made):
 
 
 @pytest.mark.parametrize(["family", "kind", "problem"], [
-    ("bilstm", "classification", "single_label_classification"), ("bilstm", "multi_label", "multi_label_classification"),
+    ("bilstm", "classification", "single_label_classification"),
+    ("bilstm", "multi_label", "multi_label_classification"),
     ("transformer", "question_answering", None)])
 def test_other_kinds(made, family, kind, problem):
     student, folder = made(family, kind)
@@ -146,5 +148,5 @@ def test_javascript_compiles_every_expression():
     run = subprocess.run(["node", "-e", script, json.dumps([normalizer, splits, text])], capture_output=True, text=True,
                          encoding="utf-8", timeout=60)
     assert not run.stderr, run.stderr
-    assert json.loads(run.stdout) == ["ab", "c", "d", "e", "(", '"', "Ada", "'s", '"', ")", "and", "/", "or", "J.", "5%",
-                                      ".."]
+    words = ["ab", "c", "d", "e", "(", '"', "Ada", "'s", '"', ")", "and", "/", "or", "J.", "5%", ".."]
+    assert json.loads(run.stdout) == words
