@@ -46,8 +46,8 @@ def with_words(spec: Mapping[str, Any], words: RawWords) -> dict[str, Any]:
     """The tokenizer of a tagger for raw text: SentencePiece's then parts marks from words, nearly as the rule does.
 
     Expressions cannot tell all that the rule tells: of marks before a word two runs are parted, abbreviations lose
-    their period, and text without spaces stays whole. BERT's pre-tokenizer parts every mark by itself; byte-level ones stay
-    as they are.
+    their period, and text without spaces stays whole. BERT's pre-tokenizer parts every mark by itself; byte-level
+    ones stay as they are.
 
     Args:
         spec: contents of a `tokenizer.json`.
