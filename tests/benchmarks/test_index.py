@@ -17,7 +17,7 @@ HERE = ROOT / "benchmarks"
 PAGES = sorted((HERE / "results").glob("*.md"))
 SETTINGS = sorted((HERE / "settings").glob("*.cfg"))
 #: Makes pages of any name.
-TOOLS = {"readme_picture", "summarise"}
+TOOLS = {"readme_picture", "screenshots", "summarise"}
 SHARED_SETTINGS = {"paper_tagging", "peer_ner", "rivals_transformer", "wikiann8"}
 
 
