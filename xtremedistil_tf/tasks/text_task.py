@@ -21,7 +21,7 @@ from xtremedistil_tf.corpus.label_files import read_class_names
 from xtremedistil_tf.corpus.published import HubRows, all_unlabeled, text_columns
 from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.corpus.text import text_files
-from xtremedistil_tf.errors import DataError
+from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.targets import Softening, Targets
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_examples
 from xtremedistil_tf.tokenization.texts import encode_texts
@@ -206,9 +206,14 @@ class TextTask(Task):
         logits = np.stack(rows).astype(np.float32)
         return Targets(logits, np.ones_like(logits))
 
-    @abc.abstractmethod
     def given_target(self, given: Given, softening: Softening) -> np.ndarray:
-        """float32 [outputs], what stands for logits of what teachers said."""
+        """float32 [outputs], what stands for logits of what teachers said.
+
+        Raises:
+            ConfigError: the kind does not learn from answers.
+        """
+        raise ConfigError(f"`transfer_labels` is not for tasks of the kind {self.kind}, which does not say what an "
+                          "answer means to it.")
 
     def weight_of(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
         from xtremedistil_tf.training.losses import total
