@@ -194,3 +194,21 @@ def test_what_is_kept_serves_when_the_files_are_gone(tmp_path):
     assert after == before
     with pytest.raises(DataError, match="no such file"):
         keep_answers(str(file), tmp_path / "elsewhere", reader, "", 0.0, 1)
+
+
+@pytest.mark.parametrize("tags, expected", [
+    (["O", "PER", "PER", "O", "O", "LOC"], ["O", "B-PER", "I-PER", "O", "O", "B-LOC"]),
+    (["O", "B-PER", "L-PER", "O", "O", "U-LOC"], ["O", "B-PER", "I-PER", "O", "O", "B-LOC"]),
+    (["DET", "NOUN", "NOUN", "VERB", "ADP", "PROPN"], ["DET", "NOUN", "NOUN", "VERB", "ADP", "PROPN"])])
+def test_schemes_of_tags(tmp_path, tags, expected):
+    records = [{"tokens": list("abcdef"), "tags": tags}, {"tokens": ["a", "b"], "tags": [tags[1], None]}]
+    rows, _ = read(tmp_path, records)
+    assert rows[0]["answers"] == [{"tags": expected}]
+    assert rows[1]["answers"] == [{"tags": [expected[1], None]}]
+
+
+def test_tags_that_the_task_does_not_have_are_left_out(tmp_path):
+    labels = ["O", "B-PER", "I-PER"]
+    rows, reader = read(tmp_path, [{"tokens": ["a"], "tags": ["B-PER"]}, {"tokens": ["a"], "tags": ["B-LOC"]}],
+                        labels=labels)
+    assert len(rows) == 1 and reader.counts == {"answers with labels that the task does not have": 1}

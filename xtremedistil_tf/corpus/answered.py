@@ -24,11 +24,12 @@ from typing import Any, NamedTuple
 
 from xtremedistil_tf.corpus import answer_dialects as dialects
 from xtremedistil_tf.corpus.answer_dialects import Fault
+from xtremedistil_tf.corpus.encodings import say_once
 from xtremedistil_tf.corpus.example import normalised
 from xtremedistil_tf.corpus.files import Faults, encoding_problem, entries, quoted, stem_and_suffix
 from xtremedistil_tf.corpus.reading import SplitWords
 from xtremedistil_tf.corpus.records import JSON_SUFFIXES, PARQUET
-from xtremedistil_tf.corpus.tag_schemes import OUTSIDE, is_iob2
+from xtremedistil_tf.corpus.tag_schemes import IOB2, MIXED, NONE, OUTSIDE, scheme_of, to_iob2
 from xtremedistil_tf.corpus.tagged_records import records_of
 from xtremedistil_tf.corpus.text import text_paths
 from xtremedistil_tf.errors import ConfigError, DataError
@@ -40,8 +41,10 @@ Record = Mapping[str, Any]
 _LANGUAGES = ("language", "lang")
 _DOCUMENTS = ("document", "document_id", "doc_id", "doc", "source_id")
 _SUFFIXES = (*JSON_SUFFIXES, PARQUET, ".csv", ".tsv")
+#: Records by which the scheme of a file's tags is told.
+_LOOKED_AT = 2000
 #: Change it where the same files would be kept otherwise.
-VERSION = 1
+VERSION = 2
 
 
 class AnswerFile(NamedTuple):
@@ -125,6 +128,7 @@ class AnswersReader:
         self._kind, self._pairs, self._split = kind, pairs, split
         self._labels = None if labels is None else {label[2:] if label[:2] in ("B-", "I-") else label
                                                     for label in labels}
+        self._tags, self._scheme = None if labels is None else frozenset(labels), NONE
         self.counts: Counter[str] = Counter()
         self.first: dict[str, str] = {}
         self.records = self.rows = 0
@@ -132,6 +136,7 @@ class AnswersReader:
     def rows_of(self, source: AnswerFile) -> Iterator[Row]:
         """The rows of a file, without those that are faulty."""
         file, faults = source.path, Faults(source.path)
+        self._scheme = self._scheme_of(file) if self._kind == "tagging" else NONE
         beside = ({} if source.knows is None else {"knows": list(source.knows)}) | (
             {} if source.weight == 1 else {"weight": source.weight})
         for number, record in records_of(file, faults):
@@ -145,6 +150,18 @@ class AnswersReader:
         if faults.count:
             self.records += faults.count
             self.note("lines that are no object", file.name, faults.count)
+
+    def _scheme_of(self, file: pathlib.Path) -> str:
+        """The scheme of the tags in a file, by its first records."""
+        counts: Counter[str] = Counter()
+        for _, record in itertools.islice(records_of(file, Faults(file)), _LOOKED_AT):
+            for said in dialects.answers_in(record, dialects.TAG_KEYS):
+                if isinstance(said.value, list) and any(key in record for key in dialects.WORD_KEYS):
+                    counts.update(tag for tag in said.value if isinstance(tag, str))
+        scheme = scheme_of(counts) if counts else NONE
+        if scheme not in (IOB2, NONE, MIXED):
+            say_once(os.fspath(file), f"tags are {scheme}; converted to IOB2")
+        return scheme
 
     def note(self, what: str, where: str, count: int = 1) -> None:
         """Counts something that is left out."""
@@ -243,10 +260,15 @@ class AnswersReader:
             start += len(token) + 1
 
     def _known_tags(self, answer: Row, place: str) -> Row:
-        rows = answer.get("tags") or [tag for row in answer["scores"] for tag in row]
+        """The answer with tags in IOB2; what is not known stays so."""
+        tags = answer.get("tags")
+        if tags is not None and self._scheme not in (NONE, MIXED):
+            converted = to_iob2([OUTSIDE if tag is None else tag for tag in tags], self._scheme).tags
+            tags = [None if before is None else tag for before, tag in zip(tags, converted)]
+            answer = answer | {"tags": tags}
+        rows = tags or [tag for row in answer.get("scores", ()) for tag in row]
         for tag in {tag for tag in rows if tag is not None}:
-            name = tag[2:] if is_iob2(tag) and tag != OUTSIDE else tag
-            if self._labels is not None and name not in self._labels:
+            if self._tags is not None and tag not in self._tags:
                 raise Fault("answers with labels that the task does not have", f"{place}: {quoted(tag)}")
         return answer
 
