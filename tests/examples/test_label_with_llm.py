@@ -277,7 +277,12 @@ def test_interrupted(program, server, words_of, tmp_path, capsys):
 
     texts = [f"text {number}" for number in range(20)]
     server.script = {text: [reply(entities())] for text in texts} | {"text 3": [interrupt]}
-    assert program.main(words_of(texts, "--workers=1")) == 1
+    # Shells start what is in the background with interrupts ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert program.main(words_of(texts, "--workers=1")) == 1
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "stopped: interrupted; the same command goes on" in capsys.readouterr().err
     done = rows(tmp_path / "answers.jsonl")
     assert 4 <= len(done) == server.calls.total() < 20

@@ -31,6 +31,8 @@ NAMES = ("in.txt", "in", "in.foo", "in.csv", "in.tsv", "in.jsonl", ".txt", "a, b
 
 
 def lines_of(content: bytes) -> int:
+    if b"\r" in content[:-1] and b"\n" not in content and b"\0" not in content:
+        content = content.replace(b"\r", b"\n")  # carriage returns alone end the lines
     return content.count(b"\n") + (content[-1:] not in (b"", b"\n"))
 
 
@@ -59,6 +61,7 @@ def records_in(output: bytes, form: str) -> int:
        st.sampled_from(["tsv", "jsonl", "csv"]))
 @example(b"", "tagging", "in.txt", "jsonl")
 @example(b"\n", "classification", "in.tsv", "csv")
+@example(b"\r\x01", "tagging", "in.txt", "tsv")
 @example(b"\xff\n\xff", "question_answering", "in", "tsv")
 @settings(max_examples=150, deadline=None)
 def test_a_record_for_each_line(predicted, content, kind, name, form):
