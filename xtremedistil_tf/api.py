@@ -20,8 +20,6 @@ from xtremedistil_tf.teachers.answering import name_of, teachers_to_ask
 if TYPE_CHECKING:
     from xtremedistil_tf.runs.planning import Step
 
-#: Texts in a call to a teacher that is a Python object.
-_ASKED_AT_ONCE = 32
 #: Field of the configuration -> the short name that it has here.
 _ALIASES = {"task_kind": "kind", "transfer_file": "transfer", "pt_teacher_checkpoint": "teacher", "model_dir": "out"}
 
@@ -128,6 +126,8 @@ class _Call:
         self._task, self._transfer, self._settings = _read_once(task), transfer, dict(settings)
         self._labels: Any = labels if labels is None or isinstance(labels, str) else list(labels)
         self._given = {"kind": kind, "teacher": teacher, "out": out}
+        answers = self._settings.get("transfer_labels")
+        self._rows = None if is_path(answers) or _are_paths(answers) else answers
 
     def __enter__(self) -> DistillationConfig:
         from xtremedistil_tf.process import kept_random_state, log_lines, start_tensorflow
@@ -179,8 +179,6 @@ class _Call:
 
     def _answers(self, arguments: dict[str, Any]) -> list[str]:
         """Faults of a teacher whose answers become a file; the file's place until it is there."""
-        given = arguments.get("transfer_labels")
-        self._rows = None if is_path(given) or _are_paths(given) else given
         if not self._asked and self._rows is None:
             return []
         faults = []
@@ -230,9 +228,9 @@ class _Call:
 
     def _answer_files(self, folder: pathlib.Path) -> Iterator[str]:
         """The files of all answers; teachers that are Python objects are asked now."""
-        from xtremedistil_tf.runs.asked_teacher import ask_teacher, write_answers
+        from xtremedistil_tf.runs.asked_teacher import ASKED_AT_ONCE, ask_teacher, write_answers
 
-        given, size = self._settings.get("transfer_labels"), self._settings.get("teacher_batch_size", _ASKED_AT_ONCE)
+        given, size = self._settings.get("transfer_labels"), self._settings.get("teacher_batch_size", ASKED_AT_ONCE)
         if self._rows is not None:
             yield str(write_answers(self._rows, folder))
         elif given is not None:

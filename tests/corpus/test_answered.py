@@ -212,3 +212,8 @@ def test_tags_that_the_task_does_not_have_are_left_out(tmp_path):
     rows, reader = read(tmp_path, [{"tokens": ["a"], "tags": ["B-PER"]}, {"tokens": ["a"], "tags": ["B-LOC"]}],
                         labels=labels)
     assert len(rows) == 1 and reader.counts == {"answers with labels that the task does not have": 1}
+
+
+def test_classes_are_in_the_order_of_labelled_data(tmp_path):
+    records = [{"text": f"text {label}", "label": label} for label in ["b", "10", "9", "-1", "²"]]
+    assert kept(tmp_path, records, kind="classification").names == ["-1", "9", "10", "b", "²"]

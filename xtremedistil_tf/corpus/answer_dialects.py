@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from xtremedistil_tf.corpus.files import quoted
+from xtremedistil_tf.corpus.spans import END_KEYS, NOT_ACCEPTED, START_KEYS
 from xtremedistil_tf.corpus.tag_schemes import OUTSIDE
 
 Record = Mapping[str, Any]
@@ -26,12 +27,8 @@ WORD_KEYS = ("tokens", "words", "tokenized_text")
 TEXT_KEYS = ("text", "sequence", "sentence", "sentence1", "premise", "question1", "text_a", "content", "instruction",
              "input", "document")
 PAIR_KEYS = ("text_pair", "pair", "sentence2", "hypothesis", "question2", "text_b")
-_START_KEYS = ("start", "start_offset", "start_char", "begin")
-_END_KEYS = ("end", "end_offset", "end_char", "stop")
 _TYPE_KEYS = ("label", "labels", "entity_group", "entity", "type", "tag", "category")
 _SCORE_KEYS = ("score", "confidence", "probability", "prob")
-#: What Prodigy writes of examples that its user did not accept.
-_NOT_ACCEPTED = ("reject", "ignore")
 
 
 class Fault(ValueError):
@@ -75,7 +72,7 @@ def answers_in(record: Record, keys: Sequence[str]) -> list[Said]:
         record: of a file.
         keys: where the answer may stand.
     """
-    if record.get("answer") in _NOT_ACCEPTED:
+    if record.get("answer") in NOT_ACCEPTED:
         return []
     if "responses" in record or "suggestions" in record:
         return list(_of_argilla(record))
@@ -156,7 +153,7 @@ def _raw_span(item: Any) -> RawSpan:
     if not isinstance(item, Mapping):
         raise Fault("spans without a place or a type", quoted(item))
     start, end, label = (next((item[key] for key in keys if item.get(key) is not None), None)
-                         for keys in (_START_KEYS, _END_KEYS, _TYPE_KEYS))
+                         for keys in (START_KEYS, END_KEYS, _TYPE_KEYS))
     label = label[0] if isinstance(label, list) and len(label) == 1 else label
     text = item.get("text")
     placed = type(start) is int and type(end) is int

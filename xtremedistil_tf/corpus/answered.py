@@ -279,9 +279,9 @@ class AnswersReader:
         for span in spans:
             start, end = span.start, span.end
             if start is None or end is None:
-                start = max(text.find(span.text or "", after), -1)
-                start = text.find(span.text or "") if start < 0 else start
-                end = start + len(span.text or "")
+                said = span.text or ""
+                start = next((place for place in (text.find(said, after), text.find(said)) if place >= 0), -1)
+                end = start + len(said)
             if not 0 <= start < end <= len(text) or (span.text is not None and not _same(span.text, text[start:end])):
                 raise Fault("texts with spans whose offsets do not match", f"{quoted(span.text or span.label)} at "
                                                                            f"{span.start}:{span.end}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -42,6 +43,12 @@ def check_classes(train: Sequence[TextExample]) -> None:
                         "Expected several examples of a class: `label_column` names the column; for numbers give "
                         "`task_kind=regression`; if these are the classes, name them in labels.tsv.")
     warn_of_spellings(counts)
+
+
+def class_order(label: str) -> tuple[bool, int, str]:
+    """The key by which classes are sorted: numbers in their order, before names in theirs."""
+    is_number = re.fullmatch("-?[0-9]{1,9}", label) is not None
+    return not is_number, int(label) if is_number else 0, label
 
 
 def warn_of_spellings(labels: Iterable[str]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from xtremedistil_tf.atomic import atomic_file, read_json, write_json
 from xtremedistil_tf.corpus.answered import VERSION, AnswerFile, AnswersReader, Row, answer_files
+from xtremedistil_tf.corpus.class_checks import class_order
 from xtremedistil_tf.corpus.example import AnyExample, Example, QuestionExample, TextExample, digest, normalised
 from xtremedistil_tf.corpus.tag_schemes import OUTSIDE
 from xtremedistil_tf.errors import DataError
@@ -52,8 +53,12 @@ class KeptAnswers:
     @property
     def names(self) -> list[str]:
         """Types of entities, classes or labels: numbers in their order, before names in theirs."""
-        return sorted(self.facts["labels"], key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0,
-                                                              name))
+        return sorted(self.facts["labels"], key=class_order)
+
+    @property
+    def trained(self) -> int:
+        """Number of texts that are neither dev nor test."""
+        return int(self.facts["rows"] - self.facts[DEV] - self.facts[TEST])
 
     def examples(self, *splits: str) -> Iterator[AnyExample]:
         """The examples of some splits, without labels; `given` is what was said of them."""

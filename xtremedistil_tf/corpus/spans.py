@@ -16,8 +16,11 @@ from xtremedistil_tf.corpus.reading import SplitWords
 from xtremedistil_tf.corpus.tag_schemes import OUTSIDE
 from xtremedistil_tf.errors import DataError, MissingExtraError
 
+#: What Prodigy writes of examples that the annotator did not accept.
+NOT_ACCEPTED = ("reject", "ignore")
 _SPAN_KEYS = ("entities", "spans", "label", "labels", "annotations")
-_START_KEYS, _END_KEYS = ("start", "start_offset", "start_char", "begin"), ("end", "end_offset", "end_char", "stop")
+#: Where spans begin and end.
+START_KEYS, END_KEYS = ("start", "start_offset", "start_char", "begin"), ("end", "end_offset", "end_char", "stop")
 _TYPE_KEYS = ("label", "labels", "type", "tag", "entity", "entity_group", "category")
 _LINES = re.compile(r"[^\n]*\n?")
 BRAT, SPACY = ".ann", ".spacy"
@@ -152,7 +155,7 @@ def _of_label_studio(record: Mapping[str, Any], text: str) -> tuple[str, list[Sp
 def _span(item: Any, text: str) -> Span | str:
     expected = f"expected [start, end, type] within the {len(text)} characters of the text"
     if isinstance(item, Mapping):
-        item = [next((item[key] for key in keys if key in item), None) for keys in (_START_KEYS, _END_KEYS, _TYPE_KEYS)]
+        item = [next((item[key] for key in keys if key in item), None) for keys in (START_KEYS, END_KEYS, _TYPE_KEYS)]
     if not isinstance(item, list) or len(item) != 3:
         return f"span {quoted(item)}, {expected}"
     start, end, kind = item

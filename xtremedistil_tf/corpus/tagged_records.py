@@ -13,14 +13,12 @@ from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.files import Faults, counts_problem, encoding_problem, quoted, words_problem
 from xtremedistil_tf.corpus.reading import Reading
 from xtremedistil_tf.corpus.records import csv_rows, delimiter_of, is_json, is_parquet, json_records, parquet_records
-from xtremedistil_tf.corpus.spans import SpanTally, spans_in, split_at_space, tagged_sentences
+from xtremedistil_tf.corpus.spans import NOT_ACCEPTED, SpanTally, spans_in, split_at_space, tagged_sentences
 from xtremedistil_tf.corpus.text_columns import text_in
 
 Record = Mapping[str, Any]
 _WORD_KEYS = ("tokens", "words")
 _TAG_KEYS = ("tags", "labels", "ner_tags", "pos_tags", "upos", "ner", "iob_tags")
-#: What Prodigy writes of examples that the annotator did not accept.
-_NOT_ACCEPTED = ("reject", "ignore")
 
 
 class _RecordFault(ValueError):
@@ -47,7 +45,7 @@ def read_records(path: str | os.PathLike[str], faults: Faults, tagged: bool, rea
     """
     tally = SpanTally(path)
     for number, record in records_of(path, faults):
-        if record.get("answer") in _NOT_ACCEPTED:
+        if record.get("answer") in NOT_ACCEPTED:
             continue
         try:
             found = list(_sentences(record, tagged, reading, labels, tally))

@@ -10,8 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tokenization.portable import steps_of
-from xtremedistil_tf.tokenization.texts import tokenizer_spec
+from xtremedistil_tf.tokenization.texts import flat_steps, tokenizer_spec
 
 ENDS = ("start_logits", "end_logits")
 _LOGITS = "logits"
@@ -68,7 +67,7 @@ def piece_tables(tokenizer: Any) -> tuple[np.ndarray, np.ndarray]:
         mark = spec["model"]["continuing_subword_prefix"]
         continues = np.array([piece.startswith(mark) for piece in pieces]) & ~special
     else:
-        by_bytes = "ByteLevel" in [step["type"] for step in steps_of(spec["pre_tokenizer"], "pretokenizers")]
+        by_bytes = "ByteLevel" in [step["type"] for step in flat_steps(spec["pre_tokenizer"], "pretokenizers")]
         mark = _BYTE_SPACE if by_bytes else _SPACE
         continues = np.array([not piece.startswith(mark) for piece in pieces]) & ~special
         if tokenizer.unk_token_id is not None:  # a character of a word

@@ -12,6 +12,7 @@ from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.commands import listed
 from xtremedistil_tf.corpus.example import texts_of
 from xtremedistil_tf.corpus.objects import is_path, write_text
 from xtremedistil_tf.errors import ConfigError, DataError
@@ -20,6 +21,9 @@ from xtremedistil_tf.tasks.opening import kind_named
 from xtremedistil_tf.teachers.answering import answering, function_named, jsonable, name_of
 from xtremedistil_tf.teachers.asking import Asked, Asking
 from xtremedistil_tf.transfer.text import TransferText
+
+#: Texts in a call.
+ASKED_AT_ONCE = 32
 
 
 def with_answers(config: DistillationConfig) -> DistillationConfig:
@@ -54,11 +58,11 @@ def _labels_of(given: str) -> dict[str, str]:
         # As the other label files have it, the index may come first.
         named = [row[1:2] + row[:1] + row[2:] if row[0].strip().isdigit() and len(row) > 1 else row for row in rows]
         return {row[0].strip(): row[2].strip() if len(row) > 2 else "" for row in named}
-    return dict.fromkeys((name.strip() for name in given.split(",") if name.strip()), "")
+    return dict.fromkeys(listed(given), "")
 
 
 def ask_teacher(teacher: Any, transfer: Any, folder: pathlib.Path, labels: Sequence[str] | None = None,
-                batch_size: int = 32, workers: int = 1) -> pathlib.Path:
+                batch_size: int = ASKED_AT_ONCE, workers: int = 1) -> pathlib.Path:
     """The file of a teacher's answers to all transfer text. Answers that are there are not asked for again.
 
     They belong to the name of the teacher and to the text: a teacher that is changed and keeps its name is not asked

@@ -23,7 +23,7 @@ from xtremedistil_tf.corpus.text import text_paths
 from xtremedistil_tf.errors import ConfigError, ModelLoadError
 from xtremedistil_tf.fingerprint import examples_fingerprint, fingerprint
 from xtremedistil_tf.runs.student_shape import BASELINE, needs_no_teacher
-from xtremedistil_tf.tasks.answered import keep
+from xtremedistil_tf.tasks.answered import keep, open_answered
 from xtremedistil_tf.tasks.opening import open_task
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.fine_tuned import teachers_tokenizer
@@ -89,11 +89,15 @@ def open_labelled(config: DistillationConfig) -> Labelled:
 
 def _open_answered(config: DistillationConfig) -> Labelled:
     """Labelled data, or what stands for it, beside a teacher by file; its checkpoint is read for the tokenizer only."""
-    corpus, task = open_task(config)
+    if config.task:
+        corpus, task = open_task(config)
+        answers = keep(config, task)
+    else:
+        answers = keep(config)
+        corpus, task = open_answered(config, answers)
     log.info("%s (%s): %d train, %d dev, %d test examples, labels %s",
              f"task {config.task}" if config.task else "labels by the teacher", task.kind, len(corpus.train),
              len(corpus.dev), len(corpus.test), " ".join(corpus.labels))
-    answers = keep(config, task if config.task else None)
     checkpoint = config.pt_teacher_checkpoint or (not config.student_vocab_size and config.pt_student_checkpoint) or ""
     names = [resolve_checkpoint(checkpoint)] if checkpoint else []
     log.info("no teacher is run: its answers are those of %s; tokenizer and embeddings are %s", config.transfer_labels,

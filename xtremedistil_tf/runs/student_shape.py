@@ -70,11 +70,8 @@ def student_kind(config: DistillationConfig) -> str:
 def needs_no_teacher(config: DistillationConfig) -> bool:
     """Whether a run only fine-tunes a checkpoint on labels: task-agnostic students on their target tasks; or has the
     teacher's answers in a file."""
-    return bool(config.transfer_labels) or _only_fine_tunes(config)
-
-
-def _only_fine_tunes(config: DistillationConfig) -> bool:
-    return config.strategy == BASELINE and bool(config.pt_student_checkpoint) and not config.compress_word_embedding
+    only_fine_tunes = config.strategy == BASELINE and config.pt_student_checkpoint
+    return bool(config.transfer_labels or (only_fine_tunes and not config.compress_word_embedding))
 
 
 def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teacher: TeacherSizes | None,

@@ -186,15 +186,15 @@ def _text(config: DistillationConfig, labelled: Labelled) -> TransferText:
 
 def _answered(config: DistillationConfig, labelled: Labelled, answers: KeptAnswers,
               measured: MeasuredTexts) -> TransferText:
-    softening, unsure = softening_of(config), 0
-    for example in answers.examples(TRAIN) if config.min_label_score else ():
-        unsure += not labelled.task.says_something(example, softening)
-    if unsure:
+    softening = softening_of(config)
+
+    def sure() -> Iterator[AnyExample]:
+        return (example for example in answers.examples(TRAIN) if labelled.task.says_something(example, softening))
+
+    if config.min_label_score and (unsure := answers.trained - sum(1 for _ in sure())):
         log.info("%d texts are left out: no answer has a score of `min_label_score=%g`", unsure,
                  config.min_label_score)
-    return TransferText(lambda: (example for example in answers.examples(TRAIN)
-                                 if labelled.task.says_something(example, softening)),
-                        config.transfer_labels, (), config.max_transfer, measured)
+    return TransferText(sure, config.transfer_labels, (), config.max_transfer, measured)
 
 
 class Augmentation:

@@ -39,7 +39,8 @@ def keep(config: DistillationConfig, task: Task | None = None) -> KeptAnswers:
     Raises:
         DataError: see `keep_answers`.
     """
-    kind, pairs = task.kind if task else _kind(config), config.do_pairwise or (task is None and _are_pairs(config))
+    kind = task.kind if task else kind_answered(config)
+    pairs = config.do_pairwise or (task is None and _are_pairs(config))
     rule = task.raw_words if task else AT_SPACES if config.word_splitting == WHITESPACE else RawWords(PUNCTUATION)
     labels = task.labels if task and task.names_outputs else None
     reader = AnswersReader(kind, pairs, (rule or AT_SPACES).split, labels)
@@ -49,18 +50,17 @@ def keep(config: DistillationConfig, task: Task | None = None) -> KeptAnswers:
                         config.seed)
 
 
-def open_answered(config: DistillationConfig, options: dict[str, Any]) -> tuple[TaskCorpus, Task]:
+def open_answered(config: DistillationConfig, kept: KeptAnswers) -> tuple[TaskCorpus, Task]:
     """Labelled data and task of answers alone: the labels are the teacher's best answers.
 
     Args:
         config: of the run, without `task`.
-        options: further arguments of the task.
+        kept: what `keep` gave for it.
     """
-    kept = keep(config)
-    kind = _kind(config)
+    kind = kind_answered(config)
+    options: dict[str, Any] = {"main_score": config.metric} if config.metric else {}
     parts = {split: list(kept.examples(split)) for split in (DEV, TEST)}
-    count = sum(1 for _ in kept.examples(TRAIN))
-    parts[TRAIN] = list(evenly(kept.examples(TRAIN), count, config.max_train_per_language or _MOST_TRAIN))
+    parts[TRAIN] = list(evenly(kept.examples(TRAIN), kept.trained, config.max_train_per_language or _MOST_TRAIN))
     for split, limit in ((DEV, config.max_dev_per_language), (TEST, config.max_test_per_language)):
         parts[split] = list(evenly(parts[split], len(parts[split]), limit or len(parts[split])))
     if not parts[TRAIN] or not parts[DEV]:
@@ -81,7 +81,8 @@ def _are_pairs(config: DistillationConfig) -> bool:
         return False  # what is kept of files that are gone says it itself
 
 
-def _kind(config: DistillationConfig) -> str:
+def kind_answered(config: DistillationConfig) -> str:
+    """The kind of task that a configuration with answers alone means."""
     if config.do_NER:
         return "tagging"
     return config.task_kind if config.task_kind != "auto" else kind_of_answers(config.transfer_labels)[0]

@@ -9,14 +9,13 @@ from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.corpus import TaskCorpus, read_folder, read_glue, read_hub
-from xtremedistil_tf.corpus.answered import kind_of_answers
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.kinds import Kind
 from xtremedistil_tf.corpus.published import glue_task
 from xtremedistil_tf.corpus.reading import BY_CONTENT, Reading
 from xtremedistil_tf.corpus.squad import is_squad
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tasks.answered import open_answered
+from xtremedistil_tf.tasks.answered import keep, kind_answered, open_answered
 from xtremedistil_tf.tasks.registry import KINDS, make_task
 from xtremedistil_tf.tasks.task import Task
 
@@ -102,7 +101,7 @@ def open_task(config: DistillationConfig) -> tuple[TaskCorpus, Task]:
         DataError, ConfigError: see the readers in `corpus`.
     """
     if not config.task:
-        return open_answered(config, _metric(config))
+        return open_answered(config, keep(config))
     kind, corpus = kind_of(config), open_corpus(config)
     return corpus, make_task(kind, corpus.labels, **_options(config, kind, corpus))
 
@@ -115,7 +114,7 @@ def open_corpus(config: DistillationConfig) -> TaskCorpus:
     """
     kind = kind_of(config)
     if not config.task:
-        return open_answered(config, _metric(config))[0]
+        return open_answered(config, keep(config))[0]
     limits: dict[str, Any] = {"max_train": config.max_train_per_language or None,
                               "max_dev": config.max_dev_per_language or None,
                               "max_test": config.max_test_per_language or None,
@@ -141,22 +140,19 @@ def _refuse_reading(config: DistillationConfig) -> None:
 
 
 def _options(config: DistillationConfig, kind: str, corpus: TaskCorpus) -> dict[str, Any]:
-    return _metric(config) | KINDS[kind].options_from(config, corpus)
-
-
-def _metric(config: DistillationConfig) -> dict[str, Any]:
     metric = config.metric or _GLUE_METRICS.get(config.task_name and glue_task(config.task_name), "")
-    return {"main_score": metric} if metric else {}
+    options: dict[str, Any] = {"main_score": metric} if metric else {}
+    return options | KINDS[kind].options_from(config, corpus)
 
 
 def kind_of(config: DistillationConfig) -> str:
     """The kind of task that a configuration means."""
+    if not config.task and config.transfer_labels:
+        return kind_answered(config)
     if config.do_NER:
         return "tagging"
     if config.task_kind != "auto":
         return config.task_kind
-    if not config.task and config.transfer_labels:
-        return kind_of_answers(config.transfer_labels)[0]
     if config.task_name:
         return "regression" if glue_task(config.task_name) in _GLUE_REGRESSIONS else "classification"
     folder = pathlib.Path(config.task)

@@ -6,13 +6,12 @@ import abc
 import functools
 import itertools
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremedistil_tf.corpus.class_checks import check_classes
+from xtremedistil_tf.corpus.class_checks import check_classes, class_order
 from xtremedistil_tf.corpus.classified import FORMATS, OTHER_FORMATS, read_texts
 from xtremedistil_tf.corpus.example import Given, TextExample
 from xtremedistil_tf.corpus.files import Faults, file_language, quoted
@@ -122,7 +121,7 @@ def inferred_labels(splits: Mapping[str, Sequence[TextExample]],
         check_classes(splits["train"])
     labels_of = labels_of or _class_of
     found: set[Any] = {label for example in splits["train"] for label in labels_of(example)}
-    classes = sorted(found, key=lambda label: (not _is_number(label), int(label) if _is_number(label) else 0, label))
+    classes = sorted(found, key=class_order)
     if len(classes) < 2:
         source = splits["train"][0].source
         raise DataError(f"{source}: only the class {', '.join(map(quoted, classes))}, expected at least two. "
@@ -141,10 +140,6 @@ def inferred_labels(splits: Mapping[str, Sequence[TextExample]],
 
 def _class_of(example: TextExample) -> tuple[Any, ...]:
     return (example.label,)
-
-
-def _is_number(label: str) -> bool:
-    return re.fullmatch("-?[0-9]{1,9}", label) is not None
 
 
 class TextTask(Task):

@@ -11,6 +11,7 @@ from typing import Any
 
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tokenization.raw_words import PUNCTUATION, RawWords
+from xtremedistil_tf.tokenization.texts import flat_steps
 
 #: Normalizers that JavaScript has.
 _KNOWN = ("BertNormalizer", "Precompiled", "Replace", "NFC", "NFD", "NFKC", "NFKD", "Strip", "StripAccents",
@@ -35,8 +36,8 @@ def portable_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: a step has no form that JavaScript reads.
     """
-    steps = [new for step in steps_of(spec["normalizer"], "normalizers") for new in _portable(step)]
-    if "WhitespaceSplit" in (step["type"] for step in steps_of(spec["pre_tokenizer"], "pretokenizers")):
+    steps = [new for step in flat_steps(spec["normalizer"], "normalizers") for new in _portable(step)]
+    if "WhitespaceSplit" in (step["type"] for step in flat_steps(spec["pre_tokenizer"], "pretokenizers")):
         steps.insert(0, _replace(_NEXT_LINE, " "))
     one = steps[0] if len(steps) == 1 else {"type": "Sequence", "normalizers": steps}
     return {**spec, "truncation": None, "padding": None, "normalizer": one if steps else None}
@@ -53,7 +54,7 @@ def with_words(spec: Mapping[str, Any], words: RawWords) -> dict[str, Any]:
         spec: contents of a `tokenizer.json`.
         words: how the tagger's words are made of raw text.
     """
-    steps = steps_of(spec["pre_tokenizer"], "pretokenizers")
+    steps = flat_steps(spec["pre_tokenizer"], "pretokenizers")
     *before, last = steps or [{"type": ""}]
     if words.rule != PUNCTUATION or last["type"] != "Metaspace" or last["prepend_scheme"] != "always" or (
             [step["type"] for step in before] not in ([], ["WhitespaceSplit"])):
@@ -92,18 +93,6 @@ def _but(marks: str) -> str:
 def _escaped(marks: str) -> str:
     """Marks in a class of characters."""
     return re.sub(r"([\\\]\[^$.|?*+(){}/&~-])", r"\\\1", marks)
-
-
-def steps_of(part: Mapping[str, Any] | None, name: str) -> list[Mapping[str, Any]]:
-    """The steps of a part of the file, of sequences in sequences too.
-
-    Args:
-        part: a normalizer or a pre-tokenizer; None: there is none.
-        name: `normalizers` or `pretokenizers`.
-    """
-    if part is None:
-        return []
-    return [step for inner in part[name] for step in steps_of(inner, name)] if part["type"] == "Sequence" else [part]
 
 
 def _portable(step: Mapping[str, Any]) -> list[Mapping[str, Any]]:

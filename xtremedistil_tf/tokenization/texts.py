@@ -28,6 +28,18 @@ def tokenizer_spec(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     return {} if backend is None else json.loads(backend.to_str())
 
 
+def flat_steps(part: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
+    """The steps of a part of a `tokenizer.json`, of sequences in sequences too.
+
+    Args:
+        part: a normalizer or a pre-tokenizer; None: there is none.
+        name: `normalizers` or `pretokenizers`.
+    """
+    if part is None:
+        return []
+    return [step for inner in part[name] for step in flat_steps(inner, name)] if part["type"] == "Sequence" else [part]
+
+
 @dataclasses.dataclass(frozen=True)
 class Frame:
     """The frame of one text or of a pair, such as `[CLS] text [SEP]` or `<s> text </s></s> pair </s>`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from xtremedistil_tf.tokenization.graph.text import (
     where,
     white_space,
 )
+from xtremedistil_tf.tokenization.texts import flat_steps
 
 # Grapheme clusters of more bytes are mapped character by character.
 _LONGEST_CLUSTER = 5
@@ -146,12 +147,12 @@ def _utf8_lengths(characters: tf.Tensor) -> tf.Tensor:
 
 def steps_of(normalizer: dict[str, Any] | None) -> list[Callable[[Text], Text]]:
     """The steps of a normalizer in the form of the tokenizer's file, for which `unsupported_step` is None."""
-    return [_step(part) for part in _parts(normalizer)]
+    return [_step(part) for part in flat_steps(normalizer, "normalizers")]
 
 
 def unsupported_step(normalizer: dict[str, Any] | None) -> str | None:
     """What part of the normalizer has no graph form."""
-    for part in _parts(normalizer):
+    for part in flat_steps(normalizer, "normalizers"):
         kind = part["type"]
         if kind == "Replace":
             if _repeated(part["pattern"]) is None:
@@ -159,16 +160,6 @@ def unsupported_step(normalizer: dict[str, Any] | None) -> str | None:
         elif kind not in (*_FORMS, *_BY_CHARACTER, "Precompiled", "Strip"):
             return kind
     return None
-
-
-def _parts(normalizer: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-    if normalizer is None:
-        return
-    if normalizer["type"] != "Sequence":
-        yield normalizer
-        return
-    for part in normalizer["normalizers"]:
-        yield from _parts(part)
 
 
 def _step(part: dict[str, Any]) -> Callable[[Text], Text]:

@@ -19,7 +19,7 @@ from xtremedistil_tf.tokenization.graph import text as graph_text
 from xtremedistil_tf.tokenization.graph.added_tokens import AddedTokens, Trie, on_paths
 from xtremedistil_tf.tokenization.graph.normalizer import steps_of, unsupported_step
 from xtremedistil_tf.tokenization.graph.text import FIRST_ADDED, Text, begins_group, repeated, where
-from xtremedistil_tf.tokenization.texts import tokenizer_spec
+from xtremedistil_tf.tokenization.texts import flat_steps, tokenizer_spec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -197,7 +197,7 @@ class InGraphUnigram(tf.Module):
     def __init__(self, tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any]):
         """Use `from_tokenizer`."""
         super().__init__(name="in_graph_unigram")
-        parts = _pre_tokenizers(spec["pre_tokenizer"])
+        parts = flat_steps(spec["pre_tokenizer"], "pretokenizers")
         self._metaspace = parts[-1]
         self._splits_white_space = len(parts) > 1
         self._is_white_space = graph_text.white_space()
@@ -319,14 +319,6 @@ def _added(tokens: dict[int, dict[str, Any]], normalized: bool, sought: Callable
     return AddedTokens(wanted, contents) if wanted else lambda text: text
 
 
-def _pre_tokenizers(pre_tokenizer: dict[str, Any] | None) -> list[dict[str, Any]]:
-    if pre_tokenizer is None:
-        return []
-    if pre_tokenizer["type"] == "Sequence":
-        return [part for child in pre_tokenizer["pretokenizers"] for part in _pre_tokenizers(child)]
-    return [pre_tokenizer]
-
-
 def _normalized(backend, content: str) -> str:
     return backend.normalizer.normalize_str(content) if backend.normalizer else content
 
@@ -350,7 +342,7 @@ def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any]) -> str
     step = unsupported_step(spec["normalizer"])
     if step:
         return f"one whose normalizer holds {step}"
-    parts = _pre_tokenizers(spec["pre_tokenizer"])
+    parts = flat_steps(spec["pre_tokenizer"], "pretokenizers")
     kinds = [part["type"] for part in parts]
     if kinds not in (["Metaspace"], ["WhitespaceSplit", "Metaspace"]) or not parts[-1]["split"]:
         return f"one whose pre-tokenizer is {spec['pre_tokenizer']} instead of a Metaspace that splits"
