@@ -19,7 +19,6 @@ import sys
 import tempfile
 from typing import Any
 
-import numpy as np
 from absl import app, flags
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,11 +29,11 @@ from tokenizer_parity import read_strings
 
 _VOCABULARY = flags.DEFINE_string("vocabulary", None, "Folder with a tokenizer.", required=True)
 _TEXTS = flags.DEFINE_integer("texts", 1000, "Texts for each student.")
+_KINDS = flags.DEFINE_list("kinds", ["tagging", "classification", "multi_label", "pairs", "question_answering"], "Kinds.")
 FLAGS = flags.FLAGS
 RUNNER = pathlib.Path(__file__).parents[1] / "tests" / "javascript"
 LABELS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 FAMILIES = ("bilstm", "cnn", "transformer")
-KINDS = ("tagging", "classification", "multi_label", "pairs", "question_answering")
 
 
 def new_student(family: str, task: Any, size: int) -> Any:
@@ -123,7 +122,7 @@ def main(argv):
     lines = [line[:300].strip() for name in FLAGS.text for line in itertools.islice(
         (line for line in read_strings(pathlib.Path(name)) if len(line.split()) > 8), each)][:_TEXTS.value]
     tokenizer = load_tokenizer(_VOCABULARY.value)
-    rows = [row for family in FAMILIES for kind in KINDS for row in measure(family, kind, tokenizer, lines)]
+    rows = [row for family in FAMILIES for kind in _KINDS.value for row in measure(family, kind, tokenizer, lines)]
     header = ["student", "kind", "pipeline", "texts", "other answers", "greatest difference of a score"]
     print(table(header, rows))
     if FLAGS.out:
