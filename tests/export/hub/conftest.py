@@ -63,15 +63,20 @@ def made(tmp_path_factory, tiny_tokenizer, own_tokenizer):
 
 
 @pytest.fixture(scope="session")
-def in_node(tmp_path_factory):
-    """[{folder, task, dtype, calls}, ...] -> answers of transformers.js in Node.js, see `pipelines.mjs`."""
+def javascript() -> pathlib.Path:
+    """The folder with packages of npm."""
     if shutil.which("node") is None or not (JAVASCRIPT / "node_modules").exists():
         pytest.skip("needs Node.js and: npm ci --ignore-scripts --prefix tests/javascript")
+    return JAVASCRIPT
 
+
+@pytest.fixture(scope="session")
+def in_node(tmp_path_factory, javascript):
+    """[{folder, task, dtype, calls}, ...] -> answers of transformers.js in Node.js, see `run.mjs`."""
     def run(requests: list[dict]) -> list[list]:
         file = tmp_path_factory.mktemp("node") / "requests.json"
         file.write_text(json.dumps(requests, default=str), "utf-8")
-        done = subprocess.run(["node", JAVASCRIPT / "pipelines.mjs", file], capture_output=True, text=True,
+        done = subprocess.run(["node", javascript / "pipelines.mjs", file], capture_output=True, text=True,
                               encoding="utf-8", timeout=100)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
