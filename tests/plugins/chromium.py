@@ -60,7 +60,8 @@ def answer_of_page(page: str, folders: Mapping[str, pathlib.Path], profile: path
     browser = subprocess.Popen(
         [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
          f"--user-data-dir={profile}", *flags, f"http://127.0.0.1:{server.server_port}/{page}"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(profile)})
     try:
         return found.get(timeout=seconds)
     finally:
