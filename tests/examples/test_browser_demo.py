@@ -33,7 +33,10 @@ PROBE = """
 const { text } = await (await fetch("/asked.json")).json();
 const frame = document.getElementById("page");
 const post = (found) => fetch("/found", { method: "POST", body: JSON.stringify(found) });
-const wait = async (ready) => { while (!ready()) await new Promise((done) => setTimeout(done, 20)); };
+const wait = async (ready) => {
+  for (let tries = 0; tries < 1500 && !ready(); tries++) await new Promise((done) => setTimeout(done, 20));
+  if (!ready()) await post({ error: `waited for ${ready}: ${frame.contentDocument?.body.innerText}` });
+};
 frame.src = "/site/index.html";
 const body = () => frame.contentDocument?.body ?? document.createElement("body");
 await wait(() => body().dataset.answered || body().dataset.failed);
@@ -88,7 +91,7 @@ def test_the_page_tags_what_is_typed(site, tmp_path, dark):
     predictor, folder, size = site
     (tmp_path / "probe.html").write_text(PROBE, "utf-8")
     (tmp_path / "asked.json").write_text(json.dumps({"text": TEXT}), "utf-8")
-    found = answer_of_page("probe.html", {"site/": folder, "": tmp_path}, tmp_path / "profile",
+    found = answer_of_page("probe.html", {"site/": folder, "": tmp_path},
                            *(["--blink-settings=preferredColorScheme=0"] if dark else []))
     assert "error" not in found, found["error"]
     wanted, before = [], 0

@@ -10,6 +10,7 @@ import pathlib
 import queue
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -41,14 +42,12 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def answer_of_page(page: str, folders: Mapping[str, pathlib.Path], profile: pathlib.Path, *flags: str,
-                   seconds: float = 100) -> Any:
+def answer_of_page(page: str, folders: Mapping[str, pathlib.Path], *flags: str, seconds: float = 60) -> Any:
     """What the page posts.
 
     Args:
         page: its address on the server, such as "page.html".
         folders: beginning of an address -> the folder there; the first that fits counts.
-        profile: an empty folder.
         flags: more flags for Chromium.
         seconds: when to give up.
     """
@@ -56,16 +55,17 @@ def answer_of_page(page: str, folders: Mapping[str, pathlib.Path], profile: path
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, folders=folders,
                                                                                 found=found))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    profile.mkdir(parents=True, exist_ok=True)
-    browser = subprocess.Popen(
-        [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         f"--user-data-dir={profile}", *flags, f"http://127.0.0.1:{server.server_port}/{page}"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "TMPDIR": str(profile)})
     try:
-        return found.get(timeout=seconds)
+        # The path of a socket there must be short, which pytest's folders are not.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, subprocess.Popen(
+                [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                 f"--user-data-dir={scratch}", *flags, f"http://127.0.0.1:{server.server_port}/{page}"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": scratch}) as browser:
+            try:
+                return found.get(timeout=seconds)
+            finally:
+                browser.terminate()
+                browser.wait(20)
     finally:
-        browser.terminate()
-        browser.wait(20)
         server.shutdown()
         server.server_close()

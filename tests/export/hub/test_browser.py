@@ -19,7 +19,7 @@ def test_chromium_answers_as_node_does(made, in_node, javascript, tmp_path):
     (tmp_path / "requests.json").write_text(json.dumps(requests), "utf-8")
     found = answer_of_page("pipelines.html", {
         "requests.json": tmp_path / "requests.json", **{f"models/{kind}": path for kind, path in folders.items()},
-        "": javascript}, tmp_path / "profile")
+        "": javascript})
     assert "error" not in found, found["error"]
     wanted = in_node([{**request, "folder": str(folders[kind]), "dtype": "q8"}
                       for kind, request in zip(CALLS, requests)])
