@@ -19,7 +19,7 @@ import shutil
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-PAGE = ("index.html", "style.css", "app.mjs", "tagger.mjs", "decoding.mjs")
+PAGE = ("index.html", "style.css", "app.mjs", "tagger.mjs", "decoding.mjs", "sentences.mjs")
 #: File of a package -> name in the folder.
 PACKAGES = {"onnxruntime-web/dist/ort.wasm.min.mjs": "ort.wasm.min.mjs",
             "onnxruntime-web/dist/ort-wasm-simd-threaded.mjs": "ort-wasm-simd-threaded.mjs",

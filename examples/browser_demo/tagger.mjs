@@ -1,5 +1,6 @@
 // A tagger of raw text: words.js, the student's tokenizer, ONNX Runtime, decoding.
 import { cutOff, decode, entitiesOf } from './decoding.mjs';
+import { sentenceStops } from './sentences.mjs';
 
 export class Tagger {
   /**
@@ -12,7 +13,9 @@ export class Tagger {
     this.pieces = new Map();
     const [before, after] = facts.input_of_text.special_ids;
     Object.assign(this, { before, after });
-    this.room = Math.min(facts.max_length ?? Infinity, facts.task.options.seq_len ?? 128) - before.length - after.length;
+    const frame = before.length + after.length, atOnce = facts.task.options.seq_len ?? 128;
+    this.room = (facts.max_length ?? Math.max(256, atOnce)) - frame;
+    this.longest = Math.min(this.room, atOnce - frame);
   }
 
   /** Entities of a text, as { type, start, end, score }. Each line is answered by itself, a long one in parts. */
@@ -35,16 +38,22 @@ export class Tagger {
     return found;
   }
 
-  /** Words with their ids, in parts that the student takes. */
+  /** Words as ids, in parts: a long text by sentence, a sentence that the student cannot take in pieces that it can. */
   parts(words) {
+    const all = words.map((word, i) =>
+      this.idsOf(this.facts.tokenizer.spaced_words && i ? ' ' + word.text : word.text).slice(0, this.room));
+    const size = (part) => part.reduce((sum, ids) => sum + ids.length, 0);
+    if (size(all) <= this.longest) return all.length ? [all] : [];
     const parts = [];
-    let size = 0;
-    words.forEach((word, i) => {
-      const ids = this.idsOf(this.facts.tokenizer.spaced_words && i ? ' ' + word.text : word.text).slice(0, this.room);
-      if (!parts.length || size + ids.length > this.room) { parts.push([]); size = 0; }
-      parts.at(-1).push(ids);
-      size += ids.length;
-    });
+    let first = 0;
+    for (const stop of sentenceStops(words.map((word) => word.text))) {
+      parts.push([]);
+      for (const ids of all.slice(first, stop)) {
+        if (parts.at(-1).length && size(parts.at(-1)) + ids.length > this.room) parts.push([]);
+        parts.at(-1).push(ids);
+      }
+      first = stop;
+    }
     return parts;
   }
 

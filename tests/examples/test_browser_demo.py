@@ -16,15 +16,17 @@ from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.model_directory import save_student
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.tasks.tagging.answers import asked_text
 from xtremedistil_tf.tokenization.own_vocabulary import train_tokenizer
 from xtremedistil_tf.tokenization.raw_words import RawWords
 
+RULE = RawWords("punctuation", endings=("'s",))
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / "tests" / "javascript" / "node_modules"
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: chromium)"),
     pytest.mark.skipif(not PACKAGES.exists(), reason="needs: npm ci --ignore-scripts --prefix tests/javascript")]
-TEXT = "the quick (brown) fox’s box, \U0001f98a of U.S. dogs jumps over it.\n\npack my lazy box!\u200b\nliquor jugs"
+TEXT = "the quick (brown) fox’s box, \U0001f98a of U.S. dogs jumps over it. Pack my box (five!) now. jugs\n\npack my lazy box!\u200b\nliquor jugs"
 # Types into the field, counts what a page as narrow as a phone does not show, and tells what the page says.
 PROBE = """
 <!doctype html><meta charset="utf-8"><title>probe</title>
@@ -70,8 +72,7 @@ def site(tmp_path_factory):
 
     words = ["the quick brown fox jumps over the lazy dog .", "pack my box with five dozen liquor jugs , please !"] * 9
     tokenizer = train_tokenizer(words, 200, "unigram", at_most=True)
-    rule = RawWords("punctuation", endings=("'s",))
-    task = TaggingTask(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], raw_words=rule.facts(), seq_len=24)
+    task = TaggingTask(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], raw_words=RULE.facts(), seq_len=24)
     tf_keras.utils.set_random_seed(3)
     student = new_student(BiLSTMShape(len(tokenizer), 8, 6, 10, task.num_outputs))
     for variable in student.variables:
@@ -96,11 +97,11 @@ def test_the_page_tags_what_is_typed(site, tmp_path, dark):
     assert "error" not in found, found["error"]
     wanted, before = [], 0
     for line in TEXT.split("\n"):
-        for one in predictor.answers([line])[0].entities if line else []:
+        for one in predictor.answers([asked_text(line, RULE)])[0] if line else []:
             start, end = (len(TEXT[:before + place].encode("utf-16-le")) // 2 for place in (one.start, one.end))
             wanted.append([one.type, start, end, one.text])
         before += len(line) + 1
-    assert found["marks"] == wanted and len({type_ for type_, *_ in wanted}) == 2
+    assert found["marks"] == wanted and len(wanted) > 3
     assert found["answer"] == TEXT and found["outside"] == []
     assert found["scroll"] <= 390 and found["focused"] == "text"
     assert found["status"].startswith(f"{len(wanted)} entit")
@@ -111,6 +112,6 @@ def test_the_page_tags_what_is_typed(site, tmp_path, dark):
 def test_nothing_else_is_served_with_it(site):
     _, folder, _ = site
     assert sorted(path.name for path in folder.iterdir()) == sorted([
-        "index.html", "style.css", "app.mjs", "tagger.mjs", "decoding.mjs", "words.js", "words.json.gz", "model.json",
+        "index.html", "style.css", "app.mjs", "tagger.mjs", "decoding.mjs", "sentences.mjs", "words.js", "words.json.gz", "model.json",
         "tokenizer.json.gz", "tokenizer_config.json", "model.onnx.gz", "ort.wasm.gz", "ort.wasm.min.mjs",
         "ort-wasm-simd-threaded.mjs", "tokenizers.min.mjs"])
