@@ -22,19 +22,18 @@ class Expected:
     """The right answer to one input.
 
     Args:
-        student: of Keras.
+        forward: the Keras student, see `compiled`.
         tokenizer: of the hub folder.
         kind: of the task, or "pairs".
         texts: one, or two.
         labels: of the task.
     """
 
-    def __init__(self, student: Any, tokenizer: Any, kind: str, texts: tuple[str, ...], labels: list[str]):
+    def __init__(self, forward: Any, tokenizer: Any, kind: str, texts: tuple[str, ...], labels: list[str]):
         import tensorflow as tf
 
         batch = dict(tokenizer(*texts, return_token_type_ids=True, return_tensors="np"))
-        outputs = student({name: tf.constant(values, tf.int32) for name, values in batch.items()}, training=False)
-        self.logits = outputs["logits"].numpy()[0]
+        self.logits = forward({name: tf.constant(values, tf.int32) for name, values in batch.items()}).numpy()[0]
         self.ids, self._decode = batch["input_ids"][0].tolist(), tokenizer.decode
         self._encoding = tokenizer(*texts).encodings[0]
         self._kind, self._texts = kind, texts
