@@ -134,7 +134,7 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
         log.info("TensorFlow Lite: int8 weights, but dynamic-range activations: the loop of an LSTM cannot be "
                  "calibrated")
     elif quantization == "int8":
-        rows = list(_rows(calibration() if calibration else (), graph.names))
+        rows = list(rows_of(calibration() if calibration else (), graph.names))
         if not rows:
             raise ConfigError("`quantize=int8`: full int8 for TensorFlow Lite is calibrated on real inputs, "
                               "but none are given. Give `transfer_file` or labelled data, or use "
@@ -194,7 +194,7 @@ def input_names(task: Task) -> tuple[str, ...]:
     return ("input_ids", "attention_mask", *types)
 
 
-def _rows(batches: Iterable[dict[str, np.ndarray]], names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+def rows_of(batches: Iterable[dict[str, np.ndarray]], names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
     """Single inputs int32 [1, pieces] without padding."""
     for batch in batches:
         columns = {name: np.asarray(batch[name], np.int32) for name in names}

@@ -77,6 +77,10 @@ class Exports:
             from xtremedistil_tf.export.onnx import export_onnx
             export_onnx(path, student, tokenizer, task, quantization)
             write_words(path.parent, task)
+        elif form == "mediapipe":
+            from xtremedistil_tf.export.mediapipe import export_mediapipe
+            export_mediapipe(path.parent, student, tokenizer, task, quantization, self.settings.seq_len,
+                             self._calibration, self.pairs)
         elif form == "hub":
             from xtremedistil_tf.export.hub import export_hub
             export_hub(path.parents[1], student, tokenizer, task, quantization,
@@ -115,10 +119,16 @@ class Exports:
         """Agreement with the student, main score, its difference, and what the form costs."""
         task, tokenizer = self.saved.task, self.saved.tokenizer
         runtime = open_runtime(form, self.model_dir, quantization)
-        # Behind the student's outputs, taggers of this form may have one more for a type.
-        forward = runtime.forward if form != "hub" else (
-            lambda batch: {"logits": runtime.forward(batch)["logits"][..., :task.num_outputs]})
-        found = Predictor(forward, tokenizer, task, self.saved.student.max_length).predict(self.dev)
+        longest = self.saved.student.max_length
+        if form == "mediapipe":
+            from xtremedistil_tf.export.mediapipe import as_logits, warn_of_other_reading
+            warn_of_other_reading(tokenizer, self.dev)
+            longest = runtime.length
+            forward = functools.partial(as_logits, runtime, task)
+        else:
+            # Behind the student's outputs, taggers of the hub's folder may have one more for a type.
+            forward = lambda batch: {"logits": runtime.forward(batch)["logits"][..., :task.num_outputs]}  # noqa: E731
+        found = Predictor(forward, tokenizer, task, longest).predict(self.dev)
         runtime.close()
         reached = task.scores(self.dev, found)[task.main_score]
         facts = {"agreement": task.agreement(expected, found), task.main_score: reached,

@@ -18,7 +18,8 @@ EXPORT = "export"
 #: Name of the file or entry that tells how answers are chosen from logits, see `Task.decoding_facts`.
 DECODING = "decoding"
 _FILES = {"saved_model": "saved_model", "tflite": "tflite/token_ids_{}.tflite", "onnx": "onnx/model_{}.onnx",
-          "serving": "serving", "hub": "hub/onnx/model{}.onnx"}
+          "serving": "serving", "hub": "hub/onnx/model{}.onnx",
+          "mediapipe": "mediapipe/text_classifier_{}.tflite"}
 # As transformers.js looks for them.
 _HUB_ENDINGS = {"none": "", "int8": "_quantized"}
 FORMAT = 2
