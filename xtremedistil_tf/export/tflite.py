@@ -185,6 +185,8 @@ class TrimmedStudent(tf.Module):
         if self._per_piece:
             time = tf.shape(inputs["input_ids"])[1]
             logits = tf.pad(logits, [[0, 0], [0, time - length], [0, 0]])
+            # LiteRT's compiled models refuse an output of an op that takes its shape from values, as `pad` does.
+            logits = tf.where(inputs["attention_mask"][:, :, None] > 0, logits, 0.0)
         return {"logits": logits}
 
 
