@@ -81,6 +81,9 @@ class Exports:
             from xtremedistil_tf.export.mediapipe import export_mediapipe
             export_mediapipe(path.parent, student, tokenizer, task, quantization, self.settings.seq_len,
                              self._calibration, self.pairs)
+        elif form == "triton":
+            from xtremedistil_tf.export.triton import export_triton
+            export_triton(path.parents[1], student, tokenizer, task, quantization)
         elif form == "hub":
             from xtremedistil_tf.export.hub import export_hub
             export_hub(path.parents[1], student, tokenizer, task, quantization,
