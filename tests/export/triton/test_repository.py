@@ -16,9 +16,15 @@ from xtremedistil_tf.export.triton import export_triton
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.registry import new_student
 from xtremedistil_tf.tasks.classification import ClassificationTask
+from xtremedistil_tf.tasks.multi_label import MultiLabelTask
+from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
+from xtremedistil_tf.tasks.regression import RegressionTask
 from xtremedistil_tf.tasks.tagging import TaggingTask
 
-TASKS = {"tagging": TaggingTask(["O", "B-LOC", "I-LOC"]), "classification": ClassificationTask(["bad", "good"])}
+TASKS = {"tagging": TaggingTask(["O", "B-LOC", "I-LOC"]), "classification": ClassificationTask(["bad", "good"]),
+         "multi_label": MultiLabelTask(["a", "b", "c"]), "regression": RegressionTask(),
+         "question_answering": QuestionAnsweringTask()}
+FILES = [*((kind, "none") for kind in TASKS), ("tagging", "int8"), ("classification", "int8")]
 TYPES = {"tensor(int64)": "TYPE_INT64", "tensor(float)": "TYPE_FP32"}
 
 
@@ -38,15 +44,14 @@ def messages():
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, tiny_tokenizer):
     folder = tmp_path_factory.mktemp("triton")
-    for kind, task in TASKS.items():
+    for kind, quantization in FILES:
+        task = TASKS[kind]
         student = new_student(BiLSTMShape(len(tiny_tokenizer), 8, 8, 8, task.num_outputs, per_piece=task.per_piece))
-        for quantization in ("none", "int8"):
-            export_triton(folder / f"{kind}_{quantization}", student, tiny_tokenizer, task, quantization)
+        export_triton(folder / f"{kind}_{quantization}", student, tiny_tokenizer, task, quantization)
     return folder
 
 
-@pytest.mark.parametrize("quantization", ["none", "int8"])
-@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize(["kind", "quantization"], FILES)
 def test_the_configuration_is_that_of_the_graph(messages, exported, kind, quantization):
     folder = exported / f"{kind}_{quantization}"
     config = text_format.Parse((folder / "config.pbtxt").read_text(encoding="utf-8"), messages.ModelConfig())
