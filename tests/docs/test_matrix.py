@@ -18,9 +18,10 @@ def table() -> list[list[str]]:
     return [rows[0], *rows[2:]]
 
 
-def tests() -> dict[str, list[str]]:
+def named_tests() -> dict[str, list[str]]:
     """Number -> `file::function` of the tests that it stands for."""
-    return {number: re.findall(r"`([^`]+)`", text) for number, text in re.findall(r"^(\d+)\. (.+)$", PAGE, re.MULTILINE)}
+    lines = re.findall(r"^(\d+)\. (.+)$", PAGE, re.MULTILINE)
+    return {number: re.findall(r"`([^`]+)`", text) for number, text in lines}
 
 
 def test_every_form_and_every_kind_is_there():
@@ -31,7 +32,7 @@ def test_every_form_and_every_kind_is_there():
 
 
 def test_every_cell_is_a_test_or_a_reason():
-    named = tests()
+    named = named_tests()
     for row in table()[1:]:
         assert len(row) == 2 + len(KINDS)
         for cell in row[2:]:
@@ -45,7 +46,7 @@ def test_every_form_runs_somewhere():
 
 
 def test_every_test_exists():
-    for places in tests().values():
+    for places in named_tests().values():
         assert places
         for place in places:
             file, name = place.split("::")

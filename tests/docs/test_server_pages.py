@@ -43,7 +43,8 @@ def expected(folder):
     import xtremedistil_tf as xd
 
     found = xd.load(folder / "out", form="onnx", quantize="int8").predict(TEXTS)
-    answers = [[{"type": one.type, "text": one.text, "start": one.start, "end": one.end} for one in row] for row in found]
+    answers = [[{"type": one.type, "text": one.text, "start": one.start, "end": one.end} for one in row]
+               for row in found]
     assert sum(map(len, answers)) > 2
     return answers
 

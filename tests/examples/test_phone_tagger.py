@@ -22,7 +22,8 @@ from xtremedistil_tf.tasks.tagging import TaggingTask
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "phone" / "tagger.cpp"
 TASK = TaggingTask(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], raw_words={"rule": "whitespace"})
 rng = random.Random(3)
-TEXTS = ["anna met boris in paris .", "", "   ", "москва , 北京 and göran", "x\u00a0y\u3000z", "(anna),boris!? 3€ «par»",
+TEXTS = ["anna met boris in paris .", "", "   ", "москва , 北京 and göran", "x\u00a0y\u3000z",
+         "(anna),boris!? 3€ «par»",
          "an\u00adna an\u200dna \u200d", "a" * 120, "anna " * 40, "par\u0301is ☃ unknown"]
 TEXTS += ["".join(rng.choices("aeinoprs москва北京.,!? \t", k=rng.randint(0, 60))).strip("\t") for _ in range(40)]
 
@@ -49,8 +50,8 @@ def make_student(shape, tokenizer):
     return student
 
 
-@pytest.mark.parametrize(["shape", "quantization"], [(BiLSTMShape, "none"), (CNNShape, "none"), (BiLSTMShape, "dynamic")],
-                         ids=["bilstm", "cnn", "dynamic"])
+@pytest.mark.parametrize(["shape", "quantization"], [
+    (BiLSTMShape, "none"), (CNNShape, "none"), (BiLSTMShape, "dynamic")], ids=["bilstm", "cnn", "dynamic"])
 def test_the_program_tags_as_the_student(tagger, tmp_path, tiny_tokenizer, shape, quantization):
     student = make_student(shape, tiny_tokenizer)
     path = export_tflite(tmp_path, student, tiny_tokenizer, TASK, quantization)

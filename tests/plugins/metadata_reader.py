@@ -30,7 +30,8 @@ _SCHEMA: dict[str, list[tuple[str, Any]]] = {
 def read_metadata(path: pathlib.Path) -> dict[str, Any]:
     """The metadata of a .tflite file by name; fields that are not there are left out."""
     model = schema.Model.GetRootAsModel(path.read_bytes(), 0)
-    entry, = (model.Metadata(i) for i in range(model.MetadataLength()) if model.Metadata(i).Name() == b"TFLITE_METADATA")
+    entries = [model.Metadata(number) for number in range(model.MetadataLength())]
+    entry, = (entry for entry in entries if entry.Name() == b"TFLITE_METADATA")
     content = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
     assert content[4:8] == b"M001"
     return _table("ModelMetadata", Table(content, numbers.UOffsetTFlags.packer_type.unpack(content[:4])[0]))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.export.tflite import (
     LABELS,
@@ -23,8 +22,8 @@ from xtremedistil_tf.export.tflite import (
     write_tflite,
 )
 from xtremedistil_tf.export.tflite_metadata import Enclosed
+from xtremedistil_tf.inference.predictor import Predictor
 from xtremedistil_tf.inference.runtimes import MEDIAPIPE_INPUTS as INPUTS
-from xtremedistil_tf.inference.runtimes import MediaPipeRuntime
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.texts import flat_steps, tokenizer_spec
@@ -100,13 +99,23 @@ def _why_not_tokenizer(tokenizer: Any) -> str:
     return ""
 
 
-def as_logits(runtime: MediaPipeRuntime, task: Task, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Runs a file and gives the logits that lead to its probabilities."""
-    logs = runtime.forward(batch)["logits"]
-    return {"logits": logs if task.kind == "classification" else logs - np.log1p(-np.minimum(np.exp(logs), 1 - 1e-7))}
+def predictor_of(runtime: Any, tokenizer: Any, task: Task, examples: Sequence[Any]) -> Predictor:
+    """What checks a file: a `MediaPipeRuntime` with the student's own tokenizer.
+
+    How many of the examples MediaPipe itself reads otherwise is logged.
+    """
+    warn_of_other_reading(tokenizer, examples)
+
+    def forward(batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        logs = runtime.forward(batch)["logits"]
+        if task.kind == "classification":
+            return {"logits": logs}
+        return {"logits": logs - np.log1p(-np.minimum(np.exp(logs), 1 - 1e-7))}
+
+    return Predictor(forward, tokenizer, task, runtime.length)
 
 
-def warn_of_other_reading(tokenizer: Any, examples: Sequence[AnyExample]) -> None:
+def warn_of_other_reading(tokenizer: Any, examples: Sequence[Any]) -> None:
     """Says how many texts MediaPipe reads otherwise than the tokenizer: it lower-cases ASCII and keeps accents."""
     normalizer = tokenizer.backend_tokenizer.normalizer
     count = sum("".join(normalizer.normalize_str(example.text).split()) != "".join(_read(example.text).split())

@@ -111,9 +111,9 @@ def _written(builder: Any, value: Any) -> int:
             builder.PrependUOffsetTRelative(place)
         return builder.EndVector()
     # Enumerations are bytes; all else is written before the table that refers to it.
-    places = {slot: field if isinstance(field, int) else _written(builder, field) for slot, field in value.items()}
+    fields = {slot: field if isinstance(field, int) else _written(builder, field) for slot, field in value.items()}
     builder.StartObject(1 + max(value, default=-1))
-    for slot, place in places.items():
+    for slot, place in fields.items():
         if isinstance(value[slot], int):
             builder.PrependUint8Slot(slot, place, 0)
         else:

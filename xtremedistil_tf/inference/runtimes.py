@@ -85,8 +85,6 @@ class SavedModelRuntime:
         ModelLoadError: there is none, or it has no `token_ids` signature.
     """
 
-    _name = "token_ids"
-
     def __init__(self, path: str | os.PathLike[str]):
         import tensorflow as tf
 
@@ -121,6 +119,8 @@ class TFLiteRuntime:
     Raises:
         ModelLoadError: there is none, or it has no `token_ids` signature.
     """
+
+    _name = "token_ids"
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
         self._path = path

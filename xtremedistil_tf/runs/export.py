@@ -122,16 +122,14 @@ class Exports:
         """Agreement with the student, main score, its difference, and what the form costs."""
         task, tokenizer = self.saved.task, self.saved.tokenizer
         runtime = open_runtime(form, self.model_dir, quantization)
-        longest = self.saved.student.max_length
         if form == "mediapipe":
-            from xtremedistil_tf.export.mediapipe import as_logits, warn_of_other_reading
-            warn_of_other_reading(tokenizer, self.dev)
-            longest = runtime.length
-            forward = functools.partial(as_logits, runtime, task)
+            from xtremedistil_tf.export.mediapipe import predictor_of
+            predictor = predictor_of(runtime, tokenizer, task, self.dev)
         else:
             # Behind the student's outputs, taggers of the hub's folder may have one more for a type.
-            forward = lambda batch: {"logits": runtime.forward(batch)["logits"][..., :task.num_outputs]}  # noqa: E731
-        found = Predictor(forward, tokenizer, task, longest).predict(self.dev)
+            predictor = Predictor(lambda batch: {"logits": runtime.forward(batch)["logits"][..., :task.num_outputs]},
+                                  tokenizer, task, self.saved.student.max_length)
+        found = predictor.predict(self.dev)
         runtime.close()
         reached = task.scores(self.dev, found)[task.main_score]
         facts = {"agreement": task.agreement(expected, found), task.main_score: reached,
