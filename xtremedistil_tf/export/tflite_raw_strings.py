@@ -17,8 +17,8 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from xtremedistil_tf.export.tflite import LABELS, MODEL, check_quantization, input_names, side_files, write_tflite
-from xtremedistil_tf.export.tflite_metadata import Enclosed
 from xtremedistil_tf.export.tflite_lstm import without_lists
+from xtremedistil_tf.export.tflite_metadata import Enclosed
 from xtremedistil_tf.export.tflite_windows import LiteWindows
 from xtremedistil_tf.export.tflite_words import LiteStrings, LiteWords, one_string
 from xtremedistil_tf.tasks.signatures import LitePieces
