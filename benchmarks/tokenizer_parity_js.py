@@ -86,7 +86,7 @@ def main(argv):
         for form, spec in forms(tokenizer):
             wrong = [different(spec, tokenizer, part) for part in texts]
             for text in itertools.chain(*(part[:FLAGS.show] for part in wrong)):
-                print(f"{name}{form}: {ascii(text)}", file=sys.stderr)
+                print(f"{name}{form}: {text!a}", file=sys.stderr)
             rows.append([name + form, len(texts[0]), len(wrong[0]), len(texts[1]), len(wrong[1])])
             totals.update(dict(zip(range(1, 5), rows[-1][1:])))
             print(*rows[-1], flush=True)

@@ -47,7 +47,8 @@ def build(model_dir: pathlib.Path, packages: pathlib.Path, out: pathlib.Path) ->
     task, hub = saved_task(facts), model_dir / "export" / "hub"
     if task.raw_words is None:
         raise SystemExit(f"{model_dir}: expected a tagger, found a student for {task.kind}.")
-    graph = next((path for name in ("model_quantized.onnx", "model.onnx") if (path := hub / "onnx" / name).exists()), None)
+    graphs = (hub / "onnx" / name for name in ("model_quantized.onnx", "model.onnx"))
+    graph = next(filter(pathlib.Path.exists, graphs), None)
     if graph is None:
         raise SystemExit(f"{hub}: not there. Run the export command with --formats=hub first.")
     if not (packages / WASM).exists():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import pathlib
-import shutil
 
 import pytest
 from chromium import CHROMIUM, answer_of_page
@@ -26,7 +25,8 @@ PACKAGES = ROOT / "tests" / "javascript" / "node_modules"
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: chromium)"),
     pytest.mark.skipif(not PACKAGES.exists(), reason="needs: npm ci --ignore-scripts --prefix tests/javascript")]
-TEXT = "the quick (brown) fox’s box, \U0001f98a of U.S. dogs jumps over it. Pack my box (five!) now. jugs\n\npack my lazy box!\u200b\nliquor jugs"
+TEXT = "the quick (brown) fox’s box, \U0001f98a of U.S. dogs jumps over it. " \
+       "Pack my box (five!) now. jugs\n\npack my lazy box!\u200b\nliquor jugs"
 # Types into the field, counts what a page as narrow as a phone does not show, and tells what the page says.
 PROBE = """
 <!doctype html><meta charset="utf-8"><title>probe</title>
@@ -112,6 +112,7 @@ def test_the_page_tags_what_is_typed(site, tmp_path, dark):
 def test_nothing_else_is_served_with_it(site):
     _, folder, _ = site
     assert sorted(path.name for path in folder.iterdir()) == sorted([
-        "index.html", "style.css", "app.mjs", "tagger.mjs", "decoding.mjs", "sentences.mjs", "words.js", "words.json.gz", "model.json",
+        "index.html", "style.css", "app.mjs", "tagger.mjs", "decoding.mjs", "sentences.mjs", "words.js",
+        "words.json.gz", "model.json",
         "tokenizer.json.gz", "tokenizer_config.json", "model.onnx.gz", "ort.wasm.gz", "ort.wasm.min.mjs",
         "ort-wasm-simd-threaded.mjs", "tokenizers.min.mjs"])

@@ -56,8 +56,9 @@ model = AutoModel.from_pretrained("path/to/{name}")
 states = model(**tokenizer("Some text.", return_tensors="pt")).last_hidden_state
 ```
 
-`TFAutoModel` loads it as well. transformers finds `pytorch_model.safetensors` by `config.json`, from version 4.56 on. For
-programs that look for `model.safetensors`, rename it and delete `transformers_weights` from `config.json`.
+`TFAutoModel` loads it as well. transformers finds `pytorch_model.safetensors` by `config.json`, from version
+4.56 on. For programs that look for `model.safetensors`, rename it and delete `transformers_weights` from
+`config.json`.
 
 | | |
 |---|---|

@@ -48,8 +48,8 @@ def made(tmp_path_factory, tiny_tokenizer, own_tokenizer):
         size, outputs, per_piece = len(tokenizer), task.num_outputs, task.per_piece
         shape = {"bilstm": lambda: BiLSTMShape(size, 8, 6, 10, outputs, per_piece=per_piece),
                  "cnn": lambda: CNNShape(size, 8, 6, 2, 10, outputs, per_piece=per_piece),
-                 "transformer": lambda: TransformerShape(new_encoder(size, 8, 1, 2, max_position_embeddings=64), outputs,
-                                                         per_piece=per_piece)}[family]()
+                 "transformer": lambda: TransformerShape(new_encoder(size, 8, 1, 2, max_position_embeddings=64),
+                                                         outputs, per_piece=per_piece)}[family]()
         student = new_student(shape)
         for variable in student.variables:
             if variable.dtype == tf.float32:

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from transformers import AutoTokenizer
 
-TEXTS = ["pack the quick boxes , göran", "a", "tokenization of unbelievable words .", "", "the paris\tна \x01 москва\u200bx"]
+TEXTS = ["pack the quick boxes , göran", "a", "tokenization of unbelievable words .", "",
+         "the paris\tна \x01 москва\u200bx"]
 PAIRS = [("the old house", "near paris"), ("anna", "left oslo yesterday and met boris")]
 QUESTIONS = [("who left ?", "anna met the old house in paris"), ("the fox", "boris saw wien and left")]
 # (family, kind, own vocabulary?)
