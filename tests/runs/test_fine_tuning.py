@@ -65,7 +65,7 @@ def test_a_student_on_and_resumed(distilled, tmp_path, capsys):
 
 def test_the_encoder_on_another_task_without_any_teacher(distilled, task, tmp_path):
     encoder = distilled / "export" / "encoder"
-    assert (encoder / "model.safetensors").exists() and (encoder / "README.md").exists()
+    assert (encoder / "tf_model.h5").exists() and (encoder / "README.md").exists()
     config = DistillationConfig(task=str(task), model_dir=str(tmp_path), strategy="D0S", seq_len=24, ft_epochs=1,
                                 pt_student_checkpoint=str(encoder))
     config.validate()

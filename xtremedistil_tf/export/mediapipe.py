@@ -1,4 +1,4 @@
-"""A TensorFlow Lite file for MediaPipe's `TextClassifier`: raw text in, classes out, on Android, iOS, the web, Python."""
+"""A TensorFlow Lite file for MediaPipe's `TextClassifier`: text in, classes out, on phones, the web, Python."""
 
 from __future__ import annotations
 
