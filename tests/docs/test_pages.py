@@ -24,7 +24,8 @@ LINKING = [*ALL, *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "
 SHELL = ("sh", "bash")
 # Flags of other programs that pages name.
 FOREIGN = {"build-arg", "enable_batching", "head", "address", "port", "num-cpus", "generate", "nodes",
-           "kill-on-bad-exit", "rm", "model-repository", "requeue", "ntasks-per-node", "gpus-per-node"}
+           "kill-on-bad-exit", "rm", "model-repository", "requeue", "ntasks-per-node", "gpus-per-node", "directory",
+           "ignore-scripts", "prefix"}
 EXAMPLES = {flag for program in sorted((ROOT / "examples").glob("*.py"))
             for flag in re.findall(r'add\("--(\w+)"', program.read_text(encoding="utf-8"))}
 # What pages write for "any flag".
