@@ -18,8 +18,8 @@ _BATCHING = """\
 dynamic_batching { max_queue_delay_microseconds: 1000 }
 """
 _NO_BATCHING = """\
-# One row at a time and no dynamic batching: activations are quantized by the range of the whole batch, so that an answer
-# would depend on the rows beside it.
+# One row at a time and no dynamic batching: activations are quantized by the range of the whole batch, so that an
+# answer would depend on the rows beside it.
 """
 
 
