@@ -234,7 +234,7 @@ class TaggingTask(LearnsFromSpans, Task):
         """For each sentence the tags of its words, and their scores, float32 [words]: the probability that the
         softmax over the labels gives to the word's tag, 1 for a word without pieces. Where a better tag was not
         allowed, it is below that one's."""
-        logits = self._word_logits(features, row_logits)
+        logits = self.word_logits(features, row_logits)
         found = best_sequences(logits, features.num_words, self.transitions)
         found = cut_off(found, features.num_words, features.never, self.labels)
         powers = np.exp(logits - logits.max(-1, keepdims=True))
@@ -243,7 +243,7 @@ class TaggingTask(LearnsFromSpans, Task):
         return [([self.labels[label] for label in found[stop - count:stop]], scores[stop - count:stop])
                 for count, stop in zip(features.num_words, stops)]
 
-    def _word_logits(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> np.ndarray:
+    def word_logits(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> np.ndarray:
         """float32 [words of all sentences, labels], of each word from the window that answers for it."""
         counts = np.asarray(features.num_words, np.int64)
         logits = np.full((counts.sum(), self.num_outputs), -np.inf, np.float32)
