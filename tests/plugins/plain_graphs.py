@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the process that forks has no pytest
     import pytest
 
-#: Tests that graphs give the same to the last bit: after a break, from run to run, on several replicas.
-AS_USERS_HAVE_THEM = ("tests/cli/test_main_job.py", "tests/distillation/test_runner", "tests/training/", "tests/transfer/",
-                      "tests/teachers/accelerated/")
+#: Tests that graphs give the same to the last bit: after a break, from run to run, on several replicas; and those of
+#: a precision that Grappler brings.
+AS_USERS_HAVE_THEM = ("tests/cli/test_main_job.py", "tests/distillation/test_runner", "tests/training/",
+                      "tests/transfer/", "tests/teachers/accelerated/")
 #: What tells commands.
 VARIABLE = "XTREMEDISTIL_PLAIN_GRAPHS"
 
 
 def follow() -> None:
-    """Does in this process what the variable says, once TensorFlow is imported. Nothing needs to be computed for it."""
+    """Does in this process what the variable says, once TensorFlow is imported; nothing is computed for it."""
     if "tensorflow" in sys.modules and VARIABLE in os.environ:
         from tensorflow.python.eager import context
 
