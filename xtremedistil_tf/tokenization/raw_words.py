@@ -30,7 +30,7 @@ import dataclasses
 import functools
 import itertools
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from xtremedistil_tf.errors import ConfigError
