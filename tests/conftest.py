@@ -30,7 +30,7 @@ gc.set_threshold(50_000, 10, 10)
 
 pytest.register_assert_rewrite("conformance")
 pytest_plugins = ["leftovers", "forked_python", "durations", "skips", "short_stacks", "shared_conversions",
-                  "read_only"]
+                  "read_only", "plain_graphs"]
 
 
 def pytest_collection_finish() -> None:

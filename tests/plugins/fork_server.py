@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable
 
 import fork_conversions
+import plain_graphs
 import shared_conversions
 import short_stacks
 
@@ -167,6 +168,7 @@ def _command(streams: list[int], request: dict) -> Callable[[], None]:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    plain_graphs.follow()
     sys.stdin = os.fdopen(0, "r", encoding="utf-8", closefd=False)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, "utf-8", "backslashreplace", closefd=False)

@@ -60,7 +60,7 @@ def test_every_form_is_written_checked_and_measured(model_dir, exported):
     assert forms["tflite dynamic"]["bytes"] < forms["tflite"]["bytes"]
 
 
-def test_a_classifier_for_mediapipe(tmp_path, made_texts, uncased_tokenizer, caplog):
+def test_a_classifier_for_mediapipe(tmp_path, made_texts, uncased_tokenizer, capsys):
     from xtremedistil_tf.students.cnn import CNNShape
     from xtremedistil_tf.tasks.classification import ClassificationTask
 
@@ -73,7 +73,7 @@ def test_a_classifier_for_mediapipe(tmp_path, made_texts, uncased_tokenizer, cap
     forms = json.loads((tmp_path / "export" / "exports.json").read_text())["forms"]
     assert forms["mediapipe"]["agreement"] == 1.0 and forms["mediapipe"]["latency"]
     assert forms["mediapipe int8"]["path"] == "export/mediapipe/text_classifier_int8.tflite"
-    assert "reads 1 of" in caplog.text
+    assert "reads 1 of 3 texts" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -81,8 +81,8 @@ def made_texts(tmp_path):
     folder = tmp_path / "task"
     for split in ("train", "dev", "test"):
         (folder / "en").mkdir(parents=True, exist_ok=True)
-        (folder / "en" / f"{split}.tsv").write_text("Anna met Boris\tgood\nan old house\tbad\nGÖRAN left\tgood\n",
-                                                    encoding="utf-8")
+        (folder / "en" / f"{split}.tsv").write_text(
+            f"Anna met Boris {split}\tgood\nan old house {split}\tbad\nGÖRAN left {split}\tgood\n", encoding="utf-8")
     return folder
 
 

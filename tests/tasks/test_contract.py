@@ -33,7 +33,7 @@ def test_the_score_of_a_tag_is_its_softmax(tiny_tokenizer):
     examples = [Example(("anna", "met", "\x01", "boris")), Example(("paris",))]
     features = task.prediction_features(tiny_tokenizer, examples, 32)
     rows = [random_logits(len(features.features.read(index)["input_ids"]), 3) for index in range(2)]
-    (tags, scores), (_, alone) = task.decode_scored(features, rows)
+    (tags, scores, _), (_, alone, _) = task.decode_scored(features, rows)
     starts = [np.flatnonzero(task.text_features(tiny_tokenizer, [example], 32).features.data["word_starts"])
               for example in examples]
     probabilities = [scipy.special.softmax(row[at], -1) for row, at in zip(rows, starts)]

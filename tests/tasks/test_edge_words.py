@@ -138,8 +138,8 @@ def test_answers(tiny_tokenizer):
     sentences = [Example((",", "anna", ",", "boris", ",")), Example((",",)), Example(("anna", "("))]
     features = task.prediction_features(tiny_tokenizer, sentences, None)
     rows = [np.tile(np.array([-1, 0, 2], np.float32), (length, 1)) for length in features.features.lengths]
-    tagged = task.tagged(features, rows)
-    assert [tags for tags, _ in tagged] == [["O", "B-A", "I-A", "I-A", "O"], ["O"], ["B-A", "O"]]
+    tagged = task.decode_scored(features, rows)
+    assert [one.tags for one in tagged] == [["O", "B-A", "I-A", "I-A", "O"], ["O"], ["B-A", "O"]]
     powers = np.exp([-1, 0, 2]) / np.exp([-1, 0, 2]).sum()
     np.testing.assert_allclose(tagged[2][1], powers[[1, 0]], rtol=1e-5)
 

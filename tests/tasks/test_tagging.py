@@ -63,16 +63,14 @@ def test_a_sentence_in_windows_is_decoded_as_a_whole(tiny_tokenizer):
     task, words = TaggingTask(["O", "B-LOC", "I-LOC"]), ("anna", "met", "\u200d", "paris", "in") * 12
     of_words = 3 * np.random.default_rng(6).normal(size=(len(words), 3)).astype(np.float32)
     features = task.prediction_features(tiny_tokenizer, [Example(words), Example(words[:4])], 9)
-    rows = []
-    for _, window, answered in features.windows:
-        # Every piece that does not answer is as wrong as can be.
-        row = np.tile(np.float32([-9, -9, 9]), (window.stop - window.start + 2, 1))
-        row[window.answers - window.start + 1] = of_words[answered]
-        rows.append(row)
-    long, short = task.tagged(features, rows)
-    assert len(features.windows) > 10
+    # Every piece that does not answer is as wrong as can be.
+    flat = np.tile(np.float32([-9, -9, 9]), (features.features.offsets[-1], 1))
+    flat[features.places] = np.concatenate([of_words, of_words[:4]])[features.answered]
+    rows = np.split(flat, features.features.offsets[1:-1])
+    long, short = task.decode_scored(features, rows)
+    assert len(features.features) > 10
     of_words[[not tiny_tokenizer.tokenize(word) for word in words]] = [0, -1e9, -1e9]
-    for (tags, scores), count in ((long, len(words)), (short, 4)):
+    for (tags, scores, _), count in ((long, len(words)), (short, 4)):
         found = best_sequences(of_words[:count], [count], task.transitions)
         assert tags == [task.labels[label] for label in found]
         powers = np.exp(of_words[:count].astype(np.float64))

@@ -12,12 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.raw_words import RawWords, kind_of, kinds_in
 from xtremedistil_tf.tokenization.word_vectors import TEXTS, words_facts
 
 PUNCTUATION = RawWords("punctuation")
 # A rule and a string each, every one read by eye.
 VECTORS = json.loads((pathlib.Path(__file__).parent / "words.json").read_text(encoding="utf-8"))
+
+
+def test_a_run_of_characters_has_the_bits_of_each():
+    block = range(0x40000)
+    bits = [bit for count, bit in kinds_in(block) for bit in [bit] * count]
+    assert bits == [kind_of.__wrapped__(chr(number)) for number in block]
 
 
 def words(text: str, rule: RawWords = PUNCTUATION) -> list[str]:

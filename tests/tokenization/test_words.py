@@ -118,3 +118,16 @@ def test_long_texts_are_encoded_in_parts(tiny_tokenizer, monkeypatch):
     for one, other in zip(encode_words(tiny_tokenizer, rows), whole, strict=True):
         assert (one.ids.tolist(), one.word_ids.tolist()) == (other.ids.tolist(), other.word_ids.tolist())
         assert one.num_words == other.num_words
+
+
+def test_words_that_are_remembered_have_the_same_pieces(tiny_tokenizer, monkeypatch):
+    from xtremedistil_tf.tokenization import words as module
+
+    monkeypatch.setattr(module, "_MOST_KNOWN", 3)
+    monkeypatch.setattr(module, "_ENCODED_TOGETHER", 2)
+    known = module.WordPieces(tiny_tokenizer)
+    for words in (["anna", "paris"], ["paris", "\u200b", "annaparis", "paris"], [], ["met", "anna"], ["met"] * 3):
+        ids, counts = known.of(words)
+        wanted = [tiny_tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
+        assert ids.tolist() == [piece for pieces in wanted for piece in pieces]
+        assert counts.tolist() == [len(pieces) for pieces in wanted]

@@ -66,6 +66,9 @@ class ExportConfig:
         "Model version in TensorFlow Serving. 0: the next one.", minimum=0)
     calibration_examples: int = setting("What to write", 300,
         "Transfer sentences for calibrating full int8. Recommended: 100 to 500.", minimum=1)
+    fixed_length: int = setting("What to write", 0,
+        "tflite: also files that take inputs of this many subwords alone, padded by the program, for processors that "
+        "run no others. 0: none. Recommended: seq_len of the run.", minimum=0)
     max_f1_drop: float = setting("Checks", 0.01,
         "Maximum loss of the student's main score on the dev set (0.01: one point of F1). If a file loses more, the "
         "command fails with a non-zero exit status. Recommended: 0.005 to 0.02.", minimum=0.0)

@@ -1,4 +1,4 @@
-"""A TensorFlow Lite file for MediaPipe's `TextClassifier`: text in, classes out, on phones, the web, Python."""
+"""A TensorFlow Lite file for MediaPipe's `TextClassifier`: raw text in, classes out."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from xtremedistil_tf.export.tflite import (
     VOCABULARY,
     Calibration,
     check_quantization,
+    padded,
     rows_of,
     side_files,
     write_tflite,
@@ -59,7 +60,8 @@ def export_mediapipe(folder: str | os.PathLike[str], student: Any, tokenizer: An
     module = _Classifier(student, task)
     rows = []
     if quantization == "int8":
-        rows = [_row(row, length) for row in rows_of(calibration() if calibration else (), list(INPUTS))]
+        rows = [{INPUTS[column]: values for column, values in padded(row, length).items()}
+                for row in rows_of(calibration() if calibration else (), list(INPUTS))]
         if not rows:
             raise ConfigError("`quantize=int8`: full int8 for MediaPipe is calibrated on real inputs, but none are "
                               "given. Give `transfer_file` or labelled data, or use `quantize=dynamic`.")
@@ -128,15 +130,6 @@ def warn_of_other_reading(tokenizer: Any, examples: Sequence[Any]) -> None:
 
 def _read(text: str) -> str:
     return "".join(letter.lower() if letter.isascii() else letter for letter in text)
-
-
-def _row(row: dict[str, np.ndarray], length: int) -> dict[str, np.ndarray]:
-    """An input of any length -> padded to `length`, by MediaPipe's names."""
-    found = {name: np.zeros((1, length), np.int32) for name in INPUTS.values()}
-    for column, name in INPUTS.items():
-        kept = row[column][:, :length]
-        found[name][:, :kept.shape[1]] = kept
-    return found
 
 
 class _Classifier(tf.Module):

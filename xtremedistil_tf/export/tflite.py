@@ -104,8 +104,8 @@ def _converted(converter: tf.lite.TFLiteConverter, path: pathlib.Path) -> bytes:
 
 
 def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task, quantization: str,
-                  calibration: Calibration | None = None) -> pathlib.Path:
-    """Writes `<folder>/token_ids_<quantization>.tflite`.
+                  calibration: Calibration | None = None, length: int = 0) -> pathlib.Path:
+    """Writes `<folder>/token_ids_<quantization>.tflite`; of one length, `token_ids_<quantization>_<length>.tflite`.
 
     Signature `token_ids`. Inputs: `input_ids`, `attention_mask` and, but for tagging, `token_type_ids`; int32
     [1, time], time being free, special tokens included, padded on the right if at all. Output: `logits`
@@ -123,11 +123,15 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
         task: what the student answers.
         quantization: `none`, `float16`, `dynamic` (int8 weights), or `int8` (activations as well).
         calibration: for `int8`: gives padded batches of real inputs, int32 [batch, time] by name.
+        length: pieces of every input, which the program pads; 0: any number.
 
     Raises:
-        ConfigError: no such quantization, nothing to calibrate on, or the student cannot be converted.
+        ConfigError: no such quantization, the student takes no input of that length, nothing to calibrate on, or the
+            student cannot be converted.
     """
     check_quantization(quantization)
+    if length and student.max_length and length > student.max_length:
+        raise ConfigError(f"`fixed_length={length}`: this student takes at most {student.max_length} subwords.")
     graph = _trimmed(student, task)
     rows: list[dict[str, np.ndarray]] = []
     if quantization == "int8" and isinstance(student, BiLSTMStudent):
@@ -135,18 +139,19 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
                  "calibrated")
     elif quantization == "int8":
         rows = list(rows_of(calibration() if calibration else (), graph.names))
+        rows = [padded(row, length) for row in rows] if length else rows
         if not rows:
             raise ConfigError("`quantize=int8`: full int8 for TensorFlow Lite is calibrated on real inputs, "
                               "but none are given. Give `transfer_file` or labelled data, or use "
                               "`quantize=dynamic`.")
-    path = pathlib.Path(folder) / f"{TOKEN_IDS}_{quantization}.tflite"
+    path = pathlib.Path(folder) / f"{TOKEN_IDS}_{quantization}{f'_{length}' if length else ''}.tflite"
     enclosed = None
     if tokenizer is not None:
         files = side_files(tokenizer, task, student.max_length)
         enclosed = Enclosed(f"{task.kind} student", "Logits of token ids, see model.json.", _TENSORS, files,
                             LABELS if len(task.labels) == task.num_outputs else "",
                             VOCABULARY if VOCABULARY in files else "")
-    return write_tflite(path, graph, TOKEN_IDS, graph.traced, quantization, rows, enclosed=enclosed)
+    return write_tflite(path, graph, TOKEN_IDS, graph.traced(length), quantization, rows, enclosed=enclosed)
 
 
 def _trimmed(student: Any, task: Task) -> TrimmedStudent:
@@ -170,13 +175,16 @@ class TrimmedStudent(tf.Module):
         self.names = input_names(task)
         self.student_variables = student.variables
         self._per_piece = task.per_piece
+        self._traced = functools.cache(self._trace)
         # The masked call: without a mask an LSTM would be converted to the op that keeps its state.
         self._call = lambda inputs: student(inputs, training=False)["logits"]
 
-    @functools.cached_property
-    def traced(self) -> Any:
-        """The traced function: int32 [1, time] by name -> `logits`."""
-        specs = {name: tf.TensorSpec([1, None], tf.int32, name) for name in self.names}
+    def traced(self, length: int = 0) -> Any:
+        """The traced function: int32 [1, time] by name -> `logits`; time is `length`, or 0: free."""
+        return self._traced(length)
+
+    def _trace(self, length: int) -> Any:
+        specs = {name: tf.TensorSpec([1, length or None], tf.int32, name) for name in self.names}
         return tf.function(self._logits).get_concrete_function(**specs)
 
     def _logits(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -202,6 +210,12 @@ def rows_of(batches: Iterable[dict[str, np.ndarray]], names: Sequence[str]) -> I
         columns = {name: np.asarray(batch[name], np.int32) for name in names}
         for row, length in enumerate(columns["attention_mask"].sum(1)):
             yield {name: values[row:row + 1, :max(length, 1)] for name, values in columns.items()}
+
+
+def padded(row: Mapping[str, np.ndarray], length: int) -> dict[str, np.ndarray]:
+    """An input int32 [1, pieces] -> int32 [1, length]: padded with zeros, or cut off."""
+    return {name: np.pad(values[:, :length], [(0, 0), (0, max(0, length - values.shape[1]))])
+            for name, values in row.items()}
 
 
 def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,

@@ -37,6 +37,8 @@ from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
 
 #: So long are the inputs of a whole batch at most: of longer ones fewer make a batch, so that memory is bounded.
 _BATCH_LENGTH = 512
+#: Pieces of a batch that ONNX Runtime answers: what it works on then stays in the processor's caches.
+_ONNX_PIECES = 2048
 _DEV = "student, dev set"
 
 
@@ -256,7 +258,8 @@ def open_predictor(model_dir: str | os.PathLike[str], form: str = "keras", quant
         saved = load_student(model_dir, decoding)
         task, config, tokenizer, max_length = saved.task, saved.config, saved.tokenizer, saved.student.max_length
     runtime = functools.cache(lambda: fitting(open_runtime(form, model_dir, quantize, threads), task, model_dir))
-    predictor = Predictor(lambda batch: runtime().forward(batch), tokenizer, task, max_length, batch_size)
+    predictor = Predictor(lambda batch: runtime().forward(batch), tokenizer, task, max_length, batch_size,
+                          _ONNX_PIECES if form == "onnx" else None)
     return OpenedStudent(predictor, task, tokenizer, config)
 
 

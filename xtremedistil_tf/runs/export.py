@@ -64,7 +64,8 @@ class Exports:
             export_saved_model(path, student, tokenizer, task, pairs=self.pairs)
         elif form == "tflite":
             from xtremedistil_tf.export.tflite import export_tflite, write_side_files
-            export_tflite(path.parent, student, tokenizer, task, quantization, self._calibration)
+            for length in {0, self.config.fixed_length}:
+                export_tflite(path.parent, student, tokenizer, task, quantization, self._calibration, length)
             if register_text_ops():
                 from xtremedistil_tf.export.tflite_raw_strings import export_raw_string_tflite
                 export_raw_string_tflite(path.parent, student, tokenizer, task, quantization, pairs=self.pairs)

@@ -16,6 +16,7 @@ from xtremedistil_tf.corpus.tag_schemes import IOB2, MIXED, NONE, iob2_of
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.tasks.registry import make_task
+from xtremedistil_tf.tasks.tagging.prediction import word_logits
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.teachers.own_labels import label_names, scheme_of_labels
 from xtremedistil_tf.teachers.protocol import TeacherPredictor, backend_named, own_head
@@ -91,10 +92,10 @@ class EncoderTeacher:
 
     def _tagged(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         words = [self._split.split(text) for text in texts]
-        features = self._task.prediction_features(
+        features: Any = self._task.prediction_features(
             self._tokenizer, [Example(tuple(word.text for word in found), None) for found in words], self._seq_len)
         task: Any = self._task
-        probabilities = task.choices(task.word_logits(features, self._logits(features)))
+        probabilities = task.choices(word_logits(features, self._logits(features), task.transitions))
         stops = np.cumsum([len(found) for found in words])
         return [{"text": text, "offsets": [[word.start, word.end] for word in found],
                  "scores": [self._named(row) for row in probabilities[stop - len(found):stop]]}

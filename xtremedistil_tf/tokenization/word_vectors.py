@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xtremedistil_tf.tokenization import raw_words
-from xtremedistil_tf.tokenization.raw_words import RawWords, Word, kind_of
+from xtremedistil_tf.tokenization.raw_words import RawWords, Word, kinds_in
 
 _BITS = ("SPACE", "INVISIBLE", "COMBINING", "MARK", "SYMBOL", "BRACKET", "FLAG", "APART", "UNSPACED", "CASED", "OPENS")
 
@@ -67,8 +67,9 @@ def _utf16(text: str) -> int:
 @functools.lru_cache(maxsize=1)
 def _runs() -> list[int]:
     found: list[int] = []
-    for number in range(sys.maxunicode + 1):
-        kind = kind_of.__wrapped__(chr(number))
+    number = 0
+    for count, kind in kinds_in(range(sys.maxunicode + 1)):
         if not found or kind != found[-1]:
             found += [number, kind]
+        number += count
     return found

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import itertools
+import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-#: Sentences, and words of a long text, that are encoded at once: what an encoding holds is far more than its numbers.
+#: Sentences, and words, that are encoded at once.
 _BATCH, _MOST_WORDS = 1024, 16384
+#: Words that are remembered; new ones are given to the tokenizer in groups, which its threads share.
+_MOST_KNOWN, _ENCODED_TOGETHER = 1 << 17, 64
 # Words of several scripts, as a tokenizer may know only some of them.
 _PROBES = (("a", "b"), ("the", "of"), ("1", "2"), (",", "."), ("и", "в"), ("的", "是"))
 _spaced: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary[Any, WordPieces] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,41 +83,89 @@ def text_row(encoded: EncodedWords, special: SpecialTokens, seq_len: int) -> tup
     return row, len(encoded.ids) > room
 
 
-def encode_words(tokenizer, sentences: Iterable[Sequence[str]]) -> Iterator[EncodedWords]:
+class WordPieces:
+    """The pieces of words. Each word is asked of the tokenizer once: text repeats its words, and a tokenizer encodes
+    words that are given apart each by itself.
+
+    Args:
+        tokenizer: fast tokenizer of transformers, or a `LightTokenizer`.
+    """
+
+    def __init__(self, tokenizer: Any):
+        self._tokenizer = weakref.ref(tokenizer)
+        self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._ids, self._stops = array.array("i"), array.array("q", [0])
+
+    def of(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """int32 [pieces of all words], and int64 [words], the number of pieces of each."""
+        with self._lock:
+            self._learn(words)
+            numbers = np.fromiter(map(self._numbers.__getitem__, words), np.int64, len(words))
+            stops = np.frombuffer(self._stops, np.int64)
+            starts, counts = stops[numbers], stops[numbers + 1] - stops[numbers]
+            places = np.repeat(starts - (np.cumsum(counts) - counts), counts)
+            # Copies: what looks into an array of Python keeps it from growing.
+            return np.frombuffer(self._ids, np.int32)[places + np.arange(len(places))], counts
+
+    def _learn(self, words: Sequence[str]) -> None:
+        if not self._numbers.keys() >= (new := set(words)):
+            if len(self._numbers) > _MOST_KNOWN:
+                self._forget()
+            missing = [*(new - self._numbers.keys())]
+            groups = [missing[begin:begin + _ENCODED_TOGETHER] for begin in range(0, len(missing), _ENCODED_TOGETHER)]
+            for group, encoding in zip(groups, _encodings(self._tokenizer(), groups, is_split_into_words=True)):
+                counts = np.bincount(np.asarray(encoding.word_ids, np.int64), minlength=len(group))
+                self._numbers.update(zip(group, range(len(self._numbers), len(self._numbers) + len(group))))
+                self._stops.extend((len(self._ids) + np.cumsum(counts)).tolist())
+                self._ids.extend(encoding.ids)
+
+
+def pieces_of(tokenizer: Any, sentences: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+    """The pieces of all words of pre-split sentences, without special tokens.
+
+    Args:
+        tokenizer: see `WordPieces`.
+        sentences: of words.
+
+    Returns:
+        int32 [pieces], and int64 [words of all sentences], the number of pieces of each.
+    """
+    if tokenizer not in _known:
+        _known[tokenizer] = WordPieces(tokenizer)
+    given = map(spaced_words, sentences) if needs_spaces(tokenizer) else sentences
+    return _known[tokenizer].of([*itertools.chain.from_iterable(given)])
+
+
+def encode_words(tokenizer: Any, sentences: Iterable[Sequence[str]]) -> Iterator[EncodedWords]:
     """Encodes pre-split sentences with a fast tokenizer of transformers.
 
     Agrees with `tokenizer(words, is_split_into_words=True).word_ids()`, of `spaced_words` where the
     tokenizer `needs_spaces`; the work per sentence is linear in its length (the original encoded a
     growing prefix for every word).
     """
-    batch: list[list[str]] = []
+    batch: list[Sequence[str]] = []
     size = 0
     for words in sentences:
         if batch and (len(batch) == _BATCH or size + len(words) > _MOST_WORDS):
             yield from _encode_batch(tokenizer, batch)
             batch, size = [], 0
-        if len(words) > _MOST_WORDS:
-            yield _encode_long(tokenizer, words)
-        else:
-            batch.append(list(words))
-            size += len(words)
+        batch.append(words)
+        size += len(words)
     if batch:
         yield from _encode_batch(tokenizer, batch)
 
 
-def _encode_long(tokenizer: Any, words: Sequence[str]) -> EncodedWords:
-    given, begins = _form_of(tokenizer)(words), range(0, len(words), _MOST_WORDS)
-    parts = (_encodings(tokenizer, [given[begin:begin + _MOST_WORDS]], is_split_into_words=True)[0] for begin in begins)
-    numbers = [(np.asarray(part.ids, np.int32), np.asarray(part.word_ids, np.int32) + begin)
-               for part, begin in zip(parts, begins)]
-    ids, word_ids = map(np.concatenate, zip(*numbers))
-    return EncodedWords(ids, word_ids, len(words))
-
-
-def _encode_batch(tokenizer, batch: list[list[str]]) -> Iterator[EncodedWords]:
-    for words, encoding in zip(batch, encodings_of_words(tokenizer, batch)):
-        yield EncodedWords(np.asarray(encoding.ids, np.int32),
-                           np.asarray(encoding.word_ids, np.int32), len(words))
+def _encode_batch(tokenizer: Any, batch: Sequence[Sequence[str]]) -> Iterator[EncodedWords]:
+    ids, counts = pieces_of(tokenizer, batch)
+    word, piece = 0, 0
+    for words in batch:
+        numbers = np.repeat(np.arange(len(words), dtype=np.int32), counts[word:word + len(words)])
+        yield EncodedWords(ids[piece:piece + len(numbers)], numbers, len(words))
+        word, piece = word + len(words), piece + len(numbers)
 
 
 def encodings_of_words(tokenizer: Any, sentences: Sequence[Sequence[str]]) -> Sequence[Any]:
@@ -120,13 +173,8 @@ def encodings_of_words(tokenizer: Any, sentences: Sequence[Sequence[str]]) -> Se
 
     Offsets are those of the words as `spaced_words` gives them where the tokenizer `needs_spaces`.
     """
-    form = _form_of(tokenizer)
+    form = spaced_words if needs_spaces(tokenizer) else list
     return _encodings(tokenizer, [form(words) for words in sentences], is_split_into_words=True)
-
-
-def _form_of(tokenizer: Any) -> Callable[[Sequence[str]], list[str]]:
-    """In which words are given to it."""
-    return spaced_words if needs_spaces(tokenizer) else list
 
 
 def needs_spaces(tokenizer: Any) -> bool:

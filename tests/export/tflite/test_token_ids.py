@@ -213,6 +213,31 @@ def test_a_student_from_a_checkpoint(tmp_path, tiny_teacher_dir, tiny_tokenizer,
     np.testing.assert_allclose(found, student(inputs)["logits"], atol=1e-5)
 
 
+@pytest.mark.parametrize(["kind", "task", "quantization"], [
+    ("bilstm", "tagging", "dynamic"), ("cnn", "tagging", "int8"), ("transformer", "classification", "none")])
+def test_a_fixed_length(tmp_path, export, interpreter, kind, task, quantization):
+    free = export(kind, task, quantization)
+    batches = (inputs_of([9, 3, 12, 7, 1, 24], free.task, seed) for seed in range(10))
+    path = export_tflite(tmp_path, free.student, None, free.task, quantization, lambda: batches, length=16)
+    assert path.name == f"token_ids_{quantization}_16.tflite"
+    fixed = Exported(kind, free.task, path, free.student, interpreter)
+    for item in fixed.model.signatureDefs[0].inputs:
+        tensor = fixed.model.subgraphs[0].tensors[item.tensorIndex]
+        assert list(tensor.shape) == [1, 16] and tensor.shapeSignature is None
+    rows = {name: values[:1] for name, values in inputs_of([6, 16], free.task).items()}
+    found, expected = fixed.run(**rows)["logits"], free.student(rows)["logits"].numpy()
+    if free.task.per_piece:
+        assert found.shape[1] == 16 and not found[:, 6:].any()
+        found, expected = found[:, :6], expected[:, :6]
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE[quantization])
+
+
+def test_a_length_that_the_student_does_not_take(tmp_path, export):
+    student, task = export("transformer", "classification", "none").student, TASKS["classification"]
+    with pytest.raises(ConfigError, match=f"`fixed_length=9999`: this student takes at most {student.max_length}"):
+        export_tflite(tmp_path, student, None, task, "none", length=9999)
+
+
 def test_int8_without_anything_to_calibrate_on(tmp_path, export):
     student, task = export("transformer", "classification", "none").student, TASKS["classification"]
     for calibration in (None, lambda: iter([])):

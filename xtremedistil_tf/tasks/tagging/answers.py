@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import array
 import dataclasses
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from xtremedistil_tf.tasks.raw_text import (
     padded,
     utf8,
 )
-from xtremedistil_tf.tasks.tagging.decoding import entities
+from xtremedistil_tf.tasks.tagging.prediction import Tagged
 from xtremedistil_tf.tokenization.raw_words import RawWords
 
 if TYPE_CHECKING:
@@ -93,6 +92,19 @@ class TaggedWord:
     score: float
 
 
+class _Unmade(NamedTuple):
+    """What the words of an answer are made of, once they are looked at: most people look at entities only."""
+
+    text: str
+    spans: Sequence[tuple[int, int]]
+    tags: Sequence[str]
+    scores: np.ndarray
+
+    def made(self) -> tuple[TaggedWord, ...]:
+        return tuple(TaggedWord(self.text[start:end], tag, start, end, score)
+                     for (start, end), tag, score in zip(self.spans[:], self.tags, self.scores.tolist()))
+
+
 @dataclasses.dataclass(frozen=True)
 class Tagging(Several[Entity]):
     """The answer of a tagger: a sequence of entities.
@@ -106,6 +118,17 @@ class Tagging(Several[Entity]):
     entities: tuple[Entity, ...]
     words: tuple[TaggedWord, ...]
 
+    @classmethod
+    def _of(cls, entities: tuple[Entity, ...], unmade: _Unmade) -> Tagging:
+        found = cls.__new__(cls)
+        found.__dict__.update(entities=entities, _unmade=unmade)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "words" or "_unmade" not in self.__dict__:
+            raise AttributeError(name)
+        return self.__dict__.setdefault("words", self.__dict__["_unmade"].made())
+
     @property
     def parts(self) -> tuple[Entity, ...]:
         return self.entities
@@ -113,7 +136,8 @@ class Tagging(Several[Entity]):
     @property
     def tags(self) -> list[str]:
         """The tag of each word."""
-        return [word.tag for word in self.words]
+        unmade = self.__dict__.get("_unmade")
+        return list(unmade.tags) if unmade else [word.tag for word in self.words]
 
 
 def _asked(task: TaggingTask, given: Any) -> Asked | None:
@@ -132,10 +156,7 @@ def _asked(task: TaggingTask, given: Any) -> Asked | None:
 
 def asked_text(text: str, rule: RawWords) -> Asked:
     """What a text asks whose words are those of a rule."""
-    words, places = [], array.array("q")
-    for word in rule.each(text):
-        words.append(word.text)
-        places.extend((word.start, word.end))
+    words, places = rule.placed(text)
     return Asked(Example(tuple(words)), text, Spans(places))
 
 
@@ -144,16 +165,14 @@ def some_words(one: Asked | None) -> Asked | None:
     return one if one and one.spans else None
 
 
-def _answer(task: TaggingTask, one: Asked, prediction: tuple[Sequence[str], np.ndarray]) -> Tagging:
-    tags, scores = prediction[0], prediction[1].tolist()
-    words = tuple(TaggedWord(one.text[start:end], tag, start, end, score)
-                  for (start, end), tag, score in zip(one.spans, tags, scores))
+def _answer(task: TaggingTask, one: Asked, prediction: Tagged) -> Tagging:
+    tags, scores, spelled = prediction
     found = []
-    for entity in entities(tags, task.labels):
-        start, end = one.spans[entity.first][0], one.spans[entity.last][1]
-        mean = statistics.fmean(scores[entity.first: entity.last + 1])
-        found.append(Entity(entity.type, one.text[start:end], start, end, mean))
-    return Tagging(tuple(found), words)
+    for kind, first, last in spelled:
+        start, end = one.spans[first][0], one.spans[last][1]
+        mean = statistics.fmean(scores[first:last + 1].tolist())
+        found.append(Entity(kind, one.text[start:end], start, end, mean))
+    return Tagging._of(tuple(found), _Unmade(one.text, one.spans, tags, scores))
 
 
 def _read(outputs: Outputs) -> list[Tagging]:

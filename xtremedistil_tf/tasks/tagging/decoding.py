@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,13 +69,32 @@ def entities(tags: Sequence[str], labels: Sequence[str]) -> list[Entity]:
         tags: one of the labels for each word.
         labels: all labels of the task.
     """
-    rules, number_of = entity_rules(tuple(labels)), {label: number for number, label in enumerate(labels)}
-    numbers = np.array([number_of[tag] for tag in tags], np.int64)
-    joins = np.concatenate([[False], rules.joins[numbers[:-1], numbers[1:]]])[:len(tags)]
-    firsts = np.flatnonzero(~joins)
-    stops = np.append(firsts[1:], len(tags))
-    return [Entity(rules.types[numbers[first]], int(first), int(stop) - 1)
-            for first, stop in zip(firsts, stops) if rules.begins[numbers[first]]]
+    number_of = {label: number for number, label in enumerate(labels)}
+    return next(entities_of(np.array([number_of[tag] for tag in tags], np.int64), [len(tags)], labels))
+
+
+def entities_of(label_ids: np.ndarray, lengths: Sequence[int], labels: Sequence[str]) -> Iterator[list[Entity]]:
+    """The entities of each sentence, see `entities`.
+
+    Args:
+        label_ids: int [words of all sentences], one sentence after the other.
+        lengths: [sentences], words of each; may be 0.
+        labels: all labels of the task.
+    """
+    rules, count = entity_rules(tuple(labels)), len(label_ids)
+    starts = np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))])
+    opens = np.ones(count + 1, bool)
+    opens[1:count] = ~rules.joins[label_ids[:-1], label_ids[1:]]
+    opens[starts] = True
+    firsts = np.flatnonzero(opens)
+    firsts, stops = firsts[:-1], firsts[1:]
+    begun = rules.begins[label_ids[firsts]]
+    firsts, stops = firsts[begun], stops[begun]
+    sentence = np.searchsorted(starts, firsts, side="right") - 1
+    types = [rules.types[label] for label in label_ids[firsts].tolist()]
+    found = [*map(Entity, types, (firsts - starts[sentence]).tolist(), (stops - 1 - starts[sentence]).tolist())]
+    for begin, end in itertools.pairwise(np.searchsorted(firsts, starts).tolist()):
+        yield found[begin:end]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

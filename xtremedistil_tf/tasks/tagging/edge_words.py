@@ -50,7 +50,7 @@ class EdgeWords:
     def at(self, words: Sequence[str]) -> np.ndarray:
         """bool [2, words]: whether each can begin no entity, and whether it can end none."""
         sets = map(frozenset, (self.never_first, self.never_last))
-        return np.array([[word in never for word in words] for never in sets], bool).reshape(2, len(words))
+        return np.array([[*map(never.__contains__, words)] for never in sets], bool).reshape(2, len(words))
 
 
 def edge_words_of(examples: Iterable[Example], labels: Sequence[str]) -> EdgeWords:

@@ -20,17 +20,17 @@ from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.tasks.raw_text import Asked, LineFormat
 from xtremedistil_tf.tasks.scores import KindWords, scores_named, softmax, sums, top_probabilities, with_languages
 from xtremedistil_tf.tasks.tagging.answers import RAW_TEXT, asked_text, some_words
-from xtremedistil_tf.tasks.tagging.decoding import Transitions, best_sequences, test_vectors, transitions
-from xtremedistil_tf.tasks.tagging.edge_words import EdgeWords, cut_off, edge_vectors, edge_words_of
+from xtremedistil_tf.tasks.tagging.decoding import Transitions, test_vectors, transitions
+from xtremedistil_tf.tasks.tagging.edge_words import EdgeWords, edge_vectors, edge_words_of
 from xtremedistil_tf.tasks.tagging.formats import WORD_KEYS
+from xtremedistil_tf.tasks.tagging.prediction import Tagged, TaggingFeatures, prediction_features, tagged
 from xtremedistil_tf.tasks.tagging.tag_scores import entity_scores, exchanged_tags, most_frequent_tag, tag_scores
 from xtremedistil_tf.tasks.tagging.targets import LearnsFromSpans
 from xtremedistil_tf.tasks.task import Task, TaskFeatures, check_main_score
 from xtremedistil_tf.tokenization.alignment import PieceSpans, aligned_words
 from xtremedistil_tf.tokenization.raw_words import AT_SPACES, RawWords
-from xtremedistil_tf.tokenization.sentences import sentences_of
 from xtremedistil_tf.tokenization.word_habits import described, rule_of
-from xtremedistil_tf.tokenization.words import SpecialTokens, Window, cut_windows, encode_words, text_row
+from xtremedistil_tf.tokenization.words import SpecialTokens, encode_words, text_row
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
 
 if TYPE_CHECKING:
@@ -72,27 +72,6 @@ def _example_of_line(line: str, number: int, source: str) -> Example | None:
 
 def _answer_line(example: Example, tags: Sequence[str]) -> str:
     return f"{' '.join(example.words)}\t{' '.join(tags)}"
-
-
-@dataclasses.dataclass(frozen=True)
-class TaggingFeatures:
-    """Features in which every word is answered once, however long the sentence.
-
-    Attributes:
-        features: column `input_ids`, one row per window.
-        windows: for each row, (sentence index, window, word index of each answer).
-        num_words: words of each sentence.
-        prefix: number of special tokens before the pieces.
-        never: bool [2, words of all sentences], which stand at no edge of an entity, see `EdgeWords.at`.
-        truncated: none is.
-    """
-
-    features: RaggedFeatures
-    windows: list[tuple[int, Window, np.ndarray]]
-    num_words: list[int]
-    prefix: int
-    never: np.ndarray
-    truncated: int = 0
 
 
 class TaggingTask(LearnsFromSpans, Task):
@@ -198,19 +177,8 @@ class TaggingTask(LearnsFromSpans, Task):
                             max_length: int | None) -> TaggingFeatures:
         """Texts longer than `seq_len` are parted into sentences, and sentences longer than `max_length` (256 where
         there is none) into overlapping windows."""
-        special, examples = SpecialTokens.of(tokenizer), list(examples)
-        at_once, most = (length - len(special) for length in self.lengths(max_length))
-        rows, windows, num_words = [], [], []
-        for number, encoded in enumerate(encode_words(tokenizer, (e.words for e in examples))):
-            num_words.append(encoded.num_words)
-            for sentence in sentences_of(encoded, examples[number].words, at_once):
-                for window in cut_windows(sentence, most):
-                    rows.append({"input_ids": special.wrap(sentence.ids[window.start:window.stop])})
-                    windows.append((number, window, sentence.word_ids[window.answers]))
-        features = RaggedFeatures.from_rows(rows, {"input_ids": Column(np.int32)})
-        never = [self.cut_words.at(example.words) for example in examples] if self.cut_words else []
-        return TaggingFeatures(features, windows, num_words, len(special.prefix),
-                               np.concatenate([np.zeros((2, 0), bool), *never], 1))
+        return prediction_features(tokenizer, [example.words for example in examples], self.lengths(max_length),
+                                   self.cut_words)
 
     def lengths(self, max_length: int | None) -> tuple[int, int]:
         """Most pieces of a text that is answered at once, and of a window, special tokens included, for a model that
@@ -220,38 +188,12 @@ class TaggingTask(LearnsFromSpans, Task):
         return min(at_once, most), most
 
     def decode(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> list[list[str]]:
-        """One tag per word, decoded over the whole sentence, windows or not. A word without pieces (control
-        characters only) is tagged `O`."""
-        return [tags for tags, _ in self.tagged(features, row_logits)]
+        """One tag per word, see `tagged`."""
+        return [one.tags for one in self.decode_scored(features, row_logits)]
 
-    def decode_scored(self, features: TaggingFeatures,
-                      row_logits: Sequence[np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
+    def decode_scored(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> list[Tagged]:
         """See `tagged`."""
-        return self.tagged(features, row_logits)
-
-    def tagged(self, features: TaggingFeatures,
-               row_logits: Sequence[np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
-        """For each sentence the tags of its words, and their scores, float32 [words]: the probability that the
-        softmax over the labels gives to the word's tag, 1 for a word without pieces. Where a better tag was not
-        allowed, it is below that one's."""
-        logits = self.word_logits(features, row_logits)
-        found = best_sequences(logits, features.num_words, self.transitions)
-        found = cut_off(found, features.num_words, features.never, self.labels)
-        powers = np.exp(logits - logits.max(-1, keepdims=True))
-        scores = np.take_along_axis(powers, found[:, None], -1)[:, 0] / powers.sum(-1)
-        stops = np.cumsum(features.num_words)
-        return [([self.labels[label] for label in found[stop - count:stop]], scores[stop - count:stop])
-                for count, stop in zip(features.num_words, stops)]
-
-    def word_logits(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> np.ndarray:
-        """float32 [words of all sentences, labels], of each word from the window that answers for it."""
-        counts = np.asarray(features.num_words, np.int64)
-        logits = np.full((counts.sum(), self.num_outputs), -np.inf, np.float32)
-        logits[:, self.transitions.outside] = 0.0
-        before = np.cumsum(counts) - counts
-        for (number, window, words), row in zip(features.windows, row_logits):
-            logits[before[number] + words] = row[window.answers - window.start + features.prefix]
-        return logits
+        return tagged(features, row_logits, self.labels, self.transitions)
 
     def scores(self, examples: Sequence[Example], predictions: Sequence[Sequence[str]]) -> dict[str, Any]:
         """Entity scores, see `entity_scores`; where labels are not IOB2, see `tag_scores`."""

@@ -130,8 +130,9 @@ def _latest(flags: tf.Tensor) -> tf.Tensor:
 @functools.lru_cache(maxsize=1)
 def _classes() -> tuple[np.ndarray, np.ndarray]:
     """The sets of bits that there are, and uint8 [characters of Unicode], the number of each one's set."""
-    every, bits = "".join(map(chr, range(sys.maxunicode + 1))), np.zeros(sys.maxunicode + 1, np.uint8)
+    # All of them stand in the first plane.
+    every, bits = "".join(map(chr, range(0x10000))), np.zeros(sys.maxunicode + 1, np.uint8)
     for bit, characters in _CLASSES.items():
         bits[[found.start() for found in re.finditer(f"[{characters}]", every)]] |= bit
-    sets, numbers = np.unique(bits, return_inverse=True)
-    return sets, numbers.astype(np.uint8)
+    sets = np.unique(bits)
+    return sets, np.searchsorted(sets, bits).astype(np.uint8)

@@ -128,9 +128,9 @@ def table_of(characters: dict[str, int]) -> CharacterTable:
 
 def white_space(python: bool = False) -> CharacterTable:
     """Whether characters are white space: to Unicode, Rust and Hugging Face, or to Python's `str.split()`."""
-    every = "".join(map(chr, range(sys.maxunicode + 1)))
-    values = np.zeros(len(every), bool)
-    values[[match.start() for match in re.finditer(r"\s", every)]] = True
+    values = np.zeros(sys.maxunicode + 1, bool)
+    # All of it stands in the first plane.
+    values[[match.start() for match in re.finditer(r"\s", "".join(map(chr, range(0x10000))))]] = True
     # Python counts four separators more.
     values[0x1C:0x20] = python
     return CharacterTable(values)
