@@ -10,15 +10,16 @@ import sys
 MISSING = ("fcntl", "resource", "tensorflow_text")
 #: Python reads it before anything else.
 SITE = f"import sys\nfor name in {MISSING}: sys.modules[name] = None\n"
-#: As in the processes of other tests: short stacks, what AutoGraph made over there, and no time for latencies.
+#: As in the processes of other tests: plain graphs, short stacks, what AutoGraph made over there, no time for speeds.
 PROGRAM = """
 import json, os, pathlib, sys
 import numpy as np
 import tensorflow
-import shared_conversions, short_stacks
+import plain_graphs, shared_conversions, short_stacks
 import xtremedistil_tf as xd
 from xtremedistil_tf.evaluation import footprint
 from xtremedistil_tf.inference.server.loading import load_model
+plain_graphs.follow()
 short_stacks.shorten()
 shared_conversions.share(pathlib.Path(os.environ["XTREMEDISTIL_FORKED_PYTHON"]).with_name("made_over"))
 footprint.SECONDS = 0.05
