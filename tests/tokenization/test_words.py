@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -129,4 +131,4 @@ def test_words_that_are_remembered_have_the_same_pieces(tiny_tokenizer, monkeypa
     for words in (["anna", "paris"], ["paris", "\u200b", "annaparis", "paris"], [], ["met", "anna"], ["met"] * 3):
         ids, counts = known.of(words)
         wanted = [tiny_tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
-        assert (ids.tolist(), counts.tolist()) == (sum(wanted, []), [len(pieces) for pieces in wanted])
+        assert (ids.tolist(), counts.tolist()) == ([*itertools.chain(*wanted)], [*map(len, wanted)])

@@ -140,8 +140,8 @@ def _framed(ids: np.ndarray, begins: np.ndarray, offsets: np.ndarray, special: S
 
 def tagged(features: TaggingFeatures, row_logits: Sequence[np.ndarray], labels: Sequence[str],
            rules: Transitions) -> list[Tagged]:
-    """The tags of each sentence, decoded over the whole of it, windows or not. A word without pieces (control characters
-    only) is tagged `O`.
+    """The tags of each sentence, decoded over the whole of it, windows or not. A word without pieces (control
+    characters only) is tagged `O`.
 
     Args:
         features: see `prediction_features`.
