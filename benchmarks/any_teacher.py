@@ -1,6 +1,6 @@
 """What teachers that are not run here are worth: logits against labels, zero-shot teachers, rules, partial teachers.
 
-  python benchmarks/any_teacher.py --work=FOLDER --teacher=DIR [--parts=worth,zero_shot,rule,partial]
+  python benchmarks/any_teacher.py --work=FOLDER --teacher=DIR [--parts=worth,sst2,zero_shot,rule,partial]
       [--sizes=2500,10000] [--epochs=12] [--seeds=1,2] [--out=benchmarks/results/any_teacher.md]
 
 `--teacher` is a tagger fine-tuned on WikiANN, such as `<model_dir>/teacher` of a run. All students are BiLSTMs with E=50 and
@@ -9,6 +9,7 @@ H=100. Finished students are read again.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -16,7 +17,7 @@ import random
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import app, flags
@@ -26,11 +27,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 import xtremedistil_tf as xd
+from gazetteer import PLACES, SEEN, UNSEEN, in_doubt, rule, rule_tags
 from pages import environment, percent, public_command, table, write_page
 from runs import data_folder
 from xtremedistil_tf.augmentation.pretrained import SentenceEncoder
 from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
+from xtremedistil_tf.evaluation.measuring import teacher_answers
 from xtremedistil_tf.tasks.opening import load_task
 from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.tasks.scores import softmax
@@ -42,7 +45,7 @@ from xtremedistil_tf.teachers.protocol import TeacherPredictor
 
 _WORK = flags.DEFINE_string("work", None, "Folder for students and answers.", required=True)
 _TEACHER = flags.DEFINE_string("teacher", None, "Folder of a tagger that is fine-tuned on WikiANN.")
-_PARTS = flags.DEFINE_list("parts", ["worth", "zero_shot", "rule", "partial"], "What to measure.")
+_PARTS = flags.DEFINE_list("parts", ["worth", "sst2", "zero_shot", "rule", "partial"], "What to measure.")
 _SIZES = flags.DEFINE_list("sizes", ["2500", "10000"], "Sentences of English WikiANN to learn from.")
 _EPOCHS = flags.DEFINE_integer("epochs", 12, "Epochs of each student.")
 _SEEDS = flags.DEFINE_list("seeds", ["1", "2"], "Seeds of the students of `worth`.")
@@ -105,46 +108,112 @@ def wrong(tags: Sequence[str], share: float, rng: random.Random, labels: Sequenc
     return found
 
 
-def worth() -> Iterator[tuple[str, list[str]]]:
-    """F1 by what of the teacher is known, for each number of sentences."""
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """A task whose teacher has been asked about its training texts."""
+
+    name: str
+    kind: str
+    labels: list[str]
+    teacher: str
+    texts: list[Any]
+    probabilities: list[np.ndarray]
+    gold: dict[str, list[Any]]
+    seq_len: int
+    measured: Callable[[xd.Student], float]
+    teacher_score: float
+
+    def row(self, number: int, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """A row of answers about a training text."""
+        return {"tokens" if self.kind == "tagging" else "text": self.texts[number]} | dict(answer)
+
+    def distribution(self, number: int) -> dict[str, Any]:
+        """The teacher's probabilities."""
+        rows = [dict(zip(self.labels, map(float, row))) for row in np.atleast_2d(self.probabilities[number])]
+        return {"scores": rows if self.kind == "tagging" else rows[0]}
+
+    def choice(self, number: int, share: float = 0.0, rng: random.Random | None = None) -> dict[str, Any]:
+        """The teacher's labels, a share of them wrong."""
+        best = [self.labels[place] for place in np.atleast_2d(self.probabilities[number]).argmax(-1)]
+        if self.kind == "tagging":
+            return {"tags": wrong(best, share, rng, self.labels) if rng else best}
+        if rng and rng.random() < share:
+            return {"label": rng.choice([label for label in self.labels if label != best[0]])}
+        return {"label": best[0]}
+
+
+def tagging_material() -> Material:
+    """English WikiANN and the tagger of `--teacher`."""
     train, test = wikiann()
     labels = [label for _, label in sorted((int(number), label) for number, label in json.loads(
         (pathlib.Path(_TEACHER.value) / "config.json").read_text())["id2label"].items())]
-    probabilities = answered(train, labels)
-    task = make_task("tagging", labels)
-    best = [[labels[place] for place in row.argmax(-1)] for row in probabilities]
-    kept = [len(row) == len(example.words) for row, example in zip(probabilities, train)]
+    rows = answered(train, labels)
+    kept = [number for number, (row, example) in enumerate(zip(rows, train)) if len(row) == len(example.words)]
     dev = load_task(data_folder() / "ner-wikiann", ["en"], max_dev=300).dev
-    gold = {"train": [(e.words, e.tags) for e in dev[:50]], "dev": [(e.words, e.tags) for e in dev[50:]]}
+    task, tokenizer = make_task("tagging", labels), load_tokenizer(_TEACHER.value)
+    answers = teacher_answers(Teacher(load_classifier(_TEACHER.value, task, 0), task), tokenizer, test, 64)
+    return Material(
+        "worth", "tagging", labels, _TEACHER.value, [train[n].words for n in kept], [rows[n] for n in kept],
+        {"train": [(e.words, e.tags) for e in dev[:50]], "dev": [(e.words, e.tags) for e in dev[50:]]}, 32,
+        lambda student: f1_of(student, test), entity_scores([e.tags for e in test], answers)["f1"])
+
+
+def sentiment_material() -> Material:
+    """SST-2 and the embedded teacher, fine-tuned on training texts that no student reads."""
+    corpus = load_task(data_folder() / "glue-sst2", kind="classification", decontaminate=True)
+    distinct = random.Random(1).sample(list({e.text: e for e in corpus.train}.values()), len(corpus.train) // 2)
+    size, test = max(map(int, _SIZES.value)), corpus.dev
+    pool, taught, dev = distinct[:size], distinct[size:size + 8000], distinct[size + 8000:size + 8500]
+    gold = {"train": [(e.text, e.label) for e in taught], "dev": [(e.text, e.label) for e in dev]}
+    model = work("sst2/teacher")
+    if not list(model.glob("teacher/*/config.json")):
+        xd.distil(gold, [e.text for e in pool[:500]], _EMBEDDED, out=model, kind="classification",
+                  labels=corpus.labels, teacher_epochs=2, **settings(48) | {"distil_epochs": 1})
+    folder = str(next(model.glob("teacher/*/config.json")).parent)
+    task, tokenizer = make_task("classification", corpus.labels), load_tokenizer(folder)
+    teacher = TeacherPredictor(Teacher(load_classifier(folder, task, 0), task), (), tokenizer.pad_token_id, 48)
+
+    def asked(examples: Sequence[Any]) -> np.ndarray:
+        return softmax(np.asarray(teacher.logits(task.text_features(tokenizer, examples, 48).features)))
+
+    def accuracy(found: Sequence[str]) -> float:
+        return float(np.mean([one == e.label for one, e in zip(found, test)]))
+
+    return Material(
+        "sst2", "classification", list(corpus.labels), folder, [e.text for e in pool], list(asked(pool)),
+        {"train": gold["train"][:50], "dev": gold["dev"]}, 48,
+        lambda student: accuracy([answer.label for answer in student.predict([e.text for e in test])]),
+        accuracy([corpus.labels[place] for place in asked(test).argmax(-1)]))
+
+
+def worth(material: Material) -> Iterator[tuple[str, list[str]]]:
+    """Scores by what of the teacher is known, for each number of texts."""
     arms: dict[str, Any] = {
         "logits, squared error": {"logit_loss": "mse"}, "logits, KL": {"logit_loss": "kl"},
-        "probabilities": lambda n, rng: {"scores": [dict(zip(labels, map(float, row))) for row in probabilities[n]]},
-        "labels": lambda n, rng: {"tags": best[n]},
-        **{f"labels, {share} % wrong": lambda n, rng, share=share: {"tags": wrong(best[n], share / 100, rng, labels)}
+        "probabilities": lambda n, rng: material.distribution(n), "labels": lambda n, rng: material.choice(n),
+        **{f"labels, {share} % wrong": lambda n, rng, share=share: material.choice(n, share / 100, rng)
            for share in (5, 10, 20)}}
     for name, arm in arms.items():
         cells = []
         for size in map(int, _SIZES.value):
             scores = []
             for seed in map(int, _SEEDS.value):
-                common = settings(seed=seed) | {
-                    "out": work(f"worth/{re.sub('[^a-z0-9]+', '-', name)}-{size}-{seed}"), "kind": "tagging",
-                    "labels": labels, "embedding_init": "pretrained_svd", "trim_vocabulary": True}
-                numbers = [n for n in range(size) if kept[n]]
+                common = settings(material.seq_len, seed) | {
+                    "out": work(f"{material.name}/{re.sub('[^a-z0-9]+', '-', name)}-{size}-{seed}"),
+                    "kind": material.kind, "labels": material.labels, "embedding_init": "pretrained_svd",
+                    "trim_vocabulary": True}
+                texts = material.texts[:size]
                 if isinstance(arm, dict):
-                    student = xd.distil(gold, [train[n].words for n in numbers], _TEACHER.value, **common, **arm)
+                    student = xd.distil(material.gold, texts, material.teacher, **common, **arm)
                 else:
                     rng = random.Random(3)
-                    rows = [{"tokens": train[n].words} | arm(n, rng) for n in numbers]
-                    student = xd.distil(gold, transfer_labels=rows, pt_teacher_checkpoint=_TEACHER.value, **common)
-                scores.append(f1_of(student, test))
+                    rows = [material.row(n, arm(n, rng)) for n in range(len(texts))]
+                    student = xd.distil(material.gold, transfer_labels=rows,
+                                        pt_teacher_checkpoint=material.teacher, **common)
+                scores.append(material.measured(student))
             cells.append(" / ".join(map(percent, scores)))
         yield name, cells
-    teacher = Teacher(load_classifier(_TEACHER.value, task, 0), task)
-    from xtremedistil_tf.evaluation.measuring import teacher_answers
-
-    answers = teacher_answers(teacher, load_tokenizer(_TEACHER.value), test, 64)
-    yield "teacher", [percent(entity_scores([e.tags for e in test], answers)["f1"])] * len(_SIZES.value)
+    yield "teacher", [percent(material.teacher_score)] * len(_SIZES.value)
 
 
 class ZeroShot:
@@ -188,55 +257,45 @@ def zero_shot() -> Iterator[tuple[str, list[str]]]:
         asked = ZeroShot(names, list(spoken.values()))
         best = [max(row, key=row.__getitem__) for part in range(0, len(test), 64)
                 for row in asked([example.text for example in test[part:part + 64]])]
+        file = student.export("onnx", quantize="int8")
+        deployed = xd.load(work(f"zero_shot/{folder}"), "onnx", "int8", threads=1)
+        deployed.predict([example.text for example in test[:64]])
         began = time.process_time()
-        found = [answer.label for answer in student.predict([example.text for example in test])]
+        found = [answer.label for answer in deployed.predict([example.text for example in test])]
         seconds = time.process_time() - began
         right = [np.mean([a == example.label for a, example in zip(answers, test)]) for answers in (best, found)]
         agreed = np.mean([one == other for one, other in zip(best, found)])
-        int8 = student.export("onnx", quantize="int8").stat().st_size / 1e6
         yield name, [f"{len(texts):,}", percent(right[0]), percent(right[1]), percent(agreed),
-                     f"{asked.words / asked.seconds:,.0f}", f"{asked.words / seconds:,.0f}", f"{int8:.1f}"]
-
-
-_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
-_PLACES = ("London Paris Berlin Rome Madrid Moscow Tokyo Chicago Boston Toronto Sydney Vienna Dublin California Texas "
-           "Florida Virginia Ohio Michigan England Scotland Ireland Wales France Germany Italy Spain Russia Japan China "
-           "India Canada Australia Mexico Brazil Poland Sweden Norway").split()
-_SEEN, _UNSEEN = _PLACES[::2], _PLACES[1::2]
-
-
-def rule(texts: Sequence[str]) -> list[list[dict[str, Any]]]:
-    """Places of a gazetteer, and dates by a regular expression."""
-    patterns = {"LOC": rf"\b({'|'.join(_SEEN)})\b", "DATE": rf"\b\d{{1,2}} ({_MONTHS}) \d{{4}}\b|\b({_MONTHS}) \d{{4}}\b"}
-    return [[{"start": match.start(), "end": match.end(), "label": label}
-             for label, pattern in patterns.items() for match in re.finditer(pattern, text)] for text in texts]
+                     f"{asked.words / asked.seconds:,.0f}", f"{asked.words / seconds:,.0f}", f"{file.stat().st_size / 1e6:.1f}"]
 
 
 def rules() -> Iterator[tuple[str, list[str]]]:
-    """How far a student finds what its rule finds, and what its rule does not know."""
-    train, test = wikiann()
-    texts = [" ".join(example.words) for example in train]
-    student = xd.distil(transfer=texts, teacher=rule, out=work("rule"), pt_teacher_checkpoint=_EMBEDDED,
-                        trim_vocabulary=True, trim_keep=0, **settings())
-    found = [{word.text for word in one.words if word.tag == "B-LOC"}
-             for one in student.predict([" ".join(example.words) for example in test])]
-
-    def share(places: Sequence[str]) -> str:
-        there = [(place in words) for example, words in zip(test, found) for place in places
-                 if any(word == place and tag == "B-LOC" for word, tag in zip(example.words, example.tags))]
-        return f"{percent(np.mean(there))} of {len(there)}"
-
-    yield "places of the gazetteer that are found in test sentences", [share(_SEEN)]
-    yield "places that are not in it", [share(_UNSEEN)]
-    gold = [example.tags for example in test]
-    one_type = [[tag if tag.endswith("LOC") else "O" for tag in tags] for tags in gold]
-    for name, answers in (("rule", rule([" ".join(e.words) for e in test])), ("student", None)):
-        if answers is None:
-            tags = [[word.tag if word.tag.endswith("LOC") else "O" for word in one.words]
-                    for one in student.predict([e.words for e in test])]
+    """Places that a rule and its students find in sentences with gold labels, in percent."""
+    corpus = load_task(data_folder() / "ner-wikineural", ["en"], max_test=_TEXTS.value, decontaminate=True)
+    texts, test = [" ".join(example.words) for example in corpus.train][:_TEXTS.value], corpus.test
+    tested = [" ".join(example.words) for example in test]
+    gold = [[tag if tag.endswith("LOC") else "O" for tag in example.tags] for example in test]
+    named = [[(" ".join(example.words[e.first:e.last + 1]), e) for e in entities(example.tags, corpus.labels)
+              if e.type == "LOC"] for example in test]
+    common = settings(64) | {"pt_teacher_checkpoint": _EMBEDDED, "trim_vocabulary": True, "trim_keep": 0}
+    arms = {"the rule": None, "student, what the rule does not name is `O`": xd.distil(
+                transfer=texts, teacher=rule, out=work("rule"), **common),
+            "student, other capitals are not known": xd.distil(
+                transfer=texts, teacher=in_doubt, out=work("rule-in-doubt"), min_label_score=0.5, **common)}
+    for name, student in arms.items():
+        if student is None:
+            answers = [rule_tags(text, example.words) for text, example in zip(tested, test)]
         else:
-            tags = [["B-LOC" if word in _SEEN else "O" for word in example.words] for example in test]
-        yield f"F1 of {name} on gold places", [percent(entity_scores(one_type, tags)["f1"])]
+            answers = [[word.tag for word in one.words] for one in student.predict([e.words for e in test])]
+        answers = [[tag if tag.endswith("LOC") else "O" for tag in tags] for tags in answers]
+        scores = entity_scores(gold, answers)
+        shares = []
+        for places in (set(SEEN), set(UNSEEN), None):
+            there = [tags[e.first:e.last + 1] == truth[e.first:e.last + 1]
+                     for tags, truth, found in zip(answers, gold, named) for text, e in found
+                     if (text in places if places else text not in PLACES)]
+            shares.append(f"{percent(np.mean(there))} of {len(there):,}")
+        yield name, [*(percent(scores[one]) for one in ("precision", "recall", "f1")), *shares]
 
 
 def partial() -> Iterator[tuple[str, list[str]]]:
@@ -271,12 +330,15 @@ def partial() -> Iterator[tuple[str, list[str]]]:
 
 
 PARTS = {
-    "worth": ("What logits are worth", worth, lambda: ["the student learns from", *(
-        f"F1, {int(size):,} sentences" for size in _SIZES.value)]),
+    "worth": ("What logits are worth: English WikiANN", lambda: worth(tagging_material()), lambda: [
+        "the student learns from", *(f"F1, {int(size):,} sentences" for size in _SIZES.value)]),
+    "sst2": ("What logits are worth: SST-2", lambda: worth(sentiment_material()), lambda: [
+        "the student learns from", *(f"accuracy, {int(size):,} texts" for size in _SIZES.value)]),
     "zero_shot": ("No labels at all", zero_shot, lambda: [
         "task", "texts", "teacher, accuracy", "student, accuracy", "agreement", "teacher, words a CPU second",
-        "student (Keras), words a CPU second", "student, int8 MB"]),
-    "rule": ("A rule as teacher", rules, lambda: ["", "%"]),
+        "student (ONNX int8), words a CPU second", "MB"]),
+    "rule": ("A rule as teacher", rules, lambda: [
+        "places found by", "precision", "recall", "F1", "in the gazetteer", "in its other half", "others"]),
     "partial": ("Teachers that know some labels", partial, lambda: ["teachers", "F1"])}
 
 

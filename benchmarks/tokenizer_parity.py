@@ -31,7 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from pages import environment, public_command, table, write_page
 
-_TOKENIZER = flags.DEFINE_list("tokenizer", None, "Folders with a tokenizer.", required=True)
+_TOKENIZER = flags.DEFINE_list("tokenizer", [], "Folders with a tokenizer.")
 _TEXT = flags.DEFINE_list("text", [], "Files and folders of text.")
 _LINES = flags.DEFINE_integer("lines", 0, "The first lines of each file; 0: all.")
 _GENERATED = flags.DEFINE_integer("generated", 50000, "How many strings to make.")

@@ -46,7 +46,8 @@ def distil(task: Any = None, transfer: Any = None, teacher: Any = None, out: str
         teacher: pre-trained teacher: a hub name, a folder, or `package:<module>`; several are averaged. Or a Python
             object that answers texts, which is asked for its answers (docs/any_teacher.md): a function `answer(texts)`,
             something with `predict_proba`, a spaCy pipeline, a pipeline of transformers, a Keras model; or a list of
-            such, each perhaps a `PartialTeacher` with the labels that it knows and a weight. Answers are kept in
+            such and of fine-tuned checkpoints, each perhaps a `PartialTeacher` with the labels that it knows and a
+            weight. Answers are kept in
             `<out>/data` as they come, and never asked for twice.
         out: folder that receives the student and everything on the way to it.
         kind: `tagging`, `classification`, `multi_label`, `regression` or `question_answering`; `auto`: by the data.
@@ -120,7 +121,6 @@ class _Call:
     def __init__(self, task: Any, transfer: Any, teacher: Any, out: Any, kind: str, labels: Iterable[str] | None,
                  settings: Mapping[str, Any], workers: int = 1):
         self._asked, self._workers = teachers_to_ask(teacher), workers
-        self._named_too = self._asked and isinstance(teacher, list | tuple) and len(self._asked) < len(teacher)
         teacher = None if self._asked else teacher
         self._stack = contextlib.ExitStack()
         self._task, self._transfer, self._settings = _read_once(task), transfer, dict(settings)
@@ -182,9 +182,6 @@ class _Call:
         if not self._asked and self._rows is None:
             return []
         faults = []
-        if self._named_too:
-            faults.append("`teacher`: a list of checkpoints' names, or of Python objects; not of both. A pipeline of "
-                          "transformers is a Python object.")
         if self._asked and self._transfer is None:
             faults.append("`transfer` is required with a teacher that is a Python object: the texts that it is asked "
                           "about.")

@@ -24,7 +24,7 @@ LINKING = [*ALL, *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "
 SHELL = ("sh", "bash")
 # Flags of other programs that pages name.
 FOREIGN = {"build-arg", "enable_batching", "head", "address", "port", "num-cpus", "generate", "nodes",
-           "kill-on-bad-exit", "requeue", "ntasks-per-node", "gpus-per-node"}
+           "kill-on-bad-exit", "rm", "model-repository", "requeue", "ntasks-per-node", "gpus-per-node"}
 EXAMPLES = {flag for program in sorted((ROOT / "examples").glob("*.py"))
             for flag in re.findall(r'add\("--(\w+)"', program.read_text(encoding="utf-8"))}
 # What pages write for "any flag".
@@ -83,7 +83,7 @@ ROOMS = "|".join(sorted(folder.parent.name for folder in PACKAGE.glob("*/__init_
 _MODULE = re.compile(rf"`(?:xtremedistil_tf[/.])?((?:{ROOMS})"
                      r"(?:/[\w/]*(?:\.py)?|(?:\.(?!py`)[a-z]\w+)+(?:\.[A-Z]\w*)?))`")
 # Names that are no modules: folders of a model directory, files, attributes.
-_OTHERS = re.compile(r"export/|\.(?:json|npy|md|yaml|config|task|labels|train|dev)$")
+_OTHERS = re.compile(r"export/|\.(?:json|npy|md|yaml|config|pbtxt|task|labels|train|dev)$")
 
 
 def module_is_there(name):

@@ -135,8 +135,39 @@ def test_partial_teachers_teach_what_each_knows(tmp_path):
     assert student.labels == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
     scores = student.metrics["student"]["per_type"]
     assert scores["PER"]["f1"] > 0.6 and scores["LOC"]["f1"] > 0.6, scores
-    with pytest.raises(ConfigError, match="not of both"):
-        xd.distil(transfer=texts, teacher=[of("PER"), "bert-base-cased"], out=tmp_path)
+
+
+def test_an_encoder_answers_beside_a_function(tmp_path, tiny_tagger_dir):
+    def times(texts):
+        return [[{"start": text.index("met"), "end": text.index("met") + 3, "label": "VERB"}] if "met" in text else []
+                for text in texts]
+
+    texts = [f"{name} met {place} {number}" for name in NAMES for place in PLACES for number in range(4)]
+    teachers = [xd.PartialTeacher(str(tiny_tagger_dir), knows=["PER", "LOC"]), xd.PartialTeacher(times, knows=["VERB"])]
+    student = xd.distil(transfer=texts, teacher=teachers, out=tmp_path / "out", **SMALL)
+    assert student.labels[0] == "O" and set(student.labels) >= {"B-PER", "B-LOC", "B-VERB"}
+    files = (tmp_path / "out/data").glob("asked-*.jsonl")
+    asked = [json.loads(file.read_text().splitlines()[0]) for file in files]
+    assert {key for row in asked for key in row} == {"text", "offsets", "scores", "entities", "id"}
+
+
+def test_a_checkpoint_among_files_is_asked_about_the_transfer_text(tmp_path, tiny_tagger_dir):
+    from xtremedistil_tf.config import DistillationConfig
+    from xtremedistil_tf.config.arguments import config_from
+    from xtremedistil_tf.runs.asked_teacher import with_answers
+
+    (tmp_path / "text.txt").write_text("anna met the paris\n")
+    flags = {"transfer_labels": f"some.jsonl,{tiny_tagger_dir}?knows=PER", "transfer_file": str(tmp_path / "text.txt"),
+             "model_dir": str(tmp_path / "out")}
+    config = with_answers(config_from(DistillationConfig, flags))
+    first, second = config.transfer_labels.split(",")
+    assert first == "some.jsonl" and second.endswith("?knows=PER") and not config.transfer_file
+    with open(second.partition("?")[0]) as file:
+        assert len(json.loads(file.readline())["scores"]) == 4
+    with pytest.raises(ConfigError, match="is a checkpoint, and `transfer_file` is not given"):
+        config_from(DistillationConfig, flags | {"transfer_file": ""})
+    with pytest.raises(ConfigError, match="`transfer_file` contradicts `transfer_labels`"):
+        config_from(DistillationConfig, flags | {"transfer_labels": "some.jsonl"})
 
 
 def test_settings_that_need_a_teacher_that_runs(tmp_path):

@@ -60,6 +60,41 @@ def test_every_form_is_written_checked_and_measured(model_dir, exported):
     assert forms["tflite dynamic"]["bytes"] < forms["tflite"]["bytes"]
 
 
+def test_a_classifier_for_mediapipe(tmp_path, made_texts, uncased_tokenizer, caplog):
+    from xtremedistil_tf.students.cnn import CNNShape
+    from xtremedistil_tf.tasks.classification import ClassificationTask
+
+    task = ClassificationTask(["bad", "good"])
+    student = new_student(CNNShape(len(uncased_tokenizer), 8, 8, 2, 8, task.num_outputs, per_piece=False))
+    save_student(tmp_path, student, uncased_tokenizer, task, {
+        "task": str(made_texts), "task_kind": "classification", "seq_len": 16, "do_NER": False})
+    answering_commands.export(["export", f"--model_dir={tmp_path}", "--formats=mediapipe", "--quantize=none,int8",
+                               "--max_f1_drop=1", "--seconds=0.05"])
+    forms = json.loads((tmp_path / "export" / "exports.json").read_text())["forms"]
+    assert forms["mediapipe"]["agreement"] == 1.0 and forms["mediapipe"]["latency"]
+    assert forms["mediapipe int8"]["path"] == "export/mediapipe/text_classifier_int8.tflite"
+    assert "reads 1 of" in caplog.text
+
+
+@pytest.fixture
+def made_texts(tmp_path):
+    folder = tmp_path / "task"
+    for split in ("train", "dev", "test"):
+        (folder / "en").mkdir(parents=True, exist_ok=True)
+        (folder / "en" / f"{split}.tsv").write_text("Anna met Boris\tgood\nan old house\tbad\nGÖRAN left\tgood\n",
+                                                    encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def uncased_tokenizer(tiny_tokenizer, tmp_path):
+    from transformers import BertTokenizerFast
+
+    file = tmp_path / "vocab.txt"
+    file.write_text("\n".join(sorted(tiny_tokenizer.get_vocab(), key=tiny_tokenizer.get_vocab().get)), encoding="utf-8")
+    return BertTokenizerFast(str(file), do_lower_case=True)
+
+
 def test_words_are_beside_files_that_take_token_ids(model_dir, exported):
     for form in ("tflite", "onnx"):
         folder = model_dir / "export" / form

@@ -58,9 +58,13 @@ def _by_file(config: DistillationConfig) -> Iterator[str]:
                    "not given. Omit them.")
         return
     for name in _RUNS_A_TEACHER:
-        if getattr(config, name) and (config.transfer_labels or name != "transfer_file"):
+        asked = name == "transfer_file" and (config.asked_checkpoints or not config.transfer_labels)
+        if getattr(config, name) and not asked:
             yield (f"`{name}` contradicts `transfer_labels`, which has both the text and the answers: no teacher is "
                    "run. Omit one of them.")
+    if config.asked_checkpoints and not config.transfer_file:
+        yield (f"`transfer_labels={config.asked_checkpoints[0]}` is a checkpoint, and `transfer_file` is not given: "
+               "the texts that it is asked about.")
     if config.strategy and config.strategy not in _BY_FILE:
         yield (f"`strategy={config.strategy}` needs the teacher's hidden states, which `transfer_labels` does not "
                f"have. Expected one of {', '.join(_BY_FILE)}.")

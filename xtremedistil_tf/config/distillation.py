@@ -95,7 +95,8 @@ class DistillationConfig(WithPaths):
     transfer_labels: str = setting("Teacher", "",
         "Teacher by file: texts and what any model, program or person answered (docs/any_teacher.md), used instead of "
         "a teacher that is run and of `transfer_file`. JSON lines, JSON, Parquet or CSV: a file, a folder, or several "
-        "separated by commas, each perhaps with ?knows=PER+LOC (labels that its teacher can give) or &weight=2. "
+        "separated by commas, each perhaps with ?knows=PER+LOC (labels that its teacher can give) or &weight=2; a "
+        "fine-tuned checkpoint among them is asked about `transfer_file`. "
         "Without `task`, dev and test sets are cut from the answers (`dev_fraction`, default 0.1 each).")
     teacher_function: str = setting("Teacher", "",
         "Teacher that is your own function, module:function, which maps a list of texts to their answers "

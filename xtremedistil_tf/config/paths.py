@@ -37,6 +37,12 @@ class WithPaths:
         return self._with(**{name: ",".join(map(_whole, getattr(self, name).split(","))) for name in _SOURCES},
                           model_dir=os.path.abspath(self.model_dir) if self.model_dir else "")
 
+    @property
+    def asked_checkpoints(self) -> list[str]:
+        """Entries of `transfer_labels` that are fine-tuned checkpoints, which are asked about `transfer_file`."""
+        entries = [entry.strip() for entry in self.transfer_labels.split(",")]
+        return [entry for entry in entries if os.path.isfile(os.path.join(entry.partition("?")[0], "config.json"))]
+
     def _with(self, **values: Any) -> Self:
         configuration: Any = self
         return cast("Self", dataclasses.replace(configuration, **values))

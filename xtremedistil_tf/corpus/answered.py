@@ -30,6 +30,7 @@ from xtremedistil_tf.corpus.files import Faults, encoding_problem, entries, quot
 from xtremedistil_tf.corpus.reading import SplitWords
 from xtremedistil_tf.corpus.records import JSON_SUFFIXES, PARQUET
 from xtremedistil_tf.corpus.tag_schemes import IOB2, MIXED, NONE, OUTSIDE, scheme_of, to_iob2
+from xtremedistil_tf.corpus.tagged_places import OFFSETS, at_words, known_scores, places_of
 from xtremedistil_tf.corpus.tagged_records import records_of
 from xtremedistil_tf.corpus.text import text_paths
 from xtremedistil_tf.errors import ConfigError, DataError
@@ -44,7 +45,7 @@ _SUFFIXES = (*JSON_SUFFIXES, PARQUET, ".csv", ".tsv")
 #: Records by which the scheme of a file's tags is told.
 _LOOKED_AT = 2000
 #: Change it where the same files would be kept otherwise.
-VERSION = 2
+VERSION = 3
 
 
 class AnswerFile(NamedTuple):
@@ -98,7 +99,8 @@ def kind_of_answers(path: str | os.PathLike[str]) -> tuple[str, bool]:
     pairs = all(any(key in record for key in dialects.PAIR_KEYS) for record in records)
     if all("context" in record and "question" in record for record in records):
         return "question_answering", False
-    if any(any(key in record for key in dialects.WORD_KEYS) and "cats" not in record for record in records):
+    words = (*dialects.WORD_KEYS, OFFSETS)
+    if any(any(key in record for key in words) and "cats" not in record for record in records):
         return "tagging", False
     said = [one for record in records for one in dialects.answers_in(record, (*dialects.SPAN_KEYS, *dialects.CLASS_KEYS,
                                                                               *dialects.NUMBER_KEYS))]
@@ -156,7 +158,7 @@ class AnswersReader:
         counts: Counter[str] = Counter()
         for _, record in itertools.islice(records_of(file, Faults(file)), _LOOKED_AT):
             for said in dialects.answers_in(record, dialects.TAG_KEYS):
-                if isinstance(said.value, list) and any(key in record for key in dialects.WORD_KEYS):
+                if isinstance(said.value, list) and any(key in record for key in (*dialects.WORD_KEYS, OFFSETS)):
                     counts.update(tag for tag in said.value if isinstance(tag, str))
         scheme = scheme_of(counts) if counts else NONE
         if scheme not in (IOB2, NONE, MIXED):
@@ -230,6 +232,9 @@ class AnswersReader:
         if words is None:
             text, tokens = _text(asked, dialects.TEXT_KEYS), None
             lines = [(begin, line) for begin, line in _lines(text) if line.strip()]
+            if OFFSETS in asked:
+                yield from self._tagged_places(record, text, lines, place)
+                return
         else:
             words = ["".join(word.split()) for word in words]
             if not words or not all(words) or encoding_problem(" ".join(words)):
@@ -250,6 +255,20 @@ class AnswersReader:
             answers = [{"spans": list(_in_words(spans, begin, parts))} for spans in annotators]
             yield {"words": [word for word, _, _ in parts], "answers": answers}
 
+    def _tagged_places(self, record: Record, text: str, lines: Sequence[tuple[int, str]],
+                       place: str) -> Iterator[Row]:
+        """Tags, or distributions over them, of parts of a text as those of its words by the task's own rule."""
+        places = places_of(dialects.inputs_of(record)[OFFSETS], text)
+        said = dialects.answers_in(record, dialects.TAG_KEYS)
+        if not said:
+            raise Fault("records without an answer", place)
+        answers = [self._known_tags(dialects.tags_of(one.value, len(places)), place) for one in said]
+        for begin, line in lines:
+            words = list(self._words(line, None))
+            found = [(begin + start, begin + end) for _, start, end in words]
+            yield {"words": [word for word, _, _ in words],
+                   "answers": [at_words(answer, places, found) for answer in answers]}
+
     def _words(self, line: str, tokens: Sequence[str] | None) -> Iterator[tuple[str, int, int]]:
         if tokens is None:
             yield from ((str(word), start, end) for word, start, end in self._split(line))
@@ -260,17 +279,23 @@ class AnswersReader:
             start += len(token) + 1
 
     def _known_tags(self, answer: Row, place: str) -> Row:
-        """The answer with tags in IOB2; what is not known stays so."""
+        """The answer with tags in IOB2. What is not known stays so, what the task does not have becomes so."""
         tags = answer.get("tags")
         if tags is not None and self._scheme not in (NONE, MIXED):
             converted = to_iob2([OUTSIDE if tag is None else tag for tag in tags], self._scheme).tags
             tags = [None if before is None else tag for before, tag in zip(tags, converted)]
             answer = answer | {"tags": tags}
-        rows = tags or [tag for row in answer.get("scores", ()) for tag in row]
-        for tag in {tag for tag in rows if tag is not None}:
-            if self._tags is not None and tag not in self._tags:
-                raise Fault("answers with labels that the task does not have", f"{place}: {quoted(tag)}")
-        return answer
+        if self._tags is None:
+            return answer
+        best = {tag for tag in tags or (max(row, key=row.__getitem__) for row in answer["scores"]) if tag is not None}
+        if unknown := best - self._tags:
+            what, where = "answers with labels that the task does not have", f"{place}: {quoted(min(unknown))}"
+            if not best & (self._tags - {OUTSIDE}):
+                raise Fault(what, where)
+            self.note(what, where)
+        if tags is not None:
+            return answer | {"tags": [tag if tag in self._tags else None for tag in tags]}
+        return answer | {"scores": [known_scores(row, self._tags) for row in answer["scores"]]}
 
     def _placed(self, text: str, spans: Sequence[dialects.RawSpan], place: str) -> list[tuple[int, int, Any, Any]]:
         """Spans within the text; of overlapping ones the surest, then the longest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import os
 import pathlib
@@ -14,13 +15,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from xtremedistil_tf.atomic import atomic_file, write_json, write_text
+from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.export.tflite_metadata import Enclosed, with_metadata
+from xtremedistil_tf.export.words import WORDS
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
 from xtremedistil_tf.students.metadata import DECODING
 from xtremedistil_tf.students.model_directory import versions
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
+from xtremedistil_tf.tokenization.word_vectors import words_facts
 from xtremedistil_tf.tokenization.words import word_form
 
 log = logging.getLogger(__name__)
@@ -30,6 +34,9 @@ QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 TOKEN_IDS = "token_ids"
 Calibration = Callable[[], Iterable[dict[str, np.ndarray]]]
 LABELS, VOCABULARY, TOKENIZER, MODEL = "labels.txt", "vocab.txt", "tokenizer.json", "model.json"
+_TENSORS = {"input_ids": "Ids of the subwords, special tokens included.",
+            "attention_mask": "1 at subwords, 0 at padding.", "token_type_ids": "0 in the first text, 1 in the second.",
+            "logits": "One for each label; of taggers and answers in a text, for each subword."}
 _SPECIAL = ("pad", "unk", "cls", "sep", "mask")
 
 
@@ -41,7 +48,8 @@ def check_quantization(quantization: str) -> None:
 
 
 def write_tflite(path: str | os.PathLike[str], module: tf.Module, name: str, function, quantization: str,
-                 rows: Sequence[Mapping[str, np.ndarray]] = (), custom_ops: bool = False) -> pathlib.Path:
+                 rows: Sequence[Mapping[str, np.ndarray]] = (), custom_ops: bool = False,
+                 enclosed: Enclosed | None = None) -> pathlib.Path:
     """Converts a function and writes it.
 
     Args:
@@ -52,6 +60,7 @@ def write_tflite(path: str | os.PathLike[str], module: tf.Module, name: str, fun
         quantization: one of `QUANTIZATIONS`.
         rows: inputs of the function, to calibrate int8 on.
         custom_ops: whether ops that are not built into TensorFlow Lite are let through.
+        enclosed: what the file says of itself, and the files in it.
 
     Raises:
         ConfigError: the function uses an op that TensorFlow Lite lacks.
@@ -70,6 +79,8 @@ def write_tflite(path: str | os.PathLike[str], module: tf.Module, name: str, fun
         if rows:
             converter.representative_dataset = lambda: iter([dict(row) for row in rows])
         content = _converted(converter, path)
+    if enclosed is not None:
+        content = with_metadata(content, enclosed)
     with atomic_file(path) as part:
         part.write_bytes(content)
     return path
@@ -99,7 +110,7 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
     Signature `token_ids`. Inputs: `input_ids`, `attention_mask` and, but for tagging, `token_type_ids`; int32
     [1, time], time being free, special tokens included, padded on the right if at all. Output: `logits`
     float32 [1, time, outputs], zeros at padding, or [1, outputs] where the task answers whole inputs. The
-    answer does not depend on padding.
+    answer does not depend on padding. The file holds its labels, its tokenizer and the rest of `side_files`.
 
     A BiLSTM is not calibrated: with `int8` its weights are int8 and its activations are quantised at run
     time, as with `dynamic`. The converter's calibration cannot run loops (it crashes), and the LSTM op
@@ -108,7 +119,7 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
     Args:
         folder: where the file goes.
         student: float32 student.
-        tokenizer: its fast tokenizer.
+        tokenizer: its fast tokenizer; None: nothing is put into the file.
         task: what the student answers.
         quantization: `none`, `float16`, `dynamic` (int8 weights), or `int8` (activations as well).
         calibration: for `int8`: gives padded batches of real inputs, int32 [batch, time] by name.
@@ -123,13 +134,19 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
         log.info("TensorFlow Lite: int8 weights, but dynamic-range activations: the loop of an LSTM cannot be "
                  "calibrated")
     elif quantization == "int8":
-        rows = list(_rows(calibration() if calibration else (), graph.names))
+        rows = list(rows_of(calibration() if calibration else (), graph.names))
         if not rows:
             raise ConfigError("`quantize=int8`: full int8 for TensorFlow Lite is calibrated on real inputs, "
                               "but none are given. Give `transfer_file` or labelled data, or use "
                               "`quantize=dynamic`.")
     path = pathlib.Path(folder) / f"{TOKEN_IDS}_{quantization}.tflite"
-    return write_tflite(path, graph, TOKEN_IDS, graph.traced, quantization, rows)
+    enclosed = None
+    if tokenizer is not None:
+        files = side_files(tokenizer, task, student.max_length)
+        enclosed = Enclosed(f"{task.kind} student", "Logits of token ids, see model.json.", _TENSORS, files,
+                            LABELS if len(task.labels) == task.num_outputs else "",
+                            VOCABULARY if VOCABULARY in files else "")
+    return write_tflite(path, graph, TOKEN_IDS, graph.traced, quantization, rows, enclosed=enclosed)
 
 
 def _trimmed(student: Any, task: Task) -> TrimmedStudent:
@@ -168,6 +185,8 @@ class TrimmedStudent(tf.Module):
         if self._per_piece:
             time = tf.shape(inputs["input_ids"])[1]
             logits = tf.pad(logits, [[0, 0], [0, time - length], [0, 0]])
+            # LiteRT's compiled models refuse an output of an op that takes its shape from values, as `pad` does.
+            logits = tf.where(inputs["attention_mask"][:, :, None] > 0, logits, 0.0)
         return {"logits": logits}
 
 
@@ -177,7 +196,7 @@ def input_names(task: Task) -> tuple[str, ...]:
     return ("input_ids", "attention_mask", *types)
 
 
-def _rows(batches: Iterable[dict[str, np.ndarray]], names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+def rows_of(batches: Iterable[dict[str, np.ndarray]], names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
     """Single inputs int32 [1, pieces] without padding."""
     for batch in batches:
         columns = {name: np.asarray(batch[name], np.int32) for name in names}
@@ -187,40 +206,55 @@ def _rows(batches: Iterable[dict[str, np.ndarray]], names: Sequence[str]) -> Ite
 
 def write_side_files(folder: str | os.PathLike[str], tokenizer: Any, task: Task,
                      max_length: int | None = None) -> None:
-    """Writes `labels.txt`, `model.json`, and `vocab.txt` for WordPiece or else `tokenizer.json`.
+    """Writes the files of `side_files`.
 
     Args:
         folder: where the models are.
+        tokenizer, task, max_length: see `side_files`.
+    """
+    for name, content in side_files(tokenizer, task, max_length).items():
+        with atomic_file(pathlib.Path(folder) / name) as part:
+            part.write_bytes(content)
+
+
+def side_files(tokenizer: Any, task: Task, max_length: int | None = None) -> dict[str, bytes]:
+    """`labels.txt`, `model.json`, `vocab.txt` for WordPiece or else `tokenizer.json`, and `words.json` for taggers.
+
+    Args:
         tokenizer: the student's fast tokenizer.
         task: what the student answers.
         max_length: most pieces that the student takes, special tokens included; None: any number.
     """
-    folder = pathlib.Path(folder)
     spec = tokenizer_spec(tokenizer)
-    _write_lines(folder / LABELS, task.labels)
+    files = {LABELS: _lines(task.labels)}
     wordpiece = spec["model"]["type"] == "WordPiece"
     if wordpiece:
-        vocabulary = tokenizer.get_vocab()
-        pieces = {number: piece for piece, number in vocabulary.items()}
-        _write_lines(folder / VOCABULARY, [pieces.get(number, "") for number in range(1 + max(pieces))])
+        pieces = {number: piece for piece, number in tokenizer.get_vocab().items()}
+        files[VOCABULARY] = _lines([pieces.get(number, "") for number in range(1 + max(pieces))])
     else:
-        write_text(folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
+        files[TOKENIZER] = tokenizer.backend_tokenizer.to_str().encode()
     facts = {"type": spec["model"]["type"], "file": VOCABULARY if wordpiece else TOKENIZER,
              "normalizer": _without_tables(spec["normalizer"]),
              "max_characters_per_word": spec["model"].get("max_input_chars_per_word")} | word_form(tokenizer, task)
     special = {name: getattr(tokenizer, f"{name}_token_id") for name in _SPECIAL}
-    write_json(folder / MODEL, {
+    files[MODEL] = _json({
         "format": 1, "task": {"kind": task.kind, "labels": task.labels, "options": task.options},
         DECODING: task.decoding_facts(),
         "signature": {"name": TOKEN_IDS, "inputs": list(input_names(task)), "outputs": ["logits"]},
         "max_length": max_length, "tokenizer": facts, "special_token_ids": special,
         "input_of_text": _frame(tokenizer, False), "input_of_pair": _frame(tokenizer, True),
         "versions": versions()})
+    if task.raw_words is not None:
+        files[WORDS] = _json(words_facts(task.raw_words))
+    return files
 
 
-def _write_lines(path: pathlib.Path, lines: list[str]) -> None:
-    with atomic_file(path) as part:
-        part.write_text("".join(line + "\n" for line in lines), encoding="utf-8", newline="\n")
+def _lines(lines: Iterable[str]) -> bytes:
+    return "".join(line + "\n" for line in lines).encode()
+
+
+def _json(facts: Any) -> bytes:
+    return (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _frame(tokenizer: Any, pair: bool) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from xtremedistil_tf.export.tflite import check_quantization, input_names, write_tflite
+from xtremedistil_tf.export.tflite import LABELS, MODEL, check_quantization, input_names, side_files, write_tflite
 from xtremedistil_tf.export.tflite_lstm import without_lists
+from xtremedistil_tf.export.tflite_metadata import Enclosed
 from xtremedistil_tf.export.tflite_windows import LiteWindows
 from xtremedistil_tf.export.tflite_words import LiteStrings, LiteWords, one_string
 from xtremedistil_tf.tasks.signatures import LitePieces
@@ -221,7 +222,10 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
         return None
     module = RawStrings(student, tokenizer, task, graph, pairs)
     path = pathlib.Path(folder) / f"{RAW_STRINGS}_{quantization}.tflite"
-    return write_tflite(path, module, RAW_STRINGS, module.concrete(), quantization, custom_ops=True)
+    files = {name: content for name, content in side_files(tokenizer, task, student.max_length).items()
+             if name in (LABELS, MODEL)}
+    enclosed = Enclosed(f"{task.kind} student", "Answers to raw text, see docs/mobile.md.", {}, files)
+    return write_tflite(path, module, RAW_STRINGS, module.concrete(), quantization, custom_ops=True, enclosed=enclosed)
 
 
 class RawStrings(tf.Module):

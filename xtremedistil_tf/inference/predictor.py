@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.config.commands import LOCAL_FORMS, check_quantization
+from xtremedistil_tf.config.commands import OPENED_FORMS, check_quantization
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import counted
 from xtremedistil_tf.errors import ModelLoadError
@@ -132,7 +132,7 @@ def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",
         ConfigError: the form has no such quantization.
         MissingExtraError: a package that it needs is not installed.
     """
-    if form not in (*LOCAL_FORMS, "hub"):
+    if form not in OPENED_FORMS:
         from xtremedistil_tf.inference.serving.answering import ServingRuntime
         return ServingRuntime(form)
     if form in ("keras", "saved_model") and threads:
@@ -149,6 +149,9 @@ def open_runtime(form: str, model_dir: pathlib.Path, quantization: str = "none",
     if form == "tflite":
         from xtremedistil_tf.inference.runtimes import TFLiteRuntime
         return TFLiteRuntime(path, threads=threads)
+    if form == "mediapipe":
+        from xtremedistil_tf.inference.runtimes import MediaPipeRuntime
+        return MediaPipeRuntime(path, threads=threads)
     from xtremedistil_tf.inference.runtimes import OnnxRuntime
     return OnnxRuntime(path, threads=threads)
 
@@ -165,7 +168,7 @@ def fitting(runtime: Runtime, task: Task, model_dir: pathlib.Path) -> Runtime:
 def check_exported(form: str, model_dir: pathlib.Path, quantization: str) -> None:
     """Raises ModelLoadError where a model directory does not have a form, with the forms that it has and the command
     that writes this one; ConfigError where there is no such quantization of it. Servers are not asked."""
-    if form not in (*LOCAL_FORMS, "hub") or form == "keras":
+    if form not in OPENED_FORMS or form == "keras":
         return
     check_quantization(form, quantization)
     path = exported_path(model_dir, form, quantization)

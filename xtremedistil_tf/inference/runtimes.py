@@ -12,6 +12,9 @@ import numpy as np
 from xtremedistil_tf.errors import MissingExtraError, ModelLoadError, reason_of
 from xtremedistil_tf.process import register_text_ops
 
+#: The column of a batch -> the name by which MediaPipe finds the input.
+MEDIAPIPE_INPUTS = {"input_ids": "ids", "token_type_ids": "segment_ids", "attention_mask": "mask"}
+
 
 class Runtime(Protocol):
     """A student in one of the forms that it is exported to; `Predictor` takes its `forward`."""
@@ -117,6 +120,8 @@ class TFLiteRuntime:
         ModelLoadError: there is none, or it has no `token_ids` signature.
     """
 
+    _name = "token_ids"
+
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
         self._path = path
         try:
@@ -125,12 +130,12 @@ class TFLiteRuntime:
         except (ValueError, RuntimeError) as error:
             raise ModelLoadError(f"{path}: not a TensorFlow Lite file ({error}). Export the student "
                                  "again.") from error
-        if "token_ids" not in signatures:
+        if self._name not in signatures:
             names = ", ".join(signatures) or "none"
-            raise ModelLoadError(f"{path}: has no signature token_ids, only {names}. Give one of the "
-                                 "token_ids_*.tflite files that the export writes.")
-        self._names = signatures["token_ids"]["inputs"]
-        self._signature = self._interpreter.get_signature_runner("token_ids")
+            raise ModelLoadError(f"{path}: has no signature {self._name}, only {names}. Give one of the "
+                                 f"{self._name}_*.tflite files that the export writes.")
+        self._names = signatures[self._name]["inputs"]
+        self._signature = self._interpreter.get_signature_runner(self._name)
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
         columns = {name: np.asarray(batch[name], np.int32) for name in self._names}
@@ -155,6 +160,29 @@ class TFLiteRuntime:
 
     def close(self) -> None:
         self._interpreter = self._signature = None
+
+
+class MediaPipeRuntime(TFLiteRuntime):
+    """A file of `export_mediapipe`, given token ids; see `TFLiteRuntime`. Its logits are logarithms of probabilities.
+
+    Attributes:
+        length: pieces of every input; what is longer is cut off.
+    """
+
+    _name = "text_classifier"
+
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
+        super().__init__(path, threads)
+        self.length = int(self._interpreter.get_input_details()[0]["shape"][1])
+
+    def forward(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        columns = {}
+        for column, name in MEDIAPIPE_INPUTS.items():
+            values = np.asarray(batch[column], np.int32)[:, :self.length]
+            columns[name] = np.pad(values, [(0, 0), (0, self.length - values.shape[1])])
+        answers = [self._signature(**{name: values[row:row + 1] for name, values in columns.items()})["probability"][0]
+                   for row in range(len(columns["ids"]))]
+        return {"logits": np.log(np.maximum(np.stack(answers), np.finfo(np.float32).tiny))}
 
 
 def _interpreter(path: str, threads: int | None) -> Any:

@@ -27,12 +27,14 @@ ASKED_AT_ONCE = 32
 
 
 def with_answers(config: DistillationConfig) -> DistillationConfig:
-    """The configuration with the file of answers of a teacher that settings name; it is asked now.
+    """The configuration with files of answers alone; teachers that settings name are asked now.
 
     Raises:
         ConfigError: there is no such function, or `labels` are missing.
         TeacherError, MissingExtraError, ModelLoadError: see `ask_teacher` and `gliner_teacher`.
     """
+    if config.asked_checkpoints:
+        return _encoders_asked(config)
     if config.transfer_labels or not config.is_answered:
         return config
     described = _labels_of(config.labels)
@@ -48,6 +50,17 @@ def with_answers(config: DistillationConfig) -> DistillationConfig:
     checkpoint = config.pt_teacher_checkpoint if config.teacher_function else ""
     return dataclasses.replace(config, transfer_labels=str(file), transfer_file="", teacher_function="",
                                pt_teacher_checkpoint=checkpoint)
+
+
+def _encoders_asked(config: DistillationConfig) -> DistillationConfig:
+    """`transfer_labels` with the answers of its checkpoints in their places."""
+    found = []
+    for entry in listed(config.transfer_labels):
+        if entry in config.asked_checkpoints:
+            name, mark, beside = entry.partition("?")
+            entry = f"{ask_teacher(name, config.transfer_file, pathlib.Path(config.model_dir) / 'data')}{mark}{beside}"
+        found.append(entry)
+    return dataclasses.replace(config, transfer_labels=",".join(found), transfer_file="")
 
 
 def _labels_of(given: str) -> dict[str, str]:
@@ -69,7 +82,7 @@ def ask_teacher(teacher: Any, transfer: Any, folder: pathlib.Path, labels: Seque
     again, unless the file is deleted.
 
     Args:
-        teacher: see `answering`.
+        teacher: see `answering`; or the name of a fine-tuned checkpoint, see `EncoderTeacher`.
         transfer: a file, a folder, or an iterable of texts or pairs of texts.
         folder: that receives the answers, and texts that are no files.
         labels: names of the outputs, of a teacher that does not name them.
@@ -79,6 +92,10 @@ def ask_teacher(teacher: Any, transfer: Any, folder: pathlib.Path, labels: Seque
     Raises:
         TeacherError, ConfigError, DataError: see `Asking`, `answering` and the readers.
     """
+    if is_path(teacher):
+        from xtremedistil_tf.teachers.encoder_answers import EncoderTeacher
+
+        teacher = EncoderTeacher(os.fspath(teacher))
     pairs = False
     if not is_path(transfer):
         rows = iter(transfer)

@@ -77,6 +77,13 @@ class Exports:
             from xtremedistil_tf.export.onnx import export_onnx
             export_onnx(path, student, tokenizer, task, quantization)
             write_words(path.parent, task)
+        elif form == "mediapipe":
+            from xtremedistil_tf.export.mediapipe import export_mediapipe
+            export_mediapipe(path.parent, student, tokenizer, task, quantization, self.settings.seq_len,
+                             self._calibration, self.pairs)
+        elif form == "triton":
+            from xtremedistil_tf.export.triton import export_triton
+            export_triton(path.parents[1], student, tokenizer, task, quantization)
         elif form == "hub":
             from xtremedistil_tf.export.hub import export_hub
             export_hub(path.parents[1], student, tokenizer, task, quantization,
@@ -115,10 +122,14 @@ class Exports:
         """Agreement with the student, main score, its difference, and what the form costs."""
         task, tokenizer = self.saved.task, self.saved.tokenizer
         runtime = open_runtime(form, self.model_dir, quantization)
-        # Behind the student's outputs, taggers of this form may have one more for a type.
-        forward = runtime.forward if form != "hub" else (
-            lambda batch: {"logits": runtime.forward(batch)["logits"][..., :task.num_outputs]})
-        found = Predictor(forward, tokenizer, task, self.saved.student.max_length).predict(self.dev)
+        if form == "mediapipe":
+            from xtremedistil_tf.export.mediapipe import predictor_of
+            predictor = predictor_of(runtime, tokenizer, task, self.dev)
+        else:
+            # Behind the student's outputs, taggers of the hub's folder may have one more for a type.
+            predictor = Predictor(lambda batch: {"logits": runtime.forward(batch)["logits"][..., :task.num_outputs]},
+                                  tokenizer, task, self.saved.student.max_length)
+        found = predictor.predict(self.dev)
         runtime.close()
         reached = task.scores(self.dev, found)[task.main_score]
         facts = {"agreement": task.agreement(expected, found), task.main_score: reached,

@@ -18,9 +18,10 @@ EXPORT = "export"
 #: Name of the file or entry that tells how answers are chosen from logits, see `Task.decoding_facts`.
 DECODING = "decoding"
 _FILES = {"saved_model": "saved_model", "tflite": "tflite/token_ids_{}.tflite", "onnx": "onnx/model_{}.onnx",
-          "serving": "serving", "hub": "hub/onnx/model{}.onnx"}
-# As transformers.js looks for them.
-_HUB_ENDINGS = {"none": "", "int8": "_quantized"}
+          "serving": "serving", "hub": "hub/onnx/model{}.onnx",
+          "mediapipe": "mediapipe/text_classifier_{}.tflite", "triton": "triton/student{}/1/model.onnx"}
+# Of the hub's, as transformers.js looks for them.
+_ENDINGS = {"hub": {"none": "", "int8": "_quantized"}, "triton": {"none": "", "int8": "_int8"}}
 FORMAT = 2
 CONFIG_FILE = "xtremedistil-config.json"
 WEIGHTS_FILE = "xtremedistil.weights.h5"
@@ -28,7 +29,7 @@ WEIGHTS_FILE = "xtremedistil.weights.h5"
 
 def exported_path(model_dir: pathlib.Path, form: str, quantization: str = "none") -> pathlib.Path:
     """The file or folder of a form, such as `export/tflite/token_ids_dynamic.tflite`."""
-    ending = _HUB_ENDINGS[quantization] if form == "hub" else quantization
+    ending = _ENDINGS[form][quantization] if form in _ENDINGS else quantization
     return pathlib.Path(model_dir) / EXPORT / _FILES[form].format(ending)
 
 

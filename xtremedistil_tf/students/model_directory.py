@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
+import h5py
 import numpy as np
 
 from xtremedistil_tf import markdown
-from xtremedistil_tf.atomic import atomic_directory, atomic_file, write_json
+from xtremedistil_tf.atomic import atomic_directory, atomic_file, read_json, write_json
 from xtremedistil_tf.checkpoints.hdf5 import check_hdf5
 from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.errors import ModelLoadError, XtremeDistilError, reason_of
@@ -55,20 +56,26 @@ model = AutoModel.from_pretrained("path/to/{name}")
 states = model(**tokenizer("Some text.", return_tensors="pt")).last_hidden_state
 ```
 
+`TFAutoModel` loads it as well. transformers finds `pytorch_model.safetensors` by `config.json`, from version 4.56 on. For
+programs that look for `model.safetensors`, rename it and delete `transformers_weights` from `config.json`.
+
 | | |
 |---|---|
 {rows}
 """
+#: What `AutoModel` reads in the folder of an encoder: transformers from 4.56 on, where config.json names it.
+PYTORCH_WEIGHTS = "pytorch_model.safetensors"
 _VERSIONED = ("tensorflow", "tf-keras", "transformers", "tokenizers", "numpy")
 
 
 def save_encoder(folder: str | os.PathLike[str], student: Any, tokenizer: Any,
                  card_facts: Mapping[str, Any]) -> None:
-    """Writes a transformer student's encoder: config.json, model.safetensors, tokenizer, README.md.
+    """Writes a transformer student's encoder: config.json, weights twice, tokenizer, README.md.
 
-    The weights are in PyTorch's layout (names and transposes), in which the hub keeps models, so that
-    `AutoModel` loads them as it does any other; torch is not needed to write them. Head and projections
-    are not part of it.
+    `TFAutoModel` reads tf_model.h5, `AutoModel` the file that config.json names, which has PyTorch's names and
+    transposes; torch is not needed to write it. There is no model.safetensors: from 4.55 to 4.57, where TensorFlow
+    ends, transformers would take it for TensorFlow too, and cannot read it there, see `iterable_safetensors`. Head and
+    projections are not part of it.
 
     Args:
         folder: directory, replaced as a whole.
@@ -83,7 +90,9 @@ def save_encoder(folder: str | os.PathLike[str], student: Any, tokenizer: Any,
     weights = pytorch_weights(student.encoder)
     with atomic_directory(folder) as part:
         config.save_pretrained(part)
-        save_file(weights, part / "model.safetensors", metadata={"format": "pt"})
+        write_json(part / "config.json", read_json(part / "config.json") | {"transformers_weights": PYTORCH_WEIGHTS})
+        save_file(weights, part / PYTORCH_WEIGHTS, metadata={"format": "pt"})
+        _write_tensorflow_weights(part / "tf_model.h5", student.encoder)
         tokenizer.save_pretrained(part)
         parameters = sum(array.size for array in weights.values())
         card = _model_card(os.path.basename(os.path.abspath(folder)), config, parameters, card_facts)
@@ -104,6 +113,18 @@ def pytorch_weights(encoder: Any) -> dict[str, np.ndarray]:
         array = apply_transpose(transpose, variable.numpy(), pt_to_tf=False)
         weights[name] = np.ascontiguousarray(array, np.float32)
     return weights
+
+
+def _write_tensorflow_weights(path: pathlib.Path, encoder: Any) -> None:
+    """The variables of a `TF...Model` but its pooler's, as Keras and transformers lay them out in HDF5."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.name for layer in encoder.layers]
+        for layer in encoder.layers:
+            kept = [variable for variable in layer.weights if not is_pooler(variable)]
+            group = file.create_group(layer.name)
+            group.attrs["weight_names"] = [variable.name for variable in kept]
+            for variable in kept:
+                group[variable.name] = variable.numpy()
 
 
 def _model_card(name: str, config: Any, parameters: int, facts: Mapping[str, Any]) -> str:

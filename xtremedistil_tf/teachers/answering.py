@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ class PartialTeacher:
     """One of several teachers that are Python objects.
 
     Attributes:
-        teacher: see `answering`.
+        teacher: see `answering`; or the name of a fine-tuned checkpoint, see `EncoderTeacher`.
         knows: labels that it can give, such as `["PER"]`; None: all.
         weight: what its answers count for.
     """
@@ -40,10 +41,11 @@ class PartialTeacher:
 
 
 def teachers_to_ask(teacher: Any) -> list[PartialTeacher]:
-    """The teachers, of one or several, that are Python objects; none where they are names of checkpoints."""
+    """The teachers that are asked text by text; none where all are names of checkpoints, which are then fine-tuned."""
     given = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
-    return [one if isinstance(one, PartialTeacher) else PartialTeacher(one) for one in given
-            if isinstance(one, PartialTeacher) or is_answering(one)]
+    if not any(isinstance(one, PartialTeacher) or is_answering(one) for one in given):
+        return []
+    return [one if isinstance(one, PartialTeacher) else PartialTeacher(one) for one in given]
 
 
 def is_answering(teacher: Any) -> bool:
@@ -76,6 +78,8 @@ def function_named(name: str, setting: str) -> Callable[..., Any]:
 
 def name_of(teacher: Any) -> str:
     """What the teacher is called in files and messages."""
+    if isinstance(teacher, str | os.PathLike):
+        return os.fspath(teacher)
     named = teacher if hasattr(teacher, "__qualname__") else type(teacher)
     return f"{named.__module__}.{named.__qualname__}"
 

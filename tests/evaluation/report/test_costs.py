@@ -21,7 +21,7 @@ def test_without_a_teacher_there_is_nothing_to_compare_with(metrics, report):
     page = report(alone)
     assert page.figures == {"Student, entity F1": ["88.17", ""], "Parameters": ["117.5 M", ""]}
     assert "unused" not in "".join(page.root.find(".//header").itertext())
-    assert page.rows("quality")["entity F1"] == ["88.17", "79.01", "–"]
+    assert page.rows("quality")["entity F1"] == ["88.17", "79.01"]
 
 
 def test_the_teacher_is_named_without_its_folders(metrics, report):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
 import subprocess
@@ -11,50 +10,14 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
-import tf_keras
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from xtremedistil_tf.export.hub import GRAPHS, export_hub
-from xtremedistil_tf.students.bilstm import BiLSTMShape
-from xtremedistil_tf.students.encoders import new_encoder
-from xtremedistil_tf.students.registry import new_student
-from xtremedistil_tf.students.transformer import TransformerShape
-from xtremedistil_tf.tasks.classification import ClassificationTask
-from xtremedistil_tf.tasks.multi_label import MultiLabelTask
-from xtremedistil_tf.tasks.question_answering import QuestionAnsweringTask
-from xtremedistil_tf.tasks.tagging import TaggingTask
+from xtremedistil_tf.export.hub import GRAPHS
 from xtremedistil_tf.tokenization.portable import portable_spec, with_words
 from xtremedistil_tf.tokenization.raw_words import RawWords
 
-# `PER` has no `I-PER`: the folder has one.
-TASKS = {"tagging": TaggingTask(["O", "B-LOC", "I-LOC", "B-PER"]),
-         "classification": ClassificationTask(["bad", "good"]),
-         "multi_label": MultiLabelTask(["a", "b", "c"]), "question_answering": QuestionAnsweringTask()}
 TEXTS = ["tokenization of unbelievable words , x", "a", "the quick brown fox jumped over"]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory, tiny_tokenizer):
-    """(family, kind) -> student and folder."""
-    @functools.cache
-    def make(family: str, kind: str):
-        task = TASKS[kind]
-        tf_keras.utils.set_random_seed(3)
-        shape = BiLSTMShape(len(tiny_tokenizer), 8, 6, 10, task.num_outputs, per_piece=task.per_piece)
-        if family == "transformer":
-            shape = TransformerShape(new_encoder(len(tiny_tokenizer), 8, 1, 2, max_position_embeddings=32),
-                                     task.num_outputs, per_piece=task.per_piece)
-        student = new_student(shape)
-        for variable in student.variables:
-            if variable.dtype == tf.float32:
-                variable.assign(variable + tf.random.normal(variable.shape, stddev=0.3))
-        folder = tmp_path_factory.mktemp("hub")
-        for quantization in GRAPHS if family == "bilstm" else ["none"]:
-            export_hub(folder, student, tiny_tokenizer, task, quantization)
-        return student, folder
-
-    return make
 
 
 def answers(folder, texts, file="onnx/model.onnx"):
@@ -121,7 +84,7 @@ def test_other_kinds(made, family, kind, problem):
 
 def test_the_longest_input_is_the_students(made, tiny_tokenizer):
     long = AutoTokenizer.from_pretrained(made("transformer", "question_answering")[1])
-    assert long.model_max_length == 32 and len(long("word " * 99, truncation=True)["input_ids"]) == 32
+    assert long.model_max_length == 64 and len(long("word " * 99, truncation=True)["input_ids"]) == 64
     unlimited = AutoTokenizer.from_pretrained(made("bilstm", "classification")[1])
     assert unlimited.model_max_length > 1e29
     assert unlimited(TEXTS[0])["input_ids"] == tiny_tokenizer(TEXTS[0])["input_ids"]

@@ -38,7 +38,8 @@ def test_labels_and_vocabulary_of_wordpiece(tmp_path, tiny_tokenizer):
     assert (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines() == TAGGING.labels
     pieces = (tmp_path / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1]
     assert {piece: i for i, piece in enumerate(pieces)} == tiny_tokenizer.get_vocab()
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["labels.txt", "model.json", "vocab.txt"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "labels.txt", "model.json", "vocab.txt", "words.json"]
 
 
 def test_facts_for_wordpiece(tmp_path, tiny_tokenizer):

@@ -17,8 +17,9 @@ from xtremedistil_tf.evaluation.report.training import (
     steps,
     transfer_text,
 )
-from xtremedistil_tf.evaluation.report.values import base_name, count, dig, items, models_of
+from xtremedistil_tf.evaluation.report.values import count, dig, items, models_of
 from xtremedistil_tf.fingerprint import policy_hash
+from xtremedistil_tf.markdown import without_folders
 
 
 def write_report(path: str | os.PathLike[str], metrics: Mapping[str, Any]) -> None:
@@ -31,13 +32,17 @@ def write_report(path: str | os.PathLike[str], metrics: Mapping[str, Any]) -> No
         metrics: what `metrics.json` of the run holds.
     """
     script = source("script.js")
-    # The folders of an absolute path to task or teacher say nothing where the page goes.
-    teacher = base_name(dig(metrics, "config", "pt_teacher_checkpoint")) if "teacher" in metrics else None
-    page = render("page.html.jinja", task=base_name(metrics.get("task")), strategy=metrics.get("strategy"),
+    teacher = _named(dig(metrics, "config", "pt_teacher_checkpoint")) if "teacher" in metrics else None
+    page = render("page.html.jinja", task=_named(metrics.get("task")), strategy=metrics.get("strategy"),
                   teacher=teacher, examples=f"{count(metrics.get('sentences'))} {items(metrics)}",
                   split=metrics.get("split"), figures=figures(metrics), sections=_sections(metrics),
                   style=source("style.css"), script=script, script_hash=policy_hash(script))
     write_text(path, page)
+
+
+def _named(sources: Any) -> Any:
+    """Task or teacher without folders, which say nothing where the page goes."""
+    return without_folders(sources) if isinstance(sources, str) else sources
 
 
 def _sections(metrics: Mapping[str, Any]) -> list[Section]:

@@ -57,8 +57,10 @@ def comparison(metrics: Mapping[str, Any], models: Sequence[Model]) -> Section |
     extra = metrics.get("extra")
     for name, found in (extra.items() if isinstance(extra, Mapping) else ()):
         rows.append([f"{title}, {printable(name)}", *[percent(dig(found, model.key)) for model in models], ""])
-    table = Table(f"Scores in per cent on the {printable(metrics.get('split'))} set",
-                  ["score", *models, "vs teacher"], rows)
+    header = ["score", *models, "vs teacher"]
+    if not kept:  # there is no teacher to compare with
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    table = Table(f"Scores in per cent on the {printable(metrics.get('split'))} set", header, rows)
     return Section("quality", "Teacher and student", {"table": table, "note": _notes(metrics)})
 
 

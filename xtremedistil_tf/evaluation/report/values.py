@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -71,13 +70,6 @@ def first(metrics: Mapping[str, Any], models: Sequence[Model], *keys: Any) -> An
 def names(metrics: Mapping[str, Any], models: Sequence[Model], table: str) -> list[Any]:
     """Names that any model has a row for in a table, in their first order."""
     return list(dict.fromkeys(name for model in models for name in dig(metrics, model.key, table) or {}))
-
-
-def base_name(path: Any) -> Any:
-    """The last part of an absolute path; all else as it is."""
-    if not isinstance(path, str) or not os.path.isabs(path):
-        return path
-    return os.path.basename(path.rstrip("/\\")) or path
 
 
 def finite(value: Any) -> float | None:

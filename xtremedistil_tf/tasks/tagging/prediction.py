@@ -138,21 +138,16 @@ def _framed(ids: np.ndarray, begins: np.ndarray, offsets: np.ndarray, special: S
     return found
 
 
-def tagged(features: TaggingFeatures, row_logits: Sequence[np.ndarray], labels: Sequence[str],
-           rules: Transitions) -> list[Tagged]:
+def tagged(features: TaggingFeatures, logits: np.ndarray, labels: Sequence[str], rules: Transitions) -> list[Tagged]:
     """The tags of each sentence, decoded over the whole of it, windows or not. A word without pieces (control
     characters only) is tagged `O`.
 
     Args:
         features: see `prediction_features`.
-        row_logits: float32 [pieces, labels] of each row.
+        logits: float32 [words of all sentences, labels].
         labels: all labels.
         rules: which of them may follow which.
     """
-    logits = np.full((sum(features.num_words), len(labels)), -np.inf, np.float32)
-    logits[:, rules.outside] = 0.0
-    if len(features.answered):
-        logits[features.answered] = np.concatenate(row_logits)[features.places]
     found = best_sequences(logits, features.num_words, rules)
     found = cut_off(found, features.num_words, features.never, labels)
     powers = np.exp(logits - logits.max(-1, keepdims=True))

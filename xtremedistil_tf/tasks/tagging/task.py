@@ -193,7 +193,15 @@ class TaggingTask(LearnsFromSpans, Task):
 
     def decode_scored(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> list[Tagged]:
         """See `tagged`."""
-        return tagged(features, row_logits, self.labels, self.transitions)
+        return tagged(features, self.word_logits(features, row_logits), self.labels, self.transitions)
+
+    def word_logits(self, features: TaggingFeatures, row_logits: Sequence[np.ndarray]) -> np.ndarray:
+        """float32 [words of all sentences, labels], of each word from the window that answers for it."""
+        logits = np.full((sum(features.num_words), self.num_outputs), -np.inf, np.float32)
+        logits[:, self.transitions.outside] = 0.0
+        if len(features.answered):
+            logits[features.answered] = np.concatenate(row_logits)[features.places]
+        return logits
 
     def scores(self, examples: Sequence[Example], predictions: Sequence[Sequence[str]]) -> dict[str, Any]:
         """Entity scores, see `entity_scores`; where labels are not IOB2, see `tag_scores`."""
