@@ -12,6 +12,8 @@ import onnx
 import tensorflow as tf
 from onnx import TensorProto, helper, numpy_helper
 
+from xtremedistil_tf.onnx_rows import with_own_ranges
+
 #: The newest operator set that both ways to a graph write; ONNX Runtime has had it since 1.13.
 OPSET = 17
 # Smaller tables, such as those of positions and segments, would save nothing worth an operation.
@@ -76,7 +78,9 @@ def quantized_model(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with int8 weights in MatMul, LSTM and large embedding tables, about a quarter of the size.
 
     Matrices have one scale for each column, and 7 bits only: 8 would overflow 16-bit sums on x86 processors
-    without VNNI, which then answer differently. Embedding tables have one scale for each row and 8 bits.
+    without VNNI, which then answer differently. Embedding tables have one scale for each row and 8 bits. What a matrix
+    is multiplied with has a range for each of its rows, so no answer depends on the other rows of a batch; for LSTMs
+    see `onnx_rows.bounded`.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -91,7 +95,7 @@ def quantized_model(model: onnx.ModelProto) -> onnx.ModelProto:
                              reduce_range=True, weight_type=QuantType.QInt8)
         finally:
             logger.setLevel(before)
-        return _in_order(onnx.load(str(target)))
+        return _in_order(with_own_ranges(onnx.load(str(target))))
 
 
 def _in_order(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -52,7 +52,7 @@ def export_onnx(path: str | os.PathLike[str], student: Any, tokenizer: Any, task
     from xtremedistil_tf.export.onnx_graph import check_against, described
     from xtremedistil_tf.onnx_graphs import quantized_model
 
-    model, complaints = _model(student, task)
+    model, complaints = _model(student, task, quantization)
     try:
         if quantization == "int8":
             model = quantized_model(model)
@@ -65,11 +65,11 @@ def export_onnx(path: str | os.PathLike[str], student: Any, tokenizer: Any, task
     return path
 
 
-def _model(student: Any, task: Task) -> tuple[onnx.ModelProto, list[str]]:
+def _model(student: Any, task: Task, quantization: str) -> tuple[onnx.ModelProto, list[str]]:
     """The student's graph, and what the converter complained of."""
     if isinstance(student, BiLSTMStudent):
         from xtremedistil_tf.export.onnx_graph import bilstm_model
-        return bilstm_model(student, task), []
+        return bilstm_model(student, task, fixed_ranges=quantization == "int8"), []
     from xtremedistil_tf.export.onnx_graph import converted_model
     return converted_model(student, task)
 

@@ -19,6 +19,7 @@ from xtremedistil_tf import __version__
 from xtremedistil_tf.errors import ExportCheckError, ModelLoadError, reason_of
 from xtremedistil_tf.inference.runtimes import OnnxRuntime
 from xtremedistil_tf.onnx_graphs import OPSET, function_model
+from xtremedistil_tf.onnx_rows import MORE_UNITS, bounded, greatest
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
 from xtremedistil_tf.students.metadata import DECODING
 from xtremedistil_tf.tasks.task import Task
@@ -85,15 +86,22 @@ def described(model: onnx.ModelProto, student, tokenizer, task: Task, quantizati
     return model
 
 
-def bilstm_model(student: BiLSTMStudent, task: Task) -> onnx.ModelProto:
+def bilstm_model(student: BiLSTMStudent, task: Task, fixed_ranges: bool = False) -> onnx.ModelProto:
     """The student's graph, with the inputs and the output of `interface.new_model`.
 
     Converters turn a masked Keras LSTM into slow loops, or lose the mask. The LSTM operator of ONNX takes
     the length of each row instead and is exact for rows padded on the right; logits of padding differ.
+
+    Args:
+        student: float32 student.
+        task: what it answers.
+        fixed_ranges: whether the LSTM's inputs and states have the same range in every batch, see `onnx_rows`, as int8
+            needs it.
     """
     graph = _BilstmGraph()
     states = graph.bilstm(graph.constant("embedding", student.embedding.embeddings.numpy()),
-                          student.bilstm.get_weights(), student.shape.per_piece)
+                          student.bilstm.get_weights(), student.shape.per_piece,
+                          greatest(student.embedding.embeddings.numpy()) if fixed_ranges else None)
     representation = graph.gelu(graph.dense(states, "projection", *student.projection.get_weights()))
     kernel, bias = student.head.get_weights()
     graph.dense(representation, "head", kernel, bias, output=LOGITS)
@@ -115,25 +123,50 @@ class _BilstmGraph:
         self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
         return output
 
-    def bilstm(self, table: str, weights: list[np.ndarray], per_piece: bool) -> str:
-        """States [batch, time, 2 H]; or, not `per_piece`, the last ones of both directions, [batch, 2 H]."""
-        units = weights[1].shape[0]
+    def bilstm(self, table: str, weights: list[np.ndarray], per_piece: bool, bound: np.float32 | None) -> str:
+        """States [batch, time, 2 H]; or, not `per_piece`, the last ones of both directions, [batch, 2 H].
+
+        Args:
+            table: embeddings.
+            weights: of the Keras layer.
+            per_piece: see above.
+            bound: of all embeddings, where the ranges of inputs and states are to be fixed.
+        """
+        units, more, read = weights[1].shape[0], 0, "embedded"
         self.add("ReduceSum", ["attention_mask", self.constant("time_axis", np.array([1]))], "mask_sum",
                  keepdims=0)
         self.add("Cast", ["mask_sum"], "lengths", to=TensorProto.INT32)
         self.add("Gather", [table, "input_ids"], "embedded")
-        self.add("Transpose", ["embedded"], "embedded_by_time", perm=[1, 0, 2])
-        parameters = [self.constant(f"lstm_{name}", value) for name, value in zip("WRB", _onnx_lstm(weights))]
+        tensors = _onnx_lstm(weights)
+        if bound is not None:
+            read, more, tensors = self._with_bounds("embedded", bound), MORE_UNITS, bounded(tensors)
+        self.add("Transpose", [read], "embedded_by_time", perm=[1, 0, 2])
+        parameters = [self.constant(f"lstm_{name}", value) for name, value in zip("WRB", tensors)]
         self.nodes.append(helper.make_node("LSTM", ["embedded_by_time", *parameters, "lengths"],
-                                           ["all_states", "last_states"], name="lstm", hidden_size=units,
+                                           ["all_states", "last_states"], name="lstm", hidden_size=units + more,
                                            direction="bidirectional"))
         if per_piece:  # [time, direction, batch, H]
             self.add("Transpose", ["all_states"], "states_by_row", perm=[2, 0, 1, 3])
         else:  # [direction, batch, H]
             self.add("Transpose", ["last_states"], "states_by_row", perm=[1, 0, 2])
+        states = self._without_last("states_by_row", units) if more else "states_by_row"
         shape = [0, 0, 2 * units] if per_piece else [0, 2 * units]  # 0: as it is
         wanted = self.constant("states_shape", np.array(shape))
-        return self.add("Reshape", ["states_by_row", wanted], "states")
+        return self.add("Reshape", [states, wanted], "states")
+
+    def _with_bounds(self, values: str, bound: np.float32) -> str:
+        """[batch, time, E + 2]: the bound and its negative as two values more."""
+        self.constant("one_more", np.array([0, 0, 0, 0, 0, 1]))
+        for name, value in (("upper", bound), ("lower", -bound)):
+            values = self.add("Pad", [values, "one_more", self.constant(f"{name}_bound", np.array(value, np.float32))],
+                              f"embedded_with_{name}")
+        return values
+
+    def _without_last(self, values: str, units: int) -> str:
+        """The states of the first units."""
+        names = [self.constant(f"units_{name}", np.array([value])) for name, value in (
+            ("from", 0), ("to", units), ("axis", -1))]
+        return self.add("Slice", [values, *names], "states_of_units")
 
     def dense(self, inputs: str, name: str, kernel: np.ndarray, bias: np.ndarray, output: str = "") -> str:
         product = self.add("MatMul", [inputs, self.constant(f"{name}_kernel", kernel)], f"{name}_product")

@@ -66,6 +66,16 @@ def test_answers_agree(pair):
     assert (found.argmax(-1) == wanted.argmax(-1)).mean() > 0.95
 
 
+def test_answers_do_not_depend_on_the_other_rows(pair):
+    """Beside long rows, alone, and beside rows of another range."""
+    lengths = [16, 3, 9, 1, 16, 5, 12, 2]
+    batch = pair[1].batch(lengths, 16)
+    together = np.split(_logits(pair[1], batch), np.cumsum(lengths)[:-1])
+    for row, length in enumerate(lengths):
+        alone = _logits(pair[1], {name: values[row:row + 1, :length] for name, values in batch.items()})
+        np.testing.assert_allclose(alone, together[row], atol=2e-5)
+
+
 def test_rows_of_a_table_have_scales_of_their_own():
     table = np.random.default_rng(0).normal(size=(70_000, 1)) * np.logspace(-3, 3, 8)
     table = table.astype(np.float32)
