@@ -17,10 +17,6 @@ _BATCHING = """\
 # Requests that wait at the same time are answered together, where they are padded to the same length.
 dynamic_batching { max_queue_delay_microseconds: 1000 }
 """
-_NO_BATCHING = """\
-# One row at a time and no dynamic batching: activations are quantized by the range of the whole batch, so that an
-# answer would depend on the rows beside it.
-"""
 
 
 def export_triton(model_folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task,
@@ -45,11 +41,11 @@ def export_triton(model_folder: str | os.PathLike[str], student: Any, tokenizer:
     write_text(folder / LABELS, "".join(f"{label}\n" for label in task.labels))
     write_text(folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
     write_words(folder, task)
-    write_text(folder / CONFIG, config_of(file, task, quantization))
+    write_text(folder / CONFIG, config_of(file, task))
     return file
 
 
-def config_of(file: pathlib.Path, task: Task, quantization: str) -> str:
+def config_of(file: pathlib.Path, task: Task) -> str:
     """The `config.pbtxt` (message ModelConfig) of a graph."""
     from xtremedistil_tf.inference.runtimes import OnnxRuntime
 
@@ -60,17 +56,16 @@ def config_of(file: pathlib.Path, task: Task, quantization: str) -> str:
     # Triton gives the names with classes that a client asks for.
     named = not task.per_piece and len(task.labels) == task.num_outputs
     labels = f' label_filename: "{LABELS}"' if named else ""
-    is_exact = quantization == "none"
     return f"""\
 backend: "onnxruntime"
-max_batch_size: {_ROWS if is_exact else 1}
+max_batch_size: {_ROWS}
 input [
 {inputs.replace("}", "},").rstrip(",")}
 ]
 output [
   {{ name: "logits" data_type: TYPE_FP32 dims: [ {dims} ]{labels} }}
 ]
-{_BATCHING if is_exact else _NO_BATCHING}\
+{_BATCHING}\
 instance_group [ {{ kind: KIND_CPU count: 1 }} ]
 parameters {{ key: "intra_op_thread_count" value: {{ string_value: "1" }} }}
 """

@@ -66,16 +66,18 @@ def test_the_configuration_is_that_of_the_graph(messages, exported, kind, quanti
     assert [one.kind for one in config.instance_group] == [messages.ModelInstanceGroup.KIND_CPU]
 
 
-def test_batches_only_where_rows_do_not_touch_one_another(messages, exported):
-    for name, exact in (("tagging_none", True), ("tagging_int8", False)):
-        config = text_format.Parse((exported / name / "config.pbtxt").read_text("utf-8"), messages.ModelConfig())
-        assert config.HasField("dynamic_batching") is exact and config.max_batch_size == (64 if exact else 1)
-    session = onnxruntime.InferenceSession(str(exported / "tagging_none" / "1" / "model.onnx"))
+@pytest.mark.parametrize(["kind", "quantization"], [("tagging", "none"), *FILES[-2:]])
+def test_rows_that_are_answered_together_do_not_touch_one_another(messages, exported, kind, quantization):
+    folder = exported / f"{kind}_{quantization}"
+    config = text_format.Parse((folder / "config.pbtxt").read_text("utf-8"), messages.ModelConfig())
+    assert config.HasField("dynamic_batching") and config.max_batch_size == 64
+    session = onnxruntime.InferenceSession(str(folder / "1" / "model.onnx"))
     ids = np.random.default_rng(0).integers(1, 70, (4, 9))
-    rows = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    rows = {one.name: np.zeros_like(ids) if one.name == "token_type_ids" else np.ones_like(ids)
+            for one in session.get_inputs()} | {"input_ids": ids}
     alone = np.concatenate([session.run(None, {name: values[row:row + 1] for name, values in rows.items()})[0]
                             for row in range(4)])
-    np.testing.assert_allclose(session.run(None, rows)[0], alone, atol=1e-6)
+    np.testing.assert_allclose(session.run(None, rows)[0], alone, atol=2e-6)
 
 
 def test_what_clients_need_is_beside(exported, tiny_tokenizer):
