@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from xtremedistil_tf import __version__
 from xtremedistil_tf.errors import ExportCheckError, ModelLoadError, reason_of
+from xtremedistil_tf.export.onnx_files import special_token_ids
 from xtremedistil_tf.inference.runtimes import OnnxRuntime
 from xtremedistil_tf.onnx_graphs import OPSET, function_model
 from xtremedistil_tf.onnx_rows import MORE_UNITS, bounded, greatest
@@ -72,14 +73,12 @@ def described(model: onnx.ModelProto, student, tokenizer, task: Task, quantizati
     the space before them.
     """
     facts = task.decoding_facts()
-    special = {name.removesuffix("_token"): tokenizer.convert_tokens_to_ids(token)
-               for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
     # Tools leave notes of their own in these.
     model.producer_name, model.producer_version = "xtremedistil-tf", __version__
     del model.metadata_props[:]
     helper.set_model_props(model, {
         "task": task.kind, "labels": json.dumps(task.labels, ensure_ascii=False),
-        "options": json.dumps(task.options), "special_token_ids": json.dumps(special),
+        "options": json.dumps(task.options), "special_token_ids": json.dumps(special_token_ids(tokenizer)),
         "max_length": str(student.max_length or ""), "quantization": quantization,
         **({DECODING: json.dumps(facts)} if facts else {}),
         **{name: json.dumps(value) for name, value in word_form(tokenizer, task).items()}})

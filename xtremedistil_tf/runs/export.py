@@ -76,8 +76,9 @@ class Exports:
             write_words(path.parent, task)
         elif form == "onnx":
             from xtremedistil_tf.export.onnx import export_onnx
+            from xtremedistil_tf.export.onnx_files import write_onnx_files
             export_onnx(path, student, tokenizer, task, quantization)
-            write_words(path.parent, task)
+            write_onnx_files(path, student, tokenizer, task, self.pairs)
         elif form == "mediapipe":
             from xtremedistil_tf.export.mediapipe import export_mediapipe
             export_mediapipe(path.parent, student, tokenizer, task, quantization, self.settings.seq_len,
