@@ -17,9 +17,9 @@ from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import compressing, counted, stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError
 from xtremedistil_tf.inference.answer_formats import TsvWriter, writer_of
-from xtremedistil_tf.inference.chunks import chunks
-from xtremedistil_tf.inference.predictor import OpenedStudent, Predictor, cut_note, open_predictor
+from xtremedistil_tf.inference.predictor import OpenedStudent, cut_note, open_predictor
 from xtremedistil_tf.inference.records import STANDARD_STREAM, InputReader, Record, source_name
+from xtremedistil_tf.runs.answering import Answering
 from xtremedistil_tf.tasks.opening import HUB_PREFIX, open_corpus, read_labelled, reading_of
 from xtremedistil_tf.tasks.registry import scores_text
 
@@ -48,21 +48,14 @@ def predict(student: OpenedStudent, config: PredictionConfig) -> None:
     writer = writer_of(config.output_format, student.task)
     reader = InputReader(student.task, pairs, listed(config.columns), config.table_header)
     tally = Tally(config.pred_file, config.on_error == "stop")
+    answering = Answering(student, writer, config)
     with _output(config, writer) as output:
         output.write(writer.header())
-        for text in answered(student.predictor, writer, tally.counting(reader.read(config.pred_file))):
+        for text in answering.of(tally.counting(reader.read(config.pred_file))):
             output.write(text)
-    for note in (tally.note(), cut_note(student.predictor.truncated, tally.records, student.predictor.max_length)):
+    for note in (tally.note(), cut_note(answering.truncated, tally.records, student.predictor.max_length)):
         if note:
             log.warning(note)
-
-
-def answered(predictor: Predictor, writer: TsvWriter, records: Iterable[Record]) -> Iterator[str]:
-    """What is written for each record, in order, in memory that does not grow with the input."""
-    for chunk in chunks(records, lambda record: record.characters):
-        answers = iter(writer.answers(predictor, [record.asked for record in chunk if record.asked]))
-        for record in chunk:
-            yield writer.shown(record, next(answers) if record.asked else None)
 
 
 class Tally:

@@ -9,11 +9,14 @@ import random
 import shutil
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from xtremedistil_tf.config import PredictionConfig
+from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.inference.predictor import open_predictor
+from xtremedistil_tf.runs.answering import Answering
 from xtremedistil_tf.runs.predict import predict
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -51,6 +54,33 @@ def test_what_is_skipped_is_told_and_the_default_name_tells_the_format(folder):
     assert f"wrote {folder}/predictions.jsonl" in done.stderr.decode()
     lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     assert ["error" in json.loads(line) for line in lines] == [False, True]
+
+
+def test_several_processes_give_the_same_in_order(folder):
+    rng = random.Random(2)
+    lines = [" ".join(rng.sample(" ".join(SENTENCES).split(), rng.randint(1, 8))).encode() for _ in range(9000)]
+    lines[4500] = b"\xff"
+    (folder / "in.txt").write_bytes(b"\n".join(lines) + b"\n")
+    common = (f"--model_dir={folder}", "--format=onnx", f"--pred_file={folder}/in.txt", "--on_error=skip",
+              "--output_format=csv", "--output_file=-")
+    alone, several = run(*common), run(*common, "--workers=2")
+    assert several.returncode == 0 and several.stdout == alone.stdout
+    assert several.stderr.partition(b" ")[2] == alone.stderr.partition(b" ")[2]  # the time comes first
+    assert alone.stdout.count(b"\n") == 9001
+
+
+def test_a_process_that_ends_is_told(folder, monkeypatch):
+    def ended(self, parts):
+        raise BrokenProcessPool("gone")
+        yield
+
+    monkeypatch.setattr(Answering, "_of_workers", ended)
+    (folder / "in.txt").write_text("anna\n")
+    config = PredictionConfig(model_dir=str(folder), format="onnx", do_predict=True, workers=2,
+                              pred_file=str(folder / "in.txt"), output_file=str(folder / "answers"))
+    with pytest.raises(ModelLoadError, match="`workers=2`: one of the processes ended. If memory"):
+        predict(open_predictor(folder, "onnx"), config)
+    assert not (folder / "answers").exists()
 
 
 def test_standard_streams(folder):
