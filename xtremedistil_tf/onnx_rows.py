@@ -78,7 +78,7 @@ def with_own_ranges(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _own_range(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     (values,), (integers, scale, _) = node.input, node.output
-    name = f"{values}_row"
+    name = f"{integers}_row"  # the same values may be quantized for several matrices
     return [helper.make_node("Abs", [values], [f"{name}_abs"]),
             helper.make_node("ReduceMax", [f"{name}_abs"], [f"{name}_max"], axes=[-1], keepdims=1),
             helper.make_node("Max", [f"{name}_max", "row_tiny"], [f"{name}_positive"]),

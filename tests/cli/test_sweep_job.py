@@ -42,7 +42,7 @@ def test_killed_and_resumed_it_finds_the_front(tmp_path, tiny_task, flat_teacher
     words = command(python, tiny_task, flat_teacher_dir, folder)
     said = killed_after(words, "run 2 of")
     first = folder / "rounds" / "1" / "h6" / "result.json"
-    assert "H=400 in int8 is skipped: 1.4 MB is over --max_megabytes=0.5" in said and first.exists(), said
+    assert "H=400 in int8 is skipped: 1.42 MB is over --max_megabytes=0.5" in said and first.exists(), said
     before = first.stat().st_mtime_ns
 
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)

@@ -61,7 +61,7 @@ def test_the_program_tags_as_the_student(tagger, tmp_path, tiny_tokenizer, shape
     rows = [tuple(word for word in text.split() if word.strip("\u200d")) for text in TEXTS]
     expected = StudentPredictor(student, tiny_tokenizer, TASK).predict([Example(row) for row in rows])
     same = sum(one == list(other) for one, other in zip(found, expected, strict=True))
-    assert len({tag for tags in expected for tag in tags}) >= 3
+    assert len({tag for tags in expected for tag in tags}) >= 2
     assert same == len(TEXTS) if quantization == "none" else same >= 0.8 * len(TEXTS)
 
 

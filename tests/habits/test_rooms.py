@@ -13,9 +13,9 @@ PACKAGE = ROOT / "xtremedistil_tf"
 
 # From the bottom to the top: a room imports rooms before it alone. docs/architecture.md draws them.
 ROOMS = ("errors", "atomic", "folder_lock", "fingerprint", "markdown", "progress", "process", "config", "corpus",
-         "training", "checkpoints",
-         "tokenization", "onnx_rewriting", "onnx_graphs", "tasks", "distillation", "students", "teachers", "inference",
-         "transfer", "export", "augmentation", "evaluation", "runs", "student", "api", "cli")
+         "training", "checkpoints", "tokenization", "onnx_rewriting", "onnx_rows", "onnx_graphs", "tasks",
+         "distillation", "students", "teachers", "inference", "transfer", "export", "augmentation", "evaluation",
+         "runs", "student", "api", "cli")
 MOST_ROOMS, MOST_FLOORS = 16, 9
 HEAVY = {"datasets", "faiss", "grpc", "h5py", "jinja2", "onnx", "onnxruntime", "openvino", "prometheus_client", "ray",
          "sklearn", "starlette", "tensorflow", "tensorflow_text", "tf2onnx", "tf_keras", "torch", "transformers",

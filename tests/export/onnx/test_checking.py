@@ -18,8 +18,8 @@ def broken(export, tiny_tokenizer, tmp_path, monkeypatch):
     made = export("tagging")
 
     def write(change):
-        def changed(*arguments):
-            model = right(*arguments)
+        def changed(*arguments, **options):
+            model = right(*arguments, **options)
             change(model.graph)
             return model
 
