@@ -4,7 +4,7 @@
       [--sizes=2500,10000] [--epochs=12] [--seeds=1,2] [--out=benchmarks/results/any_teacher.md]
 
 `--teacher` is a tagger fine-tuned on WikiANN, such as `<model_dir>/teacher` of a run. All students are BiLSTMs with E=50 and
-H=100. Finished students are read again.
+H=100. Finished students are read again. The page has all parts that were measured in the folder `--work`, also by other calls.
 """
 
 from __future__ import annotations
@@ -344,16 +344,20 @@ PARTS = {
 
 def main(argv):
     del argv
-    figures: dict[str, Any] = {}
+    figures: dict[str, list[list[str]]] = {}
     pages = []
-    for part in _PARTS.value:
-        title, measured, header = PARTS[part]
-        rows = []
-        for name, cells in measured():
-            rows.append([name, *cells])
-            print(part, rows[-1], flush=True)
-        figures[part] = rows
-        pages += [f"## {title}", table(header(), rows)]
+    for part, (title, measured, header) in PARTS.items():
+        kept = work(f"rows-{part}.json")
+        if part in _PARTS.value:
+            rows = []
+            for name, cells in measured():
+                rows.append([name, *cells])
+                print(part, rows[-1], flush=True)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps(rows), encoding="utf-8")
+        if kept.exists():
+            figures[part] = json.loads(kept.read_text(encoding="utf-8"))
+            pages += [f"## {title}", table(header(), figures[part])]
     if _OUT.value:
         import tensorflow as tf
 
