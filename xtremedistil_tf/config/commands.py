@@ -137,7 +137,7 @@ class PredictionConfig:
     batch_size: int = setting("Run", 256, "Batch size. Recommended: 32 to 512.", minimum=1)
     workers: int = setting("Run", 1,
         "Processes that answer `pred_file`; several have one thread each, and their answers are in input order. "
-        "Recommended: 1 for small files, else the number of cores.", minimum=1)
+        "Recommended: 1 for small files or two cores, else the number of cores.", minimum=1)
     on_error: str = setting("Run", "stop",
         "What to do with a line that cannot be read (not UTF-8, not JSON, too few columns). stop: report it and write "
         "no output file; skip: write the error in its place, count it and go on.", ("stop", "skip"))
