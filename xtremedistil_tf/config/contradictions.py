@@ -57,13 +57,14 @@ def _by_file(config: DistillationConfig) -> Iterator[str]:
             yield ("`label_smoothing`, `label_temperature` and `min_label_score` are for `transfer_labels`, which is "
                    "not given. Omit them.")
         return
+    checkpoints = config.asked_checkpoints
     for name in _RUNS_A_TEACHER:
-        asked = name == "transfer_file" and (config.asked_checkpoints or not config.transfer_labels)
+        asked = name == "transfer_file" and (checkpoints or not config.transfer_labels)
         if getattr(config, name) and not asked:
             yield (f"`{name}` contradicts `transfer_labels`, which has both the text and the answers: no teacher is "
                    "run. Omit one of them.")
-    if config.asked_checkpoints and not config.transfer_file:
-        yield (f"`transfer_labels={config.asked_checkpoints[0]}` is a checkpoint, and `transfer_file` is not given: "
+    if checkpoints and not config.transfer_file:
+        yield (f"`transfer_labels={checkpoints[0]}` is a checkpoint, and `transfer_file` is not given: "
                "the texts that it is asked about.")
     if config.strategy and config.strategy not in _BY_FILE:
         yield (f"`strategy={config.strategy}` needs the teacher's hidden states, which `transfer_labels` does not "

@@ -38,11 +38,7 @@ def write_onnx_files(path: str | os.PathLike[str], student: Any, tokenizer: Any,
     """
     path = pathlib.Path(path)
     folder, target = path.parent, path.parent / INTERFACE
-    write_text(folder / LABELS, "".join(f"{label}\n" for label in task.labels))
-    backend = getattr(tokenizer, "backend_tokenizer", None)  # tokenizers without a fast version have none
-    if backend is not None:
-        write_text(folder / TOKENIZER, backend.to_str())
-    write_words(folder, task)
+    write_text_files(folder, tokenizer, task)
     example = _example(task, pairs)
     features = task.prediction_features(tokenizer, [example], student.max_length)
     batch = pad_batch(features.features, np.array([0]), tokenizer.pad_token_id, 1)
@@ -55,7 +51,7 @@ def write_onnx_files(path: str | os.PathLike[str], student: Any, tokenizer: Any,
         "inputs": [{"name": name, "dtype": "int64", "shape": ["batch", "time"]} for name in runtime.inputs],
         "outputs": [{"name": "logits", "dtype": "float32", "shape": per_piece}],
         "max_length": student.max_length,
-        "tokenizer": {"file": TOKENIZER if backend is not None else None,
+        "tokenizer": {"file": TOKENIZER if (folder / TOKENIZER).exists() else None,
                       "special_token_ids": special_token_ids(tokenizer)} | word_form(tokenizer, task),
         "words": WORDS if task.raw_words is not None else None,
         "decoding": task.decoding_facts() or None,
@@ -64,6 +60,15 @@ def write_onnx_files(path: str | os.PathLike[str], student: Any, tokenizer: Any,
             "logits": _known(before, folder) | {path.name: np.round(logits.astype(float), 6).tolist()}}})
     runtime.close()
     return target
+
+
+def write_text_files(folder: pathlib.Path, tokenizer: Any, task: Task) -> None:
+    """Writes what turns text into inputs and outputs into labels: all but `interface.json`."""
+    write_text(folder / LABELS, "".join(f"{label}\n" for label in task.labels))
+    backend = getattr(tokenizer, "backend_tokenizer", None)  # tokenizers without a fast version have none
+    if backend is not None:
+        write_text(folder / TOKENIZER, backend.to_str())
+    write_words(folder, task)
 
 
 def special_token_ids(tokenizer: Any) -> dict[str, int]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from xtremedistil_tf.atomic import write_text
 from xtremedistil_tf.export.onnx import export_onnx
-from xtremedistil_tf.export.words import write_words
+from xtremedistil_tf.export.onnx_files import LABELS, write_text_files
 from xtremedistil_tf.tasks.task import Task
 
-CONFIG, LABELS, TOKENIZER = "config.pbtxt", "labels.txt", "tokenizer.json"
+CONFIG = "config.pbtxt"
 _ROWS = 64
 _BATCHING = """\
 # Requests that wait at the same time are answered together, where they are padded to the same length.
@@ -38,9 +38,7 @@ def export_triton(model_folder: str | os.PathLike[str], student: Any, tokenizer:
     folder = pathlib.Path(model_folder)
     (folder / "1").mkdir(parents=True, exist_ok=True)
     file = export_onnx(folder / "1" / "model.onnx", student, tokenizer, task, quantization)
-    write_text(folder / LABELS, "".join(f"{label}\n" for label in task.labels))
-    write_text(folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
-    write_words(folder, task)
+    write_text_files(folder, tokenizer, task)
     write_text(folder / CONFIG, config_of(file, task))
     return file
 

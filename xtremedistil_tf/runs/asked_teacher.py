@@ -54,9 +54,9 @@ def with_answers(config: DistillationConfig) -> DistillationConfig:
 
 def _encoders_asked(config: DistillationConfig) -> DistillationConfig:
     """`transfer_labels` with the answers of its checkpoints in their places."""
-    found = []
+    found, asked = [], config.asked_checkpoints
     for entry in listed(config.transfer_labels):
-        if entry in config.asked_checkpoints:
+        if entry in asked:
             name, mark, beside = entry.partition("?")
             entry = f"{ask_teacher(name, config.transfer_file, pathlib.Path(config.model_dir) / 'data')}{mark}{beside}"
         found.append(entry)

@@ -14,7 +14,6 @@ from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.corpus.example import Example, TextExample
 from xtremedistil_tf.corpus.tag_schemes import IOB2, MIXED, NONE, iob2_of
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.tasks.registry import make_task
 from xtremedistil_tf.tasks.tagging.prediction import word_logits
 from xtremedistil_tf.tasks.task import Task
@@ -58,12 +57,12 @@ class EncoderTeacher:
         positions = getattr(config, "max_position_embeddings", _MOST_SUBWORDS) - (config.pad_token_id or 0) - 1
         self._seq_len = min(_MOST_SUBWORDS, positions)
         self._predictor: TeacherPredictor | None = None
-        # Answers are kept under the teacher's name: those of another checkpoint are not taken for its own.
-        self.__qualname__ = f"EncoderTeacher.{pathlib.Path(self._path).name}.{fingerprint(self.identity)[:8]}"
+        self.__qualname__ = f"EncoderTeacher.{pathlib.Path(self._path).name}"
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that decides the answers."""
+        """All that decides the answers, which are kept under it: those of another checkpoint are not taken for its
+        own."""
         return {"encoder": checkpoint_fingerprint(self._path), "backend": self._backend}
 
     def __call__(self, texts: Sequence[Any]) -> list[dict[str, Any]]:
