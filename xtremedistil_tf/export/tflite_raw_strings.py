@@ -220,12 +220,21 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
     if reason:
         log.info("TensorFlow Lite: no file for raw strings with `quantize=%s`: %s", quantization, reason)
         return None
-    module = RawStrings(student, tokenizer, task, graph, pairs)
+    module = _raw_strings(student, tokenizer, task, graph, pairs)
     path = pathlib.Path(folder) / f"{RAW_STRINGS}_{quantization}.tflite"
     files = {name: content for name, content in side_files(tokenizer, task, student.max_length).items()
              if name in (LABELS, MODEL)}
     enclosed = Enclosed(f"{task.kind} student", "Answers to raw text, see docs/mobile.md.", {}, files)
     return write_tflite(path, module, RAW_STRINGS, module.concrete(), quantization, custom_ops=True, enclosed=enclosed)
+
+
+def _raw_strings(student: Any, tokenizer: Any, task: Task, graph: Any, pairs: bool) -> RawStrings:
+    """One for the files of all quantizations: tracing takes as long as converting."""
+    kept = vars(student).get("_raw_strings")
+    if kept is None or kept[0] is not tokenizer or kept[1] is not task or kept[2] != pairs:
+        kept = tokenizer, task, pairs, RawStrings(student, tokenizer, task, graph, pairs)
+        vars(student)["_raw_strings"] = kept
+    return kept[3]
 
 
 class RawStrings(tf.Module):
@@ -235,6 +244,7 @@ class RawStrings(tf.Module):
         super().__init__()
         self._answers = task.module("signatures").LITE(task)
         self._texts = self._answers.inputs(pairs)
+        self._traced = functools.cache(self._trace)
         self._names, self._graph = input_names(task), graph
         self.student_variables = student.variables
         self._call = lambda inputs: student(inputs, training=False)["logits"][0]
@@ -249,6 +259,9 @@ class RawStrings(tf.Module):
 
     def concrete(self) -> Any:
         """The traced function: string [1] by name -> the outputs of the task."""
+        return self._traced()
+
+    def _trace(self) -> Any:
         specs = {name: tf.TensorSpec([1], tf.string, name) for name in self._texts}
         return tf.function(self._answer).get_concrete_function(**specs)
 

@@ -18,6 +18,7 @@ from transformers import BertTokenizerFast, XLMRobertaTokenizerFast
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError
+from xtremedistil_tf.export import tflite_raw_strings
 from xtremedistil_tf.export.tflite_raw_strings import export_raw_string_tflite
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.students.bilstm import BiLSTMShape
@@ -172,10 +173,23 @@ PUNCTUATION = {"rule": "punctuation", "characters": True, "kept_before": "#", "k
                "beginnings": ["l'"], "endings": ["'s", "n't"]}
 
 
+BY_SENTENCES = TaggingTask(TAGGING.labels, raw_words=PUNCTUATION, seq_len=24,
+                           edge_words={"never_first": [",", "("], "never_last": [",", "the"]})
+
+
+@pytest.fixture(scope="module")
+def by_sentences(folder, tiny_tokenizer):
+    return Exported(folder / "by_sentences", tiny_tokenizer, BY_SENTENCES)
+
+
 @pytest.mark.parametrize("name", ["tiny_tokenizer", "uncased", "sentence_piece"])
 def test_tags_of_words_by_the_rule(request, folder, name):
-    task = TaggingTask(TAGGING.labels, raw_words=PUNCTUATION)
-    exported = Exported(folder / f"rule_{name}", request.getfixturevalue(name), task)
+    if name == "tiny_tokenizer":
+        exported = request.getfixturevalue("by_sentences")
+    else:
+        task = TaggingTask(TAGGING.labels, raw_words=PUNCTUATION)
+        exported = Exported(folder / f"rule_{name}", request.getfixturevalue(name), task)
+    task = exported.task
     texts = [cleaned(text) for text in (*TEXTS, *vectors.TEXTS)]
     rows = [[word for word in task.raw_words.split(text) if exported.tokenizer.tokenize(word.text)] for text in texts]
     predicted = exported.predict([Example(tuple(word.text for word in row)) for row in rows])
@@ -206,11 +220,13 @@ def test_what_differs_in_uncased_texts(uncased_tagging, text, here, python):
 WORDS = "anna met boris in paris . the old house near oslo , Dr. yesterday left ! saw ( göran ) ? москва".split()
 
 
-@pytest.mark.parametrize("max_length, quantization", [(None, "dynamic"), (16, "none")])
-def test_long_texts_are_answered_by_sentences_and_windows(folder, tiny_tokenizer, max_length, quantization):
-    task = TaggingTask(TAGGING.labels, raw_words=PUNCTUATION, seq_len=24,
-                       edge_words={"never_first": [",", "("], "never_last": [",", "the"]})
-    exported = Exported(folder / f"long_{max_length}", tiny_tokenizer, task, quantization, max_length)
+@pytest.mark.parametrize("max_length, quantization", [(None, "none"), (16, "dynamic")])
+def test_long_texts_are_answered_by_sentences_and_windows(request, folder, tiny_tokenizer, max_length, quantization):
+    task = BY_SENTENCES
+    if max_length is None:
+        exported = request.getfixturevalue("by_sentences")
+    else:
+        exported = Exported(folder / f"long_{max_length}", tiny_tokenizer, task, quantization, max_length)
     draw = random.Random(3)
     texts = ["", ".", "anna. " * 9, " ".join(draw.choices(WORDS, k=300)), "annapariste" * 9 + " anna" * 30,
              " ".join(draw.choices([word for word in WORDS if word not in ".!?"], k=90)), cleaned(TEXTS[-1])]
@@ -219,12 +235,10 @@ def test_long_texts_are_answered_by_sentences_and_windows(folder, tiny_tokenizer
         assert tags_of(exported, text) == exported.predict([Example(words)])[0], repr(text)
 
 
-def test_sentences_and_windows_are_those_of_python(folder, tiny_tokenizer):
-    task = TaggingTask(TAGGING.labels, raw_words=PUNCTUATION, seq_len=24)
-    exported = Exported(folder / "scores", tiny_tokenizer, task)
+def test_sentences_and_windows_are_those_of_python(by_sentences, tiny_tokenizer):
     text = " ".join(random.Random(4).choices(WORDS, k=200))
-    found = exported.run(texts=text)
-    one, = StudentPredictor(exported.student, tiny_tokenizer, exported.task).answers([asked(task, text)])
+    found = by_sentences.run(texts=text)
+    one, = StudentPredictor(by_sentences.student, tiny_tokenizer, BY_SENTENCES).answers([asked(BY_SENTENCES, text)])
     scores = [word.score for word in one.words]
     np.testing.assert_allclose(found["scores"][found["word_starts"] == 1], scores, atol=1e-5)
 
@@ -315,6 +329,13 @@ def test_where_there_is_no_file(tmp_path, caplog, tiny_tokenizer, sentence_piece
             assert export_raw_string_tflite(tmp_path, None, tokenizer, task, quantization) is None
         assert reason in caplog.text
     assert not list(tmp_path.iterdir())
+
+
+def test_one_graph_serves_all_quantizations(tagging):
+    graph, _ = tflite_raw_strings.tokenizer_graph(tagging.tokenizer)
+    made = [tflite_raw_strings._raw_strings(tagging.student, tagging.tokenizer, task, graph, pairs)
+            for task, pairs in ((TAGGING, False), (TAGGING, False), (CLASSES, False), (CLASSES, True))]
+    assert made[0] is made[1] and len(set(map(id, made))) == 3
 
 
 def test_an_unknown_quantization(tmp_path, tiny_tokenizer):
