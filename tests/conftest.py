@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import pathlib
 import random
@@ -25,23 +24,10 @@ hide_triton()
 footprint.SECONDS = 0.05  # how fast they are is no test's question
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
-# Graphs are millions of small objects that stay: looking for garbage after every 700 took a sixth of the time.
-gc.set_threshold(50_000, 10, 10)
 
 pytest.register_assert_rewrite("conformance")
-pytest_plugins = ["leftovers", "forked_python", "durations", "skips", "short_stacks", "shared_conversions",
-                  "read_only", "plain_graphs"]
-
-
-def pytest_collection_finish() -> None:
-    """Python need not look for garbage in all that was imported."""
-    gc.collect()
-    gc.freeze()
-
-
-def pytest_sessionfinish() -> None:
-    """Nor when pytest ends, which does so five times over the graphs of all tests."""
-    gc.freeze()
+pytest_plugins = ["garbage", "leftovers", "forked_python", "durations", "skips", "short_stacks", "shared_conversions",
+                  "read_only", "plain_graphs", "without_saved_model"]
 
 
 NAMES = ["anna", "boris", "chen", "dora", "emil", "fatima", "göran", "hana"]

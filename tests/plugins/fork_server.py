@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import gc
 import json
 import os
 import pathlib
@@ -18,9 +17,11 @@ import threading
 from collections.abc import Callable
 
 import fork_conversions
+import garbage
 import plain_graphs
 import shared_conversions
 import short_stacks
+import without_saved_model
 
 _IMPORTED = ("tensorflow", "tf_keras", "tensorflow_text", "transformers.models.bert.modeling_tf_bert", "h5py",
              "xtremedistil_tf.runs.distil", "xtremedistil_tf.runs.predict", "xtremedistil_tf.runs.export",
@@ -68,15 +69,14 @@ def _import(folder: pathlib.Path) -> None:
     from xtremedistil_tf.evaluation import footprint
 
     footprint.SECONDS = 0.05  # as in conftest.py
+    garbage.spare_converter()
     short_stacks.shorten()
     shared_conversions.share(folder / "made_over")
     _warm_up()
     # Threads do not survive a fork: nothing may have been computed yet.
     assert context._context is None or context._context._context_handle is None
     sys.path.pop(0)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 10, 10)  # as in conftest.py
+    garbage.rarely()
 
 
 def _warm_up() -> None:
@@ -169,6 +169,7 @@ def _command(streams: list[int], request: dict) -> Callable[[], None]:
     os.environ.clear()
     os.environ.update(request["environment"])
     plain_graphs.follow()
+    without_saved_model.follow()
     sys.stdin = os.fdopen(0, "r", encoding="utf-8", closefd=False)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, "utf-8", "backslashreplace", closefd=False)
