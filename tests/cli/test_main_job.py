@@ -20,6 +20,7 @@ import time
 import h5py
 import numpy as np
 import pytest
+import shared_conversions
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -49,6 +50,7 @@ def free_port():
         return free.getsockname()[1]
 
 
+@pytest.mark.without_saved_model
 def test_two_workers_make_the_student_of_one(tmp_path, tiny_task, flat_teacher_dir, python):
     """The whole main job under TF_CONFIG; without dropout, whose masks differ from replica to replica."""
     options = ("--dropout=0", "--steps_per_execution=2", "--strategy=D2")
@@ -126,12 +128,14 @@ def test_a_second_run_does_nothing_again(finished, tiny_task, flat_teacher_dir, 
 KILLED_AFTER = (("teacher epoch 1/2", True), ("2-logits epoch 1/2", False))
 
 
+@pytest.mark.without_saved_model
 def test_killed_at_random_points_it_ends_with_the_same_student(finished, tmp_path, tiny_task, flat_teacher_dir, python):
     out = tmp_path / "out"
     rng = random.Random(os.environ.get("XTREMEDISTIL_KILL_SEED", 0))
     for sign, forked in KILLED_AFTER:
         words = [python if forked else sys.executable, *command(tiny_task, flat_teacher_dir, out)]
-        process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                                   env=os.environ | {"PYTHONPATH": shared_conversions.at_start()})
         said = []
         for line in process.stderr:
             said.append(line)
@@ -150,6 +154,7 @@ def test_killed_at_random_points_it_ends_with_the_same_student(finished, tmp_pat
         np.testing.assert_array_equal(expected[name], got[name], err_msg=name)
 
 
+@pytest.mark.without_saved_model
 def test_a_changed_setting_is_said_and_only_what_it_touches_is_done_again(finished, tiny_task, flat_teacher_dir,
                                                                             python):
     changed = run(python, *command(tiny_task, flat_teacher_dir, finished[0], "--ft_epochs=1"))

@@ -189,6 +189,7 @@ def test_the_ner_commands(run, place, tiny_teacher_dir):
     assert (out / "fine-tuned" / "scores.json").exists()
 
 
+@pytest.mark.without_saved_model
 def test_the_mnli_command(run, place):
     """In two phases: the command before has those that are the default."""
     run(MNLI, "mnli", {"google/electra-base-discriminator": place / "electra",

@@ -8,9 +8,12 @@ import pathlib
 import signal
 import subprocess
 
+import pytest
+
 from xtremedistil_tf.cli.flags import parse_flags
 from xtremedistil_tf.config import DistillationConfig
 
+pytestmark = pytest.mark.without_saved_model
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 

@@ -12,6 +12,7 @@ import types
 
 import pytest
 
+pytestmark = pytest.mark.without_saved_model  # where pages look at one, they export it
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
          if "\n<!-- run" in page.read_text(encoding="utf-8")]
@@ -56,6 +57,7 @@ def finished_student(tmp_path_factory, tiny_tokenizer):
     """A model directory as the quickstart leaves it, with random weights: `$FINISHED_STUDENT`."""
     import tf_keras
 
+    from xtremedistil_tf.export.saved_model import export_saved_model
     from xtremedistil_tf.students.bilstm import BiLSTMShape
     from xtremedistil_tf.students.model_directory import save_student
     from xtremedistil_tf.students.registry import new_student
@@ -65,8 +67,10 @@ def finished_student(tmp_path_factory, tiny_tokenizer):
     labels = (ROOT / "data" / "sample" / "labels.tsv").read_text(encoding="utf-8").split()
     folder = tmp_path_factory.mktemp("student")
     student = new_student(BiLSTMShape(len(tiny_tokenizer), 8, 8, 32, len(labels)))
-    save_student(folder, student, tiny_tokenizer, make_task("tagging", labels), {
+    task = make_task("tagging", labels)
+    save_student(folder, student, tiny_tokenizer, task, {
         "task": "data/sample", "transfer_file": "data/sample/unlabeled.txt", "seq_len": 24, "do_NER": True})
+    export_saved_model(folder / "export" / "saved_model", student, tiny_tokenizer, task)
     return folder
 
 

@@ -10,9 +10,10 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.without_saved_model
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "docs" / "notebooks"
-#: Notebook -> names at its head -> what stands there in the test. {teacher} is a random BERT of two layers.
+#: Notebook -> names at its head -> what stands there in the test. {teacher} is a random BERT of one layer.
 SMALL = {
     "first_student": {
         "TEACHER": "{teacher!r}",
@@ -68,9 +69,9 @@ def run(name, folder, python, teacher=""):
     return done.stdout
 
 
-def test_the_notebooks_run_one_after_the_other(folder, python, tiny_teacher_dir):
+def test_the_notebooks_run_one_after_the_other(folder, python, flat_teacher_dir):
     """The second trains on the store that the first writes."""
-    output = run("first_student", folder, python, tiny_teacher_dir)
+    output = run("first_student", folder, python, flat_teacher_dir)
     assert "retention" in output and "model_int8.onnx" in output and "TensorFlow is loaded: False" in output
     output = run("own_training_loop", folder, python)
     assert "teacher_logits float32" in output and output.count("val_loss") >= 2

@@ -63,7 +63,7 @@ class Served:
         self.metadata_asked = 0
 
     def add(self, name: str, version: int, path) -> None:
-        self._models.setdefault(name, {})[version] = _load(str(path))
+        self._models.setdefault(name, {})[version] = load(str(path))
 
     def versions(self, name: str) -> list[int]:
         if name not in self._models:
@@ -109,7 +109,8 @@ class Served:
 
 
 @functools.lru_cache(None)
-def _load(path: str):
+def load(path: str):
+    """The SavedModel of a folder that nobody writes into again."""
     return tf.saved_model.load(path)
 
 

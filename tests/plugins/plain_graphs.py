@@ -15,8 +15,9 @@ if TYPE_CHECKING:  # the process that forks has no pytest
 
 #: Tests that graphs give the same to the last bit: after a break, from run to run, on several replicas; and those of
 #: a precision that Grappler brings.
-AS_USERS_HAVE_THEM = ("tests/cli/test_main_job.py", "tests/distillation/test_runner", "tests/training/",
-                      "tests/transfer/", "tests/teachers/accelerated/")
+AS_USERS_HAVE_THEM = ("tests/cli/test_main_job.py::test_the_model_directory", "tests/cli/test_main_job.py::test_killed",
+                      "tests/distillation/test_runner", "tests/training/", "tests/transfer/",
+                      "tests/teachers/accelerated/")
 #: What tells commands.
 VARIABLE = "XTREMEDISTIL_PLAIN_GRAPHS"
 

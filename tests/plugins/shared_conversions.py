@@ -18,6 +18,42 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the process that forks has no pytest
     import pytest
 
+#: Python runs it as it starts: TensorFlow is imported later, and not at all by some.
+_SITE = """
+import importlib.util, pathlib, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name != "tensorflow.python.autograph.impl.api":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        execute = spec.loader.exec_module
+
+        def then_share(module):
+            execute(module)
+            import shared_conversions
+            shared_conversions.share(pathlib.Path({folder!r}))
+
+        spec.loader.exec_module = then_share
+        return spec
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def at_start() -> str:
+    """PYTHONPATH of a process that is not forked, and has them once it imports TensorFlow."""
+    folder = pathlib.Path(os.environ["XTREMEDISTIL_FORKED_PYTHON"])
+    site = folder.with_name("site") / "sitecustomize.py"
+    if not site.exists():
+        site.parent.mkdir(exist_ok=True)
+        part = site.with_name(f"{os.getpid()}.py")
+        part.write_text(_SITE.format(folder=str(folder.with_name("made_over"))), encoding="utf-8")
+        part.replace(site)
+    there = filter(None, [os.environ.get("PYTHONPATH")])
+    return os.pathsep.join([str(site.parent), str(pathlib.Path(__file__).parent), *there])
+
 
 def share(folder: pathlib.Path) -> None:
     """Through files of this folder, once TensorFlow is imported."""

@@ -8,6 +8,7 @@ import pytest
 import xtremedistil_tf as xd
 from xtremedistil_tf.errors import ConfigError, DataError
 
+pytestmark = pytest.mark.without_saved_model
 SMALL = {"embedding_size": 8, "lstm_units": 8, "distil_epochs": 3, "seq_len": 16,
          "student_distil_batch_size": 16, "projection_size": 8}
 

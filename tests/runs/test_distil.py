@@ -162,6 +162,7 @@ def test_questions_with_a_bilstm_of_its_own_vocabulary(tmp_path, run):
     assert answers[0].text == "anna left oslo"[answers[0].start:answers[0].end]
 
 
+@pytest.mark.without_saved_model
 def test_pairs_with_a_convolutional_student_unfrozen_block_by_block(tmp_path, run, pairs):
     metrics = run(pairs, do_pairwise=True, cnn_channels=8, cnn_blocks=2, projection_size=6, strategy="D4.2",
                   unfreeze="layer", trim_vocabulary=True)
@@ -174,6 +175,7 @@ def test_pairs_with_a_convolutional_student_unfrozen_block_by_block(tmp_path, ru
     assert not any("to_teacher" in v.name for v in saved.student.variables)
 
 
+@pytest.mark.without_saved_model
 def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_task, tiny_tagger_dir):
     import tf_keras
     from transformers import BertConfig, BertTokenizerFast, TFBertModel

@@ -110,7 +110,8 @@ def test_the_card_names_every_form_and_the_licence(model_dir, exported):
 
 
 def test_a_second_export_keeps_the_figures_of_other_forms(model_dir, exported, capsys):
-    answering_commands.export(["export", f"--model_dir={model_dir}", "--formats=saved_model", "--nomeasure"])
+    answering_commands.export(["export", f"--model_dir={model_dir}", "--formats=onnx", "--quantize=none",
+                               "--nomeasure"])
     forms = json.loads((model_dir / "export" / "exports.json").read_text())["forms"]
     assert set(forms) == {"keras", *FORMS, "serving"}
     assert "agreement" in capsys.readouterr().out
@@ -139,15 +140,15 @@ def test_predict_answers_alike_in_every_form(predict, form):
 
 def test_a_form_that_loses_too_much_makes_the_command_fail(model_dir, exported, monkeypatch):
     monkeypatch.setattr(export.Predictor, "predict", lambda self, examples: [["O"] * len(e.words) for e in examples])
-    config = ExportConfig(model_dir=str(model_dir), formats="saved_model", measure=False, max_f1_drop=0.0)
+    config = ExportConfig(model_dir=str(model_dir), formats="onnx", quantize="none", measure=False, max_f1_drop=0.0)
     monkeypatch.setattr(TaggingTask, "scores", lambda self, examples, predictions: {
         "f1": 0.25 if all(tag == "O" for row in predictions for tag in row) else 0.75})
     monkeypatch.setattr(export.StudentPredictor, "predict",
                         lambda self, examples: [["B-PER"] * len(e.words) for e in examples])
-    with pytest.raises(ExportCheckError, match=r"saved_model \(-50.00\)"):
+    with pytest.raises(ExportCheckError, match=r"onnx \(-50.00\)"):
         export.run(config)
     report = json.loads((model_dir / "export" / "exports.json").read_text())
-    assert report["forms"]["saved_model"]["passed"] is False
+    assert report["forms"]["onnx"]["passed"] is False
     assert "FAILED" in (model_dir / "README.md").read_text()
 
 

@@ -14,6 +14,7 @@ from xtremedistil_tf.runs.distil import distil
 from xtremedistil_tf.students.model_directory import load_student
 from xtremedistil_tf.tasks.opening import load_task
 
+pytestmark = pytest.mark.without_saved_model
 WORDS = {"DET": ["the"], "NOUN": ["anna", "oslo", "house"], "VERB": ["met", "saw", "left"], "ADP": ["in", "near"]}
 
 
@@ -27,14 +28,14 @@ def write(path, rng, count):
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def test_a_run(tmp_path, tiny_teacher_dir):
+def test_a_run(tmp_path, flat_teacher_dir):
     task, rng = tmp_path / "task", random.Random(3)
     task.mkdir()
     write(task / "xx-ud-train.conllu", rng, 40), write(task / "xx-ud-test.conllu", rng, 12)
     write(task / "more.conllu", rng, 60)
     metrics = distil(DistillationConfig(
         task=str(task), do_NER=True, dev_fraction=0.25, transfer_file=str(task / "more.conllu"),
-        model_dir=str(tmp_path / "out"), pt_teacher_checkpoint=str(tiny_teacher_dir), seq_len=32, teacher_epochs=1,
+        model_dir=str(tmp_path / "out"), pt_teacher_checkpoint=str(flat_teacher_dir), seq_len=32, teacher_epochs=1,
         accept_weak_teacher=True, distil_epochs=1, ft_epochs=1, embedding_size=8, lstm_units=6, strategy="D2",
         student_distil_batch_size=32))
     test = load_task(task, dev_fraction=0.25).test

@@ -47,9 +47,9 @@ def task(corpus):
 
 
 @pytest.fixture(scope="module")
-def make(corpus, task, tiny_teacher_dir):
+def make(corpus, task, flat_teacher_dir):
     """Makes a teacher below a folder."""
-    def make(root, recipe=RECIPE, epochs=None, task=task, checkpoint=tiny_teacher_dir, minutes=5.0,
+    def make(root, recipe=RECIPE, epochs=None, task=task, checkpoint=flat_teacher_dir, minutes=5.0,
              **options):
         return make_teacher(str(checkpoint), root, load_tokenizer(str(checkpoint)), task, corpus.train,
                             corpus.dev, examples_fingerprint(corpus.train), recipe, minutes,
@@ -80,7 +80,7 @@ def test_the_saved_teacher_is_a_hugging_face_directory_of_the_best_weights(made,
     assert [config.id2label[i] for i in range(len(corpus.labels))] == corpus.labels
     score = dev_score(fine_tuned.load(task), load_tokenizer(str(fine_tuned.path)), corpus.dev, 48)
     assert score()["f1"] == pytest.approx(max(record["val_f1"] for record in fine_tuned.history))
-    assert (fine_tuned.num_layers, fine_tuned.width) == (2, 32)
+    assert (fine_tuned.num_layers, fine_tuned.width) == (1, 32)
     assert not list(fine_tuned.path.parent.glob("*-progress*"))
 
 
@@ -198,15 +198,15 @@ def test_onnx_cannot_fine_tune(make, tmp_path):
         make(tmp_path, backend="onnx")
 
 
-def test_several_checkpoints_and_several_given_teachers(made, corpus, task, tiny_teacher_dir, tmp_path):
-    backend, tokenizer = made[2], load_tokenizer(str(tiny_teacher_dir))
+def test_several_checkpoints_and_several_given_teachers(made, corpus, task, flat_teacher_dir, tmp_path):
+    backend, tokenizer = made[2], load_tokenizer(str(flat_teacher_dir))
     recipe, epochs = dataclasses.replace(RECIPE, epochs=1), []
 
     def several(checkpoints, roots):
         return make_teachers([str(c) for c in checkpoints], roots, tokenizer, task, corpus.train, corpus.dev,
                              "data", recipe, 5.0, epochs.append, backend)
 
-    teachers = several([tiny_teacher_dir, made[1].path], [tmp_path / "root"])
+    teachers = several([flat_teacher_dir, made[1].path], [tmp_path / "root"])
     assert len(epochs) == 1 and teachers.members[1] == made[1] and teachers.path == teachers.paths[0]
     assert [record["teacher"] for record in teachers.history] == [1] + [2] * len(made[1].history)
     assert teachers.seconds == sum(member.seconds for member in teachers.members)
@@ -226,10 +226,10 @@ def test_several_checkpoints_and_several_given_teachers(made, corpus, task, tiny
 def test_bucketed_prediction_equals_one_padded_batch(made, corpus, task):
     teacher, tokenizer = made[1].load(task), load_tokenizer(str(made[1].path))
     features = task.text_features(tokenizer, corpus.dev, 48).features
-    predictor = TeacherPredictor(teacher, (1, 2), tokenizer.pad_token_id, 7, attentions=(2,), seq_len=48)
+    predictor = TeacherPredictor(teacher, (0, 1), tokenizer.pad_token_id, 7, attentions=(1,), seq_len=48)
     outputs = sorted(predictor.predict(features), key=lambda o: o.index)
     batch = pad_batch(features, np.arange(len(features)), tokenizer.pad_token_id)
-    whole = teacher.forward((1, 2), (2,))(batch)
+    whole = teacher.forward((0, 1), (1,))(batch)
     assert [o.index for o in outputs] == list(range(len(features)))
     for output in outputs:
         length = features.lengths[output.index]

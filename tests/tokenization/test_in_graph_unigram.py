@@ -151,8 +151,9 @@ def assert_words_equal(tokenizer, found, texts: list[str]) -> None:
 
 
 def test_hard_cases_one_by_one_and_together(both):
-    for text in HARD.values():
-        assert_equal_to_hugging_face(both, [text])
+    for name, text in HARD.items():
+        if name != "10000 words":  # which take long, and are in the batch
+            assert_equal_to_hugging_face(both, [text])
     assert_equal_to_hugging_face(both, [*SENTENCES, *HARD.values(), ""])
     assert_equal_to_hugging_face(both, [])
 
@@ -170,7 +171,7 @@ MIXED = st.lists(st.one_of(
 
 def test_any_text(both):
     @given(st.lists(MIXED, max_size=5))
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     def check(texts):
         assert_equal_to_hugging_face(both, texts)
 

@@ -70,9 +70,9 @@ def test_a_version_is_the_saved_model_and_warm_up_requests(written):
     assert {path.name for path in version.parents[2].iterdir()} == {*FILES, "models"}
 
 
-def test_the_model_answers_its_warm_up_requests(written):
+def test_the_model_answers_its_warm_up_requests(written, model_server_module):
     _, version = written
-    model = tf.saved_model.load(str(version))
+    model = model_server_module.load(str(version))
     seen = []
     for log in logs(version):
         request = log.predict_log.request

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -47,7 +49,7 @@ def unigram_tokenizer():
 
 @pytest.fixture(scope="session")
 def asked(tiny_tokenizer):
-    """Makes for a task and a limit one traced signature and the package's prediction."""
+    """Makes for a task and a limit one signature, traced when it is first run, and the package's prediction."""
     from xtremedistil_tf.inference.predictor import StudentPredictor
     from xtremedistil_tf.tokenization.graph.inputs import graph_tokenizer
 
@@ -56,10 +58,13 @@ def asked(tiny_tokenizer):
         kind = task.module("signatures").SIGNATURES
         signatures = kind(student, tokenizer, task, graph_tokenizer(tokenizer, kind.whole_texts), pairs)
         traced = tf.function(getattr(signatures, signature), autograph=False)  # as in a SavedModel
-        concrete = traced.get_concrete_function(**signatures.inputs()[signature])
+
+        @functools.cache
+        def concrete():  # some ask for the prediction alone
+            return traced.get_concrete_function(**signatures.inputs()[signature])
 
         def run(**texts):
-            found = concrete(**{name: _strings(values) for name, values in texts.items()})
+            found = concrete()(**{name: _strings(values) for name, values in texts.items()})
             return {name: value.numpy() for name, value in found.items()}
 
         return run, StudentPredictor(student, tokenizer, task).predict

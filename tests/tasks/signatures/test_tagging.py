@@ -62,9 +62,10 @@ def test_words_are_cut_off_the_edges_of_entities(asked):
     plain, task = TaggingTask(["B-LOC", "I-LOC", "O"]), TaggingTask(["B-LOC", "I-LOC", "O"], edge_words=words)
     texts = [" ".join("anna paris , q anna fatima paris \u200b москва".split()[number:]) for number in range(9)]
     rows = [Example(tuple(text.split())) for text in texts]
-    wanted = asked(task, None)[1](rows)
+    run, predict = asked(task, None)
+    wanted = predict(rows)
     assert wanted != asked(plain, None)[1](rows)
-    found = asked(task, None)[0](texts=texts)
+    found = run(texts=texts)
     assert [[tag.decode() for tag in row[:len(tags)]] for row, tags in zip(found["tags"], wanted)] == wanted
     starts = [sum(tag.startswith("B-") for tag in tags) for tags in wanted]
     assert found["entity_counts"].tolist() == starts

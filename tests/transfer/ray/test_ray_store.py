@@ -129,12 +129,12 @@ def test_a_worker_is_killed_and_the_store_is_that_of_one_process(tmp_path, clust
     assert not again.exists()
 
 
-def test_the_driver_is_killed_and_the_next_one_goes_on(tmp_path, cluster, text, teacher):
+def test_the_driver_is_killed_and_the_next_one_goes_on(tmp_path, cluster, text, teacher, python):
     log, again = tmp_path / "log", tmp_path / "again"
     arguments = ", ".join(repr(str(path)) for path in (tmp_path / "b", text, teacher, log))
     code = (f"import runpy; test = runpy.run_path({__file__!r}); "
             f"test['write']({arguments}, 1.0, test['RayWorkforce']({cluster.address!r}, 2))")
-    driver = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    driver = subprocess.Popen([python, "-c", code], stderr=subprocess.PIPE)
     until = time.monotonic() + 300
     while len(list(tmp_path.glob("b/*/shard-*"))) < 2:
         assert time.monotonic() < until and driver.poll() is None, driver.stderr.read().decode()
