@@ -92,9 +92,9 @@ def test_the_model_directory_is_whole(finished):
         assert metrics[model]["parameters"] > 0 and metrics[model]["latency"]["batch_32"]["median_ms"] > 0
     assert metrics["split"] == "test" and metrics["sentences"] == 40
     assert [p["name"] for p in metrics["phases"]] == ["1-representation", "2-logits", "3-labels"]
-    for name in ("xtremedistil-config.json", "xtremedistil.weights.h5", "tokenizer.json", "report.html",
-                 "export/saved_model/saved_model.pb"):
+    for name in ("xtremedistil-config.json", "xtremedistil.weights.h5", "tokenizer.json", "report.html"):
         assert (out / name).exists(), name
+    assert (out / "export/saved_model/saved_model.pb").stat().st_size > 100_000  # with the tokenizer in its graph
     assert list((out / "logs").rglob("events.out*"))
     assert "retention" in done.stdout
     assert not list(out.rglob(".part-*")) and not list(out.rglob("progress.npz"))

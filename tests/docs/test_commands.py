@@ -38,6 +38,12 @@ TOY = {
 }
 # Script -> what comes before its flags: a page's own win.
 FIRST = {"run_xtreme_distil.py": ["--teacher_model_dir={teachers}"]}
+# Its argument is a model directory.
+EXPORT = """
+import sys, xtremedistil_tf as xd
+saved = xd.load_student(sys.argv[1])
+xd.export_saved_model(sys.argv[1] + "/export/saved_model", saved.student, saved.tokenizer, saved.task)
+"""
 # In place of `python`.
 SHIM = """#!{start} -IS
 import json, os, sys
@@ -53,11 +59,10 @@ os.execv({python!r}, [{python!r}, *words, *more, *(more and os.environ.get("TOY"
 
 
 @pytest.fixture(scope="module")
-def finished_student(tmp_path_factory, tiny_tokenizer):
+def finished_student(tmp_path_factory, tiny_tokenizer, python):
     """A model directory as the quickstart leaves it, with random weights: `$FINISHED_STUDENT`."""
     import tf_keras
 
-    from xtremedistil_tf.export.saved_model import export_saved_model
     from xtremedistil_tf.students.bilstm import BiLSTMShape
     from xtremedistil_tf.students.model_directory import save_student
     from xtremedistil_tf.students.registry import new_student
@@ -67,10 +72,9 @@ def finished_student(tmp_path_factory, tiny_tokenizer):
     labels = (ROOT / "data" / "sample" / "labels.tsv").read_text(encoding="utf-8").split()
     folder = tmp_path_factory.mktemp("student")
     student = new_student(BiLSTMShape(len(tiny_tokenizer), 8, 8, 32, len(labels)))
-    task = make_task("tagging", labels)
-    save_student(folder, student, tiny_tokenizer, task, {
+    save_student(folder, student, tiny_tokenizer, make_task("tagging", labels), {
         "task": "data/sample", "transfer_file": "data/sample/unlabeled.txt", "seq_len": 24, "do_NER": True})
-    export_saved_model(folder / "export" / "saved_model", student, tiny_tokenizer, task)
+    subprocess.run([python, "-c", EXPORT, str(folder)], cwd=ROOT, check=True)
     return folder
 
 
