@@ -31,7 +31,7 @@ ALL = TeacherSignals((0, -1), (1, -1), Relations("qkv", 2, 4))
 TEACHERS = {
     "Bert": ("tagging", SIZES, ALL),
     "Roberta": ("classification", ONE_LAYER | dict(pad_token_id=1), TeacherSignals((0, 1))),
-    "DistilBert": ("question_answering", dict(vocab_size=37, max_position_embeddings=40, dim=16, n_layers=1,
+    "DistilBert": ("question_answering", dict(vocab_size=37, max_position_embeddings=40, dim=16, n_layers=2,
                                               n_heads=2, hidden_dim=24), ALL),
     "Electra": ("regression", ONE_LAYER | dict(embedding_size=8), TeacherSignals((-1,), (1,))),
 }
