@@ -14,10 +14,11 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tokenization.own_vocabulary import train_tokenizer
 from xtremedistil_tf.tokenization.portable import portable_spec, with_words
 from xtremedistil_tf.tokenization.raw_words import RawWords
-from xtremedistil_tf.tokenization.texts import tokenizer_spec
+from xtremedistil_tf.tokenization.texts import flat_steps, tokenizer_spec
 
 NMT = {"normalizer": {"type": "Nmt"}, "pre_tokenizer": None}
 ODD = "\x01\t\n\x0b\x1c\x7f\x85\x8f\x9f\xa0\xad\u1680\u2028\u200b\u2581\ufeff\ufffd\ufb01\xbde\u0301\uac01 ab.<s>"
+NFKC = {"type": "NFKC"}
 TEXT = ["the quick brown fox jumps over the lazy dog", "pack my box with five dozen liquor jugs"] * 9
 
 
@@ -27,8 +28,12 @@ def built(spec) -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def both():
-    spec = tokenizer_spec(train_tokenizer(TEXT, 200, "unigram", at_most=True))
-    return built(spec), built(portable_spec(spec))
+    """With the step `Nmt`, as directories of earlier versions have it, and without."""
+    new = tokenizer_spec(train_tokenizer(TEXT, 200, "unigram", at_most=True))
+    old = new | {"normalizer": {"type": "Sequence", "normalizers": [
+        {"type": "Nmt"}, *new["normalizer"]["normalizers"][2:]]}}
+    assert portable_spec(old) == portable_spec(new) == new
+    return built(old), built(new)
 
 
 def test_every_character_is_as_before():
@@ -52,6 +57,15 @@ def test_only_steps_that_javascript_has(both):
     spec = json.loads(both[1].to_str())
     assert {step["type"] for step in spec["normalizer"]["normalizers"]} == {"Replace", "NFKC"}
     assert spec["truncation"] is spec["padding"] is None
+
+
+def test_the_next_line_is_replaced_once():
+    """It parts words in Rust, but is no white space in JavaScript."""
+    for pre_tokenizer, steps in ((None, 1), ({"type": "WhitespaceSplit"}, 2)):
+        spec = portable_spec({"normalizer": NFKC, "pre_tokenizer": pre_tokenizer})
+        assert portable_spec(spec) == spec and len(flat_steps(spec["normalizer"], "normalizers")) == steps
+        spec = portable_spec({**NMT, "pre_tokenizer": pre_tokenizer})
+        assert portable_spec(spec) == spec and ("\x85" in json.dumps(spec, ensure_ascii=False)) == (steps == 2)
 
 
 def test_a_step_of_no_such_form_is_refused():

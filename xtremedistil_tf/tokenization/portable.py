@@ -6,9 +6,10 @@ JavaScript's `@huggingface/tokenizers`, which transformers.js loads, refuses a f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from xtremedistil_tf.checkpoints.nmt import NEXT_LINE, nmt_steps, replace_step
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tokenization.raw_words import PUNCTUATION, RawWords
 from xtremedistil_tf.tokenization.texts import flat_steps
@@ -16,11 +17,6 @@ from xtremedistil_tf.tokenization.texts import flat_steps
 #: Normalizers that JavaScript has.
 _KNOWN = ("BertNormalizer", "Precompiled", "Replace", "NFC", "NFD", "NFKC", "NFKD", "Strip", "StripAccents",
           "Lowercase", "Prepend")
-# What Hugging Face's `Nmt` drops, and what it makes a space of.
-_DROPPED = "\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f"
-_SPACES = "\t\n\x0c\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd"
-# White space to Rust, but not to JavaScript.
-_NEXT_LINE = "\x85"
 _MARK = r"[\p{P}\p{S}]"
 
 
@@ -36,9 +32,10 @@ def portable_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: a step has no form that JavaScript reads.
     """
-    steps = [new for step in flat_steps(spec["normalizer"], "normalizers") for new in _portable(step)]
-    if "WhitespaceSplit" in (step["type"] for step in flat_steps(spec["pre_tokenizer"], "pretokenizers")):
-        steps.insert(0, _replace(_NEXT_LINE, " "))
+    parted = "WhitespaceSplit" in (step["type"] for step in flat_steps(spec["pre_tokenizer"], "pretokenizers"))
+    steps = [new for step in flat_steps(spec["normalizer"], "normalizers") for new in _portable(step, parted)]
+    if parted and not any(NEXT_LINE in step.get("pattern", {}).get("Regex", "") for step in steps):
+        steps.insert(0, replace_step(NEXT_LINE, " "))
     one = steps[0] if len(steps) == 1 else {"type": "Sequence", "normalizers": steps}
     return {**spec, "truncation": None, "padding": None, "normalizer": one if steps else None}
 
@@ -95,14 +92,11 @@ def _escaped(marks: str) -> str:
     return re.sub(r"([\\\]\[^$.|?*+(){}/&~-])", r"\\\1", marks)
 
 
-def _portable(step: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _portable(step: Mapping[str, Any], parted: bool) -> Sequence[Mapping[str, Any]]:
+    """Steps for one; `parted`: words are parted at white space."""
     if step["type"] == "Nmt":
-        return [_replace(_DROPPED, ""), _replace(_SPACES, " ")]
+        return nmt_steps(parted)
     if step["type"] not in _KNOWN:
         raise ConfigError(f"the tokenizer's normalizer has a step {step['type']}, which JavaScript does not read. Use "
                           "another teacher, or a vocabulary of the student's own (`student_vocab_type`).")
     return [step]
-
-
-def _replace(characters: str, content: str) -> dict[str, Any]:
-    return {"type": "Replace", "pattern": {"Regex": f"[{characters}]"}, "content": content}
