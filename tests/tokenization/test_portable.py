@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import pytest
@@ -13,7 +14,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.tokenization.own_vocabulary import train_tokenizer
 from xtremedistil_tf.tokenization.portable import portable_spec, with_words
-from xtremedistil_tf.tokenization.raw_words import RawWords
+from xtremedistil_tf.tokenization.raw_words import MARK, RawWords, kind_of
 from xtremedistil_tf.tokenization.texts import flat_steps, tokenizer_spec
 
 NMT = {"normalizer": {"type": "Nmt"}, "pre_tokenizer": None}
@@ -66,6 +67,30 @@ def test_the_next_line_is_replaced_once():
         assert portable_spec(spec) == spec and len(flat_steps(spec["normalizer"], "normalizers")) == steps
         spec = portable_spec({**NMT, "pre_tokenizer": pre_tokenizer})
         assert portable_spec(spec) == spec and ("\x85" in json.dumps(spec, ensure_ascii=False)) == (steps == 2)
+
+
+def test_ideographs_are_words_in_javascript_too():
+    """Its normalizer takes those of more than 16 bits for letters; a step that changes nothing in Rust parts them."""
+    old = tokenizer_spec(train_tokenizer(TEXT, 100, "wordpiece", at_most=True))
+    new = portable_spec(old)
+    split = new["pre_tokenizer"]["pretokenizers"][1]
+    assert portable_spec(new) == new and split["behavior"] == "Isolated"
+    characters = "".join(chr(n) for n in range(sys.maxunicode + 1) if not 0xD800 <= n < 0xE000)
+    parted = normalizers.BertNormalizer(clean_text=False, strip_accents=False, lowercase=False).normalize_str(characters)
+    by_rust = {c for word in parted.split() if len(word) == 1 for c in word}
+    assert set(re.findall(split["pattern"]["Regex"], characters)) == by_rust - {"\u3000"}
+    text = "a\u4e00\U00020049\U0002f81ab, \U0002b820\U0002a700 \U00020049"
+    before, after = (built(spec).encode(text) for spec in (old, new))
+    assert (after.ids, after.word_ids, after.offsets) == (before.ids, before.word_ids, before.offsets)
+
+
+def test_marks_are_those_of_the_rule():
+    patterns = [step["pattern"]["Regex"] for step in with_words(NMT | {"pre_tokenizer": {
+        "type": "Metaspace", "prepend_scheme": "always"}}, RawWords("punctuation"))["pre_tokenizer"]["pretokenizers"][1:-1]]
+    every = [chr(n) for n in range(sys.maxunicode + 1) if not 0xD800 <= n < 0xE000]
+    marks = {c for c in every if kind_of(c) & MARK}
+    leading = re.compile(patterns[0], re.MULTILINE)
+    assert {match[0] for match in leading.finditer("\n".join(every))} == marks
 
 
 def test_a_step_of_no_such_form_is_refused():
