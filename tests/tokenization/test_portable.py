@@ -76,8 +76,8 @@ def test_ideographs_are_words_in_javascript_too():
     split = new["pre_tokenizer"]["pretokenizers"][1]
     assert portable_spec(new) == new and split["behavior"] == "Isolated"
     characters = "".join(chr(n) for n in range(sys.maxunicode + 1) if not 0xD800 <= n < 0xE000)
-    parted = normalizers.BertNormalizer(clean_text=False, strip_accents=False, lowercase=False).normalize_str(characters)
-    by_rust = {c for word in parted.split() if len(word) == 1 for c in word}
+    normalizer = normalizers.BertNormalizer(clean_text=False, strip_accents=False, lowercase=False)
+    by_rust = {c for word in normalizer.normalize_str(characters).split() if len(word) == 1 for c in word}
     assert set(re.findall(split["pattern"]["Regex"], characters)) == by_rust - {"\u3000"}
     text = "a\u4e00\U00020049\U0002f81ab, \U0002b820\U0002a700 \U00020049"
     before, after = (built(spec).encode(text) for spec in (old, new))
@@ -85,11 +85,11 @@ def test_ideographs_are_words_in_javascript_too():
 
 
 def test_marks_are_those_of_the_rule():
-    patterns = [step["pattern"]["Regex"] for step in with_words(NMT | {"pre_tokenizer": {
-        "type": "Metaspace", "prepend_scheme": "always"}}, RawWords("punctuation"))["pre_tokenizer"]["pretokenizers"][1:-1]]
+    metaspace = {"type": "Metaspace", "prepend_scheme": "always"}
+    spec = with_words(NMT | {"pre_tokenizer": metaspace}, RawWords("punctuation"))
     every = [chr(n) for n in range(sys.maxunicode + 1) if not 0xD800 <= n < 0xE000]
     marks = {c for c in every if kind_of(c) & MARK}
-    leading = re.compile(patterns[0], re.MULTILINE)
+    leading = re.compile(spec["pre_tokenizer"]["pretokenizers"][1]["pattern"]["Regex"], re.MULTILINE)
     assert {match[0] for match in leading.finditer("\n".join(every))} == marks
 
 

@@ -84,7 +84,7 @@ def _split(pattern: str) -> dict[str, Any]:
 
 @functools.cache
 def _marks() -> str:
-    """Punctuation and symbols by the tables that the rule asks: Rust's and JavaScript's `\\p{P}` are of other versions."""
+    """Marks by the tables that the rule asks: Rust's and JavaScript's `\\p{P}` are of other versions of Unicode."""
     def is_mark(character: str) -> bool:
         return unicodedata.category(character)[0] in "PS" and kind_of(character) & MARK > 0
 

@@ -152,8 +152,9 @@ def _utf8_lengths(characters: tf.Tensor) -> tf.Tensor:
 def steps_of(normalizer: dict[str, Any] | None) -> list[Callable[[Text], Text]]:
     """The steps of a normalizer in the form of the tokenizer's file, for which `unsupported_step` is None."""
     steps: list[Callable[[Text], Text]] = []
-    for alone, parts in itertools.groupby(flat_steps(normalizer, "normalizers"), _is_by_character):
-        steps += [ByCharacter(list(parts))] if alone else map(_step, parts)
+    for alone, some in itertools.groupby(flat_steps(normalizer, "normalizers"), _is_by_character):
+        parts = list(some)
+        steps += [ByCharacter(parts)] if alone else map(_step, parts)
     return steps
 
 
