@@ -107,14 +107,15 @@ class Expected:
         return answer["answer"].strip() == wanted.strip() and difference < _TOLERANCE, difference
 
     def _merged(self, products: np.ndarray, context: list[int]) -> dict[str, float]:
-        """Answer -> score: Python adds up the best spans of the same words."""
+        """Answer -> score: Python adds up the best spans of the same words, in capitals or not."""
         words, scores = self._encoding.word_ids, {}
         for flat in np.argsort(-products, axis=None)[:_SPANS]:
             start, end = np.unravel_index(flat, products.shape)
             spans = [self._encoding.offsets[place] for place in context
                      if words[context[start]] <= words[place] <= words[context[end]]]
             text = self._texts[1][spans[0][0]:spans[-1][1]]
-            scores[text] = scores.get(text, 0.0) + products[start, end]
+            known = next((one for one in scores if one.lower() == text.lower()), text)
+            scores[known] = scores.get(known, 0.0) + products[start, end]
         return scores
 
 

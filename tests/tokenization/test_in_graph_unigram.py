@@ -16,7 +16,7 @@ import sentencepiece
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE, Unigram
 from transformers import (
     AddedToken,
@@ -27,6 +27,7 @@ from transformers import (
     XLMRobertaTokenizerFast,
 )
 
+from xtremedistil_tf.checkpoints.nmt import nmt_steps
 from xtremedistil_tf.errors import ModelLoadError
 from xtremedistil_tf.tokenization.graph.unigram import InGraphUnigram
 
@@ -79,7 +80,8 @@ def words(scheme="always"):
     return pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), mark])
 
 
-NFKC = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()])
+NMT = [normalizers.Replace(Regex(step["pattern"]["Regex"]), step["content"]) for step in nmt_steps(True)]
+NFKC = normalizers.Sequence([*NMT, normalizers.NFKC()])
 MODES = {
     "XLM-R": XLMRobertaTokenizerFast,
     "XLM-R on the hub": lambda file: configured(XLMRobertaTokenizerFast(file), None, words()),

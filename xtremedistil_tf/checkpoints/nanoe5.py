@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from xtremedistil_tf.atomic import atomic_directory, write_json
+from xtremedistil_tf.checkpoints.nmt import nmt_steps
 from xtremedistil_tf.errors import ModelLoadError
 
 _MAGIC, _VERSION = b"E5S1", 1
@@ -196,7 +197,7 @@ def _tokenizer(archive: _Archive) -> dict[str, Any]:
     first, second = ({"Sequence": {"id": name, "type_id": 0}} for name in "AB")
     return {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
-        "normalizer": {"type": "Sequence", "normalizers": [{"type": "Nmt"}, {"type": "NFKC"}]},
+        "normalizer": {"type": "Sequence", "normalizers": [*nmt_steps(True), {"type": "NFKC"}]},
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]},
         "post_processor": {
             "type": "TemplateProcessing", "single": [begin, first, end],

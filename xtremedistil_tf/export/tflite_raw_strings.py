@@ -23,13 +23,15 @@ from xtremedistil_tf.export.tflite_windows import LiteWindows
 from xtremedistil_tf.export.tflite_words import LiteStrings, LiteWords, one_string
 from xtremedistil_tf.tasks.signatures import LitePieces
 from xtremedistil_tf.tasks.task import Task
+from xtremedistil_tf.tokenization.graph.normalizer import replaces_characters
 from xtremedistil_tf.tokenization.graph.wordpiece import unsupported
-from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
+from xtremedistil_tf.tokenization.texts import Frame, flat_steps, tokenizer_spec
 
 log = logging.getLogger(__name__)
 _SPACE = "\u2581"
 # Steps before SentencePiece that its own model takes, and those that are left to the program.
-_IN_MODEL, _IN_PROGRAM = ("Precompiled", "Strip", "Replace"), ("Nmt", "NFKC", "Lowercase")
+_IN_MODEL, _IN_PROGRAM = ("Precompiled", "Strip"), ("Nmt", "NFKC", "Lowercase")
+_SPACES_IN_A_ROW = {"Regex": " {2,}"}
 RAW_STRINGS = "raw_strings"
 
 
@@ -139,11 +141,14 @@ def _not_fast_bert(spec: dict[str, Any]) -> str | None:
 
 
 def _not_sentencepiece(spec: dict[str, Any]) -> str | None:
-    model, steps = spec["model"], _steps(spec["normalizer"], "normalizers")
+    model, steps = spec["model"], flat_steps(spec["normalizer"], "normalizers")
     for step in steps:
-        if step["type"] not in _IN_MODEL + _IN_PROGRAM:
+        if step["type"] == "Replace":
+            if step["pattern"] != _SPACES_IN_A_ROW and not replaces_characters(step):
+                return f"one whose normalizer replaces {step['pattern']}"
+        elif step["type"] not in _IN_MODEL + _IN_PROGRAM:
             return f"one whose normalizer has a step {step['type']}"
-    pre_tokenizers = _steps(spec["pre_tokenizer"], "pretokenizers")
+    pre_tokenizers = flat_steps(spec["pre_tokenizer"], "pretokenizers")
     if [step["type"] for step in pre_tokenizers] not in (["Metaspace"], ["WhitespaceSplit", "Metaspace"]):
         return "one whose pre-tokenizer is not SentencePiece's"
     if pre_tokenizers[-1]["replacement"] != _SPACE or pre_tokenizers[-1]["prepend_scheme"] != "always":
@@ -151,12 +156,6 @@ def _not_sentencepiece(spec: dict[str, Any]) -> str | None:
     if model["byte_fallback"]:
         return "one that falls back to bytes"
     return None
-
-
-def _steps(part: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
-    if part is None:
-        return []
-    return part[name] if part["type"] == "Sequence" else [part]
 
 
 def _sentencepiece_model(spec: dict[str, Any]) -> bytes:
@@ -171,7 +170,7 @@ def _sentencepiece_model(spec: dict[str, Any]) -> bytes:
         proto.pieces.add(piece=piece, score=score, type=kinds.UNKNOWN if number == model["unk_id"] else kind)
     proto.trainer_spec.unk_id = model["unk_id"]
     proto.trainer_spec.unk_piece = model["vocab"][model["unk_id"]][0]
-    for step in _steps(spec["normalizer"], "normalizers"):
+    for step in flat_steps(spec["normalizer"], "normalizers"):
         if step["type"] == "Precompiled":
             proto.normalizer_spec.precompiled_charsmap = base64.b64decode(step["precompiled_charsmap"])
     return proto.SerializeToString()

@@ -13,6 +13,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator
 
+from xtremedistil_tf.checkpoints.nmt import nmt_steps
 from xtremedistil_tf.errors import ConfigError, DataError
 
 KINDS = ("wordpiece", "unigram")
@@ -83,9 +84,9 @@ def _train_unigram(texts: Iterable[str], size: int, cased: bool):
     from transformers import PreTrainedTokenizerFast
 
     begin, pad, end, unknown, mask = _XLMR_SPECIAL
-    steps = [normalizers.Nmt(), normalizers.NFKC(), *([] if cased else [normalizers.Lowercase()]),
-             normalizers.Replace(Regex(" {2,}"), " ")]
-    normalizer = normalizers.Sequence(steps)
+    nmt = [normalizers.Replace(Regex(step["pattern"]["Regex"]), step["content"]) for step in nmt_steps(True)]
+    normalizer = normalizers.Sequence([*nmt, normalizers.NFKC(), *([] if cased else [normalizers.Lowercase()]),
+                                       normalizers.Replace(Regex(" {2,}"), " ")])
     pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     words, _ = _affordable(_count_words(texts, normalizer, pre_tokenizer), size, list)
     backend = Tokenizer(models.Unigram())

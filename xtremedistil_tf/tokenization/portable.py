@@ -5,23 +5,25 @@ JavaScript's `@huggingface/tokenizers`, which transformers.js loads, refuses a f
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
-from collections.abc import Mapping
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from xtremedistil_tf.checkpoints.nmt import NEXT_LINE, nmt_steps, replace_step
 from xtremedistil_tf.errors import ConfigError
-from xtremedistil_tf.tokenization.raw_words import PUNCTUATION, RawWords
+from xtremedistil_tf.tokenization.raw_words import MARK, PUNCTUATION, RawWords, kind_of
 from xtremedistil_tf.tokenization.texts import flat_steps
 
 #: Normalizers that JavaScript has.
 _KNOWN = ("BertNormalizer", "Precompiled", "Replace", "NFC", "NFD", "NFKC", "NFKD", "Strip", "StripAccents",
           "Lowercase", "Prepend")
-# What Hugging Face's `Nmt` drops, and what it makes a space of.
-_DROPPED = "\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f"
-_SPACES = "\t\n\x0c\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd"
-# White space to Rust, but not to JavaScript.
-_NEXT_LINE = "\x85"
-_MARK = r"[\p{P}\p{S}]"
+# Ideographs that BERT's normalizer makes words of. JavaScript's does so too, but for those of more than 16 bits.
+_IDEOGRAPHS = ("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+               "\U00020000-\U0002a6df\U0002a700-\U0002b81f\U0002b920-\U0002ceaf\U0002f800-\U0002fa1f]")
 
 
 def portable_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,11 +38,23 @@ def portable_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: a step has no form that JavaScript reads.
     """
-    steps = [new for step in flat_steps(spec["normalizer"], "normalizers") for new in _portable(step)]
-    if "WhitespaceSplit" in (step["type"] for step in flat_steps(spec["pre_tokenizer"], "pretokenizers")):
-        steps.insert(0, _replace(_NEXT_LINE, " "))
-    one = steps[0] if len(steps) == 1 else {"type": "Sequence", "normalizers": steps}
-    return {**spec, "truncation": None, "padding": None, "normalizer": one if steps else None}
+    parts = flat_steps(spec["pre_tokenizer"], "pretokenizers")
+    parted = "WhitespaceSplit" in (part["type"] for part in parts)
+    steps = [new for step in flat_steps(spec["normalizer"], "normalizers") for new in _portable(step, parted)]
+    ideographs = _split(_IDEOGRAPHS)
+    if any(step.get("handle_chinese_chars") for step in steps) and ideographs not in parts:
+        parts = [*parts, ideographs]
+    if parted and not any(NEXT_LINE in step.get("pattern", {}).get("Regex", "") for step in steps):
+        steps.insert(0, replace_step(NEXT_LINE, " "))
+    return {**spec, "truncation": None, "padding": None, "normalizer": _together(steps, "normalizers"),
+            "pre_tokenizer": _together(parts, "pretokenizers")}
+
+
+def _together(steps: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
+    """The other way about than `flat_steps`."""
+    if len(steps) < 2:
+        return steps[0] if steps else None
+    return {"type": "Sequence", name: steps}
 
 
 def with_words(spec: Mapping[str, Any], words: RawWords) -> dict[str, Any]:
@@ -59,18 +73,33 @@ def with_words(spec: Mapping[str, Any], words: RawWords) -> dict[str, Any]:
     if words.rule != PUNCTUATION or last["type"] != "Metaspace" or last["prepend_scheme"] != "always" or (
             [step["type"] for step in before] not in ([], ["WhitespaceSplit"])):
         return dict(spec)
-    parted = [{"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
-              for pattern in _patterns(words)]
-    return {**spec, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
-        {"type": "WhitespaceSplit"}, *parted, last]}}
+    return {**spec, "pre_tokenizer": _together(
+        [{"type": "WhitespaceSplit"}, *map(_split, _patterns(words)), last], "pretokenizers")}
+
+
+def _split(pattern: str) -> dict[str, Any]:
+    """What matches becomes a word of its own."""
+    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+
+
+@functools.cache
+def _marks() -> str:
+    """Marks by the tables that the rule asks: Rust's and JavaScript's `\\p{P}` are of other versions of Unicode."""
+    def is_mark(character: str) -> bool:
+        return unicodedata.category(character)[0] in "PS" and kind_of(character) & MARK > 0
+
+    runs = [list(run) for mark, run in itertools.groupby(map(chr, range(sys.maxunicode + 1)), is_mark) if mark]
+    edges = [[re.sub(r"([]\\[^-])", r"\\\1", edge) for edge in (run[0], run[-1])] for run in runs]
+    return f"[{''.join(f'{first}-{last}' for first, last in edges)}]"
 
 
 def _patterns(words: RawWords) -> list[str]:
     """What is parted from the rest of a chunk, one after the other; both Oniguruma and JavaScript read them."""
     before, after = (_but(marks) for marks in (words.kept_before, words.kept_after))
-    leading = rf"^({before}{_MARK})\1*"
+    mark = _marks()
+    leading = rf"^({before}{mark})\1*"
     # The period of an initial stays: `J.`, `U.S.`.
-    trailing = rf"({after}(?!\.){_MARK}|(?<!^\p{{Lu}}|[.]\p{{Lu}})\.)\1*(?={_MARK}*$)"
+    trailing = rf"({after}(?!\.){mark}|(?<!^\p{{Lu}}|[.]\p{{Lu}})\.)\1*(?={mark}*$)"
     patterns = [leading, leading, trailing]
     if words.parted:
         patterns.append(rf"(?<=\p{{L}})[{_escaped(words.parted)}](?=\p{{L}})")
@@ -95,14 +124,11 @@ def _escaped(marks: str) -> str:
     return re.sub(r"([\\\]\[^$.|?*+(){}/&~-])", r"\\\1", marks)
 
 
-def _portable(step: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _portable(step: Mapping[str, Any], parted: bool) -> Sequence[Mapping[str, Any]]:
+    """Steps for one; `parted`: words are parted at white space."""
     if step["type"] == "Nmt":
-        return [_replace(_DROPPED, ""), _replace(_SPACES, " ")]
+        return nmt_steps(parted)
     if step["type"] not in _KNOWN:
         raise ConfigError(f"the tokenizer's normalizer has a step {step['type']}, which JavaScript does not read. Use "
                           "another teacher, or a vocabulary of the student's own (`student_vocab_type`).")
     return [step]
-
-
-def _replace(characters: str, content: str) -> dict[str, Any]:
-    return {"type": "Replace", "pattern": {"Regex": f"[{characters}]"}, "content": content}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 import re
@@ -14,12 +15,13 @@ import tensorflow as tf
 import tf_keras
 from ai_edge_litert.interpreter import InterpreterWithCustomOps
 from tensorflow_text import tflite_registrar
+from tokenizers import Regex, normalizers
 from transformers import BertTokenizerFast, XLMRobertaTokenizerFast
 
 from xtremedistil_tf.corpus.example import Example, QuestionExample, TextExample
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.export import tflite_raw_strings
-from xtremedistil_tf.export.tflite_raw_strings import export_raw_string_tflite
+from xtremedistil_tf.export.tflite_raw_strings import export_raw_string_tflite, tokenizer_graph
 from xtremedistil_tf.inference.predictor import StudentPredictor
 from xtremedistil_tf.students.bilstm import BiLSTMShape
 from xtremedistil_tf.students.encoders import new_encoder
@@ -313,6 +315,16 @@ def test_wordpiece_of_another_kind_has_no_file(tmp_path, caplog, tiny_tokenizer,
     with caplog.at_level(logging.INFO):
         assert export_raw_string_tflite(tmp_path, None, tokenizer, TAGGING, "none") is None
     assert reason in caplog.text and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(["step", "takes"], [
+    (normalizers.Replace("``", '"'), False), (normalizers.Replace(Regex("a+"), ""), False),
+    (normalizers.Replace(Regex("[\t\u2028]"), " "), True), (normalizers.Nmt(), True)])
+def test_steps_before_sentencepiece(sentence_piece, step, takes):
+    tokenizer = copy.deepcopy(sentence_piece)
+    tokenizer.backend_tokenizer.normalizer = normalizers.Sequence([step, tokenizer.backend_tokenizer.normalizer])
+    graph, reason = tokenizer_graph(tokenizer)
+    assert (graph is not None) == takes and reason.startswith("" if takes else "one whose normalizer replaces {")
 
 
 def test_where_there_is_no_file(tmp_path, caplog, tiny_tokenizer, sentence_piece):

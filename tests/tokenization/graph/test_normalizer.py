@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 
+import numpy as np
 import pytest
 import sentencepiece
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, normalizers
 from tokenizers.models import WordLevel
 
+from xtremedistil_tf.checkpoints.nmt import nmt_steps
 from xtremedistil_tf.tokenization.graph.normalizer import read_charsmap, steps_of, unsupported_step
+from xtremedistil_tf.tokenization.graph.text import Text
 
 
 def charsmap(rule: str) -> bytes:
@@ -36,6 +41,11 @@ NORMALIZERS = {
     "quotes": normalizers.Replace("``", '"'),
     "letter": normalizers.Replace("a", "xyz"),
     "deletion": normalizers.Replace("a", ""),
+    "class": normalizers.Replace(Regex("[a\u00e9-\u0130\t ]"), "xyz"),
+    "class deleted": normalizers.Replace(Regex("[\x01-\x1c`]"), ""),
+    "one after the other": normalizers.Sequence([
+        normalizers.Replace(Regex("[a\x85]"), "\u0130\u3000"), normalizers.Replace(Regex("[\u3000A]"), ""),
+        normalizers.Lowercase(), normalizers.Replace(Regex("[i]"), "aA")]),
     "map": normalizers.Precompiled(CHARSMAPS["nmt_nfkc"]),
     "map with case folding": normalizers.Precompiled(CHARSMAPS["nmt_nfkc_cf"]),
     "nested": normalizers.Sequence([normalizers.Sequence([normalizers.Nmt(), normalizers.Strip()]),
@@ -75,6 +85,22 @@ def test_equal_to_hugging_face(name, run_step):
     check()
 
 
+def test_steps_that_look_at_one_character_are_one_table():
+    described = spec(normalizers.Sequence([normalizers.Sequence(steps_as_javascript_reads_them()), normalizers.NFKC()]))
+    assert len(steps_of(described)) == 2
+    # Whatever Hugging Face's regular expressions match, the table has.
+    every = "".join(chr(n) for n in range(sys.maxunicode + 1) if not 0xD800 <= n < 0xE000)
+    step, old = (steps_of(spec(part))[0] for part in (
+        normalizers.Sequence(steps_as_javascript_reads_them()), normalizers.Nmt()))
+    text = Text.decode(tf.constant([every.encode()]))
+    for one, other in zip(step(text), old(text), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def steps_as_javascript_reads_them():
+    return [normalizers.Replace(Regex(step["pattern"]["Regex"]), step["content"]) for step in nmt_steps(False)]
+
+
 def test_no_normalizer():
     assert steps_of(None) == [] and unsupported_step(None) is None
 
@@ -85,6 +111,9 @@ def test_no_normalizer():
     (normalizers.Replace("ab", "c"), "ab"),
     (normalizers.Replace(Regex(r"\s+"), " "), r"\\s+"),
     (normalizers.Replace(Regex(".{2,}"), " "), ".{2,}"),
+    *((normalizers.Replace(Regex(pattern), " "), pattern) for pattern in
+      ("[^a]", "[a&&b]", "[a-]", "[a]b", "[ab]+", "[[:alpha:]]")),
+    (normalizers.Replace(Regex(r"[\d]"), " "), r"\\d"),
 ])
 def test_others_are_named(normalizer, says):
     assert says in unsupported_step(spec(normalizer))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import functools
+import itertools
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +36,8 @@ _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 # These look at one character at a time.
 _BY_CHARACTER = ("Nmt", "Lowercase", "StripAccents")
 _REPEATED = re.compile(r"(.)\{2,\}")
+# Characters and ranges of them, none of which means something else to any reader of expressions.
+_CLASS = re.compile(r"\[(?:[^]\\[^&~|-](?:-[^]\\[^&~|-])?)+\]", re.DOTALL)
 
 
 class CharacterMap:
@@ -147,7 +151,11 @@ def _utf8_lengths(characters: tf.Tensor) -> tf.Tensor:
 
 def steps_of(normalizer: dict[str, Any] | None) -> list[Callable[[Text], Text]]:
     """The steps of a normalizer in the form of the tokenizer's file, for which `unsupported_step` is None."""
-    return [_step(part) for part in flat_steps(normalizer, "normalizers")]
+    steps: list[Callable[[Text], Text]] = []
+    for alone, some in itertools.groupby(flat_steps(normalizer, "normalizers"), _is_by_character):
+        parts = list(some)
+        steps += [ByCharacter(parts)] if alone else map(_step, parts)
+    return steps
 
 
 def unsupported_step(normalizer: dict[str, Any] | None) -> str | None:
@@ -155,7 +163,7 @@ def unsupported_step(normalizer: dict[str, Any] | None) -> str | None:
     for part in flat_steps(normalizer, "normalizers"):
         kind = part["type"]
         if kind == "Replace":
-            if _repeated(part["pattern"]) is None:
+            if _repeated(part["pattern"]) is None and not _is_by_character(part):
                 return f"Replace({part['pattern']})"
         elif kind not in (*_FORMS, *_BY_CHARACTER, "Precompiled", "Strip"):
             return kind
@@ -166,13 +174,22 @@ def _step(part: dict[str, Any]) -> Callable[[Text], Text]:
     kind = part["type"]
     if kind in _FORMS:
         return NormalForm(kind)
-    if kind in _BY_CHARACTER:
-        return ByCharacter(kind)
     if kind == "Precompiled":
         return CharacterMap(base64.b64decode(part["precompiled_charsmap"]))
     if kind == "Strip":
         return Strip(part["strip_left"], part["strip_right"])
     return Repeated(*_repeated(part["pattern"]), part["content"])
+
+
+def _is_by_character(part: dict[str, Any]) -> bool:
+    """Whether what becomes of a character does not depend on others."""
+    return part["type"] in _BY_CHARACTER or replaces_characters(part)
+
+
+def replaces_characters(part: dict[str, Any]) -> bool:
+    """Whether a step replaces each character of a class, such as `[\\t\\n]`, by itself."""
+    return (part["type"] == "Replace" and _CLASS.fullmatch(part["pattern"].get("Regex", "")) is not None
+            and ITSELF not in part["content"])
 
 
 def _repeated(pattern: dict[str, str]) -> tuple[str, int, bool] | None:
@@ -185,14 +202,14 @@ def _repeated(pattern: dict[str, str]) -> tuple[str, int, bool] | None:
 
 
 class ByCharacter:
-    """What becomes of a character does not depend on others: Hugging Face is asked about each.
+    """What becomes of a character does not depend on others: any number of steps are one table.
 
     Args:
-        kind: name of a normalizer of Hugging Face that is made without arguments.
+        parts: steps in the form of the tokenizer's file.
     """
 
-    def __init__(self, kind: str):
-        changed = _changed(kind)
+    def __init__(self, parts: list[dict[str, Any]]):
+        changed = functools.reduce(_one_after_the_other, map(_changed_by, parts))
         outputs = list(dict.fromkeys([ITSELF, *changed.values()]))
         numbers = {output: number for number, output in enumerate(outputs)}
         self._number_of = table_of({c: numbers[output] for c, output in changed.items()})
@@ -203,9 +220,22 @@ class ByCharacter:
         return text.gather(source)._replace(characters=characters)
 
 
+def _one_after_the_other(first: dict[str, str], second: dict[str, str]) -> dict[str, str]:
+    """What becomes of characters by two steps."""
+    changed = {c: "".join(second.get(new, new) for new in output) for c, output in first.items()}
+    return {**second, **changed}
+
+
+def _changed_by(part: dict[str, Any]) -> dict[str, str]:
+    if part["type"] != "Replace":
+        return _changed(part["type"])
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    return dict.fromkeys(re.findall(part["pattern"]["Regex"], every), part["content"])
+
+
 @functools.lru_cache(maxsize=len(_BY_CHARACTER))
 def _changed(kind: str) -> dict[str, str]:
-    """What becomes of the characters that do not stay as they are (a second, cached)."""
+    """What becomes of the characters that do not stay as they are, asked of Hugging Face (a second, cached)."""
     from tokenizers import normalizers
 
     characters = assignable()
