@@ -261,7 +261,8 @@ class Student:
         """Writes it in a form that servers and phones run, checks it against the Keras student, and measures it.
 
         Args:
-            form: `saved_model`, `tflite`, `onnx`, `serving`, `hub`, `mediapipe` or `triton`.
+            form: `saved_model`, `tflite`, `onnx`, `serving`, `hub`, `mediapipe`, `triton` or
+                `onnx_text`.
             quantize: `none`, `float16`, `dynamic` or `int8`, as the form has it.
             settings: further settings of the export command, such as `max_f1_drop` or `measure`.
 

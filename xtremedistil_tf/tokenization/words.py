@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import dataclasses
+import functools
 import itertools
 import threading
 import weakref
@@ -67,6 +68,11 @@ class SpecialTokens:
 
     def __len__(self) -> int:
         return len(self.prefix) + len(self.suffix)
+
+    @functools.cached_property
+    def lists(self) -> tuple[list[int], list[int]]:
+        """Prefix and suffix."""
+        return self.prefix.tolist(), self.suffix.tolist()
 
     def wrap(self, values: np.ndarray, fill=None) -> np.ndarray:
         """Adds the special tokens around `values`; with `fill`, that value in their places."""

@@ -18,6 +18,7 @@ from xtremedistil_tf.tokenization.words import SpecialTokens, few_pieces
 
 #: Words of a text that is answered here; from about so many on arrays are faster.
 FEW_WORDS = 64
+_NUMBERS = np.arange(FEW_WORDS)
 
 
 class Row(NamedTuple):
@@ -51,14 +52,16 @@ def row_alone(tokenizer: Any, words: Sequence[str], special: SpecialTokens, at_o
     ids, counts = few_pieces(tokenizer, words)
     if len(ids) > at_once:
         return None
-    answered, places, place = [], [], len(special.prefix)
-    for number, count in enumerate(counts):
-        if count:
-            answered.append(number)
-            places.append(place)
-            place += count
-    row = np.array([*special.prefix.tolist(), *ids, *special.suffix.tolist()], np.int32)
-    return Row(row, np.array(answered, np.int64), np.array(places, np.int64))
+    prefix, suffix = special.lists
+    places, place = [], len(prefix)
+    for count in counts:
+        places.append(place)
+        place += count
+    row = np.array([*prefix, *ids, *suffix], np.int32)
+    if 0 not in counts:
+        return Row(row, _NUMBERS[:len(counts)], np.array(places, np.int64))
+    answered = np.flatnonzero(counts)
+    return Row(row, answered, np.array(places, np.int64)[answered])
 
 
 def tagged_alone(logits: np.ndarray, words: Sequence[str], edges: EdgeWords, labels: Sequence[str],
@@ -72,18 +75,20 @@ def tagged_alone(logits: np.ndarray, words: Sequence[str], edges: EdgeWords, lab
         labels: all labels.
         rules: which of them may follow which.
     """
-    choice = logits.argmax(-1)
+    best = choice = logits.argmax(-1)
     label_ids = choice.tolist()
     if not _legal(label_ids, rules):
         choice = best_sequences(logits, [len(words)], rules)
         label_ids = choice.tolist()
     spelled = _spelled(label_ids, labels)
-    if spelled and edges:
-        label_ids = cut_off(choice, [len(words)], edges.at(words), labels).tolist()
+    if spelled and edges and not edges.allow(words):
+        choice = cut_off(choice, [len(words)], edges.at(words), labels)
+        label_ids = choice.tolist()
         spelled = _spelled(label_ids, labels)
-    powers = np.exp(logits - logits.max(-1, keepdims=True))
-    scores = powers[np.arange(len(label_ids)), label_ids] / powers.sum(-1)
-    return [*map(labels.__getitem__, label_ids)], scores, spelled
+    powers = np.exp(logits - np.maximum.reduce(logits, -1, keepdims=True))
+    # The power of the best label is that of zero.
+    chosen = 1 if choice is best else powers[np.arange(len(label_ids)), label_ids]
+    return [*map(labels.__getitem__, label_ids)], chosen / np.add.reduce(powers, -1), spelled
 
 
 def _legal(label_ids: Sequence[int], rules: Transitions) -> bool:
