@@ -1,10 +1,11 @@
 """From raw text to entities: words a processor second of our ways and of others', side by side.
 
-  python benchmarks/throughput.py --work=DIR [--lines=20000] [--rounds=3] [--python=PYTHON] [--out=...]
+  python benchmarks/throughput.py --work=DIR [--lines=20000] [--rounds=3] [--python=PYTHON] [--others=PYTHON] [--out=...]
 
 Students of the true shapes have random weights, an own vocabulary of 30,000 subwords and a bias for `O`, so that about
 as many entities are found as trained ones find; speed does not depend on more. Each way runs in a process of its own,
-one thread, in turn, `--rounds` times; the best round counts. `--python` has spaCy.
+one thread, in turn, `--rounds` times; the best round counts. `--python` has spaCy, `--others` has gliner, flair,
+scikit-learn and fastText.
 """
 
 from __future__ import annotations
@@ -30,11 +31,18 @@ _WORK = flags.DEFINE_string("work", None, "Folder for students and text.", requi
 _LINES = flags.DEFINE_integer("lines", 20_000, "Sentences of English Wikipedia to answer.")
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds; the best of each way counts.")
 _PYTHON = flags.DEFINE_string("python", "", "Python that has spaCy; empty: without it.")
+_OTHERS = flags.DEFINE_string("others", "", "Python that has the packages of throughput_taggers.py; empty: without.")
 _OUT = flags.DEFINE_string("out", None, "The Markdown file to write.")
 _LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG"]
 _VOCABULARY = 30_000
 #: Name -> E and H of a BiLSTM.
 _SIZES = {"E=50 H=200": (50, 200), "E=128 H=128": (128, 128), "E=50 H=100": (50, 100)}
+
+#: Row -> a function of rivals/throughput_taggers.py.
+_SHAPES = {"GLiNER small's shape, random weights": "gliner", "flair's ner-english-fast, random weights": "flair",
+           "the layers of Stanza's NER in PyTorch, random weights": "stanza_shape",
+           "TF-IDF of word characters, linear, random weights": "tfidf",
+           "fastText, one class a text": "fasttext"}
 
 
 def work(name: str) -> pathlib.Path:
@@ -121,6 +129,8 @@ def main(argv):
     arms[f"{fast} int8, command, tsv, --workers=2"] = lambda: of_command(work(fast), "tsv", 2)
     if _PYTHON.value:
         arms["spaCy, its default NER, untrained"] = lambda: of_arm("spacy", work(fast), _PYTHON.value)
+    if _OTHERS.value:
+        arms |= {name: lambda kind=kind: of_arm(kind, work(fast), _OTHERS.value) for name, kind in _SHAPES.items()}
     figures: dict[str, list[dict[str, float]]] = {name: [] for name in arms}
     for _ in range(_ROUNDS.value):
         for name, arm in arms.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pathlib
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,17 @@ class _Complaints(logging.Handler):
         self._logger.propagate = self._before
 
 
-def quantized_model(model: onnx.ModelProto) -> onnx.ModelProto:
+def quantized_model(model: onnx.ModelProto, exact: Sequence[str] = ()) -> onnx.ModelProto:
     """The model with int8 weights in MatMul, LSTM and large embedding tables, about a quarter of the size.
 
     Matrices have one scale for each column, and 7 bits only: 8 would overflow 16-bit sums on x86 processors
     without VNNI, which then answer differently. Embedding tables have one scale for each row and 8 bits. What a matrix
     is multiplied with has a range for each of its rows, so no answer depends on the other rows of a batch; for LSTMs
     see `onnx_rows.bounded`.
+
+    Args:
+        model: in float32.
+        exact: names of nodes that are left as they are.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -92,7 +97,7 @@ def quantized_model(model: onnx.ModelProto) -> onnx.ModelProto:
         logger.setLevel(logging.ERROR)
         try:
             quantize_dynamic(model, target, op_types_to_quantize=["MatMul", "LSTM"], per_channel=True,
-                             reduce_range=True, weight_type=QuantType.QInt8)
+                             reduce_range=True, weight_type=QuantType.QInt8, nodes_to_exclude=list(exact))
         finally:
             logger.setLevel(before)
         return _in_order(with_own_ranges(onnx.load(str(target))))

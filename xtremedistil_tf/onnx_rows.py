@@ -2,7 +2,8 @@
 
 What ONNX Runtime calls dynamic quantization takes one range over a whole batch, so that a text gets other logits beside
 other texts. Here the inputs of a matrix have a range for each of their rows. An LSTM's ranges cannot be given, but they
-can be made constant: `bounded` adds values to its inputs and states that are as great as any can be.
+can be made constant: `bounded` adds values to its inputs and states that are as great as any can be. What reads its states
+knows their range.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ MORE_UNITS = 2
 # Rounded scales may make an embedding a little greater than it was.
 _MARGIN = 1 + 1e-5
 _DYNAMIC = "DynamicQuantizeLinear"
+#: Of unsigned 8-bit integers that stand for -1 to 1.
+STATE_STEP, STATE_MIDDLE = np.float32(1 / 127), np.uint8(128)
+# 7 bits: see `quantized_model`.
+_WEIGHT_STEPS = 63
 
 
 def bounded(weights: tuple[np.ndarray, np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -45,6 +50,12 @@ def bounded(weights: tuple[np.ndarray, np.ndarray, np.ndarray]) -> tuple[np.ndar
 def greatest(table: np.ndarray) -> np.float32:
     """A bound of all values of an embedding table, in int8, too."""
     return np.float32(np.abs(table).max() * _MARGIN)
+
+
+def quantized_columns(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [rows, columns] -> int8 [rows, columns] of 7 bits, and float32 [columns], what a step of each is."""
+    scales = np.maximum(np.abs(kernel).max(0), np.finfo(np.float32).tiny) / np.float32(_WEIGHT_STEPS)
+    return np.round(kernel / scales).astype(np.int8), scales
 
 
 def with_own_ranges(model: onnx.ModelProto) -> onnx.ModelProto:

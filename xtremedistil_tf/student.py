@@ -171,7 +171,7 @@ class Student:
             DataError: something else was given.
         """
         if self._is_single(given):
-            return next(self.predict_iter([given], batch_size))
+            return self._answer(given, batch_size)
         if isinstance(given, bytes) or not isinstance(given, Iterable) or hasattr(given, "columns"):
             raise DataError(f"predict: {quoted(given)}, expected {self._task.raw_text.forms}; or a list or an "
                             "iterator of these, such as a column of a table.")
@@ -198,20 +198,31 @@ class Student:
         """
         if isinstance(given, str | bytes) or not isinstance(given, Iterable):
             raise DataError(f"predict_iter: {quoted(given)}, expected an iterable. One text alone is for predict.")
-        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-            raise ConfigError(f"`batch_size={batch_size!r}`: expected a whole number of at least 1.")
+        _check_batch_size(batch_size)
         return self._answers(iter(given), batch_size)
 
-    def _answers(self, given: Iterator[Any], batch_size: int | None) -> Iterator[Any]:
-        from xtremedistil_tf.inference.predictor import cut_note
+    def _answer(self, given: Any, batch_size: int | None) -> Any:
+        _check_batch_size(batch_size)
+        predictor = self._opened.predictor
+        before = predictor.truncated
+        answer, = predictor.answers([asked(self._task, given)], batch_size)
+        self._note_cut(before, 1)
+        return answer
 
+    def _note_cut(self, before: int, count: int) -> None:
+        predictor = self._opened.predictor
+        if predictor.truncated > before:
+            from xtremedistil_tf.inference.predictor import cut_note
+
+            log.warning(cut_note(predictor.truncated - before, count, predictor.max_length))
+
+    def _answers(self, given: Iterator[Any], batch_size: int | None) -> Iterator[Any]:
         predictor, count = self._opened.predictor, 0
         before = predictor.truncated
         rows = (asked(self._task, one, number) for number, one in enumerate(given, 1))
         for count, answer in enumerate(predictor.answer_stream(rows, batch_size), 1):  # noqa: B007
             yield answer
-        if note := cut_note(predictor.truncated - before, count, predictor.max_length):
-            log.warning(note)
+        self._note_cut(before, count)
 
     def evaluate(self, data: Any = "test") -> Scores:
         """Measures it.
@@ -250,7 +261,8 @@ class Student:
         """Writes it in a form that servers and phones run, checks it against the Keras student, and measures it.
 
         Args:
-            form: `saved_model`, `tflite`, `onnx`, `serving`, `hub`, `mediapipe` or `triton`.
+            form: `saved_model`, `tflite`, `onnx`, `serving`, `hub`, `mediapipe`, `triton` or
+                `onnx_text`.
             quantize: `none`, `float16`, `dynamic` or `int8`, as the form has it.
             settings: further settings of the export command, such as `max_f1_drop` or `measure`.
 
@@ -324,6 +336,11 @@ class Student:
 
     def _repr_html_(self) -> str:
         return _html_table(self._rows())
+
+
+def _check_batch_size(size: Any) -> None:
+    if size is not None and (not isinstance(size, int) or size < 1):
+        raise ConfigError(f"`batch_size={size!r}`: expected a whole number of at least 1.")
 
 
 def _check_form(model_dir: Any, form: str, quantize: str) -> None:

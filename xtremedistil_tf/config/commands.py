@@ -22,10 +22,13 @@ from xtremedistil_tf.errors import ConfigError
 #: Form -> the quantizations that it is written in.
 QUANTIZATIONS_OF = {"saved_model": ("none",), "tflite": ("none", "float16", "dynamic", "int8"),
                     "onnx": ("none", "int8"), "serving": ("none",), "hub": ("none", "int8"),
-                    "mediapipe": ("none", "float16", "dynamic", "int8"), "triton": ("none", "int8")}
+                    "mediapipe": ("none", "float16", "dynamic", "int8"), "triton": ("none", "int8"),
+                    "onnx_text": ("none", "int8")}
 OUTPUT_FORMATS = ("tsv", "jsonl", "conll", "csv")
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 LOCAL_FORMS = ("keras", "saved_model", "tflite", "onnx")
+#: Forms that are not compared with the student on the dev set: what they hold is in another form, too.
+UNCHECKED_FORMS = ("serving", "onnx_text")
 #: Forms whose files can be opened here: also those that other programs are meant to run.
 OPENED_FORMS = (*LOCAL_FORMS, "hub", "mediapipe", "triton")
 #: What the local server runs, the preferred first.
@@ -56,10 +59,12 @@ class ExportConfig:
         "Task whose dev set is used to check the files. Default: the task that the student was distilled on.")
     formats: str = setting("What to write", "saved_model,tflite,onnx,serving",
         "Formats to write, separated by commas: saved_model, tflite, onnx, serving; hub: a folder for transformers.js "
-        "and optimum; mediapipe: classifiers for MediaPipe's text classifier; triton: a model repository of Triton.")
+        "and optimum; mediapipe: classifiers for MediaPipe's text classifier; triton: a model repository of Triton; "
+        "onnx_text: one ONNX file that takes a text (needs onnxruntime-extensions).")
     quantize: str = setting("What to write", "none,dynamic,int8",
         "Quantizations, separated by commas: none, float16, dynamic, int8. Each format is written in those it "
-        "supports (saved_model and serving: none; onnx, hub and triton: none and int8; tflite and mediapipe: all).")
+        "supports (saved_model and serving: none; onnx, onnx_text, hub and triton: none and int8; tflite and "
+        "mediapipe: all).")
     decoding: str = other_decoding("What to write", "the exported files' tags are")
     serving_name: str = setting("What to write", "xtremedistil", "Model name in TensorFlow Serving.")
     serving_version: int = setting("What to write", 0,

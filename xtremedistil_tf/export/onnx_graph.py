@@ -20,7 +20,7 @@ from xtremedistil_tf.errors import ExportCheckError, ModelLoadError, reason_of
 from xtremedistil_tf.export.onnx_files import special_token_ids
 from xtremedistil_tf.inference.runtimes import OnnxRuntime
 from xtremedistil_tf.onnx_graphs import OPSET, function_model
-from xtremedistil_tf.onnx_rows import MORE_UNITS, bounded, greatest
+from xtremedistil_tf.onnx_rows import MORE_UNITS, STATE_MIDDLE, STATE_STEP, bounded, greatest, quantized_columns
 from xtremedistil_tf.students.bilstm import BiLSTMStudent
 from xtremedistil_tf.students.metadata import DECODING
 from xtremedistil_tf.tasks.task import Task
@@ -33,6 +33,8 @@ _IR_VERSION = 8
 # Keras stacks the gates as input, forget, cell, output; ONNX as input, output, forget, cell.
 _ONNX_GATES = [0, 3, 1, 2]
 _CHECKED_PIECES = 12
+# The domain of operators that only it has.
+_ONNX_RUNTIME = "com.microsoft"
 # Of the largest logit; float32 sums in another order differ by less than 1e-5.
 _LOGIT_TOLERANCE = 1e-3
 
@@ -60,7 +62,9 @@ def new_model(task: Task, nodes: list[onnx.NodeProto], tensors: list[onnx.Tensor
     axes = ["batch", "time", task.num_outputs] if task.per_piece else ["batch", task.num_outputs]
     output = helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, axes)
     graph = helper.make_graph(nodes, "student", inputs, [output], tensors)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION)
+    sets = [helper.make_opsetid(name, version) for name, version in (("", OPSET), (_ONNX_RUNTIME, 1))
+            if any(node.domain == name for node in nodes)]
+    return helper.make_model(graph, opset_imports=sets, ir_version=_IR_VERSION)
 
 
 def described(model: onnx.ModelProto, student, tokenizer, task: Task, quantization: str) -> onnx.ModelProto:
@@ -95,13 +99,14 @@ def bilstm_model(student: BiLSTMStudent, task: Task, fixed_ranges: bool = False)
         student: float32 student.
         task: what it answers.
         fixed_ranges: whether the LSTM's inputs and states have the same range in every batch, see `onnx_rows`, as int8
-            needs it.
+            needs it. Then the projection is in int8 already.
     """
     graph = _BilstmGraph()
     states = graph.bilstm(graph.constant("embedding", student.embedding.embeddings.numpy()),
                           student.bilstm.get_weights(), student.shape.per_piece,
                           greatest(student.embedding.embeddings.numpy()) if fixed_ranges else None)
-    representation = graph.gelu(graph.dense(states, "projection", *student.projection.get_weights()))
+    dense = graph.dense_of_states if fixed_ranges else graph.dense
+    representation = graph.gelu(dense(states, "projection", *student.projection.get_weights()))
     kernel, bias = student.head.get_weights()
     graph.dense(representation, "head", kernel, bias, output=LOGITS)
     return new_model(task, graph.nodes, graph.tensors)
@@ -123,7 +128,8 @@ class _BilstmGraph:
         return output
 
     def bilstm(self, table: str, weights: list[np.ndarray], per_piece: bool, bound: np.float32 | None) -> str:
-        """States [batch, time, 2 H]; or, not `per_piece`, the last ones of both directions, [batch, 2 H].
+        """States [batch, time, 2 H]; or, not `per_piece`, the last ones of both directions, [batch, 2 H]. With a bound
+        each direction has the units of `bounded`, too.
 
         Args:
             table: embeddings.
@@ -148,10 +154,9 @@ class _BilstmGraph:
             self.add("Transpose", ["all_states"], "states_by_row", perm=[2, 0, 1, 3])
         else:  # [direction, batch, H]
             self.add("Transpose", ["last_states"], "states_by_row", perm=[1, 0, 2])
-        states = self._without_last("states_by_row", units) if more else "states_by_row"
-        shape = [0, 0, 2 * units] if per_piece else [0, 2 * units]  # 0: as it is
-        wanted = self.constant("states_shape", np.array(shape))
-        return self.add("Reshape", [states, wanted], "states")
+        width = 2 * (units + more)
+        wanted = self.constant("states_shape", np.array([0, 0, width] if per_piece else [0, width]))  # 0: as it is
+        return self.add("Reshape", ["states_by_row", wanted], "states")
 
     def _with_bounds(self, values: str, bound: np.float32) -> str:
         """[batch, time, E + 2]: the bound and its negative as two values more."""
@@ -161,15 +166,21 @@ class _BilstmGraph:
                               f"embedded_with_{name}")
         return values
 
-    def _without_last(self, values: str, units: int) -> str:
-        """The states of the first units."""
-        names = [self.constant(f"units_{name}", np.array([value])) for name, value in (
-            ("from", 0), ("to", units), ("axis", -1))]
-        return self.add("Slice", [values, *names], "states_of_units")
-
     def dense(self, inputs: str, name: str, kernel: np.ndarray, bias: np.ndarray, output: str = "") -> str:
         product = self.add("MatMul", [inputs, self.constant(f"{name}_kernel", kernel)], f"{name}_product")
         return self.add("Add", [product, self.constant(f"{name}_bias", bias)], output or f"{name}_output")
+
+    def dense_of_states(self, states: str, name: str, kernel: np.ndarray, bias: np.ndarray) -> str:
+        """`dense` in int8. States lie between -1 and 1: no range is looked for, which takes longer than the product."""
+        forward, backward = (np.pad(part, [(0, MORE_UNITS), (0, 0)]) for part in np.split(kernel, 2))
+        steps, scales = quantized_columns(np.concatenate([forward, backward]))
+        self.constant("state_step", np.array(STATE_STEP))
+        self.constant("state_middle", np.array(STATE_MIDDLE))
+        read = self.add("QuantizeLinear", [states, "state_step", "state_middle"], "states_int8")
+        weights = [self.constant(f"{name}_{part}", value) for part, value in (
+            ("int8", steps), ("scale", scales), ("bias", bias))]
+        return self.add("MatMulIntegerToFloat", [read, weights[0], "state_step", weights[1], "state_middle", "",
+                                                 weights[2]], f"{name}_output", domain=_ONNX_RUNTIME)
 
     def gelu(self, inputs: str) -> str:
         """Exact GELU in the five nodes that ONNX Runtime fuses into one."""

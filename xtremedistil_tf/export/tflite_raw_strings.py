@@ -6,7 +6,6 @@ TensorFlow Lite. docs/mobile.md tells what a program must do to the text before,
 
 from __future__ import annotations
 
-import base64
 import functools
 import logging
 import os
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from xtremedistil_tf.export.sentencepiece import not_sentencepiece, sentencepiece_model
 from xtremedistil_tf.export.tflite import LABELS, MODEL, check_quantization, input_names, side_files, write_tflite
 from xtremedistil_tf.export.tflite_lstm import without_lists
 from xtremedistil_tf.export.tflite_metadata import Enclosed
@@ -23,15 +23,10 @@ from xtremedistil_tf.export.tflite_windows import LiteWindows
 from xtremedistil_tf.export.tflite_words import LiteStrings, LiteWords, one_string
 from xtremedistil_tf.tasks.signatures import LitePieces
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tokenization.graph.normalizer import replaces_characters
 from xtremedistil_tf.tokenization.graph.wordpiece import unsupported
-from xtremedistil_tf.tokenization.texts import Frame, flat_steps, tokenizer_spec
+from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
 
 log = logging.getLogger(__name__)
-_SPACE = "\u2581"
-# Steps before SentencePiece that its own model takes, and those that are left to the program.
-_IN_MODEL, _IN_PROGRAM = ("Precompiled", "Strip"), ("Nmt", "NFKC", "Lowercase")
-_SPACES_IN_A_ROW = {"Regex": " {2,}"}
 RAW_STRINGS = "raw_strings"
 
 
@@ -61,7 +56,7 @@ def tokenizer_graph(tokenizer) -> tuple[WordPieceGraph | SentencePieceGraph | No
     """The graph form of a fast tokenizer of transformers; or None and what the tokenizer is instead."""
     spec = tokenizer_spec(tokenizer)
     unigram = spec.get("model", {}).get("type") == "Unigram"
-    reason = _not_sentencepiece(spec) if unigram else unsupported(tokenizer, spec) or _not_fast_bert(spec)
+    reason = not_sentencepiece(spec) if unigram else unsupported(tokenizer, spec) or _not_fast_bert(spec)
     if reason:
         return None, reason
     return (SentencePieceGraph if unigram else WordPieceGraph)(spec), ""
@@ -101,7 +96,7 @@ class SentencePieceGraph(tf.Module):
 
     def __init__(self, spec: dict[str, Any]):
         super().__init__()
-        self._tokenizer = tf_text.FastSentencepieceTokenizer(_sentencepiece_model(spec))
+        self._tokenizer = tf_text.FastSentencepieceTokenizer(sentencepiece_model(spec))
 
     has_offsets = False
 
@@ -138,42 +133,6 @@ def _not_fast_bert(spec: dict[str, Any]) -> str | None:
     if not normalizer["handle_chinese_chars"]:
         return "one that does not split Chinese characters"
     return None
-
-
-def _not_sentencepiece(spec: dict[str, Any]) -> str | None:
-    model, steps = spec["model"], flat_steps(spec["normalizer"], "normalizers")
-    for step in steps:
-        if step["type"] == "Replace":
-            if step["pattern"] != _SPACES_IN_A_ROW and not replaces_characters(step):
-                return f"one whose normalizer replaces {step['pattern']}"
-        elif step["type"] not in _IN_MODEL + _IN_PROGRAM:
-            return f"one whose normalizer has a step {step['type']}"
-    pre_tokenizers = flat_steps(spec["pre_tokenizer"], "pretokenizers")
-    if [step["type"] for step in pre_tokenizers] not in (["Metaspace"], ["WhitespaceSplit", "Metaspace"]):
-        return "one whose pre-tokenizer is not SentencePiece's"
-    if pre_tokenizers[-1]["replacement"] != _SPACE or pre_tokenizers[-1]["prepend_scheme"] != "always":
-        return "one that does not put a space before each text"
-    if model["byte_fallback"]:
-        return "one that falls back to bytes"
-    return None
-
-
-def _sentencepiece_model(spec: dict[str, Any]) -> bytes:
-    """A SentencePiece model with the ids of a tokenizer of transformers, also of a trimmed vocabulary."""
-    from transformers.convert_slow_tokenizer import import_protobuf
-
-    model, special = spec["model"], {token["id"] for token in spec["added_tokens"]}
-    proto = import_protobuf().ModelProto()
-    kinds = proto.SentencePiece.Type
-    for number, (piece, score) in enumerate(model["vocab"]):
-        kind = kinds.CONTROL if number in special else kinds.NORMAL
-        proto.pieces.add(piece=piece, score=score, type=kinds.UNKNOWN if number == model["unk_id"] else kind)
-    proto.trainer_spec.unk_id = model["unk_id"]
-    proto.trainer_spec.unk_piece = model["vocab"][model["unk_id"]][0]
-    for step in flat_steps(spec["normalizer"], "normalizers"):
-        if step["type"] == "Precompiled":
-            proto.normalizer_spec.precompiled_charsmap = base64.b64decode(step["precompiled_charsmap"])
-    return proto.SerializeToString()
 
 
 def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task,

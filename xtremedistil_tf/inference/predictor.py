@@ -33,7 +33,7 @@ from xtremedistil_tf.students.metadata import (
 from xtremedistil_tf.tasks.raw_text import Asked
 from xtremedistil_tf.tasks.task import PredictionFeatures, Task
 from xtremedistil_tf.tokenization.light import light_tokenizer
-from xtremedistil_tf.training.batches import FeatureSource, in_order, run_over
+from xtremedistil_tf.training.batches import PADDED_TO, FeatureSource, RaggedFeatures, in_order, run_over
 
 #: So long are the inputs of a whole batch at most: of longer ones fewer make a batch, so that memory is bounded.
 _BATCH_LENGTH = 512
@@ -53,6 +53,7 @@ class Predictor:
         max_length: most pieces that it takes; None: any number.
         batch_size: most inputs in a batch.
         batch_pieces: most pieces in a batch, padding included, unless one input alone has more; None: 512 an input.
+        padded_to: batches are padded to a multiple of so many pieces.
 
     Attributes:
         max_length: as given.
@@ -60,9 +61,10 @@ class Predictor:
     """
 
     def __init__(self, forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], tokenizer: Any, task: Task,
-                 max_length: int | None, batch_size: int = 256, batch_pieces: int | None = None):
+                 max_length: int | None, batch_size: int = 256, batch_pieces: int | None = None,
+                 padded_to: int = PADDED_TO):
         self._forward, self._tokenizer, self._task = forward, tokenizer, task
-        self._batch_pieces = batch_pieces
+        self._batch_pieces, self._padded_to = batch_pieces, padded_to
         self.max_length, self._batch_size, self.truncated = max_length, batch_size, 0
 
     def predict(self, examples: Iterable[AnyExample], label: str = "") -> list[Any]:
@@ -100,11 +102,15 @@ class Predictor:
 
     def logits(self, source: FeatureSource, batch_size: int | None = None, label: str = "") -> list[np.ndarray]:
         """float32 [pieces, outputs] or [outputs] of every row of a source."""
+        if (self._padded_to == 1 and isinstance(source, RaggedFeatures)
+                and (batch := source.alone()) is not None):  # the way for many takes longer than a small student
+            return [np.asarray(self._forward(batch)["logits"])[0]]
         from xtremedistil_tf.progress import counted_items
 
         size, count = batch_size or self._batch_size, len(source.lengths)
         answers = run_over(self._forward, source, size, self._tokenizer.pad_token_id,
-                           {"logits": self._task.per_piece}, self._batch_pieces or size * _BATCH_LENGTH)
+                           {"logits": self._task.per_piece}, self._batch_pieces or size * _BATCH_LENGTH,
+                           self._padded_to)
         return in_order(counted_items(answers, count, label), "logits", count)
 
 
@@ -258,8 +264,9 @@ def open_predictor(model_dir: str | os.PathLike[str], form: str = "keras", quant
         saved = load_student(model_dir, decoding)
         task, config, tokenizer, max_length = saved.task, saved.config, saved.tokenizer, saved.student.max_length
     runtime = functools.cache(lambda: fitting(open_runtime(form, model_dir, quantize, threads), task, model_dir))
-    predictor = Predictor(lambda batch: runtime().forward(batch), tokenizer, task, max_length, batch_size,
-                          _ONNX_PIECES if form == "onnx" else None)
+    # To ONNX Runtime a new shape is nothing special.
+    limits = (_ONNX_PIECES, 1) if form == "onnx" else (None, PADDED_TO)
+    predictor = Predictor(lambda batch: runtime().forward(batch), tokenizer, task, max_length, batch_size, *limits)
     return OpenedStudent(predictor, task, tokenizer, config)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from xtremedistil_tf.atomic import read_json, why_not_writable, write_json
 from xtremedistil_tf.config import DistillationConfig, ExportConfig
+from xtremedistil_tf.config.commands import UNCHECKED_FORMS
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import ConfigError, ExportCheckError, XtremeDistilError
 from xtremedistil_tf.evaluation.footprint import measure_footprint
@@ -79,6 +80,9 @@ class Exports:
             from xtremedistil_tf.export.onnx_files import write_onnx_files
             export_onnx(path, student, tokenizer, task, quantization)
             write_onnx_files(path, student, tokenizer, task, self.pairs)
+        elif form == "onnx_text":
+            from xtremedistil_tf.export.onnx_text import export_onnx_text
+            export_onnx_text(path, student, tokenizer, task, quantization, self.pairs)
         elif form == "mediapipe":
             from xtremedistil_tf.export.mediapipe import export_mediapipe
             export_mediapipe(path.parent, student, tokenizer, task, quantization, self.settings.seq_len,
@@ -171,7 +175,7 @@ def run(config: ExportConfig, show: Callable[[str], None] = print) -> dict[str, 
         name = form if quantization == "none" else f"{form} {quantization}"
         try:
             found[name] = _written(exports, form, quantization)
-            if form != "serving":  # the same files as saved_model
+            if form not in UNCHECKED_FORMS:
                 found[name] |= exports.check(form, quantization, expected, score)
         except XtremeDistilError as error:  # the other forms are not lost
             refused[name] = str(error)

@@ -19,7 +19,8 @@ EXPORT = "export"
 DECODING = "decoding"
 _FILES = {"saved_model": "saved_model", "tflite": "tflite/token_ids_{}.tflite", "onnx": "onnx/model_{}.onnx",
           "serving": "serving", "hub": "hub/onnx/model{}.onnx",
-          "mediapipe": "mediapipe/text_classifier_{}.tflite", "triton": "triton/student{}/1/model.onnx"}
+          "mediapipe": "mediapipe/text_classifier_{}.tflite", "triton": "triton/student{}/1/model.onnx",
+          "onnx_text": "onnx_text/model_{}.onnx"}
 # Of the hub's, as transformers.js looks for them.
 _ENDINGS = {"hub": {"none": "", "int8": "_quantized"}, "triton": {"none": "", "int8": "_int8"}}
 FORMAT = 2

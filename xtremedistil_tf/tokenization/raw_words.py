@@ -197,14 +197,14 @@ class RawWords:
         of the memory of `Word`s."""
         words: list[str] = []
         places, end = array.array("q"), 0
-        known = _parts_of(self)
+        known, index, add_word, add_place = _parts_of(self), text.index, words.append, places.append
         for token in text.split():
-            start = text.index(token, end)
+            start = index(token, end)
             end = start + len(token)
             for word, first, last in known[token]:
-                words.append(word)
-                places.append(start + first)
-                places.append(start + last)
+                add_word(word)
+                add_place(start + first)
+                add_place(start + last)
         return words, places
 
     def parts(self, token: str) -> tuple[Word, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import dataclasses
+import functools
 import itertools
 import threading
 import weakref
@@ -20,6 +21,7 @@ _MOST_KNOWN, _ENCODED_TOGETHER = 1 << 17, 64
 _PROBES = (("a", "b"), ("the", "of"), ("1", "2"), (",", "."), ("и", "в"), ("的", "是"))
 _spaced: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 _known: weakref.WeakKeyDictionary[Any, WordPieces] = weakref.WeakKeyDictionary()
+_special: weakref.WeakKeyDictionary[Any, SpecialTokens] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +69,11 @@ class SpecialTokens:
     def __len__(self) -> int:
         return len(self.prefix) + len(self.suffix)
 
+    @functools.cached_property
+    def lists(self) -> tuple[list[int], list[int]]:
+        """Prefix and suffix."""
+        return self.prefix.tolist(), self.suffix.tolist()
+
     def wrap(self, values: np.ndarray, fill=None) -> np.ndarray:
         """Adds the special tokens around `values`; with `fill`, that value in their places."""
         if fill is None:
@@ -111,6 +118,22 @@ class WordPieces:
             # Copies: what looks into an array of Python keeps it from growing.
             return np.frombuffer(self._ids, np.int32)[places + np.arange(len(places))], counts
 
+    def few(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
+        """As `of`, in lists: of few words they are made sooner than arrays."""
+        with self._lock:
+            if not all(map(self._numbers.__contains__, words)):
+                self._learn(words)
+            ids: list[int] = []
+            counts, known, stops = [], self._ids, self._stops
+            for number in map(self._numbers.__getitem__, words):
+                begin, stop = stops[number], stops[number + 1]
+                if stop - begin == 1:
+                    ids.append(known[begin])
+                else:
+                    ids += known[begin:stop]
+                counts.append(stop - begin)
+            return ids, counts
+
     def _learn(self, words: Sequence[str]) -> None:
         if not self._numbers.keys() >= (new := set(words)):
             if len(self._numbers) > _MOST_KNOWN:
@@ -134,10 +157,26 @@ def pieces_of(tokenizer: Any, sentences: Sequence[Sequence[str]]) -> tuple[np.nd
     Returns:
         int32 [pieces], and int64 [words of all sentences], the number of pieces of each.
     """
+    given = map(spaced_words, sentences) if needs_spaces(tokenizer) else sentences
+    return _pieces(tokenizer).of([*itertools.chain.from_iterable(given)])
+
+
+def few_pieces(tokenizer: Any, words: Sequence[str]) -> tuple[list[int], list[int]]:
+    """As `pieces_of`, of one sentence and in lists."""
+    return _pieces(tokenizer).few(spaced_words(words) if needs_spaces(tokenizer) else words)
+
+
+def _pieces(tokenizer: Any) -> WordPieces:
     if tokenizer not in _known:
         _known[tokenizer] = WordPieces(tokenizer)
-    given = map(spaced_words, sentences) if needs_spaces(tokenizer) else sentences
-    return _known[tokenizer].of([*itertools.chain.from_iterable(given)])
+    return _known[tokenizer]
+
+
+def special_tokens(tokenizer: Any) -> SpecialTokens:
+    """See `SpecialTokens.of`; a tokenizer is asked once."""
+    if tokenizer not in _special:
+        _special[tokenizer] = SpecialTokens.of(tokenizer)
+    return _special[tokenizer]
 
 
 def encode_words(tokenizer: Any, sentences: Iterable[Sequence[str]]) -> Iterator[EncodedWords]:

@@ -87,6 +87,13 @@ class RaggedFeatures:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def alone(self) -> dict[str, np.ndarray] | None:
+        """The batch of the only example, see `pad_batch`, not padded; None where there are others, or no pieces."""
+        if len(self.offsets) != 2 or not self.offsets[1]:
+            return None
+        batch = {name: values[None] if self.columns[name].per_piece else values for name, values in self.data.items()}
+        return batch | {"attention_mask": np.ones((1, self.offsets[1]), np.int32)}
+
     @functools.cached_property  # asked for at every batch
     def lengths(self) -> np.ndarray:
         return np.diff(self.offsets).astype(np.int32)
@@ -234,8 +241,8 @@ def _cut(indices: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def run_over(forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], source: FeatureSource, batch_size: int,
-             pad_id: int, per_piece: Mapping[str, bool],
-             most_pieces: int | None = None) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+             pad_id: int, per_piece: Mapping[str, bool], most_pieces: int | None = None,
+             multiple: int = PADDED_TO) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Yields (index, outputs of that example), longest examples first.
 
     Args:
@@ -245,10 +252,11 @@ def run_over(forward: Callable[[dict[str, np.ndarray]], Mapping[str, Any]], sour
         pad_id: id of the padding piece.
         per_piece: for each output, whether it has a time axis, which is then cut to the example's pieces.
         most_pieces: see `BatchPlan.sorted_by_length`.
+        multiple: see `pad_batch`.
     """
     lengths = source.lengths
     for indices in BatchPlan(lengths, np.arange(len(lengths)), batch_size).sorted_by_length(most_pieces):
-        batch = pad_batch(source, indices, pad_id)
+        batch = pad_batch(source, indices, pad_id, multiple)
         outputs = {name: np.asarray(values) for name, values in forward(batch).items()}
         for row, index in enumerate(indices):
             yield int(index), {name: values[row, : lengths[index]] if per_piece[name] else values[row]

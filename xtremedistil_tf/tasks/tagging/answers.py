@@ -142,7 +142,7 @@ class Tagging(Several[Entity]):
 
 def _asked(task: TaggingTask, given: Any) -> Asked | None:
     """A text, which the task's rule parts, or words."""
-    if isinstance(given, Mapping):
+    if not isinstance(given, str) and isinstance(given, Mapping):
         given = next((given[key] for key in ("text", "tokens", "words") if key in given), None)
     if isinstance(given, str):
         return asked_text(given, task.raw_words)

@@ -115,6 +115,11 @@ class Transitions:
     restricted: bool
     outside: int
 
+    @functools.cached_property
+    def lists(self) -> tuple[list[int], list[int]]:
+        """`needs` and `gives`, for loops."""
+        return self.needs.tolist(), self.gives.tolist()
+
     def may_follow(self, previous: np.ndarray) -> np.ndarray:
         """bool [..., labels], whether each label may follow `previous`, int [...]; the number of labels stands
         for the beginning."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -46,6 +47,14 @@ class EdgeWords:
     def from_facts(cls, facts: Mapping[str, Sequence[str]] | None) -> EdgeWords:
         """The words that `facts` wrote; None, of what was written before there were any: none."""
         return cls(*(tuple(facts[name]) for name in ("never_first", "never_last"))) if facts else cls()
+
+    @functools.cached_property
+    def _either(self) -> frozenset[str]:
+        return frozenset((*self.never_first, *self.never_last))
+
+    def allow(self, words: Sequence[str]) -> bool:
+        """Whether each of the words may stand at both edges."""
+        return self._either.isdisjoint(words)
 
     def at(self, words: Sequence[str]) -> np.ndarray:
         """bool [2, words]: whether each can begin no entity, and whether it can end none."""

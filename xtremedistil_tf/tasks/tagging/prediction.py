@@ -1,7 +1,7 @@
 """What a tagger reads of texts of any length, and what becomes of its logits: arrays over the words of all texts.
 
-No text has a loop of its own in Python unless it is too long to be answered at once: words of short texts are most of
-what a tagger is asked.
+No text has a loop of its own in Python unless it is too long to be answered at once, or short and alone (`alone.py`):
+words of short texts are most of what a tagger is asked.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xtremedistil_tf.tasks.tagging.alone import FEW_WORDS, row_alone, tagged_alone
 from xtremedistil_tf.tasks.tagging.decoding import Entity, Transitions, best_sequences, entities_of
 from xtremedistil_tf.tasks.tagging.edge_words import EdgeWords, cut_off
 from xtremedistil_tf.tokenization.sentences import sentences_of
-from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, cut_windows, pieces_of
+from xtremedistil_tf.tokenization.words import EncodedWords, SpecialTokens, cut_windows, pieces_of, special_tokens
 from xtremedistil_tf.training.batches import Column, RaggedFeatures
+
+_COLUMNS = {"input_ids": Column(np.int32)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +32,8 @@ class TaggingFeatures:
         answered: int64, the words that have pieces, numbered over all sentences.
         places: int64, the piece that answers each of them, numbered over all rows.
         num_words: words of each sentence.
-        never: bool [2, words of all sentences], which stand at no edge of an entity, see `EdgeWords.at`.
+        words: the words of all sentences.
+        edges: words that are cut off from the edges of entities.
         truncated: none is.
     """
 
@@ -37,8 +41,14 @@ class TaggingFeatures:
     answered: np.ndarray
     places: np.ndarray
     num_words: list[int]
-    never: np.ndarray
+    words: Sequence[str]
+    edges: EdgeWords
     truncated: int = 0
+
+    @property
+    def never(self) -> np.ndarray:
+        """bool [2, words of all sentences], which stand at no edge of an entity, see `EdgeWords.at`."""
+        return self.edges.at(self.words) if self.edges else np.zeros((2, len(self.words)), bool)
 
 
 class Tagged(NamedTuple):
@@ -67,8 +77,11 @@ def prediction_features(tokenizer: Any, sentences: Sequence[Sequence[str]], leng
         lengths: most pieces of a text that is answered at once, and of a window, special tokens included.
         edges: words that are cut off from the edges of entities.
     """
-    special = SpecialTokens.of(tokenizer)
+    special = special_tokens(tokenizer)
     at_once, most = (length - len(special) for length in lengths)
+    if len(sentences) == 1 and (row := row_alone(tokenizer, sentences[0], special, at_once)):
+        short = RaggedFeatures({"input_ids": row.ids}, np.array([0, len(row.ids)]), _COLUMNS)
+        return TaggingFeatures(short, row.answered, row.places, [len(sentences[0])], sentences[0], edges)
     ids, counts = pieces_of(tokenizer, sentences)
     num_words = [len(words) for words in sentences]
     windows = _Windows(counts, np.array(num_words, np.int64), at_once)
@@ -80,10 +93,8 @@ def prediction_features(tokenizer: Any, sentences: Sequence[Sequence[str]], leng
     pieces = np.array([0, *itertools.accumulate(stop - start + len(special) for start, stop in rows)], np.int64)
     begins = np.array([start for start, _ in rows], np.int64)
     places = pieces[row] + len(special.prefix) + windows.first_piece[answered] - begins[row]
-    features = RaggedFeatures({"input_ids": _framed(ids, begins, pieces, special)}, pieces,
-                              {"input_ids": Column(np.int32)})
-    never = edges.at([*itertools.chain.from_iterable(sentences)]) if edges else np.zeros((2, len(counts)), bool)
-    return TaggingFeatures(features, answered, places, num_words, never)
+    features = RaggedFeatures({"input_ids": _framed(ids, begins, pieces, special)}, pieces, _COLUMNS)
+    return TaggingFeatures(features, answered, places, num_words, [*itertools.chain.from_iterable(sentences)], edges)
 
 
 class _Windows:
@@ -140,6 +151,8 @@ def _framed(ids: np.ndarray, begins: np.ndarray, offsets: np.ndarray, special: S
 
 def word_logits(features: TaggingFeatures, row_logits: Sequence[np.ndarray], rules: Transitions) -> np.ndarray:
     """float32 [words of all sentences, labels], of each word where it is answered; see `tagged`."""
+    if len(row_logits) == 1 and len(features.places) == sum(features.num_words):
+        return row_logits[0][features.places]
     logits = np.full((sum(features.num_words), len(rules.needs)), -np.inf, np.float32)
     logits[:, rules.outside] = 0.0
     if len(features.answered):
@@ -159,6 +172,8 @@ def tagged(features: TaggingFeatures, row_logits: Sequence[np.ndarray], labels: 
         rules: which of them may follow which.
     """
     logits = word_logits(features, row_logits, rules)
+    if len(features.num_words) == 1 and len(logits) <= FEW_WORDS:
+        return [Tagged(*tagged_alone(logits, features.words, features.edges, labels, rules))]
     found = best_sequences(logits, features.num_words, rules)
     found = cut_off(found, features.num_words, features.never, labels)
     powers = np.exp(logits - logits.max(-1, keepdims=True))
