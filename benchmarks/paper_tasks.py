@@ -1,20 +1,27 @@
-"""Task folders that benchmarks build out of the real data sets: 40 languages, and classes with few labels each."""
+"""Tasks and text that benchmarks build out of the real data sets: 40 languages, classes with few labels each, questions
+with sentences."""
 
 from __future__ import annotations
 
+import itertools
 import pathlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from xtremedistil_tf.atomic import atomic_directory, read_json
+from xtremedistil_tf.atomic import atomic_directory, atomic_file, read_json
 from xtremedistil_tf.corpus import Example, TextExample, read_text
 from xtremedistil_tf.corpus.folder import TaskCorpus
+from xtremedistil_tf.corpus.squad import read_squad
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.opening import load_task
 
 #: Where a language's labels are taken from: the first of these that has it. WikiANN's small sets leave no text of their
 #: kind to distil on.
 _LABELLED = ("ner-wikiann", "ner-gold", "ner-wikiann-mini")
+
+# Up to a mark after which a blank and a capital follow.
+_SENTENCE = re.compile(r".+?(?:[.!?][\"')\]]*(?=\s+[A-Z])|$)", re.DOTALL)
 
 
 def sources(data: pathlib.Path) -> dict[str, list[str]]:
@@ -96,6 +103,29 @@ def balanced(examples: Iterable[TextExample], per_class: int) -> tuple[list[Text
         count[example.label] += 1
         (first if count[example.label] <= per_class else rest).append(example)
     return first, rest
+
+
+def build_question_pairs(files: Iterable[pathlib.Path], out: pathlib.Path) -> None:
+    """Unlabelled pairs as QNLI has them: a question, and a sentence of its context; one with the answer, and another.
+
+    Args:
+        files: questions in SQuAD's format.
+        out: to build, unless it is there.
+    """
+    if out.exists():
+        return
+    pairs: dict[tuple[str, str], None] = {}
+    for example in (example for file in files for example in read_squad(file)):
+        sentences = _SENTENCE.findall(example.context)
+        ends = list(itertools.accumulate(map(len, sentences)))
+        place = next((i for i, end in enumerate(ends) if end > example.answers[0].start), 0) if example.answers else 0
+        # Which of the others is by the question's length: the same in every run, and not always a neighbour.
+        other = (place + 1 + len(example.question) % max(1, len(sentences) - 1)) % len(sentences)
+        for number in (place, other):
+            pairs[" ".join(example.question.split()), " ".join(sentences[number].split())] = None
+    with atomic_file(out) as part:
+        pathlib.Path(part).write_text("".join(f"{question}\t{sentence}\n" for question, sentence in pairs if sentence),
+                                      encoding="utf-8")
 
 
 def _write(file: pathlib.Path, lines: Iterable[str]) -> None:

@@ -83,3 +83,16 @@ def test_too_few_of_a_class(classes, tmp_path):
     with pytest.raises(DataError, match=r"bad \(4\).*expected 5 of each class"):
         paper_tasks.build_classes(classes, tmp_path / "built", 5, 4)
     assert not (tmp_path / "built").exists()
+
+
+def test_pairs_of_questions_and_sentences(tmp_path):
+    context = "Oslo is cold. It has a port (a big one). Bergen is wet."
+    questions = [{"id": "1", "question": "What  is wet?", "answers": [{"text": "Bergen", "answer_start": 41}]},
+                 {"id": "2", "question": "Is there a port?", "answers": [{"text": "a port", "answer_start": 21}]}]
+    file, out = tmp_path / "train.json", tmp_path / "pairs.tsv"
+    file.write_text(json.dumps({"data": [{"paragraphs": [{"context": context, "qas": questions}]}]}))
+    paper_tasks.build_question_pairs([file], out)
+    pairs = [tuple(line.split("\t")) for line in out.read_text().splitlines()]
+    assert [pairs[0], pairs[2]] == [("What is wet?", "Bergen is wet."), ("Is there a port?", "It has a port (a big one).")]
+    sentences = {"Oslo is cold.", "It has a port (a big one).", "Bergen is wet."}
+    assert len(pairs) == len(set(pairs)) == 4 and {sentence for _, sentence in pairs} <= sentences
