@@ -15,6 +15,7 @@ from absl import app, flags
 
 import runs
 from pages import commands, environment, percent, picture, public_command, table, write_page
+from paper_tasks import build_question_pairs
 from plots import bars, require_matplotlib
 
 _TEACHER = flags.DEFINE_string("teacher", "sentence-transformers/all-MiniLM-L6-v2", "Checkpoint of the teacher.")
@@ -24,18 +25,19 @@ _ONLY = flags.DEFINE_list("only", [], "Tasks to run; empty: all.")
 
 _MODELS = {"teacher": "teacher", "direct_baseline": "labels alone", "student": "distilled"}
 _PAIRS = {"do_pairwise": "true"}
-_SMALL = {"max_train_per_language": 2500, "max_transfer": 4000}
-#: Task -> (folder, files of unlabeled text beside the training text, flags).
-TASKS = {
-    "SST-2": ("glue-sst2", (), {"transfer_surplus": "true", "max_transfer": 12000}),
+_NLI = ("snli/train.tsv.xz", "xnli/en/unlabeled.tsv.xz")
+_QUESTIONS = ("qa-squadshifts/new_wiki/train.json.xz", "qa-squadshifts/amazon_reviews/test.json.xz",
+              "qa-squadshifts/reddit/test.json.xz")
+#: Task -> (folder, files of text like the task's beside its own training text, flags).
+TASKS: dict[str, tuple[str, tuple[str, ...], dict[str, object]]] = {
+    "SST-2": ("glue-sst2", (), {"max_train_per_language": 4000, "transfer_surplus": "true"}),
     "CoLA": ("glue-cola", (), {"metric": "matthews"}),
-    "MRPC": ("glue-mrpc", ("qqp/train.tsv.xz",), _PAIRS | _SMALL | {"metric": "f1", "max_train_per_language": 0}),
-    "STS-B": ("glue-stsb", ("glue-mrpc/train.tsv.xz",), _PAIRS | _SMALL | {"task_kind": "regression"}),
-    "RTE": ("glue-rte", ("xnli/en/unlabeled.tsv.xz",), _PAIRS | _SMALL),
-    "QNLI": ("glue-qnli", (), _PAIRS | _SMALL),
-    "XNLI-en": ("xnli", ("xnli/en/unlabeled.tsv.xz",), _PAIRS | _SMALL | {"languages": "en"}),
-    "SQuADShifts": ("qa-squadshifts/new_wiki", (), {"seq_len": 160, "max_train_per_language": 1500,
-                                                    "max_transfer": 2500}),
+    "MRPC": ("glue-mrpc", ("qqp/train.tsv.xz", "glue-stsb/train.tsv.xz"), _PAIRS | {"metric": "f1"}),
+    "STS-B": ("glue-stsb", ("glue-mrpc/train.tsv.xz", *_NLI), _PAIRS | {"task_kind": "regression"}),
+    "RTE": ("glue-rte", _NLI, _PAIRS),
+    "QNLI": ("glue-qnli", ("questions",), _PAIRS),
+    "XNLI-en": ("xnli", _NLI, _PAIRS | {"languages": "en"}),
+    "SQuADShifts": ("qa-squadshifts/new_wiki", _QUESTIONS[1:], {"seq_len": 160}),
 }
 
 
@@ -45,7 +47,10 @@ def run_task(name: str, data: pathlib.Path, work: pathlib.Path) -> dict:
     train = data / folder
     train = train / "en" if name == "XNLI-en" else train
     own = next(train.glob("train.*"))
-    values = {"task": data / folder, "transfer_file": ",".join(map(str, [own, *(data / file for file in more)])),
+    files = [work / "questions.tsv" if file == "questions" else data / file for file in more]
+    if "questions" in more:
+        build_question_pairs([data / file for file in _QUESTIONS], work / "questions.tsv")
+    values = {"task": data / folder, "transfer_file": ",".join(map(str, [own, *files])),
               "pt_teacher_checkpoint": _TEACHER.value, "pt_student_checkpoint": _TEACHER.value, **settings}
     return runs.distil(work / name, values, ["benchmarks/settings/english_tasks.cfg"])
 

@@ -1,19 +1,27 @@
-"""Task folders that benchmarks build out of the real data sets: 40 languages, and classes with few labels each."""
+"""Tasks and text that benchmarks build out of the real data sets: 40 languages, classes with few labels each, questions
+with sentences."""
 
 from __future__ import annotations
 
+import itertools
 import pathlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from xtremedistil_tf.atomic import atomic_directory, read_json
+from xtremedistil_tf.atomic import atomic_directory, atomic_file, read_json
 from xtremedistil_tf.corpus import Example, TextExample, read_text
 from xtremedistil_tf.corpus.folder import TaskCorpus
+from xtremedistil_tf.corpus.squad import read_squad
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.opening import load_task
 
-#: Where a language's labels are taken from: the first of these that has it.
-_LABELLED = ("ner-wikiann", "ner-wikiann-mini", "ner-gold")
+#: Where a language's labels are taken from: the first of these that has it. WikiANN's small sets leave no text of their
+#: kind to distil on.
+_LABELLED = ("ner-wikiann", "ner-gold", "ner-wikiann-mini")
+
+# Up to a mark after which a blank and a capital follow.
+_SENTENCE = re.compile(r".+?(?:[.!?][\"')\]]*(?=\s+[A-Z])|$)", re.DOTALL)
 
 
 def sources(data: pathlib.Path) -> dict[str, list[str]]:
@@ -27,52 +35,33 @@ def sources(data: pathlib.Path) -> dict[str, list[str]]:
         raise DataError(f"{listed}: no such file; expected a map from each language to its folders.")
     found = {}
     for language, folders in read_json(listed).items():
-        labelled = [folder for name in _LABELLED for folder in folders if folder.split("/")[0] == name]
+        labelled = [folder for name in _LABELLED for folder in folders
+                    if folder.split("/")[0] == name and any((data / folder).glob("train.*"))]
         if labelled:
             found[language] = [labelled[0], *(folder for folder in folders if folder != labelled[0])]
     return found
 
 
-def build_languages(data: pathlib.Path, folder: pathlib.Path, languages: Mapping[str, Sequence[str]],
-                    limits: tuple[int, int, int], text: int) -> None:
-    """A folder `task` with train, dev and test of each language, and `unlabeled` with transfer text of each.
+def build_languages(data: pathlib.Path, folder: pathlib.Path, languages: Mapping[str, Sequence[str]]) -> None:
+    """A folder `task` with train, dev and test of each language, and `unlabeled` with the text of its other folders.
 
     Args:
         data: the folder of real data sets.
         folder: to build, unless it is there.
         languages: see `sources`.
-        limits: most train, dev and test sentences of a language.
-        text: most transfer sentences of a language: what training leaves of its labelled sentences, then sentences
-            of its other folders; without duplicates, and without those of train, dev and test.
     """
     if folder.exists():
         return
     with atomic_directory(folder) as part:
-        for language, folders in languages.items():
-            corpus = load_task(data / folders[0], max_train=limits[0], max_dev=limits[1], max_test=limits[2])
+        for language, (labelled, *others) in languages.items():
+            corpus = load_task(data / labelled)
             for split in ("train", "dev", "test"):
                 _write(part / "task" / language / f"{split}.tsv",
                        (f"{' '.join(e.words)}\t{' '.join(e.tags)}" for e in getattr(corpus, split)))
-            lines = _unlabeled(data, corpus, folders[1:], text)
+            files = [file for other in others for file in sorted((data / other).glob("train.*"))]
+            lines = dict.fromkeys(" ".join(example.words) for file in files for example in read_text(file))
             if lines:
                 _write(part / "unlabeled" / f"{language}.txt", lines)
-
-
-def _unlabeled(data: pathlib.Path, corpus: TaskCorpus, folders: Sequence[str], most: int) -> list[str]:
-    kept = {" ".join(example.words) for split in (corpus.train, corpus.dev, corpus.test) for example in split}
-    lines: dict[str, None] = {}
-    files = [file for folder in folders for file in sorted((data / folder).glob("train.*"))]
-    for examples in (corpus.surplus, *map(read_text, files)):
-        for line in _lines(examples):
-            if len(lines) == most:
-                return list(lines)
-            if line not in kept:
-                lines[line] = None
-    return list(lines)
-
-
-def _lines(examples: Iterable[Example]) -> Iterable[str]:
-    return (" ".join(example.words) for example in examples)
 
 
 def build_classes(source: pathlib.Path, folder: pathlib.Path, per_class: int, dev: int) -> None:
@@ -114,6 +103,29 @@ def balanced(examples: Iterable[TextExample], per_class: int) -> tuple[list[Text
         count[example.label] += 1
         (first if count[example.label] <= per_class else rest).append(example)
     return first, rest
+
+
+def build_question_pairs(files: Iterable[pathlib.Path], out: pathlib.Path) -> None:
+    """Unlabelled pairs as QNLI has them: a question, and a sentence of its context; one with the answer, and another.
+
+    Args:
+        files: questions in SQuAD's format.
+        out: to build, unless it is there.
+    """
+    if out.exists():
+        return
+    pairs: dict[tuple[str, str], None] = {}
+    for example in (example for file in files for example in read_squad(file)):
+        sentences = _SENTENCE.findall(example.context)
+        ends = list(itertools.accumulate(map(len, sentences)))
+        place = next((i for i, end in enumerate(ends) if end > example.answers[0].start), 0) if example.answers else 0
+        # Which of the others is by the question's length: the same in every run, and not always a neighbour.
+        other = (place + 1 + len(example.question) % max(1, len(sentences) - 1)) % len(sentences)
+        for number in (place, other):
+            pairs[" ".join(example.question.split()), " ".join(sentences[number].split())] = None
+    with atomic_file(out) as part:
+        pathlib.Path(part).write_text("".join(f"{question}\t{sentence}\n" for question, sentence in pairs if sentence),
+                                      encoding="utf-8")
 
 
 def _write(file: pathlib.Path, lines: Iterable[str]) -> None:

@@ -34,9 +34,14 @@ def data(tmp_path):
     return tmp_path
 
 
-def test_sources_put_wikiann_first_and_leave_out_what_has_none(data):
+def test_sources_put_first_what_has_most_labels_of_wikiann(data):
     assert paper_tasks.sources(data) == {"de": ["ner-wikiann/de", "ner-wikineural/de"],
-                                         "tr": ["ner-wikiann-mini/tr", "ner-gold/tr"], "cs": ["ner-gold/cs"]}
+                                         "tr": ["ner-gold/tr", "ner-wikiann-mini/tr"], "cs": ["ner-gold/cs"]}
+
+
+def test_a_set_without_training_sentences_is_no_source_of_labels(data):
+    (data / "ner-gold/tr/train.tsv").unlink()
+    assert paper_tasks.sources(data)["tr"] == ["ner-wikiann-mini/tr", "ner-gold/tr"]
 
 
 def test_sources_without_the_map(tmp_path):
@@ -44,26 +49,16 @@ def test_sources_without_the_map(tmp_path):
         paper_tasks.sources(tmp_path)
 
 
-def test_languages_are_capped_and_transfer_text_is_what_is_left(data):
+def test_languages_have_all_splits_and_the_text_of_other_folders(data):
     folder = data / "built"
-    paper_tasks.build_languages(data, folder, paper_tasks.sources(data), (3, 2, 5), 8)
+    paper_tasks.build_languages(data, folder, paper_tasks.sources(data))
     task = load_task(folder / "task")
     assert task.languages == ["cs", "de", "tr"]
     sizes = {language: [sum(e.language == language for e in split) for split in (task.train, task.dev, task.test)]
              for language in task.languages}
-    assert sizes == {"cs": [3, 2, 5], "de": [3, 2, 5], "tr": [3, 2, 4]}
+    assert sizes == {"cs": [10, 10, 10], "de": [10, 10, 10], "tr": [11, 10, 10]}
     text = {file.stem: [" ".join(e.words) for e in read_text(file)] for file in (folder / "unlabeled").iterdir()}
-    assert text["de"] == [f"ner-wikiann-de train {i}" for i in range(3, 10)]
-    assert text["tr"] == ["ner-wikiann-mini-tr train 3"] + [f"ner-gold-tr train {i}" for i in range(7)]
-    measured = {" ".join(e.words) for split in (task.train, task.dev, task.test) for e in split}
-    assert not measured & {line for lines in text.values() for line in lines}
-
-
-def test_transfer_text_leaves_out_what_is_tested_on(data):
-    paper_tasks.build_languages(data, data / "built", paper_tasks.sources(data), (3, 2, 5), 100)
-    lines = (data / "built/unlabeled/tr.txt").read_text().splitlines()
-    assert len(lines) == 11
-    assert "ner-wikiann-mini-tr test 0" not in lines
+    assert text == {"tr": [f"ner-wikiann-mini-tr train {i}" for i in range(4)]}
 
 
 @pytest.fixture
@@ -88,3 +83,16 @@ def test_too_few_of_a_class(classes, tmp_path):
     with pytest.raises(DataError, match=r"bad \(4\).*expected 5 of each class"):
         paper_tasks.build_classes(classes, tmp_path / "built", 5, 4)
     assert not (tmp_path / "built").exists()
+
+
+def test_pairs_of_questions_and_sentences(tmp_path):
+    context = "Oslo is cold. It has a port (a big one). Bergen is wet."
+    questions = [{"id": "1", "question": "What  is wet?", "answers": [{"text": "Bergen", "answer_start": 41}]},
+                 {"id": "2", "question": "Is there a port?", "answers": [{"text": "a port", "answer_start": 21}]}]
+    file, out = tmp_path / "train.json", tmp_path / "pairs.tsv"
+    file.write_text(json.dumps({"data": [{"paragraphs": [{"context": context, "qas": questions}]}]}))
+    paper_tasks.build_question_pairs([file], out)
+    pairs = [tuple(line.split("\t")) for line in out.read_text().splitlines()]
+    assert [pairs[0], pairs[2]] == [("What is wet?", "Bergen is wet."), ("Is there a port?", "It has a port (a big one).")]
+    sentences = {"Oslo is cold.", "It has a port (a big one).", "Bergen is wet."}
+    assert len(pairs) == len(set(pairs)) == 4 and {sentence for _, sentence in pairs} <= sentences

@@ -175,6 +175,23 @@ def test_pairs_with_a_convolutional_student_unfrozen_block_by_block(tmp_path, ru
     assert not any("to_teacher" in v.name for v in saved.student.variables)
 
 
+def test_a_student_starts_from_the_fine_tuned_teacher_and_one_on_labels_alone_from_the_checkpoint(run, pairs,
+                                                                                                  flat_teacher_dir):
+    """Encoder weights against those that transformers reads from the folders."""
+    from transformers import TFBertModel
+
+    trained = run(pairs, False, do_pairwise=True, pt_student_checkpoint="teacher", num_hidden_layers=1,
+                  strategy="logits", until=lambda prepared: train(prepared))
+    step = trained.step
+    folders = (step.teachers.fine_tuned.path, flat_teacher_dir)
+    for phases, folder in zip((trained.phases("logits"), trained.phases("D0S")), folders):
+        student = step.start_of(phases).student(step.data.shape)
+        kernel = student.encoder.bert.encoder.layer[0].intermediate.dense.kernel
+        expected = TFBertModel.from_pretrained(folder).bert.encoder.layer[-1].intermediate.dense.kernel
+        np.testing.assert_array_equal(kernel, expected)
+    assert step.start_of(trained.phases("logits")).identity != step.start_of(trained.phases("D0S")).identity
+
+
 @pytest.mark.without_saved_model
 def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_task, tiny_tagger_dir):
     import tf_keras

@@ -170,6 +170,15 @@ def test_where_word_embeddings_come_from(flags, expected):
     assert starts_from_teacher_embeddings(config(**flags)) == expected
 
 
+@pytest.mark.parametrize("flags, message", [
+    ({"strategy": "D0S"}, "contradicts `strategy=D0S`"), ({"teacher_backend": "onnx"}, "needs a teacher with layers"),
+    ({"transfer_labels": "answers.jsonl", "transfer_file": ""}, "no teacher is run here")])
+def test_where_there_is_no_fine_tuned_teacher_to_start_from(flags, message):
+    with pytest.raises(ConfigError, match=message):
+        config(**{"task": "task", "transfer_file": "text", "model_dir": "out", "pt_student_checkpoint": "teacher"}
+               | flags).validate()
+
+
 def test_a_checkpoint_brings_its_own_sizes(tiny_teacher_dir, tiny_tokenizer):
     path = str(tiny_teacher_dir)
     found = dict(checkpoint=path, tokenizer=tiny_tokenizer, pt_student_checkpoint=path, seq_len=32)

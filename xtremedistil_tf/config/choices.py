@@ -11,6 +11,9 @@ LOGIT_LOSSES = ("auto", "mse", "kl")
 EMBEDDING_INITS = ("teacher_states", "svd", "pretrained_svd", "pca", "random")
 EMBEDDING_SCALES = ("unit", "half", "one", "none")
 TRANSFER_LIKE = ("", "task")
+#: In the place of a checkpoint: the fine-tuned teacher.
+TEACHER = "teacher"
+STUDENT_LAYERS = ("spaced", "lower")
 RELATION_KINDS = ("", "qkv", "v")
 UNFREEZING = ("block", "layer")
 HIDDEN_DTYPES = ("float16", "int8")

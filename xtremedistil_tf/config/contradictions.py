@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from xtremedistil_tf.config.choices import TEACHER
 from xtremedistil_tf.config.fields import help_of
 
 if TYPE_CHECKING:
@@ -36,12 +37,26 @@ def contradictions(config: DistillationConfig) -> Iterator[str]:
     if config.ray_address and config.teacher_path != "exact":
         yield (f"`teacher_path={config.teacher_path}` runs in one process and cannot be combined with "
                f"`ray_address={config.ray_address}`. Omit one of them.")
+    if config.pt_student_checkpoint == TEACHER:
+        yield from _from_teacher(config)
     for name in ("warmup_ratio", "clip_norm", "embedding_rate"):
         if -1 < getattr(config, name) < 0:
             yield f"`{name}={getattr(config, name)}`: expected 0 or more, or -1 for the default of `recipe`."
     if config.learning_rate and config.final_learning_rate > config.learning_rate:
         yield (f"`final_learning_rate={config.final_learning_rate}` is above "
                f"`learning_rate={config.learning_rate}`. Expected a value that is not above it.")
+
+
+def _from_teacher(config: DistillationConfig) -> Iterator[str]:
+    asked = f"`pt_student_checkpoint={TEACHER}`"
+    if config.is_answered:
+        yield f"{asked}: no teacher is run here, its answers are given. Name a pre-trained encoder, or omit it."
+    elif config.strategy == "D0S":
+        yield (f"{asked} contradicts `strategy=D0S`, labels alone. Give `pt_teacher_checkpoint`'s value, or another "
+               "strategy.")
+    if config.teacher_backend == "onnx":
+        yield (f"{asked} needs a teacher with layers, and `teacher_backend=onnx` runs an exported model. Name a "
+               "pre-trained encoder, or another `teacher_backend`.")
 
 
 #: What needs a teacher that is run, or text without answers.

@@ -225,15 +225,18 @@ class DistillationConfig(WithPaths):
     hidden_size: int = setting("Student", 0,
         "Width of a transformer student. Recommended: 128 to 512. 0: 384.", minimum=0)
     num_hidden_layers: int = setting("Student", 0,
-        "Layers of a transformer student. If fewer than `pt_student_checkpoint` has, evenly spaced layers are kept. "
-        "Recommended: 3 to 12. 0: 6, or all of the checkpoint.", minimum=0)
+        "Layers of a transformer student. Recommended: 3 to 12. 0: 6, or all of the checkpoint.", minimum=0)
+    student_layers: str = setting("Student", "spaced",
+        "Layers that a student with fewer than `pt_student_checkpoint` takes from it: spaced, evenly spaced up to the "
+        "top one; lower, the lowest.", choices.STUDENT_LAYERS)
     num_attention_heads: int = setting("Student", 0,
         "Attention heads of a transformer student, a divisor of its width. 0: width / 32.", minimum=0)
     intermediate_size: int = setting("Student", 0,
         "Width of a transformer student's feed-forward layers. 0: four times `hidden_size`.", minimum=0)
     pt_student_checkpoint: str = setting("Student", "",
-        "Pre-trained encoder that initializes the student, named as in `pt_teacher_checkpoint`. If its vocabulary "
-        "differs from the teacher's, signals are aligned by words and characters.")
+        "Encoder that initializes the student: teacher, the fine-tuned teacher; or a pre-trained one, named as in "
+        "`pt_teacher_checkpoint`. If its vocabulary differs from the teacher's, signals are aligned by words and "
+        "characters.")
     transformer_dropout: float = setting("Student", 0.1,
         "Dropout rate of a transformer student (inside a `pt_student_checkpoint` encoder, its own). Recommended: 0 to "
         "0.2.", minimum=0.0, maximum=0.99)

@@ -11,6 +11,7 @@ import tf_keras
 
 from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.choices import TEACHER
 from xtremedistil_tf.distillation.schedule import Phase
 from xtremedistil_tf.runs.asked_teacher import with_answers
 from xtremedistil_tf.runs.labelled_data import Labelled, Vocabulary, open_labelled, student_vocabulary
@@ -150,13 +151,15 @@ def prepare(run: Run, sample: bool = False) -> Prepared:
     with run.step("labelled data") as step:
         labelled = open_labelled(c)
         step.fingerprint = labelled.fingerprint
-    checkpoint = resolve_checkpoint(c.pt_student_checkpoint) if c.pt_student_checkpoint else ""
+    checkpoint = resolve_checkpoint(c.pt_student_checkpoint) if c.pt_student_checkpoint not in ("", TEACHER) else ""
     # Before the teacher is trained, so that what is wrong with text and augmenters is said first.
     augmentation = Augmentation(c, labelled) if c.augment and c.strategy != BASELINE else None
     originals = transfer_text(c, labelled)
     teachers = teachers_of(run, labelled)
     if not sample:
         check_learned(run, labelled, teachers)
+    if c.pt_student_checkpoint == TEACHER:
+        checkpoint = str(teachers.fine_tuned.path)
     text = _text(run, originals, teachers, augmentation)
     with run.step("vocabulary") as step, run.workers.chief_first():
         used = text.used

@@ -239,9 +239,9 @@ class StudentStart:
     @property
     def identity(self) -> str:
         """Fingerprint of where the weights come from."""
-        scale = self._scale
+        scale, layers = self._scale, self._config.student_layers
         return fingerprint([self._checkpoint and checkpoint_fingerprint(self._checkpoint),
-                            starts_from_teacher_embeddings(self._config), self._init,
+                            *([layers] if layers != "spaced" else []), starts_from_teacher_embeddings(self._config), self._init,
                             *([scale] if scale != "none" else [])])
 
     @property
@@ -262,7 +262,7 @@ class StudentStart:
         """A student with its first weights, under the current precision policy."""
         student = new_student(shape)
         if self._checkpoint:
-            load_encoder(student, self._checkpoint)
+            load_encoder(student, self._checkpoint, self._config.student_layers)
         table = self._table(shape)
         if table is not None:
             student.set_word_embeddings(table)

@@ -10,6 +10,7 @@ from typing import Any
 import tf_keras
 
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.choices import TEACHER
 from xtremedistil_tf.distillation.runner import PhaseRecord, Runner, needs_teacher
 from xtremedistil_tf.distillation.schedule import Phase
 from xtremedistil_tf.fingerprint import fingerprint
@@ -76,11 +77,14 @@ class StudentStep:
         return distilled
 
     def start_of(self, phases: list[Phase], trimmed: bool = True) -> StudentStart:
-        """What a student starts from; labels alone know nothing of the transfer text."""
-        store = self.store if needs_teacher(phases) else None
+        """What a student starts from; labels alone know nothing of the transfer text, nor of the fine-tuned teacher."""
+        checkpoint, store = self.plan.checkpoint, self.store
+        if not needs_teacher(phases):
+            store = None
+            if self.plan.config.pt_student_checkpoint == TEACHER:
+                checkpoint = self.labelled.checkpoints[0]
         return StudentStart(self.plan.config, self.teachers.fine_tuned, lambda: self.teachers.loaded, self.vocabulary,
-                            self.plan.checkpoint, self.data.trimmed if trimmed else None, self.run.folder / _KEPT,
-                            store)
+                            checkpoint, self.data.trimmed if trimmed else None, self.run.folder / _KEPT, store)
 
     def _trained(self, phases: list[Phase], folder: str) -> Distilled:
         run, task, c, shape = self.run, self.labelled.task, self.plan.config, self.data.shape

@@ -142,16 +142,15 @@ def checkpoint_encoder(checkpoint: str, tokenizer, num_hidden_layers: int = 0,
     return config_facts(config)
 
 
-def load_encoder(student, checkpoint: str) -> None:
+def load_encoder(student, checkpoint: str, layers: str = "spaced") -> None:
     """Gives a transformer student the weights of a checkpoint.
 
-    Where the student has fewer layers, those that it gets are evenly spaced and the checkpoint's top one
-    is among them (of 12 for 6: the 2nd, 4th, ... 12th). A word-embedding table of another shape is left
-    as it is in the student, to be set.
+    A word-embedding table of another shape is left as it is in the student, to be set.
 
     Args:
         student: built student whose shape came from `checkpoint_encoder`.
         checkpoint: what that was called with.
+        layers: which layers a student with fewer of them gets, see `kept_layers`.
 
     Raises:
         ModelLoadError: the checkpoint cannot be read, or lacks weights of the encoder.
@@ -163,7 +162,7 @@ def load_encoder(student, checkpoint: str) -> None:
         _check_loaded(encoder, info, loaded, checkpoint)
         drop_pooler(encoder)
     found = {_variable_path(variable): variable for variable in encoder.variables}
-    kept = kept_layers(student.shape.num_hidden_layers, encoder.config.num_hidden_layers)
+    kept = kept_layers(student.shape.num_hidden_layers, encoder.config.num_hidden_layers, layers)
     table = find_word_embeddings(encoder)
     for variable in student.encoder.variables:
         source = found.get(_variable_path(variable, kept))
@@ -174,8 +173,15 @@ def load_encoder(student, checkpoint: str) -> None:
             variable.assign(source)
 
 
-def kept_layers(count: int, total: int) -> list[int]:
-    """Indices of `count` evenly spaced layers out of `total`, the top one among them."""
+def kept_layers(count: int, total: int, layers: str = "spaced") -> list[int]:
+    """Indices of `count` layers out of `total`.
+
+    Args:
+        layers: spaced, evenly spaced with the top one among them (of 12 for 6: the 2nd, 4th, ... 12th); lower, the
+            lowest.
+    """
+    if layers == "lower":
+        return list(range(count))
     return [(i + 1) * total // count - 1 for i in range(count)]
 
 

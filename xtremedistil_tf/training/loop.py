@@ -26,7 +26,7 @@ from xtremedistil_tf.errors import NonFiniteLossError
 from xtremedistil_tf.progress import progress_bar
 from xtremedistil_tf.training.batches import Shares
 from xtremedistil_tf.training.distribution import Workers
-from xtremedistil_tf.training.stage import TrainingSteps, seed_dropout_by_step
+from xtremedistil_tf.training.stage import TrainingSteps, quicken_gelu, seed_dropout_by_step
 
 log = logging.getLogger(__name__)
 _FACTS = "facts.json"
@@ -172,6 +172,7 @@ class _Loop:
         self.best: list[np.ndarray] = []
         self.saved = time.monotonic()
         seed_dropout_by_step(stage, optimizer.iterations, settings.seed)
+        quicken_gelu(stage)
 
     def run(self) -> PhaseResult:
         self._start()

@@ -1,8 +1,9 @@
-"""The inner step of training, common to all stages and to the teacher: gradients, replicas, precision, dropout."""
+"""The inner step of training, common to all stages and to the teacher: gradients, replicas, precision, dropout, GELU."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -83,6 +84,29 @@ def seed_dropout_by_step(model: tf_keras.Model, step: tf.Variable, seed: int) ->
         else:
             rate = layer.drop_prob
             layer.xdropout = lambda inputs, _g=generator, _r=rate: _g.dropout(inputs, _r)
+
+
+@tf.custom_gradient
+def _bfloat16_gelu(inputs: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    wide = tf.cast(inputs, tf.float32)
+    below = 0.5 + 0.5 * tf.math.erf(wide * math.sqrt(0.5))
+    density = tf.exp(-0.5 * wide * wide) * (1 / math.sqrt(2 * math.pi))
+    # Kept in 16 bits, as all activations are.
+    slope = tf.cast(below + wide * density, inputs.dtype)
+    return tf.cast(wide * below, inputs.dtype), lambda upstream: upstream * slope
+
+
+def gelu(inputs: tf.Tensor) -> tf.Tensor:
+    """Keras's GELU; on bfloat16 in less than half its time, by functions that processors have for float32 only."""
+    return _bfloat16_gelu(inputs) if inputs.dtype == tf.bfloat16 else tf_keras.activations.gelu(inputs)
+
+
+def quicken_gelu(model: tf_keras.Model) -> None:
+    """Puts `gelu` in the place of Keras's in a built model; nested layers are found."""
+    for layer in model._flatten_layers():
+        for name in ("activation", "intermediate_act_fn"):
+            if getattr(layer, name, None) is tf_keras.activations.gelu:
+                setattr(layer, name, gelu)
 
 
 def _is_dropout(layer: Any) -> bool:

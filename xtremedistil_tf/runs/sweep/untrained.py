@@ -13,6 +13,7 @@ import numpy as np
 
 from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.config import DistillationConfig, ExportConfig
+from xtremedistil_tf.config.choices import TEACHER
 from xtremedistil_tf.config.commands import listed
 from xtremedistil_tf.config.sweep import SweepConfig
 from xtremedistil_tf.corpus.example import AnyExample
@@ -55,7 +56,9 @@ class Untrained:
         self._config, shared = config, config.shared()
         self._folder = pathlib.Path(config.folder)
         labelled = open_labelled(shared)
-        checkpoint = resolve_checkpoint(shared.pt_student_checkpoint) if shared.pt_student_checkpoint else ""
+        checkpoint = shared.pt_student_checkpoint
+        if checkpoint:
+            checkpoint = labelled.checkpoints[0] if checkpoint == TEACHER else resolve_checkpoint(checkpoint)
         text = transfer_text(shared, labelled)
         self._tokenizer = student_vocabulary(
             shared, labelled.tokenizer, checkpoint, self._folder / "vocabulary", text or (),
