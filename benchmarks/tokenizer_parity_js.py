@@ -119,8 +119,7 @@ def page(measured: str, old: str) -> list[str]:
             "Every string has its cause: each character of those with other ids is asked for by itself and between letters; "
             "the strings are asked for once more without the characters that differ there. Rust's tables of categories are "
             "those of Unicode 8, its normal forms those of Unicode 9; Node.js has newer ones. Characters that differ though "
-            f"Unicode 8 has them: {old}. The sigmas: JavaScript lower-cases one at the end of a word "
-            "otherwise. The category of the others is another one today."]
+            f"Unicode 8 has them: {old}. Their category is another one today."]
 
 
 if __name__ == "__main__":
