@@ -1,9 +1,10 @@
 """Pipelines of transformers.js on Node.js and of Python's optimum on hub folders, against the Keras student.
 
   python benchmarks/hub_parity.py --vocabulary=DIR --text=FILE[,...] [--texts=1000] [--out=benchmarks/results/hub_parity.md]
+  python benchmarks/hub_parity.py --model_dir=DIR --text=FILE[,...] ...
 
 Needs Node.js and: npm ci --ignore-scripts --prefix tests/javascript; for Python's pipelines optimum-onnx, else they are left
-out. Students have random weights, so that answers are close and of all kinds: what is right by chance is rare. Texts are
+out. The second is for a trained tagger. Others have random weights, so that answers are close and of all kinds: what is right by chance is rare. Texts are
 lines of the files, cut at 300 characters; pairs are two of them; a question is the first five words of a line.
 """
 
@@ -27,7 +28,8 @@ from hub_answers import Expected, python_answers
 from pages import environment, public_command, table, write_page
 from tokenizer_parity import read_strings
 
-_VOCABULARY = flags.DEFINE_string("vocabulary", None, "Folder with a tokenizer.", required=True)
+_VOCABULARY = flags.DEFINE_string("vocabulary", None, "Folder with a tokenizer, for students of random weights.")
+_MODEL = flags.DEFINE_string("model_dir", None, "Folder of a trained tagger.")
 _TEXTS = flags.DEFINE_integer("texts", 1000, "Texts for each student.")
 _KINDS = flags.DEFINE_list("kinds", ["tagging", "classification", "multi_label", "pairs", "question_answering"], "Kinds.")
 FLAGS = flags.FLAGS
@@ -99,14 +101,13 @@ def compiled(student: Any) -> Any:
         {name: tf.TensorSpec([1, None], tf.int32) for name in names}])
 
 
-def measure(family: str, kind: str, tokenizer: Any, lines: list[str]) -> list[list[Any]]:
+def measure(name: str, kind: str, student: Any, task: Any, tokenizer: Any, lines: list[str]) -> list[list[Any]]:
     """A row for each pipeline: texts, how many are answered otherwise, greatest difference of a score."""
     from transformers import AutoTokenizer
 
     from xtremedistil_tf.export.hub import export_hub
 
-    task = new_task(kind)
-    student, rows = new_student(family, task, len(tokenizer)), []
+    rows: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         export_hub(folder, student, tokenizer, task, "none")
@@ -118,7 +119,7 @@ def measure(family: str, kind: str, tokenizer: Any, lines: list[str]) -> list[li
             answers |= python_answers(folder, kind, inputs)
         for pipeline, found in answers.items():
             same = [one.compare(pipeline, answer) for one, answer in zip(expected, found, strict=True)]
-            rows.append([family, kind.replace("_", " "), pipeline, len(same), sum(not right for right, _ in same),
+            rows.append([name, kind.replace("_", " "), pipeline, len(same), sum(not right for right, _ in same),
                          f"{max((score for right, score in same if right), default=0):.1e}"])
             print(*rows[-1], flush=True)
     return rows
@@ -127,12 +128,18 @@ def measure(family: str, kind: str, tokenizer: Any, lines: list[str]) -> list[li
 def main(argv):
     del argv
     from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
+    from xtremedistil_tf.students.model_directory import load_student
 
     each = -(-_TEXTS.value // len(FLAGS.text))
     lines = [line[:300].strip() for name in FLAGS.text for line in itertools.islice(
         (line for line in read_strings(pathlib.Path(name)) if len(line.split()) > 8), each)][:_TEXTS.value]
-    tokenizer = load_tokenizer(_VOCABULARY.value)
-    rows = [row for family in FAMILIES for kind in _KINDS.value for row in measure(family, kind, tokenizer, lines)]
+    if _MODEL.value:
+        saved = load_student(pathlib.Path(_MODEL.value))
+        rows = measure(f"trained {saved.student.kind}", "tagging", saved.student, saved.task, saved.tokenizer, lines)
+    else:
+        tokenizer = load_tokenizer(_VOCABULARY.value)
+        rows = [row for family, kind in itertools.product(FAMILIES, _KINDS.value) for task in [new_task(kind)]
+                for row in measure(family, kind, new_student(family, task, len(tokenizer)), task, tokenizer, lines)]
     header = ["student", "kind", "pipeline", "texts", "other answers", "greatest difference of a score"]
     print(table(header, rows))
     if FLAGS.out:

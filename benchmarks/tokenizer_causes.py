@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 #: Of the tables of categories that Rust's BERT tokenizer has; those of its normal forms are of Unicode 9.
 OLDEST = 8.0
-_ALONE = ("{}", "a{}", "{}b", "a{}b", "A{}\u0301")
+# By itself, in a word, and before marks that join the letter where this one does not part them.
+_ALONE = ("{}", "a{}", "{}b", "a{}b", "A{}\u0301", "A{}\u0323", "A\u0301{}\u0323")
 _AGES = 'use Unicode::UCD qw(charprop); while (<STDIN>) { chomp; print charprop($_, "Age"), "\\n" }'
 
 
 class Causes(NamedTuple):
     """Attributes:
-        characters: those with which a string of one to three characters has other ids.
+        characters: those with which a string of one to four characters has other ids.
         unexplained: texts that have other ids also without these.
     """
 

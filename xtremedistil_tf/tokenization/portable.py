@@ -21,6 +21,8 @@ from xtremedistil_tf.tokenization.texts import flat_steps
 #: Normalizers that JavaScript has.
 _KNOWN = ("BertNormalizer", "Precompiled", "Replace", "NFC", "NFD", "NFKC", "NFKD", "Strip", "StripAccents",
           "Lowercase", "Prepend")
+# JavaScript lower-cases one at the end of a word otherwise than Rust does.
+_SIGMA = replace_step("\u03a3", "\u03c3")
 # Ideographs that BERT's normalizer makes words of. JavaScript's does so too, but for those of more than 16 bits.
 _IDEOGRAPHS = ("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
                "\U00020000-\U0002a6df\U0002a700-\U0002b81f\U0002b920-\U0002ceaf\U0002f800-\U0002fa1f]")
@@ -41,6 +43,7 @@ def portable_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     parts = flat_steps(spec["pre_tokenizer"], "pretokenizers")
     parted = "WhitespaceSplit" in (part["type"] for part in parts)
     steps = [new for step in flat_steps(spec["normalizer"], "normalizers") for new in _portable(step, parted)]
+    steps = [step for step, before in zip(steps, [None, *steps]) if step != _SIGMA or before != _SIGMA]
     ideographs = _split(_IDEOGRAPHS)
     if any(step.get("handle_chinese_chars") for step in steps) and ideographs not in parts:
         parts = [*parts, ideographs]
@@ -128,6 +131,8 @@ def _portable(step: Mapping[str, Any], parted: bool) -> Sequence[Mapping[str, An
     """Steps for one; `parted`: words are parted at white space."""
     if step["type"] == "Nmt":
         return nmt_steps(parted)
+    if step["type"] == "Lowercase" or step.get("lowercase"):
+        return [_SIGMA, step]
     if step["type"] not in _KNOWN:
         raise ConfigError(f"the tokenizer's normalizer has a step {step['type']}, which JavaScript does not read. Use "
                           "another teacher, or a vocabulary of the student's own (`student_vocab_type`).")

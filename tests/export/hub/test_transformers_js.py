@@ -8,7 +8,7 @@ import tensorflow as tf
 from transformers import AutoTokenizer
 
 TEXTS = ["pack the quick boxes , göran", "a", "tokenization of unbelievable words .", "",
-         "the paris\tна \x01 москва\u200bx"]
+         "the paris\tна \x01 москва\u200bx", "anna \U00020000\U00020049 x"]
 PAIRS = [("the old house", "near paris"), ("anna", "left oslo yesterday and met boris")]
 QUESTIONS = [("who left ?", "anna met the old house in paris"), ("the fox", "boris saw wien and left")]
 # (family, kind, own vocabulary?)
