@@ -2,8 +2,8 @@
 
 What ONNX Runtime calls dynamic quantization takes one range over a whole batch, so that a text gets other logits beside
 other texts. Here the inputs of a matrix have a range for each of their rows. An LSTM's ranges cannot be given, but they
-can be made constant: `bounded` adds values to its inputs and states that are as great as any can be. What reads its states
-knows their range.
+can be made constant: `bounded` adds values to its inputs and states that are as great as any can be. What reads its
+states knows their range.
 """
 
 from __future__ import annotations

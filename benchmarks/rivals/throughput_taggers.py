@@ -5,8 +5,15 @@ No weights can be downloaded here, and speed does not depend on them, but for th
 
 from __future__ import annotations
 
+import pathlib
+
 LABELS = ("PER", "LOC", "ORG")
 TAGS = ("O", *(f"{mark}-{label}" for label in LABELS for mark in "BI"))
+
+
+def texts_beside(folder):
+    """Some of the sentences, to count n-grams in."""
+    return (pathlib.Path(folder).parent / "text.txt").read_text("utf-8").splitlines()[:2000]
 
 
 def gliner(folder):
@@ -98,7 +105,7 @@ def tfidf(folder):
     from scipy import sparse
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    texts = open(f"{folder}/../text.txt", encoding="utf-8").read().splitlines()[:2000]
+    texts = texts_beside(folder)
     vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), max_features=50_000, lowercase=False)
     vectors.fit([word for text in texts for word in text.split()])
     weights = np.random.default_rng(1).normal(size=(3 * len(vectors.vocabulary_), len(TAGS))).astype(np.float32)
@@ -116,12 +123,11 @@ def tfidf(folder):
 
 def fasttext(folder):
     """fastText's classifier of whole texts, 100 dimensions, word bigrams: two classes by a toy rule."""
-    import pathlib
     import tempfile
 
     import fasttext as library
 
-    texts = open(f"{folder}/../text.txt", encoding="utf-8").read().splitlines()[:2000]
+    texts = texts_beside(folder)
     file = pathlib.Path(tempfile.mkdtemp()) / "train.txt"
     file.write_text("\n".join(f"__label__{len(text) % 2} {text}" for text in texts), encoding="utf-8")
     model = library.train_supervised(str(file), dim=100, wordNgrams=2, thread=1, epoch=1, verbose=0)

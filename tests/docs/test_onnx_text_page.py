@@ -24,11 +24,12 @@ def test_the_program(blocks_of, tmp_path, tiny_tokenizer):
     task = TaggingTask(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
     tf_keras.utils.set_random_seed(4)
     student = new_student(BiLSTMShape(len(tiny_tokenizer), 8, 8, 8, task.num_outputs))
-    export_onnx_text(tmp_path / "out" / "export" / "onnx_text" / "model_int8.onnx", student, tiny_tokenizer, task, "int8")
+    path = tmp_path / "out" / "export" / "onnx_text" / "model_int8.onnx"
+    export_onnx_text(path, student, tiny_tokenizer, task, "int8")
     program = next(block.text for block in blocks_of(PAGE) if "onnxruntime_extensions" in block.text
                    and block.language == "python")
-    done = subprocess.run([sys.executable, "-c", program + "\nassert 'xtremedistil_tf' not in __import__('sys').modules"],
-                          cwd=tmp_path, capture_output=True, text=True)
+    alone = "\nimport sys\nassert 'xtremedistil_tf' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", program + alone], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [line.split(" ") for line in done.stdout.splitlines()]
     text = "Anna met Boris in Paris."

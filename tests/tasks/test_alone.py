@@ -17,7 +17,8 @@ TEXTS = [("anna", "met", "boris", "in", "paris"), ("the", "\x01", "house"), ("g√
          (",", "anna", ",", "paris", ",", "old"), ("yesterday",) * 10, ("a",) * (FEW_WORDS + 1)]
 EDGES = {"never_first": [","], "never_last": [",", "old"]}
 TASKS = {"legal": TaggingTask(LABELS, seq_len=60), "argmax": TaggingTask(LABELS, decoding="argmax", seq_len=60),
-         "edges": TaggingTask(LABELS, edge_words=EDGES, seq_len=60), "plain": TaggingTask(["NOUN", "VERB", "O"], seq_len=60)}
+         "edges": TaggingTask(LABELS, edge_words=EDGES, seq_len=60),
+         "plain": TaggingTask(["NOUN", "VERB", "O"], seq_len=60)}
 
 
 @pytest.mark.parametrize("kind", TASKS)

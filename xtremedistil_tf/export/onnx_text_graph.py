@@ -31,9 +31,8 @@ class Graph:
 
     def constant(self, name: str, value: Any) -> str:
         if not any(tensor.name == f"text_{name}" for tensor in self.tensors):
-            made = (helper.make_tensor(f"text_{name}", TensorProto.STRING, [len(value)], [one.encode() for one in value])
-                    if isinstance(value, list) else numpy_helper.from_array(np.asarray(value), f"text_{name}"))
-            self.tensors.append(made)
+            array = np.array(value, object) if isinstance(value, list) else np.asarray(value)  # a list: strings
+            self.tensors.append(numpy_helper.from_array(array, f"text_{name}"))
         return f"text_{name}"
 
     def add(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
@@ -57,8 +56,8 @@ def tokenizer_nodes(tokenizer: Any) -> Graph:
     unigram = spec.get("model", {}).get("type") == "Unigram"
     reason = not_sentencepiece(spec) if unigram else unsupported(tokenizer, spec) or _not_bert(spec)
     if reason:
-        raise ConfigError(f"onnx_text: the file holds WordPiece as of BERT or SentencePiece unigram, but the tokenizer is "
-                          f"{reason}. Export onnx, whose inputs are ids.")
+        raise ConfigError("onnx_text: the file holds WordPiece as of BERT or SentencePiece unigram, but the tokenizer "
+                          f"is {reason}. Export onnx, whose inputs are ids.")
     graph = Graph()
     (_sentencepiece if unigram else _wordpiece)(graph, spec)
     return graph

@@ -79,9 +79,9 @@ def prediction_features(tokenizer: Any, sentences: Sequence[Sequence[str]], leng
     """
     special = special_tokens(tokenizer)
     at_once, most = (length - len(special) for length in lengths)
-    if len(sentences) == 1 and (row := row_alone(tokenizer, sentences[0], special, at_once)):
-        short = RaggedFeatures({"input_ids": row.ids}, np.array([0, len(row.ids)]), _COLUMNS)
-        return TaggingFeatures(short, row.answered, row.places, [len(sentences[0])], sentences[0], edges)
+    if len(sentences) == 1 and (alone := row_alone(tokenizer, sentences[0], special, at_once)):
+        short = RaggedFeatures({"input_ids": alone.ids}, np.array([0, len(alone.ids)]), _COLUMNS)
+        return TaggingFeatures(short, alone.answered, alone.places, [len(sentences[0])], sentences[0], edges)
     ids, counts = pieces_of(tokenizer, sentences)
     num_words = [len(words) for words in sentences]
     windows = _Windows(counts, np.array(num_words, np.int64), at_once)
