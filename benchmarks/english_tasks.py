@@ -30,14 +30,14 @@ _QUESTIONS = ("qa-squadshifts/new_wiki/train.json.xz", "qa-squadshifts/amazon_re
               "qa-squadshifts/reddit/test.json.xz")
 #: Task -> (folder, files of text like the task's beside its own training text, flags).
 TASKS: dict[str, tuple[str, tuple[str, ...], dict[str, object]]] = {
-    "SST-2": ("glue-sst2", (), {"max_train_per_language": 4000, "transfer_surplus": "true"}),
-    "CoLA": ("glue-cola", (), {"metric": "matthews"}),
-    "MRPC": ("glue-mrpc", ("qqp/train.tsv.xz", "glue-stsb/train.tsv.xz"), _PAIRS | {"metric": "f1"}),
-    "STS-B": ("glue-stsb", ("glue-mrpc/train.tsv.xz", *_NLI), _PAIRS | {"task_kind": "regression"}),
-    "RTE": ("glue-rte", _NLI, _PAIRS),
-    "QNLI": ("glue-qnli", ("questions",), _PAIRS),
-    "XNLI-en": ("xnli", _NLI, _PAIRS | {"languages": "en"}),
-    "SQuADShifts": ("qa-squadshifts/new_wiki", _QUESTIONS[1:], {"seq_len": 160}),
+    "SST-2": ("glue-sst2", (), {"max_train_per_language": 4000, "transfer_surplus": "true", "distil_epochs": 3}),
+    "CoLA": ("glue-cola", (), {"metric": "matthews", "distil_epochs": 12}),
+    "MRPC": ("glue-mrpc", ("qqp/train.tsv.xz", "glue-stsb/train.tsv.xz"), _PAIRS | {"metric": "f1", "distil_epochs": 6}),
+    "STS-B": ("glue-stsb", ("glue-mrpc/train.tsv.xz", *_NLI), _PAIRS | {"task_kind": "regression", "distil_epochs": 6}),
+    "RTE": ("glue-rte", _NLI, _PAIRS | {"distil_epochs": 6}),
+    "QNLI": ("glue-qnli", ("questions",), _PAIRS | {"distil_epochs": 3}),
+    "XNLI-en": ("xnli", _NLI, _PAIRS | {"languages": "en", "distil_epochs": 6}),
+    "SQuADShifts": ("qa-squadshifts/new_wiki", _QUESTIONS[1:], {"seq_len": 160, "distil_epochs": 3}),
 }
 
 
@@ -51,7 +51,7 @@ def run_task(name: str, data: pathlib.Path, work: pathlib.Path) -> dict:
     if "questions" in more:
         build_question_pairs([data / file for file in _QUESTIONS], work / "questions.tsv")
     values = {"task": data / folder, "transfer_file": ",".join(map(str, [own, *files])),
-              "pt_teacher_checkpoint": _TEACHER.value, "pt_student_checkpoint": _TEACHER.value, **settings}
+              "pt_teacher_checkpoint": _TEACHER.value, **settings}
     return runs.distil(work / name, values, ["benchmarks/settings/english_tasks.cfg"])
 
 

@@ -31,6 +31,14 @@ def test_the_default_is_one_phase_from_the_teachers_states():
     assert filled("transformer").strategy == "D4.2"
 
 
+def test_a_transformer_that_is_made_of_the_teacher_learns_its_logits_in_one_phase():
+    c = filled("transformer", pt_student_checkpoint="teacher")
+    assert (c.strategy, c.student_layers) == ("logits", "lower")
+    assert c.learning_rate > filled("transformer").learning_rate
+    paper = filled("transformer", pt_student_checkpoint="teacher", recipe="paper")
+    assert (paper.strategy, paper.student_layers) == ("D4.2", "spaced")
+
+
 @pytest.mark.parametrize("recipe", ["default", "paper"])
 def test_what_is_given_stays_and_filling_twice_changes_nothing(recipe):
     given = dict(strategy="D1", learning_rate=0.5, label_learning_rate=0.25, embedding_init="pca",

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+from xtremedistil_tf.config.choices import TEACHER
 from xtremedistil_tf.config.distillation import DistillationConfig
 from xtremedistil_tf.config.fields import field_type, raise_faults
 from xtremedistil_tf.config.naming import respelled
@@ -25,12 +26,14 @@ NEVER = 1_000_000
 DEFAULT_TEACHER, OWN_VOCABULARY = "bert-base-multilingual-cased", 8000
 
 _SMALL = {"strategy": "logits", "learning_rate": 8e-3, "embedding_rate": 0.1}
-# XtremeDistilTransformers' settings are still the best known for transformers, but for warm-up and clipping.
+# A transformer that is not made of the fine-tuned teacher has to learn the hidden states first.
 _TRANSFORMER = {"strategy": "D4.2", "learning_rate": 1e-4, "embedding_rate": 1.0}
+_FROM_TEACHER = {"strategy": "logits", "learning_rate": 2e-4, "embedding_rate": 1.0}
 _DEFAULT = {"embedding_init": "teacher_states", "embedding_scale": "unit", "warmup_ratio": 0.03, "clip_norm": 1.0,
-            "ft_epochs": 30, "patience": NEVER}
+            "ft_epochs": 30, "patience": NEVER, "student_layers": "lower"}
 _PAPER = {"strategy": "D4.2", "embedding_rate": 1.0, "embedding_init": "svd", "embedding_scale": "none",
-          "warmup_ratio": 0.0, "clip_norm": 0.0, "distil_epochs": 500, "ft_epochs": 100, "patience": 5}
+          "warmup_ratio": 0.0, "clip_norm": 0.0, "distil_epochs": 500, "ft_epochs": 100, "patience": 5,
+          "student_layers": "spaced"}
 _PAPER_BILSTM = {"learning_rate": 1e-3, "projection_size": -1}
 #: What a value of a type is called in messages.
 TYPE_NAMES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
@@ -49,7 +52,8 @@ def with_recipe(config: Configured, kind: str) -> Configured:
     if config.recipe == "paper":
         values = _PAPER | ({"learning_rate": 1e-4} if kind == "transformer" else _PAPER_BILSTM)
     else:
-        values = _DEFAULT | (_TRANSFORMER if kind == "transformer" else _SMALL)
+        large = _FROM_TEACHER if config.pt_student_checkpoint == TEACHER else _TRANSFORMER
+        values = _DEFAULT | (large if kind == "transformer" else _SMALL)
     values |= _by_file(config) if config.is_answered else {"pt_teacher_checkpoint": DEFAULT_TEACHER}
     unset = {field.name: field.default for field in dataclasses.fields(config)}
     missing: dict[str, Any] = {name: value for name, value in values.items() if getattr(config, name) == unset[name]}

@@ -13,7 +13,7 @@ EMBEDDING_SCALES = ("unit", "half", "one", "none")
 TRANSFER_LIKE = ("", "task")
 #: In the place of a checkpoint: the fine-tuned teacher.
 TEACHER = "teacher"
-STUDENT_LAYERS = ("spaced", "lower")
+STUDENT_LAYERS = ("lower", "spaced")
 RELATION_KINDS = ("", "qkv", "v")
 UNFREEZING = ("block", "layer")
 HIDDEN_DTYPES = ("float16", "int8")

@@ -21,7 +21,7 @@ from xtremedistil_tf.config.fields import (
 from xtremedistil_tf.config.paths import WithPaths
 
 #: What a run did before it could be chosen, where that is not the default now.
-_BEFORE = {"decoding": "argmax", "word_splitting": "whitespace"}
+_BEFORE = {"decoding": "argmax", "word_splitting": "whitespace", "student_layers": "spaced"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,9 +226,9 @@ class DistillationConfig(WithPaths):
         "Width of a transformer student. Recommended: 128 to 512. 0: 384.", minimum=0)
     num_hidden_layers: int = setting("Student", 0,
         "Layers of a transformer student. Recommended: 3 to 12. 0: 6, or all of the checkpoint.", minimum=0)
-    student_layers: str = setting("Student", "spaced",
-        "Layers that a student with fewer than `pt_student_checkpoint` takes from it: spaced, evenly spaced up to the "
-        "top one; lower, the lowest.", choices.STUDENT_LAYERS)
+    student_layers: str = setting("Student", "",
+        "Layers that a student with fewer than `pt_student_checkpoint` takes from it: lower, the lowest; spaced, evenly "
+        "spaced up to the top one. Default: by `recipe` (lower; paper: spaced).", ("", *choices.STUDENT_LAYERS))
     num_attention_heads: int = setting("Student", 0,
         "Attention heads of a transformer student, a divisor of its width. 0: width / 32.", minimum=0)
     intermediate_size: int = setting("Student", 0,
@@ -265,8 +265,8 @@ class DistillationConfig(WithPaths):
         "logits: one phase on the teacher's logits; logits_labels: then one on the labels. Strategies of the paper: "
         "D0S labels only; D1 labels + logits jointly; D2 labels + logits + representations jointly; D3.1 "
         "representations, then D1; D3.2 the same with gradual unfreezing; D4.1 representations, logits, labels; D4.2 "
-        "the same with gradual unfreezing. Default: by `recipe` and kind of student (BiLSTM and CNN: logits; paper "
-        "and transformers: D4.2).", ("", *choices.STRATEGIES))
+        "the same with gradual unfreezing. Default: by `recipe` and kind of student (BiLSTM, CNN and "
+        "`pt_student_checkpoint=teacher`: logits; paper and other transformers: D4.2).", ("", *choices.STRATEGIES))
     representation_loss: str = setting("Distillation", "kl",
         "Loss between the hidden states of student and teacher, per token.", choices.REPRESENTATION_LOSS_NAMES)
     logit_loss: str = setting("Distillation", "auto",
