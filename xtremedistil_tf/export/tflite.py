@@ -156,7 +156,7 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
 
 def _trimmed(student: Any, task: Task) -> TrimmedStudent:
     """One for the files of all quantizations: tracing takes as long as converting."""
-    kept, wanted = vars(student), (input_names(task), task.per_piece)
+    kept, wanted = vars(student), (task.input_names, task.per_piece)
     if kept.get("_trimmed", (None,))[0] != wanted:
         kept["_trimmed"] = wanted, TrimmedStudent(student, task)
     return kept["_trimmed"][1]
@@ -172,7 +172,7 @@ class TrimmedStudent(tf.Module):
 
     def __init__(self, student: Any, task: Task):
         super().__init__()
-        self.names = input_names(task)
+        self.names = task.input_names
         self.student_variables = student.variables
         self._per_piece = task.per_piece
         self._traced = functools.cache(self._trace)
@@ -196,12 +196,6 @@ class TrimmedStudent(tf.Module):
             # LiteRT's compiled models refuse an output of an op that takes its shape from values, as `pad` does.
             logits = tf.where(inputs["attention_mask"][:, :, None] > 0, logits, 0.0)
         return {"logits": logits}
-
-
-def input_names(task: Task) -> tuple[str, ...]:
-    """The inputs of a task's students."""
-    types = ("token_type_ids",) if "token_type_ids" in task.text_columns else ()
-    return ("input_ids", "attention_mask", *types)
 
 
 def rows_of(batches: Iterable[dict[str, np.ndarray]], names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
@@ -254,7 +248,7 @@ def side_files(tokenizer: Any, task: Task, max_length: int | None = None) -> dic
     files[MODEL] = _json({
         "format": 1, "task": {"kind": task.kind, "labels": task.labels, "options": task.options},
         DECODING: task.decoding_facts(),
-        "signature": {"name": TOKEN_IDS, "inputs": list(input_names(task)), "outputs": ["logits"]},
+        "signature": {"name": TOKEN_IDS, "inputs": list(task.input_names), "outputs": ["logits"]},
         "max_length": max_length, "tokenizer": facts, "special_token_ids": special,
         "input_of_text": _frame(tokenizer, False), "input_of_pair": _frame(tokenizer, True),
         "versions": versions()})

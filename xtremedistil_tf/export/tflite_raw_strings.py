@@ -16,7 +16,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from xtremedistil_tf.export.sentencepiece import not_sentencepiece, sentencepiece_model
-from xtremedistil_tf.export.tflite import LABELS, MODEL, check_quantization, input_names, side_files, write_tflite
+from xtremedistil_tf.export.tflite import LABELS, MODEL, check_quantization, side_files, write_tflite
 from xtremedistil_tf.export.tflite_lstm import without_lists
 from xtremedistil_tf.export.tflite_metadata import Enclosed
 from xtremedistil_tf.export.tflite_windows import LiteWindows
@@ -203,7 +203,7 @@ class RawStrings(tf.Module):
         self._answers = task.module("signatures").LITE(task)
         self._texts = self._answers.inputs(pairs)
         self._traced = functools.cache(self._trace)
-        self._names, self._graph = input_names(task), graph
+        self._names, self._graph = task.input_names, graph
         self.student_variables = student.variables
         self._call = lambda inputs: student(inputs, training=False)["logits"][0]
         self._frame = Frame.of(tokenizer, pair=len(self._texts) > 1)

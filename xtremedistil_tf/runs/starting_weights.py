@@ -241,7 +241,8 @@ class StudentStart:
         """Fingerprint of where the weights come from."""
         scale, layers = self._scale, self._config.student_layers
         return fingerprint([self._checkpoint and checkpoint_fingerprint(self._checkpoint),
-                            *([layers] if layers != "spaced" else []), starts_from_teacher_embeddings(self._config), self._init,
+                            *([layers] if self._checkpoint and layers == "lower" else []),
+                            starts_from_teacher_embeddings(self._config), self._init,
                             *([scale] if scale != "none" else [])])
 
     @property

@@ -90,9 +90,7 @@ class Signatures(tf.Module, abc.ABC):
         super().__init__()
         self.tokenizer_graph = tokenizer_graph
         self.student_variables = student.variables
-        names = ["input_ids", "attention_mask"]
-        names += ["token_type_ids"] if "token_type_ids" in task.text_columns else []
-        self._inputs = {name: tf.TensorSpec([None, None], tf.int32, name) for name in names}
+        self._inputs = {name: tf.TensorSpec([None, None], tf.int32, name) for name in task.input_names}
         # The student itself is no attribute: it would be saved layer by layer beside its graph. The
         # signatures share one graph of it, traced here: tracing a Keras LSTM takes seconds, and a function not
         # yet traced would be traced in them and once more where the model is saved.

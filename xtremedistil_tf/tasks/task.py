@@ -154,6 +154,11 @@ class Task(LearnsFromAnswers, abc.ABC):
         """Columns of unlabelled features, `input_ids` first. These go into the transfer store."""
 
     @property
+    def input_names(self) -> tuple[str, ...]:
+        """Inputs of models, in order: `input_ids`, `attention_mask`, and where the task has them `token_type_ids`."""
+        return ("input_ids", "attention_mask", *(("token_type_ids",) if "token_type_ids" in self.text_columns else ()))
+
+    @property
     @abc.abstractmethod
     def label_columns(self) -> dict[str, Column]:
         """The columns that labelled features have besides."""

@@ -29,8 +29,7 @@ def teacher_graph(teacher: LoadedTeacher, signals: TeacherSignals) -> Any:
         teacher: of TensorFlow.
         signals: what to return.
     """
-    names = ["input_ids", "attention_mask"]
-    names += ["token_type_ids"] if "token_type_ids" in teacher.task.text_columns else []
+    names = teacher.task.input_names
     specs = [tf.TensorSpec([None, None], tf.int32, name) for name in names]
     forward = teacher.forward(signals.hidden, signals.attentions, signals.relations)
 

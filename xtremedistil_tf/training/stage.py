@@ -1,4 +1,4 @@
-"""The inner step of training, common to all stages and to the teacher: gradients, replicas, precision, dropout, GELU."""
+"""The inner step of training, for all stages and for the teacher: gradients, replicas, precision, dropout, GELU."""
 
 from __future__ import annotations
 
