@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.tokenization.graph.wordpiece import unsupported
 from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
 
+log = logging.getLogger(__name__)
 DOMAIN = "ai.onnx.contrib"
 _LAST = np.iinfo(np.int64).max
 
@@ -65,6 +67,10 @@ def tokenizer_nodes(tokenizer: Any) -> Graph:
 
 def _wordpiece(graph: Graph, spec: dict[str, Any]) -> None:
     model, lowercase = spec["model"], spec["normalizer"]["lowercase"]
+    if lowercase:
+        log.warning("onnx_text: the tokenizer's operator lower-cases and strips accents in Latin-1 only. Words with "
+                    "other capitals or accents, such as those of Polish and Russian, get other subwords than in Python. "
+                    "For such text export onnx, whose inputs are ids.")
     pieces = [piece for piece, _ in sorted(model["vocab"].items(), key=lambda item: item[1])]
     graph.nodes.append(helper.make_node(
         "BertTokenizer", ["texts"], ["bert_ids", "bert_types", "bert_mask"], domain=DOMAIN,

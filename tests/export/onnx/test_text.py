@@ -104,6 +104,32 @@ def test_sentencepiece(tmp_path, tasks):
     assert sentencepiece_model(json.loads(tokenizer.backend_tokenizer.to_str()))
 
 
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_what_the_operator_does_not_lower_case_is_said(lowercase, tmp_path, caplog):
+    """The pieces of `Ł` and `ź` by the operator, against the tokenizer's own."""
+    extensions = pytest.importorskip("onnxruntime_extensions")
+    from onnx import TensorProto, helper
+    from transformers import BertTokenizerFast
+
+    from xtremedistil_tf.export.onnx_text_graph import DOMAIN, tokenizer_nodes
+
+    letters = ["l", "ł", "o", "d", "z"] + ["Ł", "ó", "ź"] * (not lowercase)
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + letter for letter in letters)]
+    (tmp_path / "vocab.txt").write_text("\n".join(vocab), encoding="utf-8")
+    tokenizer = BertTokenizerFast(str(tmp_path / "vocab.txt"), do_lower_case=lowercase)
+    nodes = tokenizer_nodes(tokenizer)
+    assert ("in Latin-1 only" in caplog.text) == lowercase
+    graph = helper.make_graph(nodes.nodes, "pieces", [helper.make_tensor_value_info("texts", TensorProto.STRING, [1])],
+                              [helper.make_tensor_value_info("body_ids", TensorProto.INT64, None)], nodes.tensors)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN, 1)]
+    options = onnxruntime.SessionOptions()
+    options.register_custom_ops_library(extensions.get_library_path())
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    found, = session.run(None, {"texts": np.array(["Łódź"])})
+    assert (found.tolist() == tokenizer("Łódź", add_special_tokens=False)["input_ids"]) != lowercase
+
+
 def test_refused(export, tiny_tokenizer, tmp_path, monkeypatch):
     made = export("question_answering")
     with pytest.raises(ConfigError, match="takes one text"):
