@@ -69,8 +69,8 @@ def _wordpiece(graph: Graph, spec: dict[str, Any]) -> None:
     model, lowercase = spec["model"], spec["normalizer"]["lowercase"]
     if lowercase:
         log.warning("onnx_text: the tokenizer's operator lower-cases and strips accents in Latin-1 only. Words with "
-                    "other capitals or accents, such as those of Polish and Russian, get other subwords than in Python. "
-                    "For such text export onnx, whose inputs are ids.")
+                    "other capitals or accents, such as those of Polish and Russian, get other subwords than in "
+                    "Python. For such text export onnx, whose inputs are ids.")
     pieces = [piece for piece, _ in sorted(model["vocab"].items(), key=lambda item: item[1])]
     graph.nodes.append(helper.make_node(
         "BertTokenizer", ["texts"], ["bert_ids", "bert_types", "bert_mask"], domain=DOMAIN,
