@@ -16,7 +16,7 @@ from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.export.hub_graph import pipeline_model
 from xtremedistil_tf.export.sentencepiece import not_sentencepiece, sentencepiece_model
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tokenization.graph.wordpiece import unsupported
+from xtremedistil_tf.tokenization.graph.wordpiece import not_as_bert, unsupported
 from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,8 @@ def tokenizer_nodes(tokenizer: Any) -> Graph:
     """
     spec = tokenizer_spec(tokenizer)
     unigram = spec.get("model", {}).get("type") == "Unigram"
-    reason = not_sentencepiece(spec) if unigram else unsupported(tokenizer, spec) or _not_bert(spec)
+    reason = not_sentencepiece(spec) if unigram else (
+        unsupported(tokenizer, spec) or not_as_bert(spec) or _not_in_lines(spec))
     if reason:
         raise ConfigError("onnx_text: the file holds WordPiece as of BERT or SentencePiece unigram, but the tokenizer "
                           f"is {reason}. Export onnx, whose inputs are ids.")
@@ -79,12 +80,8 @@ def _wordpiece(graph: Graph, spec: dict[str, Any]) -> None:
     graph.part("bert_ids", 1, -1, "body_ids")
 
 
-def _not_bert(spec: dict[str, Any]) -> str | None:
-    normalizer, vocabulary = spec["normalizer"], spec["model"]["vocab"]
-    if normalizer["strip_accents"] not in (None, normalizer["lowercase"]):
-        return "one that lower-cases without stripping accents, or the other way about"
-    if not normalizer["handle_chinese_chars"]:
-        return "one that does not split Chinese characters"
+def _not_in_lines(spec: dict[str, Any]) -> str | None:
+    vocabulary = spec["model"]["vocab"]
     if sorted(vocabulary.values()) != list(range(len(vocabulary))) or any("\n" in piece for piece in vocabulary):
         return "one whose vocabulary is no list of lines"
     return None

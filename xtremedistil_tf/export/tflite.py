@@ -154,12 +154,26 @@ def export_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, 
     return write_tflite(path, graph, TOKEN_IDS, graph.traced(length), quantization, rows, enclosed=enclosed)
 
 
+def kept_with(student: Any, name: str, wanted: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    """The module of the files of all quantizations, kept with the student: tracing takes as long as converting.
+
+    Args:
+        student: what the module computes.
+        name: under which it is kept.
+        wanted: all that decides the module, besides the student.
+        make: makes it.
+    """
+    kept = vars(student)
+    if kept.get(name, (None,))[0] != wanted:
+        kept[name] = wanted, make()
+    return kept[name][1]
+
+
 def _trimmed(student: Any, task: Task) -> TrimmedStudent:
-    """One for the files of all quantizations: tracing takes as long as converting."""
-    kept, wanted = vars(student), (task.input_names, task.per_piece)
-    if kept.get("_trimmed", (None,))[0] != wanted:
-        kept["_trimmed"] = wanted, TrimmedStudent(student, task)
-    return kept["_trimmed"][1]
+    """See `kept_with`."""
+    wanted = (task.input_names, task.per_piece)
+    found: TrimmedStudent = kept_with(student, "_trimmed", wanted, lambda: TrimmedStudent(student, task))
+    return found
 
 
 class TrimmedStudent(tf.Module):

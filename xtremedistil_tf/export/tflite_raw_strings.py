@@ -16,14 +16,14 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from xtremedistil_tf.export.sentencepiece import not_sentencepiece, sentencepiece_model
-from xtremedistil_tf.export.tflite import LABELS, MODEL, check_quantization, side_files, write_tflite
+from xtremedistil_tf.export.tflite import LABELS, MODEL, check_quantization, kept_with, side_files, write_tflite
 from xtremedistil_tf.export.tflite_lstm import without_lists
 from xtremedistil_tf.export.tflite_metadata import Enclosed
 from xtremedistil_tf.export.tflite_windows import LiteWindows
 from xtremedistil_tf.export.tflite_words import LiteStrings, LiteWords, one_string
 from xtremedistil_tf.tasks.signatures import LitePieces
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.tokenization.graph.wordpiece import unsupported
+from xtremedistil_tf.tokenization.graph.wordpiece import not_as_bert, unsupported
 from xtremedistil_tf.tokenization.texts import Frame, tokenizer_spec
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def tokenizer_graph(tokenizer) -> tuple[WordPieceGraph | SentencePieceGraph | No
     """The graph form of a fast tokenizer of transformers; or None and what the tokenizer is instead."""
     spec = tokenizer_spec(tokenizer)
     unigram = spec.get("model", {}).get("type") == "Unigram"
-    reason = not_sentencepiece(spec) if unigram else unsupported(tokenizer, spec) or _not_fast_bert(spec)
+    reason = not_sentencepiece(spec) if unigram else unsupported(tokenizer, spec) or not_as_bert(spec)
     if reason:
         return None, reason
     return (SentencePieceGraph if unigram else WordPieceGraph)(spec), ""
@@ -125,16 +125,6 @@ def _listed(vocabulary: dict[str, int]) -> list[str]:
     return pieces
 
 
-def _not_fast_bert(spec: dict[str, Any]) -> str | None:
-    normalizer = spec["normalizer"]
-    strips = normalizer["strip_accents"]
-    if strips is not None and strips != normalizer["lowercase"]:
-        return "one that lower-cases without stripping accents, or the other way about"
-    if not normalizer["handle_chinese_chars"]:
-        return "one that does not split Chinese characters"
-    return None
-
-
 def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, tokenizer: Any, task: Task,
                              quantization: str, pairs: bool = False) -> pathlib.Path | None:
     """Writes `<folder>/raw_strings_<quantization>.tflite`, where the tokenizer can be in it.
@@ -187,12 +177,10 @@ def export_raw_string_tflite(folder: str | os.PathLike[str], student: Any, token
 
 
 def _raw_strings(student: Any, tokenizer: Any, task: Task, graph: Any, pairs: bool) -> RawStrings:
-    """One for the files of all quantizations: tracing takes as long as converting."""
-    kept = vars(student).get("_raw_strings")
-    if kept is None or kept[0] is not tokenizer or kept[1] is not task or kept[2] != pairs:
-        kept = tokenizer, task, pairs, RawStrings(student, tokenizer, task, graph, pairs)
-        vars(student)["_raw_strings"] = kept
-    return kept[3]
+    """See `kept_with`."""
+    found: RawStrings = kept_with(student, "_raw_strings", (tokenizer, task, pairs),
+                                  lambda: RawStrings(student, tokenizer, task, graph, pairs))
+    return found
 
 
 class RawStrings(tf.Module):

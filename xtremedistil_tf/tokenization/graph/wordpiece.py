@@ -275,3 +275,13 @@ def unsupported(tokenizer: PreTrainedTokenizerFast, spec: dict[str, Any],
     if tokenizer("")["input_ids"] != [tokenizer.cls_token_id, tokenizer.sep_token_id]:
         return "one that does not put text between [CLS] and [SEP]"
     return None
+
+
+def not_as_bert(spec: dict[str, Any]) -> str | None:
+    """What a WordPiece tokenizer is, for operators that normalize as BERT's two published ways do; else None."""
+    normalizer = spec["normalizer"]
+    if normalizer["strip_accents"] not in (None, normalizer["lowercase"]):
+        return "one that lower-cases without stripping accents, or the other way about"
+    if not normalizer["handle_chinese_chars"]:
+        return "one that does not split Chinese characters"
+    return None
