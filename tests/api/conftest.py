@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 
+import eager_runs
 import pytest
 import without_saved_model
 
@@ -52,8 +53,10 @@ def distilled(made_once, flat_teacher_dir):
         def fill(folder):
             import xtremedistil_tf as xd
 
-            # One is enough for the tests that look at a SavedModel.
-            with contextlib.nullcontext() if kind == "tagging" else without_saved_model.left_out():
+            with contextlib.ExitStack() as stack:
+                if kind != "tagging":  # one is enough for the tests that look at a SavedModel, or ask for graphs
+                    stack.enter_context(without_saved_model.left_out())
+                    stack.enter_context(eager_runs.eager_runs())
                 xd.distil(task={"train": rows_of(kind, 24, 1), "dev": rows_of(kind, 12, 2),
                                 "test": rows_of(kind, 12, 3)}, kind=kind, transfer=iter(texts_of(kind, 40, 4)),
                           teacher=str(flat_teacher_dir), out=folder, **SMALL)

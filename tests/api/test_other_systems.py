@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 MISSING = ("fcntl", "resource", "tensorflow_text")
 #: Python reads it before anything else.
 SITE = f"import sys\nfor name in {MISSING}: sys.modules[name] = None\n"
@@ -15,14 +17,15 @@ PROGRAM = """
 import json, os, pathlib, sys
 import numpy as np
 import tensorflow
-import plain_graphs, shared_conversions, short_stacks
+import eager_runs, plain_graphs, shared_conversions, short_stacks
 import xtremedistil_tf as xd
 from xtremedistil_tf.evaluation import footprint
 from xtremedistil_tf.inference.server.loading import load_model
 plain_graphs.follow()
+eager_runs.follow()
 short_stacks.shorten()
 shared_conversions.share(pathlib.Path(os.environ["XTREMEDISTIL_FORKED_PYTHON"]).with_name("made_over"))
-footprint.SECONDS = 0.05
+footprint.SECONDS, footprint.FEWEST_RUNS = 0.0, 1
 settings, rows, texts = json.load(open(sys.argv[1]))
 student = xd.distil(task=rows, kind="tagging", transfer=texts, out=sys.argv[2], **settings)
 first = student.predict("anna met boris").tags
@@ -39,6 +42,7 @@ print(json.dumps([refused, first, xd.load(sys.argv[2], form="onnx").predict("ann
 """
 
 
+@pytest.mark.eager_runs
 def test_distil_predict_export_and_serve(distilled, rows, texts, small, flat_teacher_dir, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SITE)
     splits = {name: rows("tagging", count, seed) for seed, (name, count) in enumerate(

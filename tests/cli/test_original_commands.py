@@ -190,6 +190,7 @@ def test_the_ner_commands(run, place, tiny_teacher_dir):
 
 
 @pytest.mark.without_saved_model
+@pytest.mark.eager_runs
 def test_the_mnli_command(run, place):
     """In two phases: the command before has those that are the default."""
     run(MNLI, "mnli", {"google/electra-base-discriminator": place / "electra",
@@ -198,6 +199,7 @@ def test_the_mnli_command(run, place):
     assert (place / "mnli" / "metrics.json").exists()
 
 
+@pytest.mark.eager_runs
 def test_fine_tuning_a_model_alone(run, place):
     done = run(MODEL_FINE_TUNE, "model", {"google/electra-base-discriminator": place / "electra"})
     assert "accuracy" in done.stdout and (place / "model" / "scores.json").exists()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from xtremedistil_tf.evaluation import footprint
 from xtremedistil_tf.evaluation.footprint import count_parameters, latency, model_size
 from xtremedistil_tf.evaluation.measuring import compare
 from xtremedistil_tf.students.bilstm import BiLSTMShape
@@ -32,7 +33,8 @@ def test_size_counts_parameters_and_leaves_out_unseen_rows():
     assert size["parameters"] - size["parameters_seen_pieces"] == 70 * 4
 
 
-def test_latency_runs_full_batches_of_the_given_shape():
+def test_latency_runs_full_batches_of_the_given_shape(monkeypatch):
+    monkeypatch.setattr(footprint, "FEWEST_RUNS", 5)
     shapes = []
 
     def forward(batch):

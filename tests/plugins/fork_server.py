@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+import eager_runs
 import fork_conversions
 import garbage
 import plain_graphs
@@ -68,7 +69,7 @@ def _import(folder: pathlib.Path) -> None:
 
     from xtremedistil_tf.evaluation import footprint
 
-    footprint.SECONDS = 0.05  # as in conftest.py
+    footprint.SECONDS, footprint.FEWEST_RUNS = 0.0, 1  # as in conftest.py
     garbage.spare_converter()
     short_stacks.shorten()
     shared_conversions.share(folder / "made_over")
@@ -169,6 +170,7 @@ def _command(streams: list[int], request: dict) -> Callable[[], None]:
     os.environ.clear()
     os.environ.update(request["environment"])
     plain_graphs.follow()
+    eager_runs.follow()
     without_saved_model.follow()
     sys.stdin = os.fdopen(0, "r", encoding="utf-8", closefd=False)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)

@@ -163,6 +163,7 @@ def test_questions_with_a_bilstm_of_its_own_vocabulary(tmp_path, run):
 
 
 @pytest.mark.without_saved_model
+@pytest.mark.eager_runs
 def test_pairs_with_a_convolutional_student_unfrozen_block_by_block(tmp_path, run, pairs):
     metrics = run(pairs, do_pairwise=True, cnn_channels=8, cnn_blocks=2, projection_size=6, strategy="D4.2",
                   unfreeze="layer", trim_vocabulary=True)
@@ -175,6 +176,7 @@ def test_pairs_with_a_convolutional_student_unfrozen_block_by_block(tmp_path, ru
     assert not any("to_teacher" in v.name for v in saved.student.variables)
 
 
+@pytest.mark.eager_runs
 def test_a_student_starts_from_the_fine_tuned_teacher_and_one_on_labels_alone_from_the_checkpoint(run, pairs,
                                                                                                   flat_teacher_dir):
     """Encoder weights against those that transformers reads from the folders."""
@@ -193,6 +195,7 @@ def test_a_student_starts_from_the_fine_tuned_teacher_and_one_on_labels_alone_fr
 
 
 @pytest.mark.without_saved_model
+@pytest.mark.eager_runs
 def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_task, tiny_tagger_dir):
     import tf_keras
     from transformers import BertConfig, BertTokenizerFast, TFBertModel
@@ -214,6 +217,7 @@ def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_tas
     assert len(saved.tokenizer) == len(vocab) and len(answers[0]) == 90
 
 
+@pytest.mark.eager_runs
 def test_the_best_weights_are_those_of_the_highest_dev_score(run, scores, tiny_tokenizer):
     distilled = run(scores, False, task_kind="regression", ft_epochs=4, learning_rate=0.03, select_by="score",
                     strategy="logits_labels")
@@ -227,6 +231,7 @@ def test_the_best_weights_are_those_of_the_highest_dev_score(run, scores, tiny_t
     assert pearson == pytest.approx(labels["scores"]["pearson"], abs=1e-4)
 
 
+@pytest.mark.eager_runs
 def test_a_regression_starts_at_the_mean_target(run, scores):
     student = run(scores, False, task_kind="regression", strategy="D0S", learning_rate=1e-6).student
     mean = np.mean([float(line.split("\t")[-1]) for line in (scores / "train.tsv").read_text().splitlines()])
@@ -255,6 +260,7 @@ def test_augmented_text_and_small_hidden_states_reach_the_student(run, tmp_path,
     assert "the teacher is not run" in caplog.text and "epoch" not in caplog.text
 
 
+@pytest.mark.eager_runs
 def test_the_teacher_judges_new_examples(run, tmp_path, tiny_task, tiny_tagger_dir):
     run(tiny_task, False, make_store, do_NER=True, seq_len=24, augment="neighbours", augment_confidence=0.999,
         teacher_model_dir=str(tiny_tagger_dir))
@@ -274,6 +280,7 @@ def test_augmenters_are_refused_before_the_teacher_is_trained(run, tmp_path, tin
     assert not (tmp_path / "out" / "teacher").exists()
 
 
+@pytest.mark.eager_runs
 def test_a_faster_teacher_writes_a_store_of_its_own(run, tmp_path, tiny_task, tiny_tagger_dir, caplog):
     caplog.set_level("INFO", "xtremedistil_tf")
     stores = []

@@ -16,6 +16,8 @@ from xtremedistil_tf.runs.fine_tuning import fine_tune_model, fine_tune_student
 from xtremedistil_tf.students.model_directory import load_student
 from xtremedistil_tf.tasks.opening import load_task
 
+pytestmark = pytest.mark.eager_runs
+
 WORDS = ["good", "fine", "nice", "bad", "poor", "dull", "anna", "met", "the", "old", "house"]
 
 

@@ -14,7 +14,7 @@ from xtremedistil_tf.runs.distil import distil
 from xtremedistil_tf.students.model_directory import load_student
 from xtremedistil_tf.tasks.opening import load_task
 
-pytestmark = pytest.mark.without_saved_model
+pytestmark = [pytest.mark.without_saved_model, pytest.mark.eager_runs]
 WORDS = {"DET": ["the"], "NOUN": ["anna", "oslo", "house"], "VERB": ["met", "saw", "left"], "ADP": ["in", "near"]}
 
 

@@ -12,7 +12,8 @@ from xtremedistil_tf.inference.server.loading import load_model
 from xtremedistil_tf.runs import export, predict
 from xtremedistil_tf.runs.distil import distil
 
-pytestmark = pytest.mark.without_saved_model
+pytestmark = [pytest.mark.without_saved_model, pytest.mark.eager_runs]
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, tiny_task, flat_teacher_dir):

@@ -22,6 +22,8 @@ from xtremedistil_tf.runs.labelled_data import open_labelled
 from xtremedistil_tf.runs.run import Run, model_dir_lock
 from xtremedistil_tf.runs.teachers import teachers_of
 
+pytestmark = pytest.mark.eager_runs
+
 
 def config(task, teacher, out, **options):
     return DistillationConfig(**dict(

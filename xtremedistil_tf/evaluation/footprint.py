@@ -26,6 +26,8 @@ from xtremedistil_tf.training.batches import Column, RaggedFeatures, pad_batch
 
 #: What `latency` spends on each size unless it is told.
 SECONDS = 2.0
+#: How often a size is run at least, however long that takes.
+FEWEST_RUNS = 5
 _ROWS_OF_A_BATCH = 32
 
 
@@ -39,7 +41,7 @@ def latency(forward: Callable[[dict[str, np.ndarray]], Any], vocab_size: int, se
         vocab_size: ids are drawn below it.
         seq_len: pieces of each sentence, none padded.
         batch_sizes: sizes to measure.
-        seconds: time to spend on each size, at least 5 runs; None: `SECONDS`.
+        seconds: time to spend on each size, at least `FEWEST_RUNS` runs; None: `SECONDS`.
         most_runs: enough for the median of a model so fast that it would run more often in that time.
         columns: names of the inputs, each int32 [batch, seq_len].
 
@@ -55,7 +57,7 @@ def latency(forward: Callable[[dict[str, np.ndarray]], Any], vocab_size: int, se
         np.asarray(forward(batch)), np.asarray(forward(batch))
         times: list[float] = []
         end = time.perf_counter() + (SECONDS if seconds is None else seconds)
-        while len(times) < 5 or (len(times) < most_runs and time.perf_counter() < end):
+        while len(times) < FEWEST_RUNS or (len(times) < most_runs and time.perf_counter() < end):
             began = time.perf_counter()
             np.asarray(forward(batch))
             times.append(1000 * (time.perf_counter() - began))
