@@ -60,6 +60,21 @@ def _blocks(page: pathlib.Path) -> list[Block]:
 
 
 @pytest.fixture(scope="session")
+def short_data(tmp_path_factory) -> pathlib.Path:
+    """The folder `data` with the first 300 lines of its text: reading all of them takes a second."""
+    here, folder = pathlib.Path(__file__).resolve().parents[2] / "data", tmp_path_factory.mktemp("short") / "data"
+    text = here / "sample" / "unlabeled.txt"
+    (folder / "sample").mkdir(parents=True)
+    for path in [*here.iterdir(), *text.parent.iterdir()]:
+        link = folder / path.relative_to(here)
+        if path == text:
+            link.write_text("".join(path.read_text(encoding="utf-8").splitlines(True)[:300]), encoding="utf-8")
+        elif path != text.parent:
+            link.symlink_to(path)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def blocks_of() -> Callable[[pathlib.Path], list[Block]]:
     """page -> its blocks, in order."""
     return _blocks

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.without_saved_model
+pytestmark = [pytest.mark.without_saved_model, pytest.mark.eager_runs]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "docs" / "notebooks"
 #: Notebook -> names at its head -> what stands there in the test. {teacher} is a random BERT of one layer.
@@ -50,10 +50,10 @@ def test_a_notebook_is_in_percent_format(notebook):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, short_data):
     """A folder with the sample, in which one notebook runs after the other."""
     folder = tmp_path_factory.mktemp("notebooks")
-    (folder / "data").symlink_to(ROOT / "data")
+    (folder / "data").symlink_to(short_data)
     return folder
 
 

@@ -217,7 +217,6 @@ def test_tagging_with_a_checkpoint_of_another_vocabulary(tmp_path, run, tiny_tas
     assert len(saved.tokenizer) == len(vocab) and len(answers[0]) == 90
 
 
-@pytest.mark.eager_runs
 def test_the_best_weights_are_those_of_the_highest_dev_score(run, scores, tiny_tokenizer):
     distilled = run(scores, False, task_kind="regression", ft_epochs=4, learning_rate=0.03, select_by="score",
                     strategy="logits_labels")
