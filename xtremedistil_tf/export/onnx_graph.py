@@ -96,9 +96,8 @@ def bilstm_model(student: BiLSTMStudent, task: Task, fixed_ranges: bool = False)
             needs it. Then the projection is in int8 already.
     """
     graph = _BilstmGraph()
-    states = graph.bilstm(graph.constant("embedding", student.embedding.embeddings.numpy()),
-                          student.bilstm.get_weights(), student.shape.per_piece,
-                          greatest(student.embedding.embeddings.numpy()) if fixed_ranges else None)
+    states = graph.bilstm(student.embedding.embeddings.numpy(), student.bilstm.get_weights(), student.shape.per_piece,
+                          fixed_ranges)
     dense = graph.dense_of_states if fixed_ranges else graph.dense
     representation = graph.gelu(dense(states, "projection", *student.projection.get_weights()))
     kernel, bias = student.head.get_weights()
@@ -121,27 +120,25 @@ class _BilstmGraph:
         self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
         return output
 
-    def bilstm(self, table: str, weights: list[np.ndarray], per_piece: bool, bound: np.float32 | None) -> str:
-        """States [batch, time, 2 H]; or, not `per_piece`, the last ones of both directions, [batch, 2 H]. With a bound
-        each direction has the units of `bounded`, too.
+    def bilstm(self, table: np.ndarray, weights: list[np.ndarray], per_piece: bool, fixed_ranges: bool) -> str:
+        """States [batch, time, 2 H]; or, not `per_piece`, the last ones of both directions, [batch, 2 H]. With fixed
+        ranges each direction has the units of `bounded`, too.
 
         Args:
-            table: embeddings.
+            table: embeddings, [vocabulary, E].
             weights: of the Keras layer.
-            per_piece: see above.
-            bound: of all embeddings, where the ranges of inputs and states are to be fixed.
+            per_piece, fixed_ranges: see above.
         """
-        units, more, read = weights[1].shape[0], 0, "embedded"
+        units, more, tensors = weights[1].shape[0], 0, _onnx_lstm(weights)
         self.add("ReduceSum", ["attention_mask", self.constant("time_axis", np.array([1]))], "mask_sum",
                  keepdims=0)
         self.add("Cast", ["mask_sum"], "lengths", to=TensorProto.INT32)
-        self.add("Gather", [table, "input_ids"], "embedded")
-        tensors = _onnx_lstm(weights)
-        if bound is not None:
-            read, more, tensors = self._with_bounds("embedded", bound), MORE_UNITS, bounded(tensors)
-        self.add("Transpose", [read], "embedded_by_time", perm=[1, 0, 2])
+        self.add("Transpose", ["input_ids"], "ids_by_time", perm=[1, 0])
+        if fixed_ranges:
+            more, tensors = MORE_UNITS, bounded(tensors)
+        read = self._bounded_embeddings(table) if fixed_ranges else self._embeddings(table)
         parameters = [self.constant(f"lstm_{name}", value) for name, value in zip("WRB", tensors)]
-        self.nodes.append(helper.make_node("LSTM", ["embedded_by_time", *parameters, "lengths"],
+        self.nodes.append(helper.make_node("LSTM", [read, *parameters, "lengths"],
                                            ["all_states", "last_states"], name="lstm", hidden_size=units + more,
                                            direction="bidirectional"))
         if per_piece:  # [time, direction, batch, H]
@@ -152,13 +149,18 @@ class _BilstmGraph:
         wanted = self.constant("states_shape", np.array([0, 0, width] if per_piece else [0, width]))  # 0: as it is
         return self.add("Reshape", ["states_by_row", wanted], "states")
 
-    def _with_bounds(self, values: str, bound: np.float32) -> str:
-        """[batch, time, E + 2]: the bound and its negative as two values more."""
-        self.constant("one_more", np.array([0, 0, 0, 0, 0, 1]))
-        for name, value in (("upper", bound), ("lower", -bound)):
-            values = self.add("Pad", [values, "one_more", self.constant(f"{name}_bound", np.array(value, np.float32))],
-                              f"embedded_with_{name}")
-        return values
+    def _embeddings(self, table: np.ndarray) -> str:
+        """[time, batch, E]."""
+        return self.add("Gather", [self.constant("embedding", table), "ids_by_time"], "embedded")
+
+    def _bounded_embeddings(self, table: np.ndarray) -> str:
+        """[time, batch, E + 2]: the bound of all embeddings and its negative as two values more. They are added to
+        zeros of the table: `Pad` takes four times as long."""
+        bound = greatest(table)
+        more = np.zeros(table.shape[1] + 2, np.float32)
+        more[-2:] = bound, -bound
+        embedded = self._embeddings(np.pad(table, [(0, 0), (0, 2)]))
+        return self.add("Add", [embedded, self.constant("bounds", more)], "bounded_embedded")
 
     def dense(self, inputs: str, name: str, kernel: np.ndarray, bias: np.ndarray, output: str = "") -> str:
         product = self.add("MatMul", [inputs, self.constant(f"{name}_kernel", kernel)], f"{name}_product")
