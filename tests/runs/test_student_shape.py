@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
+import shutil
+
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig
@@ -189,3 +193,25 @@ def test_a_checkpoint_brings_its_own_sizes(tiny_teacher_dir, tiny_tokenizer):
         chosen(hidden_size=64, **found)
     with pytest.raises(ConfigError, match="`seq_len=128`: .* takes at most 64 subwords"):
         chosen(**found | {"seq_len": 128})
+
+
+@pytest.mark.parametrize("flags, message", [
+    ({"pt_student_checkpoint": "teacher", "num_hidden_layers": 3}, "`num_hidden_layers=3`: .* has 2 layers"),
+    ({"pt_student_checkpoint": "modernbert"}, "transformers has modernbert in PyTorch only"),
+    ({"hidden_size": 30, "num_attention_heads": 4}, "does not divide `hidden_size=30`"),
+    ({"hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 1, "distil_attention": True}, "heads")])
+def test_a_student_that_cannot_be_is_refused_before_its_teacher_is_trained(tmp_path, tiny_task, tiny_teacher_dir, flags,
+                                                                           message, monkeypatch):
+    from xtremedistil_tf.runs.distil import prepare
+    from xtremedistil_tf.runs.run import Run
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_teacher_dir, "modernbert")
+    file = pathlib.Path("modernbert/config.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "model_type": "modernbert"}))
+    given = config(task=str(tiny_task), transfer_file=str(tiny_task / "unlabeled.txt"), model_dir="out", do_NER=True,
+                   pt_teacher_checkpoint=str(tiny_teacher_dir), seq_len=32, **flags)
+    given.validate()
+    with pytest.raises(ConfigError, match=message):
+        prepare(Run.of(given))
+    assert not pathlib.Path("out/teacher").exists()

@@ -9,7 +9,6 @@ from typing import Any
 
 import tf_keras
 
-from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.choices import TEACHER
 from xtremedistil_tf.distillation.schedule import Phase
@@ -20,7 +19,7 @@ from xtremedistil_tf.runs.phase_settings import strategy_phases
 from xtremedistil_tf.runs.run import Run
 from xtremedistil_tf.runs.store import StoreStep, TrainingData, store_root, training_data
 from xtremedistil_tf.runs.student import Distilled, StudentStep
-from xtremedistil_tf.runs.student_plan import StudentPlan, plan_student
+from xtremedistil_tf.runs.student_plan import StudentPlan, check_student, plan_student, starting_checkpoint
 from xtremedistil_tf.runs.student_shape import BASELINE
 from xtremedistil_tf.runs.teachers import Teachers, check_learned, teachers_of
 from xtremedistil_tf.runs.transfer_text import Augmentation, RunText, compare_texts, log_comparison, transfer_text
@@ -151,15 +150,15 @@ def prepare(run: Run, sample: bool = False) -> Prepared:
     with run.step("labelled data") as step:
         labelled = open_labelled(c)
         step.fingerprint = labelled.fingerprint
-    checkpoint = resolve_checkpoint(c.pt_student_checkpoint) if c.pt_student_checkpoint not in ("", TEACHER) else ""
-    # Before the teacher is trained, so that what is wrong with text and augmenters is said first.
+    # Before the teacher is trained, so that what is wrong with student, text and augmenters is said first.
+    check_student(c, labelled)
     augmentation = Augmentation(c, labelled) if c.augment and c.strategy != BASELINE else None
     originals = transfer_text(c, labelled)
     teachers = teachers_of(run, labelled)
     if not sample:
         check_learned(run, labelled, teachers)
-    if c.pt_student_checkpoint == TEACHER:
-        checkpoint = str(teachers.fine_tuned.path)
+    from_teacher = c.pt_student_checkpoint == TEACHER
+    checkpoint = str(teachers.fine_tuned.path) if from_teacher else starting_checkpoint(c, labelled)
     text = _text(run, originals, teachers, augmentation)
     with run.step("vocabulary") as step, run.workers.chief_first():
         used = text.used

@@ -144,7 +144,7 @@ def student_vocabulary(config: DistillationConfig, teachers: Any, checkpoint: st
     if config.student_vocab_size:
         own = _trained(config, folder, transfer, transfer_fingerprint)
     elif checkpoint and not config.compress_word_embedding:
-        own = _of_checkpoint(checkpoint)
+        own = checkpoint_tokenizer(checkpoint)
         if own is None or (teachers and own.get_vocab() == teachers.get_vocab()):
             return Vocabulary(teachers)
     else:
@@ -189,7 +189,7 @@ def _roles(tokenizer: Any) -> dict[str, int]:
     return {name: getattr(tokenizer, name) for name in names if getattr(tokenizer, name) is not None}
 
 
-def _of_checkpoint(checkpoint: str) -> Any:
+def checkpoint_tokenizer(checkpoint: str) -> Any:
     try:
         return load_tokenizer(checkpoint)
     except ModelLoadError:

@@ -10,7 +10,6 @@ from typing import Any
 import tf_keras
 
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.config.choices import TEACHER
 from xtremedistil_tf.distillation.runner import PhaseRecord, Runner, needs_teacher
 from xtremedistil_tf.distillation.schedule import Phase
 from xtremedistil_tf.fingerprint import fingerprint
@@ -20,7 +19,7 @@ from xtremedistil_tf.runs.phase_settings import phase_settings
 from xtremedistil_tf.runs.run import Run
 from xtremedistil_tf.runs.starting_weights import StudentStart
 from xtremedistil_tf.runs.store import TrainingData
-from xtremedistil_tf.runs.student_plan import StudentPlan
+from xtremedistil_tf.runs.student_plan import StudentPlan, starting_checkpoint
 from xtremedistil_tf.runs.student_shape import StudentShape
 from xtremedistil_tf.runs.teachers import Teachers
 from xtremedistil_tf.students.registry import deployed, new_student
@@ -81,8 +80,7 @@ class StudentStep:
         checkpoint, store = self.plan.checkpoint, self.store
         if not needs_teacher(phases):
             store = None
-            if self.plan.config.pt_student_checkpoint == TEACHER:
-                checkpoint = self.labelled.checkpoints[0]
+            checkpoint = starting_checkpoint(self.plan.config, self.labelled)
         return StudentStart(self.plan.config, self.teachers.fine_tuned, lambda: self.teachers.loaded, self.vocabulary,
                             checkpoint, self.data.trimmed if trimmed else None, self.run.folder / _KEPT, store)
 

@@ -6,11 +6,13 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import with_epochs
+from xtremedistil_tf.config.choices import TEACHER
 from xtremedistil_tf.distillation.runner import needs_hidden_states, needs_teacher
 from xtremedistil_tf.distillation.schedule import Phase
-from xtremedistil_tf.runs.labelled_data import Labelled, Vocabulary
+from xtremedistil_tf.runs.labelled_data import Labelled, Vocabulary, checkpoint_tokenizer
 from xtremedistil_tf.runs.phase_settings import strategy_phases
 from xtremedistil_tf.runs.student_shape import (
     StudentShape,
@@ -20,7 +22,7 @@ from xtremedistil_tf.runs.student_shape import (
     top_layer,
     wants_piece_states,
 )
-from xtremedistil_tf.runs.teachers import Teachers
+from xtremedistil_tf.runs.teachers import Teachers, sizes_before_training
 from xtremedistil_tf.runs.transfer_text import RunText
 from xtremedistil_tf.teachers.protocol import TeacherSignals
 from xtremedistil_tf.transfer.format import Manifest
@@ -49,6 +51,26 @@ class StudentPlan:
     @property
     def needs_store(self) -> bool:
         return needs_teacher(self.phases)
+
+
+def starting_checkpoint(config: DistillationConfig, labelled: Labelled) -> str:
+    """The resolved checkpoint that a student is made of, as it is before any fine-tuning; "" where there is none.
+
+    Raises:
+        ModelLoadError: it cannot be found.
+    """
+    name = config.pt_student_checkpoint
+    return labelled.checkpoints[0] if name == TEACHER else resolve_checkpoint(name) if name else ""
+
+
+def check_student(config: DistillationConfig, labelled: Labelled) -> None:
+    """Raises what `plan_student` would, before a teacher is trained. A vocabulary of the student's own is not known
+    then."""
+    if labelled.tokenizer is None or config.student_vocab_size:
+        return
+    checkpoint = starting_checkpoint(config, labelled)
+    own = checkpoint_tokenizer(checkpoint) if checkpoint and not config.compress_word_embedding else None
+    student_shape(config, own or labelled.tokenizer, labelled.task, sizes_before_training(config, labelled), checkpoint)
 
 
 def plan_student(config: DistillationConfig, labelled: Labelled, teachers: Teachers, text: RunText,

@@ -17,7 +17,7 @@ from xtremedistil_tf.runs.student_shape import TeacherSizes, needs_no_teacher
 from xtremedistil_tf.runs.teacher_scheme import check_scheme
 from xtremedistil_tf.runs.weak_teacher import remedy, weakness
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.teachers.fine_tuned import FineTunedTeachers, make_teachers
+from xtremedistil_tf.teachers.fine_tuned import FineTuned, FineTunedTeachers, given_teachers, make_teachers
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 from xtremedistil_tf.training.precision_choice import AUTO
@@ -50,6 +50,16 @@ class Teachers:
     def sizes(self) -> TeacherSizes | None:
         found = self.fine_tuned
         return TeacherSizes(found.num_layers, found.width, found.num_heads) if found else None
+
+
+def sizes_before_training(config: DistillationConfig, labelled: Labelled) -> TeacherSizes | None:
+    """Fine-tuning changes no sizes: they are those of the given teacher or of the pre-trained checkpoint. None where
+    the run needs no teacher."""
+    if needs_no_teacher(config):
+        return None
+    found = FineTuned.at(pathlib.Path((given_teachers(teacher_roots(config)) or labelled.checkpoints)[0]),
+                         config.teacher_backend)
+    return TeacherSizes(found.num_layers, found.width, found.num_heads)
 
 
 def teachers_of(run: Run, labelled: Labelled) -> Teachers:

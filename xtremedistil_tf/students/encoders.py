@@ -122,13 +122,17 @@ def checkpoint_encoder(checkpoint: str, tokenizer, num_hidden_layers: int = 0,
         new_word_embeddings: the table is going to be replaced by one for the run's tokenizer.
 
     Raises:
-        ConfigError: the checkpoint has another vocabulary, or fewer layers.
+        ConfigError: the checkpoint has another vocabulary, fewer layers, or no class in TensorFlow.
         ModelLoadError: it cannot be found or read.
     """
-    from transformers import AutoConfig
+    from transformers import TF_MODEL_MAPPING, AutoConfig
 
     with quiet_transformers(), explained(checkpoint, "the config"):
         config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
+    if type(config) not in TF_MODEL_MAPPING:
+        raise ConfigError(f"{checkpoint!r} cannot be a student: transformers has {config.model_type} in PyTorch only, "
+                          "and students are TensorFlow models. Expected a checkpoint of another type as "
+                          "`pt_student_checkpoint`; omit it for a student that is made anew.")
     if num_hidden_layers > config.num_hidden_layers:
         raise ConfigError(f"`num_hidden_layers={num_hidden_layers}`: {checkpoint!r} has "
                           f"{config.num_hidden_layers} layers. Give at most that many, or omit it for "

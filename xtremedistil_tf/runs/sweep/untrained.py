@@ -11,23 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.config import DistillationConfig, ExportConfig
-from xtremedistil_tf.config.choices import TEACHER
-from xtremedistil_tf.config.commands import listed
 from xtremedistil_tf.config.sweep import SweepConfig
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.errors import XtremeDistilError
 from xtremedistil_tf.evaluation.footprint import count_parameters, measure_footprint
 from xtremedistil_tf.runs.export import Exports
 from xtremedistil_tf.runs.labelled_data import Labelled, open_labelled, student_vocabulary
-from xtremedistil_tf.runs.student_shape import TeacherSizes, needs_no_teacher, student_shape
+from xtremedistil_tf.runs.student_plan import starting_checkpoint
+from xtremedistil_tf.runs.student_shape import student_shape
 from xtremedistil_tf.runs.sweep.candidates import Candidate, candidates, weights
+from xtremedistil_tf.runs.teachers import sizes_before_training
 from xtremedistil_tf.runs.transfer_text import transfer_text
 from xtremedistil_tf.students.metadata import size_of
 from xtremedistil_tf.students.model_directory import load_student, save_student
 from xtremedistil_tf.students.registry import deployed, new_student
-from xtremedistil_tf.teachers.fine_tuned import FineTuned, given_teachers
 from xtremedistil_tf.tokenization.trimming import kept_pieces, piece_counts, trim_tokenizer
 from xtremedistil_tf.transfer.format import stored_ids
 from xtremedistil_tf.transfer.text import TransferText
@@ -56,14 +54,12 @@ class Untrained:
         self._config, shared = config, config.shared()
         self._folder = pathlib.Path(config.folder)
         labelled = open_labelled(shared)
-        checkpoint = shared.pt_student_checkpoint
-        if checkpoint:
-            checkpoint = labelled.checkpoints[0] if checkpoint == TEACHER else resolve_checkpoint(checkpoint)
+        checkpoint = starting_checkpoint(shared, labelled)
         text = transfer_text(shared, labelled)
         self._tokenizer = student_vocabulary(
             shared, labelled.tokenizer, checkpoint, self._folder / "vocabulary", text or (),
             text.fingerprint if text else "").tokenizer
-        sizes = None if needs_no_teacher(shared) else _teacher_sizes(shared, labelled)
+        sizes = sizes_before_training(shared, labelled)
         self._shapes = {c.name: student_shape(c.config, self._tokenizer, labelled.task, sizes, checkpoint)
                         for c in candidates(config)}
         if shared.trim_vocabulary:
@@ -111,13 +107,6 @@ class Untrained:
         self._tokenizer = trim_tokenizer(self._tokenizer, seen).tokenizer
         self._shapes = {name: shape.with_vocabulary(len(self._tokenizer), self._tokenizer.pad_token_id)
                         for name, shape in self._shapes.items()}
-
-
-def _teacher_sizes(config: DistillationConfig, labelled: Labelled) -> TeacherSizes:
-    """Fine-tuning changes no sizes: they are those of the given teacher or of the pre-trained checkpoint."""
-    given = given_teachers([pathlib.Path(name) for name in listed(config.teacher_model_dir)])
-    teacher = FineTuned.at(pathlib.Path((given or labelled.checkpoints)[0]), config.teacher_backend)
-    return TeacherSizes(teacher.num_layers, teacher.width, teacher.num_heads)
 
 
 def _kept_mask(config: DistillationConfig, labelled: Labelled, text: TransferText | None,
