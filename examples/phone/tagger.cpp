@@ -123,7 +123,7 @@ class WordPiece {
         end_part(), in_word = false;
         continue;
       }
-      if (code == 0 || code == 0xFFFD || (kind & kInvisible) || code < 32 || (code >= 127 && code < 160)) continue;
+      if ((kind & kInvisible) || is_deleted(code)) continue;
       if (!in_word) found.emplace_back(), in_word = true;
       bool alone = is_chinese(code) || ((kind & kMark) && (code < 128 || !(kind & kSymbol)));
       if (alone) end_part();
@@ -143,9 +143,18 @@ class WordPiece {
     return runs_[2 * low + 1];
   }
 
+  // Control, format and private-use characters, as far as words.json does not tell them apart.
+  static bool is_deleted(uint32_t c) {
+    return c < 32 || (c >= 127 && c < 160) || c == 0xFFFD || (c >= 0xE000 && c <= 0xF8FF) || c >= 0xF0000 ||
+           (c >= 0x600 && c <= 0x605) || c == 0x6DD || c == 0x70F || (c >= 0xFFF9 && c <= 0xFFFB) || c == 0x110BD ||
+           (c >= 0x1BCA0 && c <= 0x1BCA3) || (c >= 0x1D173 && c <= 0x1D17A);
+  }
+
+  // As in `tokenizers`, which leaves a gap after 2B81F.
   static bool is_chinese(uint32_t c) {
     return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
-           (c >= 0x2A700 && c <= 0x2CEAF) || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+           (c >= 0x2A700 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0xF900 && c <= 0xFAFF) ||
+           (c >= 0x2F800 && c <= 0x2FA1F);
   }
 
   void add(const std::string& part, int length, std::vector<int>& ids) const {

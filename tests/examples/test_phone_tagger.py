@@ -24,7 +24,8 @@ TASK = TaggingTask(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], raw_words={"rule":
 rng = random.Random(3)
 TEXTS = ["anna met boris in paris .", "", "   ", "москва , 北京 and göran", "x\u00a0y\u3000z",
          "(anna),boris!? 3€ «par»",
-         "an\u00adna an\u200dna \u200d", "a" * 120, "anna " * 40, "par\u0301is ☃ unknown"]
+         "an\u00adna an\u200dna \u200d", "a" * 120, "anna " * 40, "par\u0301is ☃ unknown",
+         "an\ue000na an\u0600na an\ufffbna an\U0002b821na an\U0002b701na an\ufdd0na"]
 TEXTS += ["".join(rng.choices("aeinoprs москва北京.,!? \t", k=rng.randint(0, 60))).strip("\t") for _ in range(40)]
 
 
