@@ -8,8 +8,8 @@ import functools
 import itertools
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,9 +19,21 @@ _BATCH, _MOST_WORDS = 1024, 16384
 _MOST_KNOWN, _ENCODED_TOGETHER = 1 << 17, 64
 # Words of several scripts, as a tokenizer may know only some of them.
 _PROBES = (("a", "b"), ("the", "of"), ("1", "2"), (",", "."), ("и", "в"), ("的", "是"))
-_spaced: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
-_known: weakref.WeakKeyDictionary[Any, WordPieces] = weakref.WeakKeyDictionary()
-_special: weakref.WeakKeyDictionary[Any, SpecialTokens] = weakref.WeakKeyDictionary()
+_Found = TypeVar("_Found")
+
+
+def _remembered(asked: Callable[[Any], _Found]) -> Callable[[Any], _Found]:
+    """The function, which asks each tokenizer once."""
+    known: weakref.WeakKeyDictionary[Any, _Found] = weakref.WeakKeyDictionary()
+
+    @functools.wraps(asked)
+    def answer(tokenizer: Any) -> _Found:
+        try:
+            return known[tokenizer]
+        except KeyError:
+            return known.setdefault(tokenizer, asked(tokenizer))
+
+    return answer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,17 +178,15 @@ def few_pieces(tokenizer: Any, words: Sequence[str]) -> tuple[list[int], list[in
     return _pieces(tokenizer).few(spaced_words(words) if needs_spaces(tokenizer) else words)
 
 
+@_remembered
 def _pieces(tokenizer: Any) -> WordPieces:
-    if tokenizer not in _known:
-        _known[tokenizer] = WordPieces(tokenizer)
-    return _known[tokenizer]
+    return WordPieces(tokenizer)
 
 
+@_remembered
 def special_tokens(tokenizer: Any) -> SpecialTokens:
     """See `SpecialTokens.of`; a tokenizer is asked once."""
-    if tokenizer not in _special:
-        _special[tokenizer] = SpecialTokens.of(tokenizer)
-    return _special[tokenizer]
+    return SpecialTokens.of(tokenizer)
 
 
 def encode_words(tokenizer: Any, sentences: Iterable[Sequence[str]]) -> Iterator[EncodedWords]:
@@ -216,6 +226,7 @@ def encodings_of_words(tokenizer: Any, sentences: Sequence[Sequence[str]]) -> Se
     return _encodings(tokenizer, [form(words) for words in sentences], is_split_into_words=True)
 
 
+@_remembered
 def needs_spaces(tokenizer: Any) -> bool:
     """Whether the tokenizer loses the marks of words that are given apart, and keeps those of `spaced_words`.
 
@@ -223,13 +234,11 @@ def needs_spaces(tokenizer: Any) -> bool:
     and no setting of the tokenizer puts it there. The tokenizer is asked, not its settings: which form of a few words
     gives the pieces of their text more often?
     """
-    if tokenizer not in _spaced:
-        texts = [encoding.ids for encoding in _encodings(tokenizer, [" ".join(words) for words in _PROBES])]
-        apart, spaced = (sum(encoding.ids == text for encoding, text in zip(
-            _encodings(tokenizer, given, is_split_into_words=True), texts))
-            for given in ([list(words) for words in _PROBES], [spaced_words(words) for words in _PROBES]))
-        _spaced[tokenizer] = spaced > apart
-    return _spaced[tokenizer]
+    texts = [encoding.ids for encoding in _encodings(tokenizer, [" ".join(words) for words in _PROBES])]
+    apart, spaced = (sum(encoding.ids == text for encoding, text in zip(
+        _encodings(tokenizer, given, is_split_into_words=True), texts))
+        for given in ([list(words) for words in _PROBES], [spaced_words(words) for words in _PROBES]))
+    return spaced > apart
 
 
 def word_form(tokenizer: Any, task: Any) -> dict[str, Any]:
