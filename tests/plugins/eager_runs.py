@@ -24,11 +24,13 @@ def follow() -> None:
     """Does in this process what the variable says, from now on, once TensorFlow is imported."""
     if "tensorflow" in sys.modules:
         from tensorflow.python.eager import context
+        from tensorflow.python.eager.polymorphic_function import eager_function_run
         from tensorflow.python.eager.polymorphic_function.polymorphic_function import Function
 
-        # In place of `tf.config.run_functions_eagerly`, which functions called while a graph is traced follow, too.
+        # Beside `tf.config.run_functions_eagerly`, which functions called while a graph is traced follow, too.
         Function._run_functions_eagerly = property(
-            lambda function: VARIABLE in os.environ and context.executing_eagerly())
+            lambda function: eager_function_run.RUN_FUNCTIONS_EAGERLY
+            or (VARIABLE in os.environ and context.executing_eagerly()))
 
 
 @contextlib.contextmanager
