@@ -1,4 +1,4 @@
-"""The mark `eager_runs`: nothing is traced but what is exported, here and in commands; without it all is, as for users."""
+"""The mark `eager_runs`: only what is exported is traced, here and in commands; without it all is, as for users."""
 
 from __future__ import annotations
 
