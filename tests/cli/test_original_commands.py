@@ -109,7 +109,7 @@ def test_flags_whose_value_may_be_left_out():
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, tiny_tokenizer, tiny_teacher_dir):
+def place(tmp_path_factory, tiny_tokenizer):
     """A folder with data laid out as the original's README has it, and with tiny checkpoints."""
     import tf_keras
     from transformers import BertConfig, BertTokenizerFast, ElectraConfig, TFBertModel, TFElectraModel
@@ -172,9 +172,10 @@ def run(place, python):
 SMALL = ("--teacher_epochs=1", "--distil_epochs=1", "--ft_epochs=1", "--accept_weak_teacher")
 
 
-def test_the_ner_commands(run, place, tiny_teacher_dir):
+@pytest.mark.eager_runs
+def test_the_ner_commands(run, place, flat_teacher_dir):
     out = place / "ner"
-    run(NER, "ner", {"bert-base-multilingual-cased": tiny_teacher_dir,
+    run(NER, "ner", {"bert-base-multilingual-cased": flat_teacher_dir,
                      "microsoft/xtremedistil-l6-h384-uncased": place / "other-student"}, *SMALL)
     for name in ("xtremedistil-config.json", "metrics.json", "export/saved_model/saved_model.pb"):
         assert (out / name).exists(), name
