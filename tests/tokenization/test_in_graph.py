@@ -88,17 +88,17 @@ def make_tokenizer(alphabet=(), **options) -> BertTokenizerFast:
 @pytest.fixture(scope="module", params=MODES)
 def both(request):
     tokenizer = make_tokenizer(ALPHABET, **MODES[request.param])
-    return tokenizer, in_graph(tokenizer), whole_in_graph(tokenizer)
+    return in_graphs(tokenizer)
 
 
-def in_graph(tokenizer):
-    return tf.function(InGraphWordPiece.from_tokenizer(tokenizer).tokenize,
-                       input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+def traced(method):
+    """As a SavedModel traces it: without AutoGraph."""
+    return tf.function(method, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 
 
-def whole_in_graph(tokenizer):
-    return tf.function(InGraphWordPiece.from_tokenizer(tokenizer, whole_texts=True).tokenize_texts,
-                       input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+def in_graphs(tokenizer):
+    graph = InGraphWordPiece.from_tokenizer(tokenizer, whole_texts=True)
+    return tokenizer, traced(graph.tokenize), traced(graph.tokenize_texts)
 
 
 def expected(tokenizer, texts: list[str]) -> dict[str, list]:
@@ -210,13 +210,13 @@ def test_added_special_tokens_take_the_longest_match():
     tokenizer = make_tokenizer(do_lower_case=True)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<E", "<E>", "<E>x", "Stop", "ж+(ж"]})
     texts = ["<E>x <E>y <Ez <e> a<E><E>xx", "Stop STOP nonStopstop", "ж+(ж Ж+(Ж ж+ж a b"]
-    assert_equal_to_hugging_face((tokenizer, in_graph(tokenizer), whole_in_graph(tokenizer)), texts)
+    assert_equal_to_hugging_face(in_graphs(tokenizer), texts)
 
 
 def test_added_tokens_with_white_space_are_in_no_word_and_refused_for_whole_texts():
     tokenizer = make_tokenizer(do_lower_case=True)
     tokenizer.add_special_tokens({"additional_special_tokens": ["a b"]})
-    found = in_graph(tokenizer)(tf.constant(["a b a"]))
+    found = traced(InGraphWordPiece.from_tokenizer(tokenizer).tokenize)(tf.constant(["a b a"]))
     assert as_lists(found["pieces"]) == expected(tokenizer, ["a b a"])["pieces"]
     assert not InGraphWordPiece.from_tokenizer(tokenizer).takes_whole_texts
     with pytest.raises(ModelLoadError, match="'a b' holds white space"):
@@ -240,8 +240,7 @@ def test_word_limit_and_prefix_are_those_of_the_tokenizer():
     for part in ("normalizer", "pre_tokenizer", "post_processor"):
         setattr(backend, part, getattr(template, part))
     tokenizer = BertTokenizerFast(tokenizer_object=backend, do_lower_case=False)
-    graphs = tokenizer, in_graph(tokenizer), whole_in_graph(tokenizer)
-    assert_equal_to_hugging_face(graphs, ["abbb abbbb b bb.ab abab [SEP]", "@@b"])
+    assert_equal_to_hugging_face(in_graphs(tokenizer), ["abbb abbbb b bb.ab abab [SEP]", "@@b"])
 
 
 @pytest.mark.parametrize("broken", [
@@ -312,4 +311,4 @@ def test_real_text(lowercase):
     trained.train_from_iterator(lines, vocab_size=8000, show_progress=False)
     tokenizer = BertTokenizerFast(tokenizer_object=BertWordPieceTokenizer(trained.get_vocab())._tokenizer,
                                   do_lower_case=lowercase)
-    assert_equal_to_hugging_face((tokenizer, in_graph(tokenizer), whole_in_graph(tokenizer)), lines)
+    assert_equal_to_hugging_face(in_graphs(tokenizer), lines)

@@ -39,6 +39,12 @@ TEACHERS = {
 NEAR = {"bfloat16": 0.05, "openvino": 0.05, "onnx_int8": 0.2}
 
 
+@pytest.fixture(autouse=True)
+def without_autograph(monkeypatch):
+    """It takes most of the time of tracing, and makes the same graphs of these families, which have no loops."""
+    monkeypatch.setattr(tf, "function", functools.partial(tf.function, autograph=False))
+
+
 @functools.cache
 def make_teacher(family="Bert", seed=3):
     kind, sizes, _ = TEACHERS[family]
