@@ -53,7 +53,7 @@ def free_port():
 @pytest.mark.without_saved_model
 def test_two_workers_make_the_student_of_one(tmp_path, tiny_task, flat_teacher_dir, python):
     """The whole main job under TF_CONFIG; without dropout, whose masks differ from replica to replica."""
-    options = ("--dropout=0", "--steps_per_execution=2", "--strategy=D2")
+    options = ("--dropout=0", "--steps_per_execution=2", "--strategy=logits")
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     workers = []
     for index in range(2):
