@@ -84,12 +84,7 @@ def tagging(export):
 
 
 @pytest.fixture(scope="module")
-def classification(export):
-    return export(ClassificationTask(["bad", "fair", "good"]))
-
-
-@pytest.fixture(scope="module")
-def convolutional(export, tiny_tokenizer):
+def classification(export, tiny_tokenizer):
     shape = CNNShape(len(tiny_tokenizer), 8, 6, 3, 0, 3, per_piece=False, projection_size=5)
     return export(ClassificationTask(["bad", "fair", "good"]), shape)
 
@@ -158,9 +153,8 @@ def assert_classes(exported: Exported, texts: list) -> None:
     np.testing.assert_array_equal(found["scores"], found["probabilities"].max(-1))
 
 
-@pytest.mark.parametrize("name", ["classification", "convolutional"])
-def test_classes(request, name):
-    assert_classes(request.getfixturevalue(name), HARD)
+def test_classes(classification):
+    assert_classes(classification, HARD)
 
 
 @given(ANY_TEXTS)
@@ -213,14 +207,14 @@ def test_runtime(request, name):
 
 
 @pytest.mark.parametrize(["name", "inputs"], [
-    ("tagging", ["texts"]), ("classification", ["texts"]), ("convolutional", ["texts"]),
+    ("tagging", ["texts"]), ("classification", ["texts"]),
     ("regression", ["texts", "pairs"]), ("answering", ["questions", "contexts"])])
 def test_no_texts_have_no_answers(request, name, inputs):
     exported = request.getfixturevalue(name)
     assert all(len(value) == 0 for value in ask(exported, **{name: [] for name in inputs}).values())
 
 
-@pytest.fixture(params=["tagging", "classification", "convolutional", "regression", "answering"])
+@pytest.fixture(params=["tagging", "classification", "regression", "answering"])
 def by_token_ids(request):
     """The outputs for a batch of ids, and the student's logits for the same."""
     exported = request.getfixturevalue(request.param)
@@ -235,7 +229,6 @@ def by_token_ids(request):
 
 @pytest.mark.parametrize(["name", "signatures"], [
     ("tagging", {"token_ids", "raw_strings", "words"}), ("classification", {"token_ids", "raw_strings"}),
-    ("convolutional", {"token_ids", "raw_strings"}),
     ("regression", {"token_ids", "raw_strings"}), ("answering", {"token_ids", "raw_strings"})])
 def test_the_first_axis_of_every_input_and_output_is_the_batch(request, name, signatures):
     found = request.getfixturevalue(name).signatures
