@@ -187,10 +187,9 @@ def test_full_int8_computes_with_int8(export, kind, count):
     assert {tensors[op.inputs[0]].type for op in dense} == {schema.TensorType.INT8}
 
 
+# With those above, every kind answers pieces and whole inputs, and every task is asked.
 @pytest.mark.parametrize(["kind", "task"], [
-    ("bilstm", "classification"), ("bilstm", "regression"), ("bilstm", "question_answering"),
-    ("cnn", "regression"), ("cnn", "question_answering"), ("narrow", "tagging"),
-    ("transformer", "regression"), ("transformer", "question_answering")])
+    ("bilstm", "classification"), ("cnn", "question_answering"), ("narrow", "tagging"), ("transformer", "regression")])
 def test_other_students_and_tasks(export, kind, task):
     exported = export(kind, task, "none")
     padded = {name: values[:1] for name, values in inputs_of([6, 11], exported.task).items()}
