@@ -78,6 +78,7 @@ class WordPieceGraph(tf.Module):
 
     has_offsets = True
 
+    @tf.autograph.experimental.do_not_convert
     def pieces(self, words: LiteStrings) -> Pieces:
         """The pieces of words, or of one text."""
         # Flat values, as TensorFlow Lite lacks most ops on ragged tensors.
@@ -100,6 +101,7 @@ class SentencePieceGraph(tf.Module):
 
     has_offsets = False
 
+    @tf.autograph.experimental.do_not_convert
     def pieces(self, words: LiteStrings) -> Pieces:
         """The pieces of words, or of one text."""
         ids = self._tokenizer.tokenize(words.strings)

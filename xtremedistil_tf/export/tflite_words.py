@@ -51,6 +51,8 @@ class LiteWords(tf.Module):
         # tensorflow-text's WhitespaceTokenizer ends words within white space of several bytes.
         self._spans, self._bytes, self._sentences = WordSpans(rule), tf_text.ByteSplitter(), SentenceEnds()
 
+    # Nothing in it needs AutoGraph, which takes longer than all else here.
+    @tf.autograph.experimental.do_not_convert
     def split(self, texts: tf.Tensor) -> LiteStrings:
         """string [1], valid UTF-8 -> its words."""
         # A last word that is left out again: TensorFlow Lite cannot slice what has no elements.
