@@ -6,6 +6,8 @@ instead of its own, and the process dies.
 
 from __future__ import annotations
 
+import importlib.machinery
+import importlib.util
 import json
 import os
 import subprocess
@@ -31,14 +33,21 @@ def answers_of(path: str | os.PathLike[str], texts: Sequence[str]) -> list[dict[
     return found
 
 
+def library() -> str:
+    """The file of the operators. The package itself is not imported: it would load transformers, if that is there."""
+    package = importlib.util.find_spec("onnxruntime_extensions")
+    folders = package.submodule_search_locations if package else None
+    found = importlib.machinery.PathFinder.find_spec("_extensions_pydll", folders)
+    return str(found and found.origin)
+
+
 def main(path: str) -> None:
     import numpy as np
     import onnxruntime
-    import onnxruntime_extensions
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.register_custom_ops_library(onnxruntime_extensions.get_library_path())
+    options.register_custom_ops_library(library())
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_outputs()]
     json.dump([dict(zip(names, (value.tolist() for value in session.run(None, {"texts": np.array([text], object)}))))

@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 
 from xtremedistil_tf.errors import ConfigError, MissingExtraError
+from xtremedistil_tf.export import onnx_text_run
 from xtremedistil_tf.export.onnx_text import export_onnx_text
 from xtremedistil_tf.export.sentencepiece import sentencepiece_model
 from xtremedistil_tf.students.bilstm import BiLSTMShape
@@ -18,9 +19,9 @@ from xtremedistil_tf.students.bilstm import BiLSTMShape
 TEXTS = ["anna met the para", "москва to paris", "the", "the paris of anna met"]
 PROGRAM = """
 import json, sys
-import numpy as np, onnxruntime, onnxruntime_extensions
+import numpy as np, onnxruntime
 options = onnxruntime.SessionOptions()
-options.register_custom_ops_library(onnxruntime_extensions.get_library_path())
+options.register_custom_ops_library(sys.argv[3])  # the package would import transformers
 session = onnxruntime.InferenceSession(sys.argv[1], options)
 names = [value.name for value in session.get_outputs()]
 answers = [dict(zip(names, (value.tolist() for value in session.run(None, {"texts": np.array([text])}))))
@@ -31,8 +32,9 @@ print(json.dumps([answers, session.get_modelmeta().custom_metadata_map]))
 
 
 def answered(path):
-    pytest.importorskip("onnxruntime_extensions")
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(path), json.dumps(TEXTS)], check=True,
+    library = pytest.importorskip("onnxruntime_extensions").get_library_path()
+    assert onnx_text_run.library() == library
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(path), json.dumps(TEXTS), library], check=True,
                           capture_output=True, text=True)
     return json.loads(done.stdout)
 
