@@ -1,23 +1,24 @@
 """Long files of tests begin first, so that the workers end together; `-m quick` leaves them out.
 
-`durations.json` has the processor seconds of the files that take long; the others, new ones among them, count as quick,
-save those that need a fixture which takes long itself. `pytest --write_durations` writes the table anew, from a run of
-all tests, in which another file may have made that fixture.
+`durations.json` has the seconds of the files that take long, by the clock: a test that waits for processes holds a
+worker, too. The others, new ones among them, count as quick, save those that need a fixture which takes long itself.
+`pytest --write_durations` writes the table anew, from a run of all tests, in which another file may have made that
+fixture.
 """
 
 from __future__ import annotations
 
 import collections
 import json
-import os
 import pathlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 TABLE = pathlib.Path(__file__).with_name("durations.json")
-#: Processor seconds below which a file is quick.
+#: Seconds below which a file is quick.
 QUICK = 3.5
 #: Fixtures, made once for all files, that take as long: runs of the main job, and exports of models of every kind.
 LONG_FIXTURES = {"distilled", "exported", "models"}
@@ -45,10 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
-    """This process and those it waited for."""
-    before = sum(os.times()[:4])
+    began = time.perf_counter()
     done = yield
-    item.config.stash[_USED][_file(item.nodeid)] += sum(os.times()[:4]) - before
+    item.config.stash[_USED][_file(item.nodeid)] += time.perf_counter() - began
     return done
 
 
@@ -64,18 +64,9 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[Any]:
         config.workeroutput["durations"] = dict(config.stash[_USED])
     done = yield  # the workers end
     if config.option.write_durations and not hasattr(config, "workeroutput"):
-        used = config.stash[_USED]
-        for test, seconds in _forks():
-            used[_file(test)] += seconds
-        slow = {file: round(seconds, 1) for file, seconds in used.most_common() if seconds >= QUICK}
+        slow = {file: round(seconds, 1) for file, seconds in config.stash[_USED].most_common() if seconds >= QUICK}
         TABLE.write_text(json.dumps(slow, indent=0) + "\n", encoding="utf-8")
     return done
-
-
-def _forks() -> list[tuple[str, float]]:
-    """(test, seconds) of every forked command; see forked_python.py."""
-    times = pathlib.Path(os.environ["XTREMEDISTIL_FORKED_PYTHON"]).with_name("times")
-    return [json.loads(line) for line in times.read_text(encoding="utf-8").splitlines()] if times.exists() else []
 
 
 def _file(nodeid: str) -> str:

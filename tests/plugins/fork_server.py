@@ -137,25 +137,14 @@ def _kept(connection: socket.socket, streams: list[int], request: dict,
                     os.killpg(child, signal.SIGKILL)
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
-                _note_time(folder, request)
                 os._exit(0)
             os.kill(child, asked[0])
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            _note_time(folder, request)
             connection.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
             os._exit(0)
         if ended in ready:
             os.read(ended, 64)
-
-
-def _note_time(folder: pathlib.Path, request: dict) -> None:
-    """Processor time of the command, for the test that started it."""
-    used = os.times()
-    test = request["environment"].get("PYTEST_CURRENT_TEST", "")
-    line = json.dumps([test, used.children_user + used.children_system])
-    with open(folder / "times", "a", encoding="utf-8") as file:
-        file.write(line + "\n")
 
 
 def _command(streams: list[int], request: dict) -> Callable[[], None]:
