@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import followed_variables
+
 if TYPE_CHECKING:  # the process that forks has no pytest
     import pytest
 
@@ -36,19 +38,8 @@ def follow() -> None:
 @contextlib.contextmanager
 def eager_runs() -> Iterator[None]:
     """The same for a few lines of a test or fixture."""
-    before = os.environ.get(VARIABLE)
-    _set("1")
-    try:
+    with followed_variables.held(VARIABLE, follow):
         yield
-    finally:
-        _set(before)
-
-
-def _set(value: str | None) -> None:
-    os.environ.pop(VARIABLE, None)
-    if value is not None:
-        os.environ[VARIABLE] = value
-    follow()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,4 +48,4 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before pytest's own, which makes the fixtures."""
-    _set("1" if item.get_closest_marker("eager_runs") else None)
+    followed_variables.put(VARIABLE, "1" if item.get_closest_marker("eager_runs") else None, follow)
