@@ -129,23 +129,24 @@ class _BilstmGraph:
             weights: of the Keras layer.
             per_piece, fixed_ranges: see above.
         """
-        units, more, tensors = weights[1].shape[0], 0, _onnx_lstm(weights)
+        units, tensors = weights[1].shape[0], _onnx_lstm(weights)
         self.add("ReduceSum", ["attention_mask", self.constant("time_axis", np.array([1]))], "mask_sum",
                  keepdims=0)
         self.add("Cast", ["mask_sum"], "lengths", to=TensorProto.INT32)
         self.add("Transpose", ["input_ids"], "ids_by_time", perm=[1, 0])
         if fixed_ranges:
-            more, tensors = MORE_UNITS, bounded(tensors)
-        read = self._bounded_embeddings(table) if fixed_ranges else self._embeddings(table)
+            units, tensors, read = units + MORE_UNITS, bounded(tensors), self._bounded_embeddings(table)
+        else:
+            read = self._embeddings(table)
         parameters = [self.constant(f"lstm_{name}", value) for name, value in zip("WRB", tensors)]
         self.nodes.append(helper.make_node("LSTM", [read, *parameters, "lengths"],
-                                           ["all_states", "last_states"], name="lstm", hidden_size=units + more,
+                                           ["all_states", "last_states"], name="lstm", hidden_size=units,
                                            direction="bidirectional"))
         if per_piece:  # [time, direction, batch, H]
             self.add("Transpose", ["all_states"], "states_by_row", perm=[2, 0, 1, 3])
         else:  # [direction, batch, H]
             self.add("Transpose", ["last_states"], "states_by_row", perm=[1, 0, 2])
-        width = 2 * (units + more)
+        width = 2 * units
         wanted = self.constant("states_shape", np.array([0, 0, width] if per_piece else [0, width]))  # 0: as it is
         return self.add("Reshape", ["states_by_row", wanted], "states")
 

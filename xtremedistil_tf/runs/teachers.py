@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.errors import WeakTeacherError
 from xtremedistil_tf.runs.labelled_data import Labelled, teacher_roots
@@ -17,7 +18,7 @@ from xtremedistil_tf.runs.student_shape import TeacherSizes, needs_no_teacher
 from xtremedistil_tf.runs.teacher_scheme import check_scheme
 from xtremedistil_tf.runs.weak_teacher import remedy, weakness
 from xtremedistil_tf.tasks.task import Task
-from xtremedistil_tf.teachers.fine_tuned import FineTuned, FineTunedTeachers, given_teachers, make_teachers
+from xtremedistil_tf.teachers.fine_tuned import FineTunedTeachers, given_teachers, make_teachers, sizes_of
 from xtremedistil_tf.teachers.fine_tuning import TeacherRecipe
 from xtremedistil_tf.teachers.protocol import LoadedTeacher
 from xtremedistil_tf.training.precision_choice import AUTO
@@ -57,9 +58,8 @@ def sizes_before_training(config: DistillationConfig, labelled: Labelled) -> Tea
     the run needs no teacher."""
     if needs_no_teacher(config):
         return None
-    found = FineTuned.at(pathlib.Path((given_teachers(teacher_roots(config)) or labelled.checkpoints)[0]),
-                         config.teacher_backend)
-    return TeacherSizes(found.num_layers, found.width, found.num_heads)
+    checkpoint = (given_teachers(teacher_roots(config)) or labelled.checkpoints)[0]
+    return TeacherSizes(*sizes_of(resolve_checkpoint(checkpoint)))  # a folder without weights is refused
 
 
 def teachers_of(run: Run, labelled: Labelled) -> Teachers:

@@ -57,18 +57,27 @@ class FineTuned:
     @classmethod
     def at(cls, path: pathlib.Path, backend: str = "tf") -> FineTuned:
         """The teacher in a Hugging Face directory, with the record of its fine-tuning if it has one."""
-        from transformers import AutoConfig
-
         record = read_json(path / _RECORD) if (path / _RECORD).exists() else {}
-        with quiet_transformers(), explained(str(path), "the config"):
-            config = AutoConfig.from_pretrained(str(path), trust_remote_code=False)
+        sizes = sizes_of(str(path))
         return cls(path, checkpoint_fingerprint(str(path)), record.get("history", []),
-                   record.get("seconds", 0.0), record.get("cpu_seconds", 0.0), num_layers(config),
-                   config.hidden_size, getattr(config, "num_attention_heads", 0), backend)
+                   record.get("seconds", 0.0), record.get("cpu_seconds", 0.0), *sizes, backend)
 
     def load(self, task: Task) -> LoadedTeacher:
         """The teacher in float32, whatever precision it was trained in."""
         return backend_named(self.backend).load(str(self.path), task)
+
+
+def sizes_of(checkpoint: str) -> tuple[int, int, int]:
+    """Layers, width of the hidden states and attention heads, as its config has them.
+
+    Raises:
+        ModelLoadError: it cannot be read.
+    """
+    from transformers import AutoConfig
+
+    with quiet_transformers(), explained(checkpoint, "the config"):
+        config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
+    return num_layers(config), config.hidden_size, getattr(config, "num_attention_heads", 0)
 
 
 @dataclasses.dataclass(frozen=True)
