@@ -158,6 +158,7 @@ def _contenders(e: int, h: int, width: int):
     from xtremedistil_tf.training.batches import BatchPlan, pad_batch
     from xtremedistil_tf.training.optimizers import RowAdam
     from xtremedistil_tf.training.pipeline import ShuffledBatches
+    from xtremedistil_tf.training.stage import precision
 
     source = _source(_BATCH * _STEPS.value, _LARGE_VOCABULARY)
     plan = BatchPlan(source.lengths, np.arange(len(source)), _BATCH)
@@ -169,6 +170,11 @@ def _contenders(e: int, h: int, width: int):
         yield "Keras, fit, RowAdam", _fit_turn(_keras_network(e, h, width), RowAdam(1e-3), batches)
         yield "this package, Keras's LSTM", _stage_turn(_with_keras_layers(BiLSTMStudent(shape), h), data)
     yield "this package", _stage_turn(new_student(shape), data)
+    for name, make in (("Keras, fit, bfloat16", lambda: _fit_turn(
+            _keras_network(e, h, width), tf_keras.optimizers.Adam(1e-3), batches)),
+            ("this package, bfloat16", lambda: _stage_turn(new_student(shape), data))):
+        with precision("mixed_bfloat16"):
+            yield name, make()
 
 
 def _compare_with_keras() -> None:
