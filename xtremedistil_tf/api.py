@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import config_from, named_as_given
+from xtremedistil_tf.config.fields import listed
 from xtremedistil_tf.corpus.objects import is_path, kind_of_objects, write_task, write_text
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.student import Student
@@ -199,7 +200,7 @@ class _Call:
         if isinstance(self._task, str) and not self._task.startswith("hf:") and not os.path.exists(self._task):
             faults.append(f"`task={self._task!r}`: no such folder. Give a task folder, hf:<name>, or examples.")
         if isinstance(self._transfer, str) and not os.path.exists(self._transfer):
-            names = [name.strip() for name in self._transfer.split(",") if name.strip()]
+            names = listed(self._transfer)
             if missing := [name for name in names if not os.path.exists(name)]:
                 which = f" {missing[0]}" if len(names) > 1 else ""
                 faults.append(f"`transfer={self._transfer!r}`: no such file or folder{which}. Give a file, a folder, "

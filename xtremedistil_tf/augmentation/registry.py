@@ -15,6 +15,7 @@ from xtremedistil_tf.augmentation.mixing import MixedPairs, MixedSpans
 from xtremedistil_tf.augmentation.recasing import OtherCase
 from xtremedistil_tf.augmentation.retrieval import Encoder, RetrievedSentences, load_faiss
 from xtremedistil_tf.augmentation.word_exchange import MaskedWords, NeighbouringWords
+from xtremedistil_tf.config.fields import listed
 from xtremedistil_tf.corpus.example import Example
 from xtremedistil_tf.corpus.tag_schemes import is_iob2
 from xtremedistil_tf.errors import ConfigError
@@ -80,7 +81,7 @@ def augmenter_names(text: str) -> list[str]:
     Raises:
         ConfigError: one is unknown or stands there twice, or there is none.
     """
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    names = listed(text)
     for name in names or [text]:
         _known(name)
         if names.count(name) > 1:

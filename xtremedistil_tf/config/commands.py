@@ -11,6 +11,7 @@ from xtremedistil_tf.config.fields import (
     POLICIES,
     TASK_KINDS,
     decoding_choice,
+    listed,
     other_decoding,
     reading_setting,
     selector,
@@ -102,11 +103,6 @@ class ExportConfig:
         asked = listed(self.quantize)
         return [(form, quantization) for form in dict.fromkeys(listed(self.formats))
                 for quantization in QUANTIZATIONS_OF[form] if quantization in asked]
-
-
-def listed(words: str) -> list[str]:
-    """The words of a comma-separated flag."""
-    return [word.strip() for word in words.split(",") if word.strip()]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -268,7 +264,7 @@ class StoreConfig:
     @property
     def merged(self) -> list[str]:
         """The folders of `stores`."""
-        return [folder.strip() for folder in self.stores.split(",") if folder.strip()]
+        return listed(self.stores)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -132,3 +132,8 @@ def help_of(config_class: type, name: str) -> str:
     """The help text of a field."""
     text: str = {field.name: field for field in dataclasses.fields(config_class)}[name].metadata["help"]
     return text
+
+
+def listed(words: str) -> list[str]:
+    """The words of a comma-separated setting, without white space around them and without empty ones."""
+    return [word.strip() for word in words.split(",") if word.strip()]

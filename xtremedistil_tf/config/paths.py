@@ -6,6 +6,8 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Any, cast
 
+from xtremedistil_tf.config.fields import listed
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -40,7 +42,7 @@ class WithPaths:
     @property
     def asked_checkpoints(self) -> list[str]:
         """Entries of `transfer_labels` that are fine-tuned checkpoints, which are asked about `transfer_file`."""
-        entries = [entry.strip() for entry in self.transfer_labels.split(",")]
+        entries = listed(self.transfer_labels)
         return [entry for entry in entries if os.path.isfile(os.path.join(entry.partition("?")[0], "config.json"))]
 
     def _with(self, **values: Any) -> Self:

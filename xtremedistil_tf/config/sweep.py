@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from xtremedistil_tf.config.arguments import with_recipe
-from xtremedistil_tf.config.commands import LOCAL_FORMS, QUANTIZATIONS, listed, quantizations_of
+from xtremedistil_tf.config.commands import LOCAL_FORMS, QUANTIZATIONS, quantizations_of
 from xtremedistil_tf.config.distillation import DistillationConfig
-from xtremedistil_tf.config.fields import setting, validate_fields
+from xtremedistil_tf.config.fields import listed, setting, validate_fields
 from xtremedistil_tf.errors import ConfigError
 
 #: Epochs on the transfer set of a sweep's last round, where neither `distil_epochs` nor the recipe says.

@@ -12,7 +12,7 @@ from typing import Any
 
 from xtremedistil_tf.atomic import atomic_file
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.config.commands import listed
+from xtremedistil_tf.config.fields import listed
 from xtremedistil_tf.corpus.example import texts_of
 from xtremedistil_tf.corpus.objects import is_path, write_text
 from xtremedistil_tf.errors import ConfigError, DataError

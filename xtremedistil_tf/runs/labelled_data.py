@@ -15,7 +15,7 @@ from xtremedistil_tf.checkpoints.finding import resolve_checkpoint
 from xtremedistil_tf.checkpoints.tokenizers import load_tokenizer
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import OWN_VOCABULARY
-from xtremedistil_tf.config.commands import listed
+from xtremedistil_tf.config.fields import listed
 from xtremedistil_tf.corpus import TaskCorpus
 from xtremedistil_tf.corpus.example import AnyExample, texts_of
 from xtremedistil_tf.corpus.kept_answers import KeptAnswers

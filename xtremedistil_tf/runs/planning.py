@@ -16,6 +16,7 @@ from typing import Any
 from xtremedistil_tf.atomic import read_json, write_json
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.config.arguments import MAX_EPOCHS, MIN_EPOCHS, with_epochs, with_recipe
+from xtremedistil_tf.config.fields import listed
 from xtremedistil_tf.corpus import TaskCorpus
 from xtremedistil_tf.corpus.sampling import evenly
 from xtremedistil_tf.distillation.schedule import LABELS
@@ -172,8 +173,8 @@ def _sampled(config: DistillationConfig, corpus: TaskCorpus, folder: pathlib.Pat
     per_language: dict[str, Any] = {
         f"max_{split}_per_language": math.ceil(share * len(getattr(corpus, split)) / languages)
         for split in ("train", "dev")}
-    given = config.teacher_model_dir and all((pathlib.Path(name.strip()) / "config.json").exists()
-                                             for name in config.teacher_model_dir.split(","))
+    given = config.teacher_model_dir and all((pathlib.Path(name) / "config.json").exists()
+                                             for name in listed(config.teacher_model_dir))
     transfer = math.ceil(_BATCHES * config.student_distil_batch_size / (1 - config.holdout_fraction))
     return dataclasses.replace(
         config, **per_language, max_test_per_language=1, max_transfer=transfer,

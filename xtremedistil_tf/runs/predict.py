@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from xtremedistil_tf.atomic import atomic_file, why_not_writable
 from xtremedistil_tf.config import DistillationConfig, PredictionConfig
-from xtremedistil_tf.config.commands import listed
+from xtremedistil_tf.config.fields import listed
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.files import compressing, counted, stem_and_suffix
 from xtremedistil_tf.errors import ConfigError, DataError

@@ -20,7 +20,7 @@ from xtremedistil_tf.checkpoints.reading import (
 )
 from xtremedistil_tf.checkpoints.tokenizers import common_tokenizer
 from xtremedistil_tf.config import DistillationConfig
-from xtremedistil_tf.config.commands import listed
+from xtremedistil_tf.config.fields import listed
 from xtremedistil_tf.fingerprint import fingerprint
 from xtremedistil_tf.runs.labelled_data import Vocabulary, carried_over
 from xtremedistil_tf.runs.student_shape import starts_from_teacher_embeddings

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from xtremedistil_tf.config import DistillationConfig
+from xtremedistil_tf.config.fields import listed
 from xtremedistil_tf.corpus import TaskCorpus, read_folder, read_glue, read_hub
 from xtremedistil_tf.corpus.example import AnyExample
 from xtremedistil_tf.corpus.kinds import Kind
@@ -125,7 +126,7 @@ def open_corpus(config: DistillationConfig) -> TaskCorpus:
         return read_glue(config.task, config.task_name, **limits)
     if config.task.startswith(HUB_PREFIX):
         return load_hub(config.task[len(HUB_PREFIX):], kind, pairs=config.do_pairwise, **limits)
-    languages = [name.strip() for name in config.languages.split(",") if name.strip()]
+    languages = listed(config.languages)
     return load_task(config.task, languages=languages or None, kind=kind, pairs=config.do_pairwise,
                      reading=reading_of(config), dev_fraction=config.dev_fraction, **limits)
 

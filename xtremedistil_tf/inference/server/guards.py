@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from xtremedistil_tf.config.commands import ServeConfig, listed
+from xtremedistil_tf.config.commands import ServeConfig
+from xtremedistil_tf.config.fields import listed
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.inference.server.model import RequestError
 

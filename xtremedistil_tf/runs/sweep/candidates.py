@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from xtremedistil_tf.atomic import read_json, write_json
-from xtremedistil_tf.config.commands import listed
 from xtremedistil_tf.config.distillation import DistillationConfig
+from xtremedistil_tf.config.fields import listed
 from xtremedistil_tf.config.sweep import SWEPT, SweepConfig
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.fingerprint import fingerprint
