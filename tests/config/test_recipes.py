@@ -49,6 +49,13 @@ def test_what_is_given_stays_and_filling_twice_changes_nothing(recipe):
     assert with_recipe(filled(recipe=recipe), "bilstm") == filled(recipe=recipe)
 
 
+def test_dropout_is_small_where_much_text_is_learned_and_large_where_labels_are():
+    assert (filled().dropout, filled().label_dropout) == (0.05, 0.2)
+    assert (filled(dropout=0.0).dropout, filled(dropout=0.0).label_dropout) == (0.0, 0.0)
+    assert (filled(dropout=0.3).label_dropout, filled(label_dropout=0.1).label_dropout) == (0.3, 0.1)
+    assert (filled(recipe="paper").dropout, filled(transfer_labels="a.jsonl").dropout) == (0.2, 0.2)
+
+
 def test_embeddings_of_rate_0_are_frozen():
     assert filled(embedding_rate=0.0).freeze_word_embedding
     assert not filled().freeze_word_embedding
@@ -60,7 +67,7 @@ def test_epochs_follow_from_the_size_of_the_transfer_set(sentences, epochs):
     assert with_epochs(dataclasses.replace(filled(), distil_epochs=3), sentences).distil_epochs == 3
 
 
-@pytest.mark.parametrize("name", ["warmup_ratio", "clip_norm", "embedding_rate"])
+@pytest.mark.parametrize("name", ["warmup_ratio", "clip_norm", "embedding_rate", "dropout", "label_dropout"])
 def test_a_value_between_minus_1_and_0_means_nothing(name):
     with pytest.raises(ConfigError, match=f"`{name}=-0.5`: expected 0 or more, or -1"):
         DistillationConfig(task="t", model_dir="m", transfer_file="f", **{name: -0.5}).validate()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from xtremedistil_tf.config import DistillationConfig
 from xtremedistil_tf.errors import ConfigError
 from xtremedistil_tf.runs.phase_settings import signal_of, strategy_phases
+from xtremedistil_tf.runs.student import StudentStep
 from xtremedistil_tf.runs.student_shape import (
     TeacherSizes,
     layer_pairs,
@@ -36,7 +39,7 @@ class Tokenizer:
 
 
 def config(**flags):
-    return DistillationConfig(**flags)
+    return DistillationConfig(**{"dropout": 0.1} | flags)
 
 
 def chosen(teacher=TEACHER, task=TASK, checkpoint="", tokenizer=None, **flags):
@@ -83,7 +86,7 @@ def test_the_projection_is_of_the_asked_width(asked, teacher_width, width):
 
 def test_the_default_is_the_papers_bilstm_with_a_narrower_projection():
     shape, pairs = chosen()
-    assert shape == BiLSTMShape(1000, 300, 600, 768, 3, dropout=0.2, per_piece=True, projection_size=128)
+    assert shape == BiLSTMShape(1000, 300, 600, 768, 3, dropout=0.1, per_piece=True, projection_size=128)
     assert [teacher for _, teacher in pairs] == [7]
     assert chosen(teacher_layer=11)[1][0][1] == 11
     assert chosen(freeze_word_embedding=True)[0].groups == ("head", "projection", "bilstm")
@@ -91,10 +94,10 @@ def test_the_default_is_the_papers_bilstm_with_a_narrower_projection():
 
 def test_a_convolutional_student_takes_its_sizes_from_the_flags():
     shape, pairs = chosen(student_type="cnn")
-    assert shape == CNNShape(1000, 300, 128, 4, 768, 3, projection_size=128)
+    assert shape == CNNShape(1000, 300, 128, 4, 768, 3, projection_size=128, dropout=0.1)
     assert [teacher for _, teacher in pairs] == [7]
-    shape, _ = chosen(cnn_channels=64, cnn_blocks=6, cnn_gated=True, embedding_size=50, dropout=0.1, projection_size=-1)
-    assert shape == CNNShape(1000, 50, 64, 6, 768, 3, gated=True, dropout=0.1, projection_size=768)
+    shape, _ = chosen(cnn_channels=64, cnn_blocks=6, cnn_gated=True, embedding_size=50, dropout=0.3, projection_size=-1)
+    assert shape == CNNShape(1000, 50, 64, 6, 768, 3, gated=True, dropout=0.3, projection_size=768)
     phases = strategy_phases(config(student_type="cnn"), "D4.2", shape)
     assert phases[3].unfrozen == ("head", "projection", *(f"block_{number}" for number in (6, 5, 4, 3, 2, 1)))
 
@@ -215,3 +218,14 @@ def test_a_student_that_cannot_be_is_refused_before_its_teacher_is_trained(tmp_p
     with pytest.raises(ConfigError, match=message):
         prepare(Run.of(given))
     assert not pathlib.Path("out/teacher").exists()
+
+
+def test_labels_alone_have_a_dropout_rate_of_their_own():
+    shape, _ = chosen()
+    step = StudentStep(*[None] * 4, plan=SimpleNamespace(config=config(label_dropout=0.3)), store=None,
+                       data=SimpleNamespace(shape=shape))
+    for strategy, rate in (("D0S", 0.3), ("logits", 0.1), ("D4.2", 0.1)):
+        assert step.shape_for(strategy_phases(config(), strategy, shape)).dropout == rate
+    transformer, _ = chosen(student_type="transformer")
+    step = dataclasses.replace(step, data=SimpleNamespace(shape=transformer))
+    assert step.shape_for(strategy_phases(config(), "D0S", transformer)) is transformer

@@ -25,7 +25,9 @@ NEVER = 1_000_000
 #: The teacher where none is named, and the size of a vocabulary where no checkpoint is.
 DEFAULT_TEACHER, OWN_VOCABULARY = "bert-base-multilingual-cased", 8000
 
-_SMALL = {"strategy": "logits", "learning_rate": 8e-3, "embedding_rate": 0.1}
+# Few labels are learned by heart, the logits of much text are not.
+_LABEL_DROPOUT = 0.2
+_SMALL = {"strategy": "logits", "learning_rate": 8e-3, "embedding_rate": 0.1, "dropout": 0.05}
 # A transformer that is not made of the fine-tuned teacher has to learn the hidden states first.
 _TRANSFORMER = {"strategy": "D4.2", "learning_rate": 1e-4, "embedding_rate": 1.0}
 _FROM_TEACHER = {"strategy": "logits", "learning_rate": 2e-4, "embedding_rate": 1.0}
@@ -34,7 +36,7 @@ _DEFAULT = {"embedding_init": "teacher_states", "embedding_scale": "unit", "warm
 _PAPER = {"strategy": "D4.2", "embedding_rate": 1.0, "embedding_init": "svd", "embedding_scale": "none",
           "warmup_ratio": 0.0, "clip_norm": 0.0, "distil_epochs": 500, "ft_epochs": 100, "patience": 5,
           "student_layers": "spaced"}
-_PAPER_BILSTM = {"learning_rate": 1e-3, "projection_size": -1}
+_PAPER_BILSTM = {"learning_rate": 1e-3, "projection_size": -1, "dropout": _LABEL_DROPOUT}
 #: What a value of a type is called in messages.
 TYPE_NAMES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 
@@ -55,6 +57,8 @@ def with_recipe(config: Configured, kind: str) -> Configured:
         large = _FROM_TEACHER if config.pt_student_checkpoint == TEACHER else _TRANSFORMER
         values = _DEFAULT | (large if kind == "transformer" else _SMALL)
     values |= _by_file(config) if config.is_answered else {"pt_teacher_checkpoint": DEFAULT_TEACHER}
+    if kind != "transformer":
+        values["label_dropout"] = config.dropout if config.dropout >= 0 else _LABEL_DROPOUT
     unset = {field.name: field.default for field in dataclasses.fields(config)}
     missing: dict[str, Any] = {name: value for name, value in values.items() if getattr(config, name) == unset[name]}
     filled = dataclasses.replace(config, **missing)
@@ -66,8 +70,9 @@ def with_recipe(config: Configured, kind: str) -> Configured:
 def _by_file(config: DistillationConfig) -> dict[str, Any]:
     """What a run takes whose teacher is a file: it has no hidden states, and needs no checkpoint."""
     if config.pt_teacher_checkpoint or config.pt_student_checkpoint:
-        return {"strategy": "logits", "embedding_init": "pretrained_svd"}
-    return {"strategy": "logits", "embedding_init": "random", "student_vocab_size": OWN_VOCABULARY}
+        return {"strategy": "logits", "embedding_init": "pretrained_svd", "dropout": _LABEL_DROPOUT}
+    return {"strategy": "logits", "embedding_init": "random", "student_vocab_size": OWN_VOCABULARY,
+            "dropout": _LABEL_DROPOUT}
 
 
 def with_epochs(config: Configured, sentences: int) -> Configured:

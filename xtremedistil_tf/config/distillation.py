@@ -203,9 +203,13 @@ class DistillationConfig(WithPaths):
         "subwords on each side with 4 blocks, 18 with 6, 30 with 8. Recommended: 4 to 8. 0: 4.", minimum=0)
     cnn_gated: bool = setting("Student", False,
         "Use gated linear units instead of ReLU in a CNN student. This doubles the weights of its blocks.")
-    dropout: float = setting("Student", 0.2,
-        "Dropout rate after the embeddings and after the BiLSTM or the convolutions. Recommended: 0.1 to 0.3.",
-        minimum=0.0, maximum=0.99)
+    dropout: float = setting("Student", -1.0,
+        "Dropout rate after the embeddings and after the BiLSTM or the convolutions. Recommended: 0 to 0.1 for a "
+        "teacher's logits, 0.1 to 0.3 for labels. -1: by `recipe` (0.05; paper, `transfer_labels`: 0.2).",
+        minimum=-1.0, maximum=0.99)
+    label_dropout: float = setting("Student", -1.0,
+        "`dropout` of a BiLSTM or CNN student that learns from labels alone (`direct_baseline`, `strategy=D0S`). -1: "
+        "`dropout` if that is given, else 0.2.", minimum=-1.0, maximum=0.99)
     piece_dropout: float = setting("Student", 0.0,
         "Share of subwords hidden from a BiLSTM or CNN during training, so that it learns to use context. "
         "Recommended: 0 to 0.2.", minimum=0.0, maximum=0.9)

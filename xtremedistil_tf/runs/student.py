@@ -23,6 +23,7 @@ from xtremedistil_tf.runs.student_plan import StudentPlan, starting_checkpoint
 from xtremedistil_tf.runs.student_shape import StudentShape
 from xtremedistil_tf.runs.teachers import Teachers
 from xtremedistil_tf.students.registry import deployed, new_student
+from xtremedistil_tf.students.transformer import TransformerShape
 from xtremedistil_tf.tasks.task import Task
 from xtremedistil_tf.training.precision_choice import AUTO, chosen_policy, step_seconds
 from xtremedistil_tf.training.stage import precision
@@ -84,12 +85,21 @@ class StudentStep:
         return StudentStart(self.plan.config, self.teachers.fine_tuned, lambda: self.teachers.loaded, self.vocabulary,
                             checkpoint, self.data.trimmed if trimmed else None, self.run.folder / _KEPT, store)
 
+    def shape_for(self, phases: list[Phase]) -> StudentShape:
+        """The student's shape for some phases: what learns from labels alone has a dropout rate of its own."""
+        shape = self.data.shape
+        if needs_teacher(phases) or isinstance(shape, TransformerShape):
+            return shape
+        return dataclasses.replace(shape, dropout=self.plan.config.label_dropout)
+
     def _trained(self, phases: list[Phase], folder: str) -> Distilled:
-        run, task, c, shape = self.run, self.labelled.task, self.plan.config, self.data.shape
+        run, task, c = self.run, self.labelled.task, self.plan.config
+        shape = self.shape_for(phases)
         origin = self.start_of(phases)
         with run.workers.chief_first():
             origin.prepare(shape)
-            c = dataclasses.replace(c, opt_policy=_policy(c, shape, run.folder / _KEPT))
+            # By the shape of the run's own student: every student of a run is trained in one precision.
+            c = dataclasses.replace(c, opt_policy=_policy(c, self.data.shape, run.folder / _KEPT))
         with precision(c.opt_policy), run.workers.strategy.scope():
             tf_keras.utils.set_random_seed(c.seed)
             student = origin.student(shape)
