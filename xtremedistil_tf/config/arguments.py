@@ -27,7 +27,7 @@ DEFAULT_TEACHER, OWN_VOCABULARY = "bert-base-multilingual-cased", 8000
 
 # Few labels are learned by heart, the logits of much text are not.
 _LABEL_DROPOUT = 0.2
-_SMALL = {"strategy": "logits", "learning_rate": 8e-3, "embedding_rate": 0.1, "dropout": 0.05}
+_SMALL = {"strategy": "logits", "learning_rate": 8e-3, "embedding_rate": 0.3, "dropout": 0.05}
 # A transformer that is not made of the fine-tuned teacher has to learn the hidden states first.
 _TRANSFORMER = {"strategy": "D4.2", "learning_rate": 1e-4, "embedding_rate": 1.0}
 _FROM_TEACHER = {"strategy": "logits", "learning_rate": 2e-4, "embedding_rate": 1.0}

@@ -321,8 +321,8 @@ class DistillationConfig(WithPaths):
         "Global norm for gradient clipping. 0: no clipping. Recommended: 0.5 to 5. -1: by `recipe` (1; paper: 0).",
         minimum=-1.0)
     embedding_rate: float = setting("Distillation", -1.0,
-        "Learning rate of the word embeddings, as a multiple of `learning_rate`. 0: frozen. Recommended: 0 to 0.3. "
-        "-1: by `recipe` and kind of student (BiLSTM and CNN: 0.1; paper and transformers: 1).", minimum=-1.0)
+        "Learning rate of the word embeddings, as a multiple of `learning_rate`. 0: frozen. Recommended: 0 to 0.5. "
+        "-1: by `recipe` and kind of student (BiLSTM and CNN: 0.3; paper and transformers: 1).", minimum=-1.0)
     distil_epochs: int = setting("Distillation", 0,
         "Maximum epochs of a phase on the transfer set. Recommended: 4 to 100. 0: by `recipe` (as many as make "
         "768,000 examples, between 4 and 100; paper: 500).", minimum=0)
