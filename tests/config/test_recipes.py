@@ -67,7 +67,8 @@ def test_epochs_follow_from_the_size_of_the_transfer_set(sentences, epochs):
     assert with_epochs(dataclasses.replace(filled(), distil_epochs=3), sentences).distil_epochs == 3
 
 
-@pytest.mark.parametrize("name", ["warmup_ratio", "clip_norm", "embedding_rate", "dropout", "label_dropout"])
+@pytest.mark.parametrize("name", ["warmup_ratio", "clip_norm", "embedding_rate", "dropout", "label_dropout",
+                                  "transformer_dropout"])
 def test_a_value_between_minus_1_and_0_means_nothing(name):
     with pytest.raises(ConfigError, match=f"`{name}=-0.5`: expected 0 or more, or -1"):
         DistillationConfig(task="t", model_dir="m", transfer_file="f", **{name: -0.5}).validate()

@@ -119,6 +119,8 @@ def test_sizes_are_taken_from_the_flags():
     c = shape.config
     assert (c.hidden_size, c.num_hidden_layers, c.num_attention_heads, c.intermediate_size,
             c.max_position_embeddings, c.hidden_dropout_prob, shape.dropout) == (128, 2, 2, 300, 600, 0.3, 0.3)
+    shape, _ = chosen(student_type="transformer")
+    assert (shape.config.hidden_dropout_prob, shape.dropout) == (0.1, 0.1)
 
 
 def test_several_layers_follow_the_map():

@@ -67,6 +67,16 @@ def inputs(tiny_tokenizer):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_a_rate_of_dropout_that_is_given_holds_inside_the_encoder(family, checkpoints, tiny_tokenizer, inputs):
+    def differs(**options):
+        encoder = student_of(checkpoints(family), tiny_tokenizer, **options).encoder
+        first, second = (encoder(**inputs, training=training)[0].numpy() for training in (True, False))
+        return not np.allclose(first, second, atol=1e-6)
+
+    assert differs() and differs(dropout=0.3) and not differs(dropout=0.0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_states_are_those_of_the_checkpoint(family, checkpoints, tiny_tokenizer, inputs):
     from transformers import TFAutoModel
 

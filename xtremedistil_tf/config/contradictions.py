@@ -39,7 +39,7 @@ def contradictions(config: DistillationConfig) -> Iterator[str]:
                f"`ray_address={config.ray_address}`. Omit one of them.")
     if config.pt_student_checkpoint == TEACHER:
         yield from _from_teacher(config)
-    for name in ("warmup_ratio", "clip_norm", "embedding_rate", "dropout", "label_dropout"):
+    for name in ("warmup_ratio", "clip_norm", "embedding_rate", "dropout", "label_dropout", "transformer_dropout"):
         if -1 < getattr(config, name) < 0:
             yield f"`{name}={getattr(config, name)}`: expected 0 or more, or -1 for the default of `recipe`."
     if config.learning_rate and config.final_learning_rate > config.learning_rate:

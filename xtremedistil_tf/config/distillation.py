@@ -241,9 +241,9 @@ class DistillationConfig(WithPaths):
         "Encoder that initializes the student: teacher, the fine-tuned teacher; or a pre-trained one, named as in "
         "`pt_teacher_checkpoint`. If its vocabulary differs from the teacher's, signals are aligned by words and "
         "characters.")
-    transformer_dropout: float = setting("Student", 0.1,
-        "Dropout rate of a transformer student (inside a `pt_student_checkpoint` encoder, its own). Recommended: 0 to "
-        "0.2.", minimum=0.0, maximum=0.99)
+    transformer_dropout: float = setting("Student", -1.0,
+        "Dropout rate of a transformer student. Recommended: 0 to 0.2. -1: 0.1, inside a `pt_student_checkpoint` "
+        "encoder its own.", minimum=-1.0, maximum=0.99)
     trim_vocabulary: bool = setting("Student", False,
         "Keep only subwords that occur in training and transfer text, single characters, and up to `trim_keep` likely "
         "ones. The same student with the full vocabulary is measured for comparison.")

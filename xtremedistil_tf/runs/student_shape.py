@@ -103,7 +103,7 @@ def student_shape(config: DistillationConfig, tokenizer: Any, task: Task, teache
                             gated=config.cnn_gated, **shared)
         return BiLSTMShape(lstm_units=config.lstm_units, **shared)
     shape = TransformerShape(_encoder(config, tokenizer, checkpoint), task.num_outputs, task.per_piece,
-                             dropout=config.transformer_dropout,
+                             dropout=_transformer_dropout(config),
                              freeze_word_embedding=config.freeze_word_embedding)
     _check_length(config, shape)
     if teacher is None:
@@ -165,7 +165,8 @@ def starts_from_teacher_embeddings(config: DistillationConfig) -> bool:
 def _encoder(config: DistillationConfig, tokenizer: Any, checkpoint: str) -> dict[str, Any]:
     c = config
     if checkpoint:
-        encoder = checkpoint_encoder(checkpoint, tokenizer, c.num_hidden_layers, c.compress_word_embedding)
+        encoder = checkpoint_encoder(checkpoint, tokenizer, c.num_hidden_layers, c.compress_word_embedding,
+                                     c.transformer_dropout if c.transformer_dropout >= 0 else None)
         found = TransformerShape(encoder, 1).config
         for name in ("hidden_size", "num_attention_heads", "intermediate_size"):
             own = getattr(found, name, getattr(found, "hidden_dim", None))
@@ -177,8 +178,12 @@ def _encoder(config: DistillationConfig, tokenizer: Any, checkpoint: str) -> dic
     width = c.hidden_size or 384
     embedding_size = min(c.embedding_size, width) if c.compress_word_embedding else width
     return new_encoder(len(tokenizer), width, c.num_hidden_layers or 6, c.heads_for(width), c.intermediate_size,
-                       embedding_size, PADDED_TO * -(-c.seq_len // PADDED_TO), dropout=c.transformer_dropout,
+                       embedding_size, PADDED_TO * -(-c.seq_len // PADDED_TO), dropout=_transformer_dropout(c),
                        pad_token_id=tokenizer.pad_token_id)
+
+
+def _transformer_dropout(config: DistillationConfig) -> float:
+    return config.transformer_dropout if config.transformer_dropout >= 0 else 0.1
 
 
 def _check_length(config: DistillationConfig, shape: TransformerShape) -> None:

@@ -111,8 +111,8 @@ def is_pooler(variable) -> bool:
     return "/pooler/" in variable.name
 
 
-def checkpoint_encoder(checkpoint: str, tokenizer, num_hidden_layers: int = 0,
-                       new_word_embeddings: bool = False) -> dict[str, Any]:
+def checkpoint_encoder(checkpoint: str, tokenizer, num_hidden_layers: int = 0, new_word_embeddings: bool = False,
+                       dropout: float | None = None) -> dict[str, Any]:
     """The configuration of a student that starts from a checkpoint, for `TransformerShape.encoder`.
 
     Args:
@@ -120,6 +120,7 @@ def checkpoint_encoder(checkpoint: str, tokenizer, num_hidden_layers: int = 0,
         tokenizer: the run's tokenizer, which is the teacher's.
         num_hidden_layers: layers to keep; 0: all.
         new_word_embeddings: the table is going to be replaced by one for the run's tokenizer.
+        dropout: rate on states and on attention probabilities; None: the checkpoint's own rates.
 
     Raises:
         ConfigError: the checkpoint has another vocabulary, fewer layers, or no class in TensorFlow.
@@ -139,6 +140,10 @@ def checkpoint_encoder(checkpoint: str, tokenizer, num_hidden_layers: int = 0,
                           "all of them.")
     if num_hidden_layers:
         config.num_hidden_layers = num_hidden_layers
+    if dropout is not None:
+        # Each family has names of its own for them.
+        for name in [name for name, value in vars(config).items() if "dropout" in name and value is not None]:
+            setattr(config, name, dropout)
     if new_word_embeddings:
         config.vocab_size, config.pad_token_id = len(tokenizer), tokenizer.pad_token_id
     else:
