@@ -18,9 +18,8 @@ from xtremedistil_tf.runs.sweep.processes import flagfile, words_of
 REQUIRED = {"task": "t", "transfer_file": "u", "model_dir": "m"}
 # Their other values would contradict one another.
 BOUND = {"task_kind", "do_NER", "do_pairwise", "strategy", "transfer_store", "student_vocab_size", "ray_address",
-         "augment", "warmup_ratio", "clip_norm", "embedding_rate", "teacher_path", "student_type", "learning_rate",
-         "final_learning_rate", "transfer_labels", "teacher_function", "label_smoothing", "label_temperature",
-         "min_label_score", *REQUIRED}
+         "augment", "teacher_path", "student_type", "learning_rate", "final_learning_rate", "transfer_labels",
+         "teacher_function", "label_smoothing", "label_temperature", "min_label_score", *REQUIRED}
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=12)
 
 
@@ -33,7 +32,9 @@ def values_of(field):
     if isinstance(field.default, int):
         return st.integers(low, high or 10**9)
     if isinstance(field.default, float):
-        return st.floats(low, high or 1e9)
+        # Between -1, by the recipe, and 0 nothing is allowed.
+        by_recipe = [st.just(-1.0)] if low == -1.0 else []
+        return st.one_of(*by_recipe, st.floats(0.0 if by_recipe else low, high or 1e9))
     return TEXT
 
 
