@@ -165,16 +165,13 @@ def _contenders(e: int, h: int, width: int):
     batches = [pad_batch(source, indices, 0) for indices in plan.epoch(0)]
     data = ShuffledBatches(source, plan, 0)
     shape = BiLSTMShape(_LARGE_VOCABULARY, e, h, width, 7)
-    yield "Keras, fit", _fit_turn(_keras_network(e, h, width), tf_keras.optimizers.Adam(1e-3), batches)
     if _PARTS.value:
         yield "Keras, fit, RowAdam", _fit_turn(_keras_network(e, h, width), RowAdam(1e-3), batches)
         yield "this package, Keras's LSTM", _stage_turn(_with_keras_layers(BiLSTMStudent(shape), h), data)
-    yield "this package", _stage_turn(new_student(shape), data)
-    for name, make in (("Keras, fit, bfloat16", lambda: _fit_turn(
-            _keras_network(e, h, width), tf_keras.optimizers.Adam(1e-3), batches)),
-            ("this package, bfloat16", lambda: _stage_turn(new_student(shape), data))):
-        with precision("mixed_bfloat16"):
-            yield name, make()
+    for name, policy in (("", "float32"), (", bfloat16", "mixed_bfloat16")):
+        with precision(policy):
+            yield f"Keras, fit{name}", _fit_turn(_keras_network(e, h, width), tf_keras.optimizers.Adam(1e-3), batches)
+            yield f"this package{name}", _stage_turn(new_student(shape), data)
 
 
 def _compare_with_keras() -> None:
